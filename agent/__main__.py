@@ -65,9 +65,6 @@ COMMANDS = {
         ("demo", "demo.main:demo", "Try everything here and now: a camera, a broker, events, clips and the page, in a "
          "store of its own."),
     ),
-    "Run a ward": (
-        ("ward", "ward.main:app", "The ward's end: make it, enrol its devices, see how they are, ask for pictures."),
-    ),
     "Hidden": (
         ("rescue", "roles:rescue", ""),
         ("setup", "roles:setup", ""),
@@ -75,6 +72,9 @@ COMMANDS = {
 }
 
 
+# Listed where it is not installed, too: there it says how to install it.
+WARD = ("ward", "agent.ward.cli.main:app", "Run a ward",
+        "The ward's end: make it, enrol its devices, see how they are, ask for pictures.")
 CLI = Path(__file__).with_name("cli")
 
 
@@ -107,6 +107,7 @@ def group() -> TyperGroup:
         for name, place, line in commands:
             if _is_here(place):
                 made.add_command(LazyCommand(name, f"agent.cli.{place}", panel, line))
+    made.add_command(LazyCommand(*WARD))
     return made
 
 

@@ -1,4 +1,4 @@
-"""The cost of encoding here: x264 measured once a process, each camera's level, and whether its encoder keeps up."""
+"""Measures what encoding costs here: x264 once per process, each camera's level, and whether its encoder keeps up."""
 import os
 import random
 import threading
@@ -18,12 +18,12 @@ from agent.core.media.headroom import EncodingWork, Level
 MEASURE_CPU_S = 0.1                 # for each preset
 MEASURE_SIZE, MEASURE_FPS, MEASURE_KBPS = (640, 360), 15, 1000
 MEASURE_FRAMES_MIN_N, MEASURE_FRAMES_MAX_N = 3, 60
-HARDWARE_TRIES_N = 3                # in the life of this process
-WINDOW_S = 20.0                     # a camera that does not keep up for as long has more than a bad moment
+HARDWARE_TRIES_N = 3                # per process
+WINDOW_S = 20.0                     # a camera that falls behind for so long has more than a bad moment
 
 
 class Headroom:
-    """The level of each camera of this process. Levels only go down, so that no camera goes up and down."""
+    """The level of each camera of this process. Levels only go down, so that no camera moves up and down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,10 +32,7 @@ class Headroom:
         self._failures_n: Counter[str] = Counter()
 
     def level(self, name: str, width: int, height: int, fps: int, hardware: bool = False) -> Level:
-        """How the camera called `name` is to be encoded; other settings begin anew.
-
-        `hardware`: the board has an encoder, which is taken as long as it works for this camera.
-        """
+        """Returns how to encode the camera `name`; `hardware`: the board has an encoder, used while it works for it."""
         levels = self._levels(name, width, height, fps, hardware)
         key = name, fps, levels
         with self._lock:
@@ -44,7 +41,7 @@ class Headroom:
             return levels[self._steps[key]]
 
     def lower(self, name: str, width: int, height: int, fps: int, hardware: bool = False) -> bool:
-        """One step down from `level`, for it does not keep up. Returns False on the lowest level."""
+        """Goes one level down, because the encoder does not keep up. Returns False on the lowest level."""
         levels = self._levels(name, width, height, fps, hardware)
         key = name, fps, levels
         with self._lock:
@@ -55,11 +52,11 @@ class Headroom:
             return True
 
     def hardware_failed(self, name: str) -> None:
-        """The board's encoder did not start for this camera, or broke off."""
+        """Notes that the board's encoder did not start for this camera, or stopped."""
         self._failures_n[name] += 1
 
     def hardware_works(self, name: str) -> bool:
-        """Whether to try the board's encoder: after some failures x264 is better than no video."""
+        """Whether to try the board's encoder: after some failures, x264 is better than no video."""
         return self._failures_n[name] < HARDWARE_TRIES_N
 
     def _levels(self, name: str, width: int, height: int, fps: int, hardware: bool) -> tuple[Level, ...]:
@@ -85,12 +82,12 @@ HEADROOM = Headroom()
 
 
 class Effort:
-    """The share of time that an encoder works: `with effort:` around each picture, in one thread."""
+    """Measures the share of time that an encoder works: `with effort:` around each picture, in one thread."""
 
     def __init__(self, fps: int) -> None:
         self._fps = fps
         self._frames_n, self._busy_s, self._began_s = 0, 0.0, 0.0
-        self._window: tuple[float, int, float] | None = None    # when it began, and the counts then
+        self._window: tuple[float, int, float] | None = None    # its begin, and the counts then
 
     def __enter__(self) -> None:
         self._began_s = time.perf_counter()
@@ -101,7 +98,7 @@ class Effort:
         self._frames_n += 1
 
     def falls_behind(self, now_mono_s: float) -> bool:
-        """Whether it did not keep up in the window that ends now; False while one goes on. Any one thread may ask."""
+        """Whether the encoder fell behind in the window that ends now; False during a window. One thread may ask."""
         frames_n, busy_s = self._frames_n, self._busy_s
         if self._window is None:
             self._window = now_mono_s, frames_n, busy_s
@@ -114,7 +111,7 @@ class Effort:
 
 
 def measure(preset: str) -> float:
-    """CPU seconds that x264 takes for a million pixels here, with this preset: some pictures, a tenth of a second."""
+    """Returns the CPU seconds that x264 needs here per million pixels with this preset; takes about 0.1 s of CPU."""
     encoder = SoftwareEncoder(*MEASURE_SIZE, MEASURE_FPS, MEASURE_KBPS, preset, threads_n=1)
     spent_s = 0.0
     for number, frame in enumerate(_scene(), 1):
@@ -127,7 +124,7 @@ def measure(preset: str) -> float:
 
 
 def _scene() -> Iterator[av.VideoFrame]:
-    """A camera that pans over a coarse pattern, with a sensor's noise: x264 takes as long for it as for a real yard."""
+    """A camera that pans over a coarse pattern, with a sensor's noise: x264 needs as long as for a real yard."""
     width, height = MEASURE_SIZE
     wall = _random(height // 16 + 9, width // 16 + 13, 40, 200).repeat(16, 0).repeat(16, 1)
     noise = _random(height + 64, width + 64, 0, 6)
@@ -142,6 +139,6 @@ def _scene() -> Iterator[av.VideoFrame]:
 
 
 def _random(tall: int, wide: int, low: int, high: int) -> np.ndarray:
-    """The same every time, of the levels low..high - 1; by Python's generator, for NumPy's would stay in memory."""
+    """The same numbers each time, from low to high - 1. Python's generator, because NumPy's would stay in memory."""
     drawn = np.frombuffer(random.Random(7).randbytes(tall * wide), np.uint8).reshape(tall, wide)
     return (low + drawn.astype(np.uint16) * (high - low) // 256).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A video file, handed out in real time as a camera would; with `loop` it never ends."""
+"""Plays a video file in real time, as a camera would; with `loop` it never ends."""
 import heapq
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,25 +11,24 @@ from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.host.clock import Clock
-from agent.host.decoder import TooLarge, set_up
-from agent.host.libav import ANY_METADATA, PROBING
+from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up
 from agent.host.stop import Stop
 from agent.host.turn import turn_of
 
-INTERLEAVED_US = 1_500_000      # how far apart in a file picture and sound of one moment may lie
-INTERLEAVED_MAX = 4096          # packets, likewise
+INTERLEAVED_US = 1_500_000      # how far apart picture and sound of one moment may be in a file
+INTERLEAVED_MAX = 4096          # packets, for the same reason
 
 Item = StreamInfo | Packet | Sound
 
 
 class FileSource(Source):
-    """Plays one file; packets are copied, never re-encoded. Its sound is left out unless `audio`."""
+    """Plays one file; packets are copied, not encoded again. `audio` adds its sound."""
 
     def __init__(self, path: Path, clock: Clock, loop: bool = False, audio: bool = False) -> None:
         self._path, self._clock, self._loop, self._audio = path, clock, loop, audio
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """Play the file once, or over and over; returns at its end or when `stop` is set. Raises SourceError."""
+        """Plays the file once, or in a loop; returns at its end or when `stop` is set. Raises SourceError."""
         began_us, turn = int(self._clock.mono_s() * 1e6), None
         while True:
             try:
@@ -49,7 +48,7 @@ class FileSource(Source):
             began_us += played_us
 
     def _play(self, sink: RecordSink, stop: Stop, began_us: int, turn: int) -> int:
-        """Play the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
+        """Plays the file once, its first frame at `began_us` of the device's clock; returns its length in us."""
         first_us: int | None = None
         last_us = step_us = 0
         with av.open(str(self._path), options=PROBING, **ANY_METADATA) as container:
@@ -76,12 +75,9 @@ class FileSource(Source):
 
 
 def _turn(path: Path) -> int:
-    """How far the file says that its pictures are to be turned, degrees clockwise: only a decoded picture tells it.
-
-    Raises what opening raises. A file whose first picture can't be decoded is not turned.
-    """
+    """How far pictures are turned, which only a decoded one tells; 0 if none can be decoded. Raises as opening."""
     with av.open(str(path), options=PROBING, **ANY_METADATA) as container:
-        if not container.streams.video:
+        if not container.streams.video or container.streams.video[0].codec_context is None:
             return 0
         stream = container.streams.video[0]
         try:
@@ -92,13 +88,14 @@ def _turn(path: Path) -> int:
 
 
 def _items(container: Any, packets: Packets, sounds: Sounds | None) -> Iterator[tuple[int, Item]]:
-    """All that the file holds, with the time (its own, us) at which a camera would send it."""
+    """Everything in the file, with the time (its own, in us) at which a camera would send it."""
     video = container.streams.video[0]
     if sounds is None or sounds.stream is None:
         for packet in container.demux(video):
             yield from _pictures(packets, packet)
         return
-    waiting: list[tuple[int, int, Item]] = []       # a heap: picture and sound of one moment lie apart in a file
+    # a heap, because picture and sound of one moment may be apart in a file
+    waiting: list[tuple[int, int, Item]] = []
     number, newest_us, end_us = 0, -(1 << 62), 0
     for packet in container.demux(video, sounds.stream):
         from_video = packet.stream_index == video.index
@@ -110,19 +107,18 @@ def _items(container: Any, packets: Packets, sounds: Sounds | None) -> Iterator[
                 at_us, _, item = heapq.heappop(waiting)
                 yield at_us, item
     for at_us, _, item in sorted(waiting):
-        if at_us <= end_us:         # sound goes no further than the picture, so that a loop keeps its pace
+        if at_us <= end_us:         # sound ends with the picture, so that a loop keeps its pace
             yield at_us, item
 
 
 def _pictures(packets: Packets, packet: Any) -> Iterator[tuple[int, Item]]:
-    """A picture comes when its time begins, its format with it."""
+    """A picture comes when its time begins, together with its format."""
     found = list(packets.convert(packet)) if packet.size else []
     for number, item in enumerate(found):
         yield next((one.dts_us for one in found[number:] if isinstance(one, Packet)), 0), item
 
 
 def _sound(sounds: Sounds, packet: Any) -> Iterator[tuple[int, Item]]:
-    """Sound comes when it has been heard."""
     sound = sounds.convert(packet)
     if sound is not None:
         yield sounds.end_us(sound), sound

@@ -1,4 +1,4 @@
-"""Turns a webcam's raw or JPEG pictures into frames that may be seen: 4:2:0, the masks painted."""
+"""Converts a webcam's raw or JPEG pictures into masked 4:2:0 frames."""
 from collections.abc import Sequence
 
 import av
@@ -9,22 +9,20 @@ from agent.cameras.masks import Masks
 from agent.host.decoder import jpeg_decoder
 
 JPEG = ("MJPG", "JPEG")
-# libav's name, bytes a pixel in a row, rows a line of the picture
+# libav's name, bytes per pixel in a row, rows per line of the picture
 RAW = {"YUYV": ("yuyv422", 2, 1), "UYVY": ("uyvy422", 2, 1), "NV12": ("nv12", 1, 1.5)}
 
 
 class FrameConverter:
-    """Decodes the pictures of one camera and paints its masks."""
-
     def __init__(self, fourcc: str, width: int, height: int, row_b: int) -> None:
-        """`row_b` is the distance of rows in raw pictures."""
+        """`row_b` is the distance between rows in raw pictures, in bytes."""
         self._fourcc, self._width, self._height, self._row_b = fourcc, width, height, row_b
         self._masks: tuple[object, tuple[int, int], Masks] | None = None
         self._range = ColorRange.JPEG if fourcc in JPEG else ColorRange.MPEG        # 0..255, or 16..235 as in video
         self._jpeg = jpeg_decoder(width, height) if fourcc in JPEG else None
 
     def frame(self, data: bytes, polygons: Sequence[Sequence[tuple[float, float]]]) -> av.VideoFrame | None:
-        """The picture as yuv420p, these masks painted; None for one that is damaged, as USB's now and then are."""
+        """Returns the picture as yuv420p with these masks painted; None if it is damaged, as some are over USB."""
         frame = self._read(data)
         if frame is None:
             return None
@@ -53,7 +51,7 @@ class FrameConverter:
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Y, U and V of a yuv420p frame as writable views (height, width) of its own memory."""
+    """Returns Y, U and V of a yuv420p frame as writable views (height, width) of its own memory."""
     views = []
     for plane in frame.planes:
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)

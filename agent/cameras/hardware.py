@@ -1,7 +1,4 @@
-"""The board's own encoder for cameras that bring pictures, with an end to our patience.
-
-libav finds it and speaks its language (V4L2 memory-to-memory), but waits for ever for an encoder that gives nothing.
-"""
+"""Encodes with the board's encoder (V4L2 memory-to-memory). Calls have a time limit, because libav's have none."""
 import av
 
 from agent.cameras import SourceError, SourceStuck
@@ -10,14 +7,12 @@ from agent.cameras.encode import GOP_US, KeyTimes, create, stamped
 from agent.cameras.frame_queue import EncodedFrame, TooLate, within
 
 CODEC = "h264_v4l2m2m"
-OPEN_S, ENCODE_S = 10.0, 4.0        # it takes some hundredths of a second
+OPEN_S, ENCODE_S = 10.0, 4.0        # usually some hundredths of a second
 
 
 class HardwareEncoder:
-    """The board's encoder for one camera in one size."""
-
     def __init__(self, name: str, width: int, height: int, fps: int, kbps: int) -> None:
-        """`name` is the camera's. Raises SourceError when the encoder can't be had, and SourceStuck."""
+        """`name` is the camera's. Raises SourceError if the encoder cannot be opened, and SourceStuck."""
         self._name = name
         self._keys = KeyTimes()
         try:
@@ -30,7 +25,7 @@ class HardwareEncoder:
             raise self._failed(error) from None
 
     def encode(self, frame: av.VideoFrame, pts_us: int) -> list[EncodedFrame]:
-        """Takes one yuv420p picture and gives what is ready, mostly that one. Raises SourceError, SourceStuck."""
+        """Takes one yuv420p picture; returns the frames that are ready, mostly one. Raises SourceError, SourceStuck."""
         asked = stamped(frame, pts_us, self._keys.due(pts_us))
         try:
             packets = within(ENCODE_S, lambda: self._codec.encode(asked))
@@ -41,7 +36,7 @@ class HardwareEncoder:
         return [EncodedFrame(bytes(packet), round(packet.pts * packet.time_base * 1_000_000)) for packet in packets]
 
     def _failed(self, error: Exception) -> SourceError:
-        """So that x264 takes over after some failures."""
+        """Also notes the failure, so that x264 takes over after some."""
         HEADROOM.hardware_failed(self._name)
         return SourceError("encoder_missing", f"{self._name}: the board's video encoder does not work ({error})",
                            "end other programs that use it, or choose a smaller picture")

@@ -1,4 +1,4 @@
-"""Privacy masks: paints what the household hides black in a YUV 4:2:0 picture, before anything else sees it."""
+"""Privacy masks: paints hidden areas black in a YUV 4:2:0 picture, before anything else sees it."""
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,47 +12,43 @@ BLACK, GREY = 16, 128       # luma and chroma of black, ITU-R BT.601 and BT.709 
 
 
 class Masks:
-    """The polygons of one camera for one picture size, as rectangles that are quickly filled.
+    """The polygons of one camera for one picture size, as rectangles that are quick to fill.
 
-    They cover a little more than the polygons: whole chroma samples (2 x 2 pixels), and one more all around, so that no
-    edge of what is hidden shines through.
+    They cover whole chroma samples (2 x 2 pixels) and one more all around, so that no edge of a hidden area shows.
     """
 
     def __init__(self, polygons: Sequence[Sequence[tuple[float, float]]], width: int, height: int) -> None:
-        """Lay the polygons, in fractions, on a picture of this size. Raises ValueError as `covered` does."""
+        """Fits the polygons, in fractions, to a picture of this size. Raises ValueError as `covered` does."""
         across, down = (width + 1) // 2, (height + 1) // 2
         framed = [[Point((x * across + 1) / (across + 2), (y * down + 1) / (down + 2)) for x, y in polygon]
-                  for polygon in polygons]      # one sample of frame, lest an edge on the border fall outside
+                  for polygon in polygons]      # one sample of frame, so that an edge on the border is inside
         plane = covered(framed, (across + 2, down + 2))
         self._rectangles = [] if plane is None else list(_rectangles(_grown(plane)[1:-1, 1:-1]))
 
     def __bool__(self) -> bool:
-        """Whether anything is hidden."""
         return bool(self._rectangles)
 
     def paint(self, y: np.ndarray, u: np.ndarray, v: np.ndarray) -> None:
-        """Blacken the masks in the planes of one picture, uint8 (height, width) and half of both for `u` and `v`."""
+        """Paints the masks into the planes of one picture: uint8 (height, width), half of both for `u` and `v`."""
         self.paint_luma(y)
         for rows, columns in self._rectangles:
             u[rows, columns] = v[rows, columns] = GREY
 
     def paint_luma(self, y: np.ndarray) -> None:
-        """Blacken the masks in the brightness plane alone."""
         for rows, columns in self._rectangles:
             y[2 * rows.start:2 * rows.stop, 2 * columns.start:2 * columns.stop] = BLACK
 
 
 class MaskOverlay:
-    """The masks for small pictures of a stream that nobody encodes: only motion ever sees them."""
+    """The masks for small pictures of a stream that is not encoded here: only motion detection sees them."""
 
     def __init__(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-        """Without polygons it hides nothing."""
         self._polygons = polygons
         self._shape: tuple[int, ...] = ()
         self._masks: Masks | None = None
 
     def over(self, picture: Luma) -> Luma:
-        """The picture as motion may see it: painted in a copy, for a decoder still needs the original."""
+        """Returns the picture with the masks painted in a copy, because a decoder still needs the original."""
         if not self._polygons:
             return picture
         if self._masks is None or picture.shape != self._shape:
@@ -63,7 +59,6 @@ class MaskOverlay:
 
 
 def _grown(plane: np.ndarray) -> np.ndarray:
-    """Every covered sample and its eight neighbours."""
     wide = plane.copy()
     wide[:, 1:] |= plane[:, :-1]
     wide[:, :-1] |= plane[:, 1:]
@@ -74,9 +69,9 @@ def _grown(plane: np.ndarray) -> np.ndarray:
 
 
 def _rectangles(plane: np.ndarray) -> Iterator[tuple[slice, slice]]:
-    """The covered samples as rows x columns, and a little beside them: few rectangles are quickly filled.
+    """The covered samples as rows x columns, plus a little beside them, because few rectangles are quick to fill.
 
-    Rows below each other make one rectangle as long as their ends differ by no more than a 240th of the width.
+    Rows form one rectangle as long as their ends differ by at most a 240th of the width.
     """
     slack = plane.shape[1] // 240
     top, rows = 0, [_spans(plane[0])]
@@ -89,17 +84,14 @@ def _rectangles(plane: np.ndarray) -> Iterator[tuple[slice, slice]]:
 
 
 def _alike(rows: Sequence[list[tuple[int, int]]], slack: int) -> bool:
-    """Whether these rows have as many spans each, whose ends lie within `slack` of each other."""
     return len({len(spans) for spans in rows}) == 1 and all(
         max(ends) - min(ends) <= slack for spans in zip(*rows, strict=True) for ends in zip(*spans, strict=True))
 
 
 def _around(rows: Sequence[list[tuple[int, int]]]) -> list[tuple[int, int]]:
-    """The spans that cover those of all rows."""
     return [(min(left for left, _ in spans), max(right for _, right in spans)) for spans in zip(*rows, strict=True)]
 
 
 def _spans(row: np.ndarray) -> list[tuple[int, int]]:
-    """Begin and end of each run of True in `row`."""
     edges = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False,
                 pins: "CertificatePins | None" = None) -> Source:
-    """A fresh source for one attempt, with its sound if `audio`; `pins` know network cameras' certificates.
-
-    Imports only what that kind of camera needs.
-    """
+    """Returns a new source for one attempt, with sound if `audio`; `pins` hold network cameras' certificates."""
     spec = parse_source(url)
     if spec.scheme in NETWORK:
         from agent.cameras.rtsp import open_rtsp

@@ -1,4 +1,4 @@
-"""Decodes a camera's packets, paints its masks, and encodes the pictures again; motion gets them, too."""
+"""Decodes a camera's packets, paints its masks, and encodes the pictures again; motion detection gets them, too."""
 import contextlib
 from collections.abc import Iterator, Sequence
 
@@ -18,9 +18,9 @@ from agent.host.luma import has_full_range, luma_of
 
 
 class MaskedDecoder:
-    """Decodes one stream of one format. What the decoder itself remembers of a picture is never painted over.
+    """Decodes one stream of one format. Masks are painted in copies, never in the decoder's own pictures.
 
-    For the next pictures lean on it: black smeared into them would come out where nobody masked anything.
+    The decoder builds the next pictures from them, so black would spread to places without masks.
     """
 
     def __init__(self, info: StreamInfo, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
@@ -30,9 +30,9 @@ class MaskedDecoder:
         self._canvas: tuple[av.VideoFrame, Masks] | None = None
 
     def decode(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
-        """The pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds.
+        """Yields the pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds.
 
-        None asks for the last ones. A picture is valid until the next is asked for. What can't be decoded gives none.
+        None fetches the last ones. A picture is valid until the next one. A packet that cannot be decoded gives none.
         """
         for frame in self._decode(packet):
             if frame.pts is not None:
@@ -41,7 +41,7 @@ class MaskedDecoder:
     def _decode(self, packet: Packet | None) -> Sequence[av.VideoFrame]:
         try:
             return self._decoder.decode(packet)
-        except Undecodable:                     # damaged on the way; the next keyframe heals it
+        except Undecodable:                     # damaged in transit; the next keyframe repairs it
             return ()
 
     def _painted(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -67,11 +67,11 @@ def _too_large() -> Iterator[None]:
                           "lower the camera's resolution, or set the mask in its own menu") from None
 
 
-BACK_US = 1_000_000         # a time that falls back further is another clock, not jitter
+BACK_US = 1_000_000         # a larger step back is another clock, not jitter
 
 
 class Reencoder:
-    """Works in the thread that calls it. A picture that can't be painted reaches nobody: the error ends the run."""
+    """Works in the caller's thread. A picture that cannot be painted ends the run with an error."""
 
     def __init__(self, camera: Camera, sink: Sink, clock: Clock) -> None:
         self._camera, self._sink, self._clock = camera, sink, clock
@@ -83,13 +83,13 @@ class Reencoder:
         self._key_mono_s: float | None = None
 
     def stream(self, info: StreamInfo) -> None:
-        """Another format follows: what the old decoder still holds comes out first. Raises SourceError."""
+        """Starts another format, after the last pictures of the old decoder. Raises SourceError."""
         self.flush()
         with _too_large():
             self._decoder = MaskedDecoder(info, self._camera.masks)
 
     def packet(self, packet: Packet) -> None:
-        """Decode, paint, show, encode, hand on. Raises SourceError."""
+        """Decodes, paints, shows, encodes and passes on. Raises SourceError."""
         if packet.key:
             self._key_mono_s = self._clock.mono_s()
         if self._decoder is not None:
@@ -98,7 +98,7 @@ class Reencoder:
                     self._hand_on(frame, pts_us)
 
     def flush(self) -> None:
-        """Hand on what the decoder still holds; only `stream` begins anew after this."""
+        """Passes on the decoder's last pictures; only `stream` may follow."""
         if self._decoder is not None:
             for frame, pts_us in self._decoder.decode(None):
                 self._hand_on(frame, pts_us)
@@ -106,20 +106,19 @@ class Reencoder:
 
     def _hand_on(self, frame: av.VideoFrame, pts_us: int) -> None:
         if self._last_us is not None and self._last_us - BACK_US < pts_us <= self._last_us:
-            return                          # an encoder takes no two pictures of one time
+            return                          # an encoder refuses two pictures of one time
         self._show(frame)
         encoder = self._encoder_for(frame, pts_us)
         self._last_us = pts_us
         self._units.give(self._sink, encoder.encode(frame, pts_us), pts_us)
 
     def _show(self, frame: av.VideoFrame) -> None:
-        """Let motion look, before the packet comes: so nobody decodes what has been decoded here."""
+        """Shows motion detection the picture before the packet comes, so that it is not decoded twice."""
         now_mono_s = self._clock.mono_s()
         if self._sink.wants_main_luma() and self._sink.wants_luma(now_mono_s):
             self._sink.luma(luma_of(frame, now_mono_s, self._key_mono_s))
 
     def _encoder_for(self, frame: av.VideoFrame, pts_us: int) -> SoftwareEncoder:
-        """The encoder; a fresh one for another size, and when the camera's clock has fallen back."""
         size, fell_back = (frame.width, frame.height), self._last_us is not None and pts_us < self._last_us
         if self._encoder is None or size != self._size or fell_back:
             self._encoder = SoftwareEncoder(*size, self._camera.fps, self._camera.bitrate_kbps, PRESETS[-1])

@@ -1,7 +1,4 @@
-"""Masks for cameras whose video arrives encoded: any source, decoded, painted and encoded again.
-
-Nothing of the original gets past: not its packets, not its pictures.
-"""
+"""Paints masks for cameras whose video arrives encoded. None of the original packets or pictures gets past."""
 import logging
 import threading
 from collections.abc import Callable
@@ -20,14 +17,14 @@ from agent.host.meter import Rate
 from agent.host.stop import Stop
 
 LOOK_FOR_STOP_S = 0.25
-DRAIN_S = 10.0              # what waits when the camera is gone is still worth keeping
-TELL_EVERY_S = 60.0
+DRAIN_S = 10.0              # packets that wait when the camera is gone are worth keeping
+LOG_EVERY_S = 60.0
 
 _log = logging.getLogger(__name__)
 
 
-PACKETS_MAX, BYTES_MAX = 90, 8 << 20        # three seconds of pictures and more: later ones would help nobody
-OTHERS_MAX = 1000                           # sound, above all
+PACKETS_MAX, BYTES_MAX = 90, 8 << 20        # three seconds of pictures and more: later ones would not help
+OTHERS_MAX = 1000                           # mostly sound
 
 Work = Callable[[], None]
 
@@ -39,7 +36,7 @@ class _Item(NamedTuple):
 
 
 class WorkQueue:
-    """Work between the thread that receives and the one that paints; each waits only for work."""
+    """Passes work from the receiving thread to the painting one; each only waits for work."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -48,26 +45,26 @@ class WorkQueue:
         self._closed = False
 
     def packet(self, work: Work, size_b: int, key: bool) -> bool:
-        """Add a packet's work; False when there is no room: then the rest of its GOP is refused, too."""
+        """Adds a packet's work; returns False if there is no room: then the rest of its GOP is refused, too."""
         with self._changed:
             self._changed.notify()
             return self._items.offer(_Item(work, size_b, True), key)
 
     def other(self, work: Work, size_b: int) -> None:
-        """Add what belongs between the packets; forgotten while these are refused."""
+        """Adds work between the packets; dropped while packets are refused."""
         with self._changed:
             self._items.insert(_Item(work, size_b, False), OTHERS_MAX)
             self._changed.notify()
 
     def close(self, last: Work) -> None:
-        """Nothing more comes but this."""
+        """Adds the last work."""
         with self._changed:
             self._closed = True
             self._items.append(_Item(last, 0, False))
             self._changed.notify()
 
     def next(self, wait_s: float) -> Work | None:
-        """The oldest work, or None if none comes within `wait_s`. Raises EOFError when none will ever come."""
+        """Returns the oldest work; None if none comes within `wait_s`. Raises EOFError if none will ever come."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed, wait_s)
             if self._items:
@@ -78,23 +75,23 @@ class WorkQueue:
 
 
 class MaskTranscoder:
-    """A source around a source: to the inner one it is the sink.
+    """Wraps another source and is its sink.
 
-    The inner one may receive for many cameras in one thread, so the work is done in a thread of our own. When that
-    can't keep up, GOPs lose their ends, counted and told.
+    The inner source may receive for many cameras in one thread, so the work has its own thread. If that cannot keep up,
+    the ends of GOPs are dropped, counted and logged.
     """
 
     def __init__(self, inner: Source, camera: Camera, clock: Clock, came: Rate) -> None:
-        """`came` counts the camera's own pictures, beyond this attempt."""
+        """`came` counts the camera's own pictures, across attempts."""
         self._inner, self._camera, self._clock, self._came = inner, camera, clock, came
         self._queue = WorkQueue()
-        self.dropped_n = 0                          # pictures that were not painted, for the machine was too slow
-        self._told_mono_s = float("-inf")           # when the log last said so
-        self._format: StreamInfo | None = None      # told, and no keyframe of it has come yet
+        self.dropped_n = 0                          # pictures that were not painted, because the machine was too slow
+        self._logged_mono_s = float("-inf")           # when this was last logged
+        self._format: StreamInfo | None = None      # a new format that waits for its first keyframe
         self._error: Exception | None = None
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """One attempt of the inner source, with masks. Raises SourceError, and all that painting raises."""
+        """Makes one attempt of the inner source, with masks. Raises SourceError, and what painting raises."""
         self._sink, self._reencoder, inner_stop = sink, Reencoder(self._camera, sink, self._clock), Stop()
         worker = threading.Thread(target=self._work, args=(stop, inner_stop), name=f"paint-{self._camera.name}",
                                   daemon=True)
@@ -107,11 +104,10 @@ class MaskTranscoder:
             raise self._error
 
     def adjust(self, camera: Camera) -> bool:
-        """Other settings need another attempt: a mask that changes must not miss a picture that waits."""
+        """Returns False: a changed mask must not miss a picture that waits, so settings need a new attempt."""
         return False
 
     def _end(self, worker: threading.Thread) -> None:
-        """Let the worker finish what waits. Raises SourceStuck when it does not."""
         self._queue.close(self._reencoder.flush)
         worker.join(DRAIN_S)
         if worker.is_alive():
@@ -119,7 +115,6 @@ class MaskTranscoder:
                               "its process is being restarted; if it recurs, please report it")
 
     def _work(self, stop: Stop, inner_stop: Stop) -> None:
-        """Work until the inner source has ended and all is done, or `stop` is set, or something fails."""
         try:
             while not stop.is_set():
                 work = self._queue.next(LOOK_FOR_STOP_S)
@@ -127,24 +122,24 @@ class MaskTranscoder:
                     work()
         except EOFError:
             pass
-        except Exception as error:          # the pump's to judge, which runs us
+        except Exception as error:          # the pump, which runs us, judges it
             self._error = error
         finally:
             inner_stop.set()
 
-    # What the inner source calls.
+    # Called by the inner source.
 
     def stream(self, info: StreamInfo) -> None:
-        """The camera's own format; ours is told when the first picture is encoded."""
+        """Takes the camera's own format; ours follows with the first encoded picture."""
         self._format = info
 
     def packet(self, packet: Packet) -> None:
-        """Let it wait for the worker, if there is room."""
+        """Queues it for the worker, if there is room."""
         self._came.total += 1
         info = self._format if packet.key else None
         if not self._queue.packet(partial(self._paint, info, packet), len(packet.data), packet.key):
             self.dropped_n += 1
-            self._tell()
+            self._log_drops()
         elif info is not None:
             self._format = None
 
@@ -154,27 +149,25 @@ class MaskTranscoder:
         self._reencoder.packet(packet)
 
     def audio(self, info: AudioInfo | None, unsupported: str = "") -> None:
-        """Sound is handed on as it came, in its place among the pictures."""
+        """Queues the sound's format, in its place among the pictures."""
         self._queue.other(partial(self._sink.audio, info, unsupported), 0)
 
     def sound(self, sound: Sound) -> None:
-        """The next stretch of sound."""
+        """Queues the next stretch of sound."""
         self._queue.other(partial(self._sink.sound, sound), len(sound.data))
 
-    def wants_luma(self, mono_s: float) -> bool:
-        """The camera's own pictures are for nobody."""
+    def wants_luma(self, mono_s: float = 0.0) -> bool:
+        """Returns False, because the camera's own pictures have no masks."""
         return False
 
-    def wants_main_luma(self) -> bool:
-        """The camera's own pictures are for nobody."""
-        return False
+    wants_main_luma = wants_luma
 
     def luma(self, picture: Luma) -> None:
-        """Not asked for, and not masked: it ends here."""
+        """Drops it, because it has no masks."""
 
-    def _tell(self) -> None:
+    def _log_drops(self) -> None:
         now_mono_s = self._clock.mono_s()
-        if now_mono_s - self._told_mono_s >= TELL_EVERY_S:
-            self._told_mono_s = now_mono_s
+        if now_mono_s - self._logged_mono_s >= LOG_EVERY_S:
+            self._logged_mono_s = now_mono_s
             _log.warning("%s: this machine is too slow to paint every picture (%d left out so far); set the camera to "
                          "fewer pictures a second or to a smaller picture", self._camera.name, self.dropped_n)

@@ -1,10 +1,9 @@
-"""A USB webcam, or any camera with a V4L2 node: its own H.264 as it comes, else its pictures encoded here."""
+"""A USB webcam, or any camera with a V4L2 node: its own H.264 unchanged, else its pictures encoded here."""
 import contextlib
 import errno
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import Protocol
 
 import av
 
@@ -23,15 +22,15 @@ from agent.host.clock import Clock
 from agent.host.luma import luma_of
 from agent.host.stop import Stop
 
-OPEN_S, CLOSE_S = 15.0, 10.0        # USB's own time limits are 5 s a request
-NO_FRAMES_S = 4.5                   # with GRAB_S and a frame, silence is told within five seconds
+OPEN_S, CLOSE_S = 15.0, 10.0        # USB's own time limits are 5 s per request
+NO_FRAMES_S = 4.5                   # with GRAB_S and a frame, silence is reported within five seconds
 GRAB_S = 0.25                       # how soon a stop is noticed
-START = attrgetter("source", "width", "height", "fps", "bitrate_kbps")     # what only a fresh start changes
-RAW_PIXELS_MAX = 640 * 480          # beyond, USB 2 has no room for raw pictures at 15 a second and more
+START = attrgetter("source", "width", "height", "fps", "bitrate_kbps")     # only a new start changes these
+RAW_PIXELS_MAX = 640 * 480          # above, USB 2 has no room for raw pictures at 15 a second and more
 
 _log = logging.getLogger(__name__)
 
-# What the kernel says: a condition, what that is, and a remedy.
+# The kernel's error: a condition, its meaning, and a remedy.
 TROUBLES = {
     errno.ENOENT: ("camera_not_found", "there is no such device", "plug it in, and find it: ls /dev/v4l/by-id/"),
     errno.ENODEV: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
@@ -46,40 +45,19 @@ TROUBLES = {
 UNKNOWN_TROUBLE = ("camera_no_frames", "", "plug the camera in again, and look into: dmesg | tail")
 
 
-class Grabber(Protocol):
-    """An opened webcam; `videodev.VideoDevice` is the real one."""
-
-    def offered(self) -> list[str]:
-        """The pixel formats it has, as four-letter codes."""
-
-    def start(self, fourcc: str, width: int, height: int, fps: int) -> DeviceFormat:
-        """Begin with this format or, in size, a near one. Raises OSError."""
-
-    def grab(self, wait_s: float) -> GrabbedFrame | None:
-        """The next picture, or None if none comes within `wait_s`. Raises OSError."""
-
-    def close(self) -> None:
-        """Give the camera back."""
-
-
 class V4l2Source:
-    """One webcam."""
-
     def __init__(self, camera: Camera, device: str, clock: Clock,
-                 open_device: Callable[[str], Grabber] = VideoDevice, machine: board.Board | None = None) -> None:
-        """`device` is a node, best one of /dev/v4l/by-id/, for the numbers of /dev/video* change.
-
-        `machine` is read from this one if not given.
-        """
+                 open_device: Callable[[str], VideoDevice] = VideoDevice, machine: board.Board | None = None) -> None:
+        """`device` is a node, best one of /dev/v4l/by-id/, because numbers change; `machine` defaults to this one."""
         self._camera, self._device, self._clock, self._open_device = camera, device, clock, open_device
         self._machine = machine or board.read()
         self._name = f"v4l2:{device}"
-        self._encodes = False               # and so can paint other masks at any moment
+        self._encodes = False               # then masks can change at any moment
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """Hand on what the camera gives until `stop` is set; one that we can't encode in time is opened again, smaller.
+        """Delivers the camera's video until `stop` is set; if our encoder falls behind, reopens the camera with less.
 
-        Raises SourceError, or SourceStuck when only the process's end frees the camera.
+        Raises SourceError, or SourceStuck if only the end of the process frees the camera.
         """
         while not stop.is_set():
             with self._errors():
@@ -90,27 +68,26 @@ class V4l2Source:
                     within(CLOSE_S, grabber.close)
 
     def adjust(self, camera: Camera) -> bool:
-        """Take over other masks from the next picture on. Returns False where only a fresh source will do."""
+        """Uses other masks from the next picture on. Returns False if only a new source can."""
         if START(camera) != START(self._camera) or not (self._encodes or camera.masks == self._camera.masks):
             return False
         self._camera = camera
         return True
 
-    def _serve(self, grabber: Grabber, sink: Sink, stop: Stop) -> None:
-        """Serve an open camera until `stop`, or until it is to be opened again with a smaller picture."""
+    def _serve(self, grabber: VideoDevice, sink: Sink, stop: Stop) -> None:
         camera, effort = self._camera, Effort(self._camera.fps)
-        asked = camera.width, camera.height, camera.fps, self._machine.encoder is not None
+        wanted = camera.width, camera.height, camera.fps, self._machine.encoder is not None
         fourcc = self._choose(grabber.offered())
         self._encodes = fourcc != "H264"
-        level = HEADROOM.level(self._name, *asked) if self._encodes else Level("", camera.width, camera.height)
+        level = HEADROOM.level(self._name, *wanted) if self._encodes else Level("", camera.width, camera.height)
         given = self._start(grabber, fourcc, level)
         handle = self._encode(given, level, effort, sink) if self._encodes else self._pass_on(sink)
         self._grab(grabber, handle, lambda: effort.falls_behind(self._clock.mono_s())
-                   and HEADROOM.lower(self._name, *asked), stop)
+                   and HEADROOM.lower(self._name, *wanted), stop)
 
-    def _start(self, grabber: Grabber, fourcc: str, level: Level) -> DeviceFormat:
+    def _start(self, grabber: VideoDevice, fourcc: str, level: Level) -> DeviceFormat:
         given = within(OPEN_S, lambda: grabber.start(fourcc, level.width, level.height, self._camera.fps))
-        if given.fourcc != fourcc:      # above all not H.264 where masks are to be painted
+        if given.fourcc != fourcc:      # above all not H.264 if masks must be painted
             raise SourceError("camera_stream_bad", f"{self._name}: offers {fourcc} but gives {given.fourcc}",
                               "choose another size, or take another camera")
         _log.info("%s: gives %s, %dx%d", self._name, given.fourcc, given.width, given.height)
@@ -126,9 +103,9 @@ class V4l2Source:
             raise SourceError("camera_stream_bad", f"{self._name}: offers {', '.join(offered) or 'nothing'}", need)
         return fourcc
 
-    def _grab(self, grabber: Grabber, handle: Callable[[GrabbedFrame], bool], ended: Callable[[], bool],
+    def _grab(self, grabber: VideoDevice, handle: Callable[[GrabbedFrame], bool], ended: Callable[[], bool],
               stop: Stop) -> None:
-        """Picture after picture. `handle` returns whether it was of use: a camera that sends only rubbish is silent."""
+        """Reads pictures. `handle` returns whether one was usable: a camera with only damaged ones counts as silent."""
         last_mono_s, last_pts_us = self._clock.mono_s(), -1
         while not stop.is_set() and not ended():
             grabbed = grabber.grab(GRAB_S)
@@ -142,7 +119,6 @@ class V4l2Source:
                                   "if it recurs, check cable and power supply")
 
     def _encode(self, given: DeviceFormat, level: Level, effort: Effort, sink: Sink) -> Callable[[GrabbedFrame], bool]:
-        """The handler of pictures: mask, show to motion, encode."""
         camera = self._camera
         converter = FrameConverter(given.fourcc, given.width, given.height, given.row_b)
         encode = self._encoder(given, level)
@@ -166,15 +142,13 @@ class V4l2Source:
         return handle
 
     def _encoder(self, given: DeviceFormat, level: Level) -> Callable[[av.VideoFrame, int], list[EncodedFrame]]:
-        """Encodes a picture of this time, and gives what is ready."""
-        asked = given.width, given.height, self._camera.fps, self._camera.bitrate_kbps
+        wanted = given.width, given.height, self._camera.fps, self._camera.bitrate_kbps
         if level.encoder == HARDWARE:
-            return HardwareEncoder(self._name, *asked).encode
-        x264 = SoftwareEncoder(*asked, level.preset, threads_n=1)
+            return HardwareEncoder(self._name, *wanted).encode
+        x264 = SoftwareEncoder(*wanted, level.preset, threads_n=1)
         return lambda frame, pts_us: [EncodedFrame(x264.encode(frame, pts_us), pts_us)]
 
     def _pass_on(self, sink: RecordSink) -> Callable[[GrabbedFrame], bool]:
-        """The handler of a camera's own H.264."""
         access_units = AccessUnits()
 
         def handle(grabbed: GrabbedFrame) -> bool:
@@ -189,7 +163,6 @@ class V4l2Source:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn the kernel's errors into one clear line with a remedy."""
         try:
             yield
         except TooLate as error:
@@ -204,14 +177,14 @@ class V4l2Source:
 
 
 class FramePacer:
-    """Lets through as many pictures a second as wanted, for most webcams only know 30."""
+    """Lets through as many pictures a second as wanted, because most webcams only know 30."""
 
     def __init__(self, fps: int) -> None:
         self._period_us = 1_000_000 // fps
         self._next_us: int | None = None
 
     def due(self, pts_us: int) -> bool:
-        """Whether to take the picture of this time; a quarter of a period early is in time, for cameras jitter."""
+        """Whether to use the picture of this time; a quarter of a period early is in time, because cameras jitter."""
         if self._next_us is None:
             self._next_us = pts_us
         if pts_us < self._next_us - self._period_us // 4:
@@ -221,10 +194,10 @@ class FramePacer:
 
 
 def choose_format(offered: Sequence[str], pixels_n: int, masked: bool) -> str | None:
-    """The best of a camera's formats for a picture of this many pixels; None if none will do.
+    """Returns the best of a camera's formats for a picture of this many pixels; None if none is usable.
 
-    Its own H.264 costs nothing, but no mask can be painted into it. Small raw pictures need no decoding; large ones
-    would be slowed down by USB, so JPEG goes first there.
+    Its own H.264 costs nothing, but masks cannot be painted into it. Small raw pictures need no decoding. USB slows
+    large ones down, so JPEG comes first there.
     """
     raw = [fourcc for fourcc in RAW if fourcc in offered]
     jpeg = [fourcc for fourcc in JPEG if fourcc in offered]

@@ -1,4 +1,4 @@
-"""A V4L2 camera, asked directly: libav's reader is missing from PyAV's wheels, and blocks for ever when frames stop.
+"""Reads a V4L2 camera directly, because PyAV's wheels lack libav's reader, and it hangs when frames stop.
 
 Structures and numbers: Linux UAPI <linux/videodev2.h>, 64-bit. Every error is the kernel's own OSError.
 """
@@ -9,7 +9,7 @@ import mmap
 import os
 import select
 from ctypes import c_char, c_int32, c_int64, c_uint8, c_uint32
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 CAPTURE, MMAP = 1, 1                    # V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_MEMORY_MMAP
 CAN_CAPTURE, CAN_STREAM = 0x1, 0x4000000
@@ -19,48 +19,25 @@ BUFFERS_N = 4
 FORMATS_MAX = 64
 
 
-class Capability(ctypes.Structure):
-    """struct v4l2_capability"""
-
-    _fields_ = [("driver", c_char * 16), ("card", c_char * 32), ("bus", c_char * 32), ("version", c_uint32),
-                ("capabilities", c_uint32), ("device_caps", c_uint32), ("reserved", c_uint32 * 3)]
+def _struct(**fields: Any) -> type[ctypes.Structure]:
+    return type("VideoStruct", (ctypes.Structure,), {"_fields_": list(fields.items())})
 
 
-class FormatDescription(ctypes.Structure):
-    """struct v4l2_fmtdesc"""
-
-    _fields_ = [("index", c_uint32), ("type", c_uint32), ("flags", c_uint32), ("description", c_char * 32),
-                ("fourcc", c_uint32), ("mbus_code", c_uint32), ("reserved", c_uint32 * 3)]
-
-
-class PixelFormat(ctypes.Structure):
-    """struct v4l2_format for single-plane capture"""
-
-    _fields_ = [("type", c_uint32), ("pad", c_uint32), ("width", c_uint32), ("height", c_uint32), ("fourcc", c_uint32),
-                ("field", c_uint32), ("row_b", c_uint32), ("image_b", c_uint32), ("rest", c_uint8 * (200 - 24))]
-
-
-class StreamParameters(ctypes.Structure):
-    """struct v4l2_streamparm for capture"""
-
-    _fields_ = [("type", c_uint32), ("capability", c_uint32), ("mode", c_uint32), ("numerator", c_uint32),
-                ("denominator", c_uint32), ("rest", c_uint8 * (200 - 16))]
-
-
-class RequestBuffers(ctypes.Structure):
-    """struct v4l2_requestbuffers"""
-
-    _fields_ = [("count", c_uint32), ("type", c_uint32), ("memory", c_uint32), ("capabilities", c_uint32),
-                ("flags", c_uint8), ("reserved", c_uint8 * 3)]
-
-
-class Buffer(ctypes.Structure):
-    """struct v4l2_buffer"""
-
-    _fields_ = [("index", c_uint32), ("type", c_uint32), ("used_b", c_uint32), ("flags", c_uint32), ("field", c_uint32),
-                ("seconds", c_int64), ("microseconds", c_int64), ("timecode", c_uint8 * 16), ("sequence", c_uint32),
-                ("memory", c_uint32), ("offset", c_int64), ("length", c_uint32), ("reserved", c_uint32),
-                ("request", c_int32)]
+# struct v4l2_capability, v4l2_fmtdesc, v4l2_format and v4l2_streamparm (single-plane capture), v4l2_requestbuffers and
+# v4l2_buffer
+Capability = _struct(driver=c_char * 16, card=c_char * 32, bus=c_char * 32, version=c_uint32, capabilities=c_uint32,
+                     device_caps=c_uint32, reserved=c_uint32 * 3)
+FormatDescription = _struct(index=c_uint32, type=c_uint32, flags=c_uint32, description=c_char * 32, fourcc=c_uint32,
+                            mbus_code=c_uint32, reserved=c_uint32 * 3)
+PixelFormat = _struct(type=c_uint32, pad=c_uint32, width=c_uint32, height=c_uint32, fourcc=c_uint32, field=c_uint32,
+                      row_b=c_uint32, image_b=c_uint32, rest=c_uint8 * (200 - 24))
+StreamParameters = _struct(type=c_uint32, capability=c_uint32, mode=c_uint32, numerator=c_uint32, denominator=c_uint32,
+                           rest=c_uint8 * (200 - 16))
+RequestBuffers = _struct(count=c_uint32, type=c_uint32, memory=c_uint32, capabilities=c_uint32, flags=c_uint8,
+                         reserved=c_uint8 * 3)
+Buffer = _struct(index=c_uint32, type=c_uint32, used_b=c_uint32, flags=c_uint32, field=c_uint32, seconds=c_int64,
+                 microseconds=c_int64, timecode=c_uint8 * 16, sequence=c_uint32, memory=c_uint32, offset=c_int64,
+                 length=c_uint32, reserved=c_uint32, request=c_int32)
 
 
 def _number(direction: int, number: int, argument: type) -> int:
@@ -76,26 +53,22 @@ STREAMON = _number(1, 18, c_int32)
 
 
 class DeviceFormat(NamedTuple):
-    """The format of a camera's pictures."""
-
     fourcc: str         # "MJPG", "YUYV", "H264", ...
     width: int
     height: int
-    row_b: int          # bytes from one row to the next; 0 for what is compressed
+    row_b: int          # bytes from one row to the next; 0 if compressed
 
 
 class GrabbedFrame(NamedTuple):
-    """One picture as the camera gave it."""
-
     data: bytes
     pts_us: int         # CLOCK_MONOTONIC, when it was taken
 
 
 class VideoDevice:
-    """One opened camera. `offered`, then `start`, then `grab` over and over; `close` in any state."""
+    """One opened camera: `offered`, then `start`, then `grab` again and again; `close` in any state."""
 
     def __init__(self, path: str) -> None:
-        """Open the node. Raises OSError: ENOENT, EACCES, EBUSY, ENODEV; ENOTTY if it is no camera."""
+        """Opens the node. Raises OSError: ENOENT, EACCES, EBUSY, ENODEV; ENOTTY if it is not a camera."""
         self._file = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._pages: list[mmap.mmap] = []
         try:
@@ -111,21 +84,21 @@ class VideoDevice:
         fcntl.ioctl(self._file, number, argument)
 
     def offered(self) -> list[str]:
-        """The pixel formats of the camera, as four-letter codes."""
+        """Returns the camera's pixel formats, as four-letter codes."""
         found: list[str] = []
         while len(found) < FORMATS_MAX:
             entry = FormatDescription(index=len(found), type=CAPTURE)
             try:
                 self._ask(ENUM_FMT, entry)
             except OSError as error:
-                if error.errno == errno.EINVAL:     # the list's end
+                if error.errno == errno.EINVAL:     # the end of the list
                     break
                 raise
             found.append(entry.fourcc.to_bytes(4, "little").decode("latin-1"))
         return found
 
     def start(self, fourcc: str, width: int, height: int, fps: int) -> DeviceFormat:
-        """Begin with this format; the camera may change the size. Raises OSError: EBUSY, EINVAL, ENOSPC (USB)."""
+        """Starts with this format; the camera may change the size. Raises OSError: EBUSY, EINVAL, ENOSPC (USB)."""
         wish = PixelFormat(type=CAPTURE, width=width, height=height, field=FIELD_NONE,
                            fourcc=int.from_bytes(fourcc.encode("latin-1"), "little"))
         self._ask(S_FMT, wish)
@@ -133,7 +106,7 @@ class VideoDevice:
         try:
             self._ask(S_PARM, pace)
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTTY):     # a camera with one pace only
+            if error.errno not in (errno.EINVAL, errno.ENOTTY):     # a camera with only one rate
                 raise
         self._queue_buffers()
         self._ask(STREAMON, c_int32(CAPTURE))
@@ -150,7 +123,7 @@ class VideoDevice:
             self._ask(QBUF, buffer)
 
     def grab(self, wait_s: float) -> GrabbedFrame | None:
-        """The next good picture, or None if none comes within `wait_s`. Raises OSError: ENODEV (unplugged), EIO."""
+        """Returns the next good picture; None if none comes in `wait_s`. Raises OSError: ENODEV (unplugged), EIO."""
         poll = select.poll()
         poll.register(self._file, select.POLLIN)
         if not poll.poll(wait_s * 1000):
@@ -166,7 +139,7 @@ class VideoDevice:
         return GrabbedFrame(data, pts_us) if data and not spoilt else None
 
     def close(self) -> None:
-        """Give the camera back: with its file, the kernel ends the stream."""
+        """Releases the camera: the kernel ends the stream when the file closes."""
         for pages in self._pages:
             pages.close()
         os.close(self._file)

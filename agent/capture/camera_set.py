@@ -21,10 +21,11 @@ from agent.core.recovery import Step
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import AlreadyRunning, Lock
+from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.folders import Folders
 
 END_WITHIN_S = 3.0
-LOCK_AGAIN_S = 30.0
+LOCK_AGAIN_S = 15.0
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class CameraSet:
         """Have just these cameras at work, by these settings. One that runs by the same ones does not notice.
 
         Raises OSError when sockets can't be made, and, if `insist`, AlreadyRunning when another process has
-        one of them; else that one is left alone, and tried again later.
+        one of them; else that one is left alone, and tried again later, as when a full card has no room for its lock.
         """
         self._settings, self._wanted = settings, {camera.name: camera for camera in cameras}
         self._finish([name for name in self._entries if name not in self._wanted])
@@ -78,6 +79,10 @@ class CameraSet:
                 if insist:
                     raise
                 _log.error("%s is left to the other process: %s", name, error)
+            except OSError as error:
+                if fault_of(error, self._folders.root) not in NO_ROOM:
+                    raise
+                _log.error("%s has no lock, and waits for one: %s", name, error)
 
     def _entry(self, settings: CameraSettings) -> CameraEntry:
         lock = Lock(self._folders.lock(f"camera-{settings.name}"))

@@ -1,6 +1,6 @@
 """One camera's clips on the card: each one's row before its file, and the file's end before the row's."""
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.capture.clipfile import ClipFile
 from agent.capture.encryption_policy import EncryptionPolicy
@@ -8,11 +8,12 @@ from agent.capture.event_rows import EventRows
 from agent.capture.row_queue import RowQueue
 from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd
 from agent.host.clock import Clock, Instant, at
-from agent.store import announce, clips
+from agent.store import announce, clips, events, numbers
 from agent.store.clip_recovery import recover_camera
-from agent.store.encryption.days import PublicDay
+from agent.store.damage import surviving
 from agent.store.folders import Folders
 
+SLOW_FLUSH_S = 5.0
 LAGS_B = 4_000_000          # so much of a clip may wait for a flush because more of it is waiting
 
 
@@ -46,6 +47,7 @@ class ClipRows:
         self._open: OpenClip | None = None
         self._previous: tuple[int, int] | None = None       # seq and end (mono_ms) of the clip before
         self._flush_due = False
+        self.slow_mono_s = float("-inf")                    # when a flush last took far too long
         self._needs_recovery, self._left_open = True, False
         self.dropped_n = 0                                  # blocks of video that had no clip to go to
 
@@ -54,24 +56,32 @@ class ClipRows:
         """Whether a clip is open on the card."""
         return self._open is not None
 
-    def begin(self, job: ClipBegin) -> None:
-        """Begin a clip: commit its row, then create its file."""
+    def begin(self, job: ClipBegin) -> bool:
+        """Begin a clip: commit its row, then create its file; False: no number is left while the database is held."""
         self.lose()
         self._folders.demand_volume()
         start = at(self._clock.now(), job.start_us // 1000)
-        kind = "motion" if self._rules.keeps_events_longer and self._events.going_on else job.kind
-        made: list[tuple[int, str, PublicDay | None]] = []
+        day, info, shown = self._encryption.day(self._folders), job.info, self._events.shown_from(start)
+        kind = "motion" if self._rules.keeps_events_longer and shown else job.kind
+        seq = 0
 
         def insert(db: sqlite3.Connection) -> None:
-            day, info = self._encryption.day(self._folders), job.info
-            made.append((*clips.open_row(db, self._camera, kind, start, info.codec, info.width, info.height,
-                                         day.id if day else None), day))
-            self._events.tie(db, made[0][0], start)
+            nonlocal seq
+            seq = seq or self._rows.next_number(db)
+            clips.open_row(db, self._camera, kind, start, info.codec, info.width, info.height, day.id if day else None,
+                           seq)
+            with surviving("what a clip shows"):
+                for event in shown:
+                    events.tie(db, event.id or 0, seq)
 
-        self._rows.commit_with(insert)
-        (seq, name, day), = made
+        if not self._rows.commit(insert):
+            if not (seq := self._rows.reserved_number()):
+                return False
+            self._rows.add(insert)
+        name = clips.name_of(self._camera, start.boot, seq)
         file = ClipFile(self._folders.part(seq, name), self._encryption.encrypter(day, name))
         self._open, self._flush_due = OpenClip(seq, name, file, kind, start), False
+        return True
 
     def write(self, job: Block) -> None:
         """Append to the open clip; without one, the block is dropped and counted."""
@@ -88,8 +98,11 @@ class ClipRows:
         asked for a flush for each moment that it has missed.
         """
         if self._open is not None and self._flush_due and (not more_waits or self._open.file.unflushed_b > LAGS_B):
+            began_mono_s = self._clock.mono_s()
             self._open.file.sync()
             self._flush_due = False
+            if self._clock.mono_s() - began_mono_s >= SLOW_FLUSH_S:
+                self.slow_mono_s = self._clock.mono_s()
 
     def end(self, job: ClipEnd) -> None:
         """Complete the open clip's file; its row follows with the next commit."""
@@ -101,9 +114,10 @@ class ClipRows:
         self._open, self._previous = None, (clip.seq, clip.start.mono_ms + dur_ms)
 
         def finish(db: sqlite3.Connection) -> None:
-            clips.finish(db, clip.seq, "done", dur_ms, file_b, job.frames)
-            if (row := clips.get(db, clip.name)) is not None:       # gone with a damaged database
-                announce.clip_done(db, row, now)
+            row = clips.get(db, clip.name)      # none, if it is gone with a damaged database
+            if row and (row.state == "open" or not numbers.was_reserved(db, clip.seq)):     # else the sweep has told it
+                clips.finish(db, clip.seq, "done", dur_ms, file_b, job.frames)
+                announce.clip_done(db, replace(row, state="done", dur_ms=dur_ms, bytes=file_b, frames=job.frames), now)
 
         self._rows.add(finish)
 
@@ -126,13 +140,16 @@ class ClipRows:
         """Of the open clip, if there is one, nothing more comes; what could not be closed before may be by now."""
         if self._rows.db is not None and (self._open is not None or self._left_open):
             self.abandon()
-            self.recover()
+        self.recover()
 
     def recover(self) -> None:
         """Complete or give up what an earlier life, or an error, has left open. Needs an open database."""
-        if not self._needs_recovery or self._rows.db is None:
+        if not self._needs_recovery or self._open is not None or self._rows.db is None:
             return
-        self._rows.commit()      # what is known to be finished is not to be found torn
-        self._left_open = not recover_camera(self._rows.db, self._folders, self._camera, self._clock,
-                                             going_on=self._events.ids)
-        self._needs_recovery = False
+        if not self._rows.commit():     # what is known to be finished is not to be found torn
+            return
+        self._left_open = True
+        with self._rows.unless_held() as held, surviving(f"the recovery of {self._camera}"):
+            self._left_open = not recover_camera(self._rows.db, self._folders, self._camera, self._clock,
+                                                 going_on=self._events.ids)
+        self._needs_recovery = bool(held)

@@ -7,7 +7,7 @@ from agent.capture.encryption_policy import EncryptionPolicy
 from agent.capture.labeller import Labeller, LabelTask
 from agent.capture.row_queue import RowQueue
 from agent.capture.still import thumbnail
-from agent.capture.tamper import TamperRows
+from agent.capture.tamper import OpenTamper, TamperRows
 from agent.capture.writer_jobs import (
     BestLook,
     CameraGap,
@@ -22,6 +22,7 @@ from agent.capture.writer_jobs import (
 from agent.host.clock import Clock, Instant, at
 from agent.host.files import write_once
 from agent.store import absences, announce, clips, events, pause
+from agent.store.database import StoreError
 from agent.store.encryption.days import PublicDay
 from agent.store.folders import Folders
 from agent.store.names import picture
@@ -44,11 +45,6 @@ class EventRows:
         self._last: OpenEvent | None = None
         self._tampers = TamperRows(camera, keeps_longer)
         self.opened_n = 0
-
-    @property
-    def going_on(self) -> bool:
-        """Whether motion is going on."""
-        return self._open is not None
 
     @property
     def ids(self) -> set[int]:
@@ -90,16 +86,17 @@ class EventRows:
         shown = shown_by(event.start)
 
         def insert(db: sqlite3.Connection) -> None:
-            event.id = events.open_row(db, self._camera, "motion", event.start, job.zones)
+            number = events.open_row(db, self._camera, "motion", event.start, job.zones)
             event.continues = before.id if before else None
             if not event.may_be_named:
-                events.label(db, event.id, None)
+                events.label(db, number, None)
             for seq in shown:
-                events.tie(db, event.id, seq)
+                events.tie(db, number, seq)
                 if self._keeps_longer:
                     clips.mark_kind(db, seq, "motion")
-            announce.motion_start(db, self._camera, event.id, event.start, job.score, job.boxes, job.zones,
+            announce.motion_start(db, self._camera, number, event.start, job.score, job.boxes, job.zones,
                                   event.continues)
+            event.id = number           # not before: what has failed by here leaves no row
 
         self._rows.add(insert)
 
@@ -134,11 +131,9 @@ class EventRows:
         return self._labeller is not None and self._labeller.add(
             LabelTask(looks, lambda word: self._offer([EventLabel(event, word)])))
 
-    def tie(self, db: sqlite3.Connection, seq: int, start: Instant) -> None:
-        """Another clip begins: it shows what is going on. Within the caller's transaction."""
-        if self._open is not None and self._open.id is not None:
-            events.tie(db, self._open.id, seq)
-        self._tampers.begins(db, seq, start)
+    def shown_from(self, start: Instant) -> list[OpenEvent | OpenTamper]:
+        """What a clip shows that begins then."""
+        return [*([self._open] if self._open else []), *self._tampers.shown_from(start)]
 
     def _write_thumbnail(self, peak: BestLook, event: OpenEvent, day: PublicDay | None) -> str | None:
         """The event's picture on the card; returns its file's name, or None: without one the event is worth as much."""
@@ -147,8 +142,17 @@ class EventRows:
             return None
         name = picture(self._camera, event.start.boot, event.start.mono_ms)
         try:
+            if not self._folders.thumbs.is_dir():
+                self._make_folder()
             write_once(self._folders.thumbs / f"{name}.jpg", self._encryption.picture(day, image, name))
-        except OSError as error:
+        except (OSError, StoreError) as error:
             _log.warning("no thumbnail for an event of %s: %s", self._camera, error)
             return None
         return f"{name}.jpg"
+
+    def _make_folder(self) -> None:
+        """All pictures are gone, with their folder: the ward is to know. Raises StoreError."""
+        self._folders.create()
+        now, detail = self._clock.now(), "the folder of the events' pictures was gone, and was made anew"
+        _log.error("%s: %s", self._folders.thumbs, detail)
+        self._rows.add(lambda db: announce.storage(db, now, "pictures_missing", over=True, detail=detail))

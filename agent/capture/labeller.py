@@ -1,6 +1,6 @@
 """Has events that are over named, one at a time: a thread of capture that asks a process of its own, and waits.
 
-That process (agent/footage/event_label.py) decodes and looks; capture only hands it the packets that it held for that.
+That process (agent/helpers/event_label.py) decodes and looks; capture only hands it the packets that it held for that.
 On a device systemd starts it in a unit with bounds of its own (systemd/label-taimat.socket); elsewhere capture does.
 """
 import logging
@@ -27,7 +27,7 @@ from agent.host.probes import load, soc
 from agent.host.weights import words_lack
 
 DOOR = "label/desk.sock"        # in the runtime folder; systemd listens there
-PROGRAM = "agent.footage.event_label"
+PROGRAM = "agent.helpers.event_label"
 PATIENCE_S = 120.0              # the process runs behind everybody else
 ANSWER_B_MAX = 4096
 

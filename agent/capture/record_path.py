@@ -163,7 +163,10 @@ class RecordPath:
             facts.sound_dropped_n = self._sound.dropped_n + self._clips.sound_lost_n
         facts.recording, facts.events_n = self._recorder.recording, self._recorder.events_n
         facts.dropped_n = self._ring.overflow_n + self._clips.refused_n + self._recorder.dropped_n
-        facts.write_errors_n, facts.write_fault = self._recorder.errors_n, self._recorder.fault
+        rows, facts.slow_card = self._recorder.rows, self._recorder.slow_card or None
+        facts.write_errors_n, facts.database_held_by = self._recorder.errors_n, rows.held_by
+        facts.write_fault = self._recorder.fault or (
+            "database_held" if rows.held_by is not None and not rows.numbers else None)
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
         """The segmenter's actions; a clip begins with its first packet, which tells its time."""

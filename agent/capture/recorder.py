@@ -19,13 +19,16 @@ from agent.core.contract.facts import Poke
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably
+from agent.store import damage
 from agent.store.card_fault import fault_of
-from agent.store.database import StoreError, is_damage
+from agent.store.database import StoreError
+from agent.store.distrust import is_failed_write
 from agent.store.folders import Folders, VolumeGuard
 
 QUEUE_BYTES_MAX = 24_000_000    # about a minute and a half at 2 Mbit/s: cheap cards stall for seconds, and it is memory
 RETRY_AFTER_S = 5.0             # how soon a card that failed is tried again
 QUEUE_BATCHES_MAX = 20_000       # batches without video weigh next to nothing, but a card may hang for days
+SLOW_FOR_S = 120.0
 PROBE_B = 65_536                # what a card must take before it is trusted again
 
 _log = logging.getLogger(__name__)
@@ -44,10 +47,10 @@ class Recorder(threading.Thread):
         self._queued_b = 0
         self._counting = threading.Lock()
         encryption = encryption or EncryptionPolicy()
-        self._rows = RowQueue(folders, outlet)
-        self._events = EventRows(camera, folders, clock, self._rows, encryption, keeps_events_longer,
+        self.rows = RowQueue(folders, clock, outlet)
+        self._events = EventRows(camera, folders, clock, self.rows, encryption, keeps_events_longer,
                                  labeller, self.offer)
-        self._clips = ClipRows(camera, folders, clock, self._rows, encryption, self._events,
+        self._clips = ClipRows(camera, folders, clock, self.rows, encryption, self._events,
                                ClipRules(always, keeps_events_longer, int(pre_roll_s * 1000)))
         self.sync_every_s = sync_every_s
         self._retry_mono_s = 0.0
@@ -61,6 +64,11 @@ class Recorder(threading.Thread):
         return self._clips.writes
 
     @property
+    def slow_card(self) -> bool:
+        """Whether a flush has taken far too long, minutes ago at most: it is looked at each minute."""
+        return self._clock.mono_s() - self._clips.slow_mono_s < SLOW_FOR_S
+
+    @property
     def events_n(self) -> int:
         """Events since the start."""
         return self._events.opened_n
@@ -68,7 +76,7 @@ class Recorder(threading.Thread):
     @property
     def dropped_n(self) -> int:
         """Blocks of video and row changes that were given up since the start."""
-        return self._clips.dropped_n + self._rows.forgotten_n
+        return self._clips.dropped_n + self.rows.forgotten_n
 
     def offer(self, batch: list[Job]) -> bool:
         """Queue a batch; False, and nothing is queued, when the card is so far behind that the queue is full."""
@@ -96,11 +104,11 @@ class Recorder(threading.Thread):
                 self._pass_over(batch)
             else:
                 self._work(deque(batch))
-        self._rows.close()
+        self.rows.close()
 
     def _next(self) -> list[Job] | None:
         try:
-            batch = self._queue.get(timeout=RETRY_AFTER_S if self.fault else None)
+            batch = self._queue.get(timeout=self.rows.again_s if not self.fault else RETRY_AFTER_S)
         except Empty:
             return []
         if batch is not None:
@@ -115,7 +123,7 @@ class Recorder(threading.Thread):
             while jobs:
                 self._obey(jobs[0])
                 jobs.popleft()
-            self._rows.commit()
+            self.rows.commit()
             self._clips.flush(more_waits=self._queued_b > 0)
         except Exception as error:
             if not isinstance(error, (OSError, sqlite3.Error, StoreError)):
@@ -131,7 +139,7 @@ class Recorder(threading.Thread):
             probe = self._volume.folders.clips / f"{self._camera}.probe"
             write_durably(probe, bytes(PROBE_B))
             probe.unlink()
-        self._rows.open(self._clock)
+        self.rows.open()
         self._clips.recover()
         self.fault = None
 
@@ -140,7 +148,8 @@ class Recorder(threading.Thread):
             case Block():
                 self._clips.write(job)
             case ClipBegin():
-                self._clips.begin(job)
+                if not self._clips.begin(job):
+                    self.clip_lost.set()
             case ClipEnd():
                 self._clips.end(job)
             case ClipLost():
@@ -172,8 +181,9 @@ class Recorder(threading.Thread):
                    self._camera, error, self.fault, RETRY_AFTER_S)
         self._clips.abandon()
         self.clip_lost.set()
-        self._rows.close()          # the card may come back as another file system
+        self.rows.close()          # the card may come back as another file system
         if self.fault in ("card_full", "inodes_low"):
             self._outlet.send(Poke(what="space"), "keeper")
-        if is_damage(error):
-            self._outlet.send(Poke(what="database"), "keeper")
+        damage.meet(error)
+        if is_failed_write(error):
+            damage.DOUBT.tell()

@@ -44,10 +44,13 @@ class TamperRows:
         event = self._open[job.code] = OpenTamper(start, job.shown_until_us // 1000)
 
         def insert(db: sqlite3.Connection) -> None:
-            event.id = events.open_row(db, self._camera, "tamper", start, code=job.code, score=job.strength)
+            number = events.open_row(db, self._camera, "tamper", start, code=job.code, score=job.strength)
             for seq in clips.reaching(db, self._camera, start):
-                self._tie(db, event.id, seq)
-            announce.tamper_start(db, self._camera, event.id, start, job.code, job.strength, job.detail)
+                events.tie(db, number, seq)
+                if self._keeps_longer:
+                    clips.mark_kind(db, seq, "motion")
+            announce.tamper_start(db, self._camera, number, start, job.code, job.strength, job.detail)
+            event.id = number           # not before: what has failed by here leaves no row
 
         return insert
 
@@ -64,16 +67,9 @@ class TamperRows:
 
         return finish
 
-    def begins(self, db: sqlite3.Connection, seq: int, start: Instant) -> None:
-        """Another clip begins: it shows what has only just been told. Within the caller's transaction."""
-        for event in self._open.values():
-            if event.id is not None and start.mono_ms <= event.shown_until_ms:
-                self._tie(db, event.id, seq)
-
-    def _tie(self, db: sqlite3.Connection, event_id: int, seq: int) -> None:
-        events.tie(db, event_id, seq)
-        if self._keeps_longer:
-            clips.mark_kind(db, seq, "motion")
+    def shown_from(self, start: Instant) -> list[OpenTamper]:
+        """What has only just been told: a clip that begins then shows it."""
+        return [event for event in self._open.values() if start.mono_ms <= event.shown_until_ms]
 
 
 PAUSED = "The camera is paused: whether the usual view is back will not be seen."

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from agent.cli.capture_socket import seeing, unanswered
+from agent.cli.cameras import seeing, unanswered
 from agent.cli.options import CameraName, Config, Json
 from agent.cli.place import load_here
 from agent.cli.terminal import console, json_line
@@ -35,7 +35,6 @@ Forget = Annotated[bool, typer.Option(
 
 
 def busy(camera: CameraName, forget: Forget = False, json: Json = False, config: Config = None) -> None:
-    """Show where a camera's picture is restless, as with leaves in the wind, and why it tells of no motion now."""
     settings = load_here(config)
     found_camera = seeing(settings, camera, "nothing to be seen")
     camera = found_camera.name
@@ -58,17 +57,16 @@ def busy(camera: CameraName, forget: Forget = False, json: Json = False, config:
 def _print(camera: str, busy: Busy, forgotten: bool) -> None:
     out = console()
     if forgotten:
-        out.print(f"[green]forgotten[/green]  {camera}: where it was restless is learned anew", soft_wrap=True)
+        out.print(f"[green]forgotten[/green]  {camera}: where it was restless is learned anew")
     for line in picture(busy.grid):
-        out.print(line, soft_wrap=True)
+        out.print(line)
     restless = any(level(value) for row in busy.grid for value in row)
-    out.print(f"[dim]{LEGEND if restless else CALM}[/dim]", soft_wrap=True)
+    out.print(f"[dim]{LEGEND if restless else CALM}[/dim]")
     for reason in reasons(busy):
-        out.print(f"now: {reason}", soft_wrap=True)
+        out.print(f"now: {reason}")
 
 
 def picture(grid: Sequence[Sequence[float]]) -> list[Text]:
-    """The camera's picture as lines of blocks in a frame."""
     edge = "─" * len(CELLS[0][0]) * COLUMNS
     rows = [Text.assemble("│", *(CELLS[level(value)] for value in row), "│") for row in grid]
     return [Text(f"┌{edge}┐"), *rows, Text(f"└{edge}┘")]

@@ -1,9 +1,15 @@
 """A camera as a person types it and reads it: by its name in the configuration, or by its title."""
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import typer
 
+from agent.cli.exits import denied
 from agent.config.settings import Camera, Settings
+from agent.host.clock import SystemClock
+from agent.store import pause
+from agent.store.database import StoreError
+from agent.store.folders import Folders
 
 
 def meant(cameras: Iterable[Camera], said: str) -> str:
@@ -30,3 +36,20 @@ def known(cameras: Sequence[Camera]) -> str:
 def titles(settings: Settings) -> dict[str, str]:
     """What people call each camera, by its name. A camera of old recordings need not be among them."""
     return {camera.name: camera.label for camera in settings.camera}
+
+
+def seeing(settings: Settings, name: str, missing: str) -> Camera:
+    """The enabled camera of that name or title; `missing` says what there is none of while the camera is paused.
+
+    Raises typer.BadParameter, and StoreError for a camera that is paused.
+    """
+    camera = find([camera for camera in settings.camera if camera.enabled], name, "enabled camera")
+    if pause.load(Folders(Path(settings.store.folder))).of(camera.name, SystemClock().now()):
+        raise StoreError(f"{name}: is paused, so there is {missing}; to see again: taimat resume {camera.name}")
+    return camera
+
+
+def unanswered(path: Path, error: Exception) -> StoreError:
+    """What a person is told when the socket `path` gave no answer."""
+    remedy = "" if denied(error) else "; is Taimat running?"
+    return StoreError(f"{path}: {getattr(error, 'strerror', None) or error}{remedy}")

@@ -43,7 +43,7 @@ HEADER = re.compile(r"^#?\[\[?([a-z_.]+)\]\]?")
 KEY = re.compile(r"^#?([a-z_]+) = .*?(?:\s# (.*))?$")
 
 
-app = typer.Typer(no_args_is_help=True, help="Make, check and show the configuration.")
+app = typer.Typer(no_args_is_help=True)
 NewFile = Annotated[Path | None, typer.Argument(
     metavar="[FILE]", show_default=False, help="Where to; without it, where taimat looks for it.")]
 
@@ -76,8 +76,8 @@ def init(path: NewFile = None, force: Force = False) -> None:
         remedy = "" if denied(error) else "; choose another place: taimat config init FILE"
         raise StoreError(f"{target}: {error.strerror}{remedy}") from error
     out = console()
-    out.print(f"[green]wrote[/green] {escape(str(target))}", soft_wrap=True)
-    out.print(escape(_next(mine, target)), soft_wrap=True)
+    out.print(f"[green]wrote[/green] {escape(str(target))}")
+    out.print(escape(_next(mine, target)))
 
 
 def _is_there(path: Path) -> bool:
@@ -124,9 +124,9 @@ def check(config: Config = None) -> None:
         print(redact(warning), file=sys.stderr)
     verdict = "[yellow]valid, but see above[/yellow]" if warnings else "[green]ok[/green]"
     out = console()
-    out.print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}", soft_wrap=True)
+    out.print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}")
     if settings.ward.enabled:
-        out.print(f"\n{escape(consent.TEXTS[settings.device.language])}", soft_wrap=True, end="")
+        out.print(f"\n{escape(consent.TEXTS[settings.device.language])}", end="")
     if warnings:
         raise typer.Exit(EXIT_WARNINGS)
 
@@ -146,14 +146,11 @@ def _missing(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
         spec = parse_source(camera.source)
         if camera.enabled and spec.scheme in ("file", "v4l2") and (trouble := _trouble(spec.target)):
             yield ("camera", index, "source"), trouble
-    for key in ("ca", "cert", "key", "password_file"):
-        named = getattr(settings.ward, key)
-        if settings.ward.enabled and named and (trouble := _trouble(named)):
-            yield ("ward", key), trouble
-    for key in ("ca", "password_file"):
-        named = getattr(settings.home, key)
-        if settings.home.enabled and named and (trouble := _trouble(named)):
-            yield ("home", key), trouble
+    for table, keys in (("ward", ("ca", "cert", "key", "password_file")), ("home", ("ca", "password_file"))):
+        values = getattr(settings, table)
+        for key in keys if values.enabled else ():
+            if (named := getattr(values, key)) and (trouble := _trouble(named)):
+                yield (table, key), trouble
     for index, each in enumerate(settings.notify):
         if trouble := _trouble(each.url_file):
             yield ("notify", index, "url_file"), trouble

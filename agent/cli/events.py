@@ -14,6 +14,7 @@ from agent.cli.cameras import meant, titles
 from agent.cli.options import Config, Json, Last, OnlyCamera
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, table, when
+from agent.core.harmless import one_line
 from agent.store import boots
 from agent.store import events as rows
 from agent.store.events import StoredEvent
@@ -38,13 +39,12 @@ class What(StrEnum):
 
 
 Kind = Annotated[What | None, typer.Option(
-    "--kind", help="Only these: of motion what moved, where there is a word for it.")]
+    "--kind", help="Only events of this kind or label.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on and show events as they happen, until Ctrl-C.")]
 
 
 def events(camera: OnlyCamera = None, last: Last = 20, kind: Kind = None, follow: Follow = False, json: Json = False,
            config: Config = None) -> None:
-    """List the newest events: what moved, when, and the clip that shows it."""
     settings, _, db = open_store(config)
     camera, called = camera and meant(settings.camera, camera), titles(settings)
     with contextlib.suppress(KeyboardInterrupt):
@@ -115,11 +115,10 @@ def _row(db: sqlite3.Connection, event: StoredEvent, called: Titles) -> tuple[st
 
 
 def _line(db: sqlite3.Connection, event: StoredEvent, called: Titles) -> None:
-    """One change as one line, like the table's."""
-    began, number, camera, kind, long, score, clip, zones = _row(db, event, called)
+    began, number, camera, kind, long, score, clip, zones = map(one_line, _row(db, event, called))
     out = console()
     if out.is_terminal:
-        out.print(f"{began}  {number:>4}  {escape(camera)}  {kind}  [bold]{long:>8}[/bold]  {score}  {clip}  {zones}",
-                  soft_wrap=True)
+        out.print(f"{began}  {number:>4}  {escape(camera)}  {escape(kind)}  [bold]{long:>8}[/bold]  {score}  "
+                  f"{escape(f'{clip}  {zones}')}")
     else:
         print("\t".join((began.strip(), number, camera, kind, long, score, clip, zones)), flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from agent.cli.cameras import meant
-from agent.cli.terminal import console, size
+from agent.cli.terminal import size, working
 from agent.cli.times import length_ms, moment_ms
 from agent.config.settings import Settings
 from agent.host.clock import SystemClock
@@ -98,10 +98,6 @@ def keyring(settings: Settings, folders: Folders, db: sqlite3.Connection, househ
 
 @contextlib.contextmanager
 def telling(found: Export, quiet: bool) -> Iterator[Tell]:
-    """Show on a terminal how far the copying is."""
-    out, all_b = console(), max(1, sum(film.size_b for film in found.films))
-    if quiet or not out.is_terminal:
-        yield lambda done_b: None
-        return
-    with out.status(" copying ...") as status:
-        yield lambda done_b: status.update(f" copying {size(all_b)}, {100 * done_b // all_b} % ...")
+    all_b = max(1, sum(film.size_b for film in found.films))
+    with working("copying ...", quiet) as tick:
+        yield lambda done_b: tick(f"copying {size(all_b)}, {100 * done_b // all_b} % ...")

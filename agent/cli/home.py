@@ -22,7 +22,7 @@ WITHIN_S = 20.0
 EXIT_SHOWN = 1               # Home Assistant still shows the recorder
 
 
-app = typer.Typer(no_args_is_help=True, help="The recorder in the household's Home Assistant.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
@@ -37,7 +37,7 @@ def remove_here(config: Config = None) -> None:
     if settings.home.enabled:
         console().print("[yellow]not removed[/yellow]  \\[home] is switched on, so the link would show the recorder "
                         "again: set enabled = false there and restart taimat-link, which removes it; use this if it "
-                        "could not", soft_wrap=True)
+                        "could not")
         raise typer.Exit(EXIT_SHOWN)
     root = Path(settings.store.folder)
     step_down(root)
@@ -50,7 +50,7 @@ def remove_here(config: Config = None) -> None:
                               identity.named(root) or identity.UNNAMED, WAITS, random.random)
         fault = remove(context, shown, threading.Event(), WITHIN_S, f"taimat-{context.own_id}-remove")
         if fault:
-            console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}", soft_wrap=True)
+            console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}")
             raise typer.Exit(EXIT_SHOWN)
         home.remember(db, None)
     finally:

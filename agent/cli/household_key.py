@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Config, Yes
-from agent.cli.place import open_decisions
+from agent.cli.own_decisions import open_decisions
 from agent.cli.terminal import console
 from agent.core.contract.facts import Poke
 from agent.core.household.access import grouped
@@ -20,7 +20,6 @@ Replace = Annotated[bool, typer.Option("--replace", help="Make another key; the 
 
 
 def household_key(replace: Replace = False, yes: Yes = False, config: Config = None) -> None:
-    """Make the household's own key to its encrypted recordings, and print it once."""
     settings, _, own, db = open_decisions(config)
     if days.household(own) and not replace:
         raise typer.BadParameter("this device has a household's key already, and can't show it again; if it is lost, "
@@ -33,9 +32,9 @@ def household_key(replace: Replace = False, yes: Yes = False, config: Config = N
     install(own, db, public_half(secret), SystemClock().now())
     Outlet(Path(settings.store.runtime)).send(Poke(what="keys"), "keeper")
     out = console()
-    out.print(f"[bold cyan]{grouped(secret)}[/bold cyan]", soft_wrap=True)
+    out.print(f"[bold cyan]{grouped(secret)}[/bold cyan]")
     if out.is_terminal:
         out.print("\nWrite it down and keep it apart from the device: it is not shown again.\nWith it the card's "
-                  "recordings open on any computer: taimat export --film --household-key FILE", soft_wrap=True)
+                  "recordings open on any computer: taimat export --film --household-key FILE")
     if settings.store.encrypt == "off":
-        out.print("[yellow]Recordings are not encrypted here: \\[store] encrypt is off.[/yellow]", soft_wrap=True)
+        out.print("[yellow]Recordings are not encrypted here: \\[store] encrypt is off.[/yellow]")

@@ -12,7 +12,7 @@ COMPLETION = ("install_completion", "show_completion")      # a group's own: the
 
 
 class LazyCommand(TyperCommand):
-    """Stands in the list of commands, with its line of help, for a command or a group of another module."""
+    """Stands in the list of commands for a command or a group of another module, and brings its line of help."""
 
     def __init__(self, name: str, place: str, panel: str, line: str) -> None:
         """`place` is "module:name" of a function, or of the `typer.Typer` of a group; without `line` it is hidden."""
@@ -26,6 +26,7 @@ class LazyCommand(TyperCommand):
             function, found = found, typer.Typer(add_completion=False, rich_markup_mode="rich")
             found.command(self.name)(function)
         command = typer.main.get_command(found)
+        command.help = self.help or command.help
         command.params = [each for each in command.params if each.name not in COMPLETION]
         return command
 

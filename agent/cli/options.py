@@ -1,4 +1,5 @@
 """Options and arguments that several commands have, each said once: name, value and one line of help."""
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -20,3 +21,12 @@ To = Annotated[str | None, typer.Option(
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is already there.")]
 Bundle = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A release as its maker packs it.")]
+
+
+def lists_by_default(app: typer.Typer, listed: Callable[..., None]) -> None:
+    """Have a group list where no word follows it; its --config holds for its commands, too."""
+    @app.callback()
+    def options(context: typer.Context, config: Config = None) -> None:
+        if context.invoked_subcommand is None:
+            listed(config=config)
+        context.default_map = {name: {"config": config} for name in context.command.commands}

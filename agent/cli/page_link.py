@@ -16,6 +16,5 @@ def page_link(web: Web, folders: Folders) -> str:
 
 
 def page_address(web: Web) -> str:
-    """Where a browser on this machine finds the page."""
     here = is_loopback_address(web.listen) or web.listen in ANYWHERE
     return f"http://localhost:{web.port}" if here else phone_address(web.listen, web.port, web.tls) or ""

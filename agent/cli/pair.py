@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from agent.cli.options import Config, Yes
+from agent.cli.own_decisions import open_decisions
 from agent.cli.page_link import page_address, page_link
-from agent.cli.place import open_decisions
 from agent.cli.terminal import console, count, local, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
@@ -30,8 +30,7 @@ Link = Annotated[bool, typer.Option(
 Listed = Annotated[bool, typer.Option("--list", help="List the paired browsers, the one that was here last first.")]
 Unpair = Annotated[str | None, typer.Option(
     "--unpair", metavar="ID", show_default=False, help="Let this browser in no more; its id is in the list.")]
-Owner = Annotated[str | None, typer.Option(
-    "--owner", metavar="ID", show_default=False,
+Owner = Annotated[str | None, typer.Option("--owner", metavar="ID", show_default=False,
     help="Let this browser do all that the household may; others but the first may only look.")]
 Reset = Annotated[bool, typer.Option("--reset", help="Let none of them in any more, and make another code.")]
 
@@ -43,8 +42,7 @@ WARNING = {
     "vi": ("Lần đầu, trình duyệt của điện thoại cảnh báo là không biết ai bảo đảm cho trang này: chỉ có chính máy ghi "
            "hình, bằng chứng chỉ riêng của nó. Hãy cho hiện chứng chỉ. Vân tay SHA-256 phải đúng như sau:",
            "Giống nhau: bấm tiếp tục (Nâng cao, Tiếp tục truy cập). Khác nhau: có kẻ đứng giữa; đừng nhập gì cả.",
-           "Trang tạo chứng chỉ khi khởi động; lúc đó xem vân tay bằng lệnh taimat pair."),
-}
+           "Trang tạo chứng chỉ khi khởi động; lúc đó xem vân tay bằng lệnh taimat pair.")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,11 @@ class _Household:
 
 def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, owner: Owner = None,
          reset: Reset = False, yes: Yes = False, config: Config = None) -> None:
-    """Show the code (and a QR code) with which a browser of the household opens the page. For root and the owner."""
     if sum((link, listed, unpair is not None, owner is not None, reset)) > 1:
         raise typer.BadParameter("--link, --list, --unpair, --owner and --reset don't go together")
     with _household(config) as home:
         if link:
-            console().print(page_link(home.settings.web, home.folders), soft_wrap=True)
+            console().print(page_link(home.settings.web, home.folders))
         elif listed:
             table(("id", "browser", "role", "last here", "paired"),
                   [(each.id, each.name, each.role, local(each.used_wall_ms), local(each.paired_wall_ms))
@@ -123,21 +120,20 @@ def _show(home: _Household) -> None:
     if address is not None and out.is_terminal:
         segno.make(address, micro=False).terminal(compact=True, border=2)
     if not web.enabled:
-        out.print("The page is switched off: set \\[web] enabled = true.", soft_wrap=True)
+        out.print("The page is switched off: set \\[web] enabled = true.")
     elif address is None:
         out.print(f"The page is open on this machine only: {page_address(web)}\n"
-                  "For phones in your network set \\[web] listen = \"0.0.0.0\" and start Taimat again.", soft_wrap=True)
+                  "For phones in your network set \\[web] listen = \"0.0.0.0\" and start Taimat again.")
     else:
-        out.print(f"1. Open on the phone:  [bold]{address}[/bold]", soft_wrap=True)
+        out.print(f"1. Open on the phone:  [bold]{address}[/bold]")
         if web.tls:
             _warn(home, out)
     told = "2. Enter the code" if address else "Pairing code"
-    out.print(f"{told}:     [bold cyan]{code}[/bold cyan]", soft_wrap=True)
+    out.print(f"{told}:     [bold cyan]{code}[/bold cyan]")
 
 
 def _warn(home: _Household, out: Console) -> None:
-    """Say what a browser is going to warn of, and how to see whether all is well."""
     warning, compare, later = WARNING[home.settings.device.language]
     mark = fingerprint(home.folders)
     for line in (warning, f"[bold]{mark}[/bold]", compare) if mark else (later,):
-        out.print(f"   {line}", soft_wrap=True)
+        out.print(f"   {line}")

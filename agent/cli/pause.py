@@ -34,7 +34,6 @@ Listed = Annotated[bool, typer.Option("--list", help="Pause nothing: show what i
 
 def pause(cameras: Cameras = None, length: Length = None, until: Until = None, listed: Listed = False,
           config: Config = None) -> None:
-    """Pause cameras: within two seconds they see, record and send nothing. Without names, all of them."""
     if listed:
         _show(config)
         return
@@ -49,18 +48,17 @@ def pause(cameras: Cameras = None, length: Length = None, until: Until = None, l
         until_wall_ms = next_time_ms(until, now)
     pauses.put(folders, names, until_wall_ms, "command", now)
     end = "taimat resume" if until_wall_ms is None else f"{_local(until_wall_ms)}, or taimat resume"
-    console().print(f"[yellow]paused[/yellow]  {escape(_named(settings, names))}, until: {end}", soft_wrap=True)
+    console().print(f"[yellow]paused[/yellow]  {escape(_named(settings, names))}, until: {end}")
 
 
 def resume(cameras: Cameras = None, config: Config = None) -> None:
-    """Let paused cameras see again. Without names, all of them."""
     settings, folders = _place(config)
     names = _known(settings, cameras or ())
     pauses.lift(folders, names)
-    console().print(f"[green]resumed[/green]  {escape(_named(settings, names))}", soft_wrap=True)
+    console().print(f"[green]resumed[/green]  {escape(_named(settings, names))}")
     off = [camera.label for camera in settings.camera if camera.off and (names is None or camera.name in names)]
     if off:
-        console().print(f"[dim]the weekly hours of {escape(', '.join(off))} go on as configured[/dim]", soft_wrap=True)
+        console().print(f"[dim]the weekly hours of {escape(', '.join(off))} go on as configured[/dim]")
 
 
 def _show(config: Path | None) -> None:

@@ -13,8 +13,6 @@ from agent.config.settings import Settings, Store
 from agent.core.passwords import redact
 from agent.host.users import as_owner, step_down
 from agent.store.database import FILE, StoreConnection, StoreError, connect
-from agent.store.decisions import database as decisions
-from agent.store.decisions.database import mark
 from agent.store.folders import Folders
 
 
@@ -86,7 +84,8 @@ def _in_use(path: Path) -> Settings | None:
     return Settings(store=Store(folder=str(store), runtime=str(own.runtime)))
 
 
-def _found(given: Path | None) -> tuple[Settings, Folders]:
+def existing_store(given: Path | None) -> tuple[Settings, Folders]:
+    """Returns the settings, and the folders of a store that has recordings. Raises ConfigError and StoreError."""
     settings = load_here(given)
     folders = Folders(Path(settings.store.folder))
     if not os.path.exists(folders.root / FILE):
@@ -97,16 +96,5 @@ def _found(given: Path | None) -> tuple[Settings, Folders]:
 
 def open_store(given: Path | None) -> tuple[Settings, Folders, StoreConnection]:
     """The settings, the folders and the database of a store that exists. Raises ConfigError, StoreError."""
-    settings, folders = _found(given)
+    settings, folders = existing_store(given)
     return settings, folders, connect(folders.root)
-
-
-def open_decisions(given: Path | None) -> tuple[Settings, Folders, StoreConnection, StoreConnection]:
-    """The same, with the household's decisions, which the owner alone may change, before the shared database.
-
-    Raises ConfigError, StoreError.
-    """
-    settings, folders = _found(given)
-    own, db = decisions.connect(folders), connect(folders.root)
-    db.mark = mark(own)
-    return settings, folders, own, db

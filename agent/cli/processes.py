@@ -11,8 +11,6 @@ ROLES = ("capture", "keeper", "link", "web", "cli.run")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One role's process."""
-
     pid: int
     role: str               # capture | keeper | link | web | run
     config: str | None      # its --config, as it was given

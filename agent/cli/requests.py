@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from agent.cli.options import Config, Json, Last, Yes
-from agent.cli.place import open_decisions, open_store
+from agent.cli.options import Config, Json, Last, Yes, lists_by_default
+from agent.cli.own_decisions import open_decisions
+from agent.cli.place import open_store
 from agent.cli.terminal import console, count, json_line, length, local, size, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
+from agent.core.harmless import one_line
 from agent.core.household.sharing_rules import Decision
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
@@ -34,15 +36,7 @@ DECIDED = {"rule": "by your rule under [sharing]", "command": "by taimat request
 Number = Annotated[int, typer.Argument(
     metavar="NO.", min=1, show_default=False, help="The request's number, as the list shows it.")]
 
-app = typer.Typer(invoke_without_command=True, help="What the ward has asked for: you decide.")
-
-
-@app.callback()
-def _options(context: typer.Context, config: Config = None) -> None:
-    """Without a word after it: the list."""
-    if context.invoked_subcommand is None:
-        list_requests(config=config)
-    context.default_map = {name: {"config": config} for name in context.command.commands}
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.command("list")
@@ -62,7 +56,7 @@ def list_requests(last: Last = 20, json: Json = False, config: Config = None) ->
     if waiting_n := sum(each.state == "waiting" for each in found):
         verb = "wait" if waiting_n > 1 else "waits"
         console().print(f"[yellow]{waiting_n} {verb} for you:[/yellow] taimat requests show NO., then approve or "
-                        "refuse", soft_wrap=True)
+                        "refuse")
 
 
 @app.command()
@@ -92,30 +86,32 @@ def refuse(number: Number, config: Config = None) -> None:
 def _decide(config: Path | None, number: int, code: Decision, yes: bool) -> None:
     """Give the household's word, and have keeper and link act on it; approving is confirmed unless `yes`."""
     settings, _, own, db = open_decisions(config)
-    request = _get(db, number)
+    request, shown = _get(db, number), ""
     if code == "approved" and request.state == "waiting" and not yes:
-        _confirm(request, preview(db, request), _has_sound(settings, request))
+        shown = _confirm(request, preview(db, request), _has_sound(settings, request))
     try:
-        decided.decide(own, db, request.id, request.digest, code, "command", SystemClock().now())
+        decided.decide(own, db, request.id, request.digest, code, "command", SystemClock().now(), shown)
     except RequestError as error:
         raise StoreError(f"{error}: {STATES[_get(db, number).state]}") from error
     outlet = Outlet(Path(settings.store.runtime))
     for role in ("keeper", "link"):
         outlet.send(Poke(what="requests"), role)
     told = "[green]approved[/green]" if code == "approved" else "[yellow]refused[/yellow]"
-    console().print(f"{told}  request {number}: {_what(request)}", soft_wrap=True)
+    console().print(f"{told}  request {number}: {escape(one_line(_what(request)))}")
 
 
-def _confirm(request: WardRequest, found: ExportPreview, sound: bool) -> None:
+def _confirm(request: WardRequest, found: ExportPreview, sound: bool) -> str:
+    """Returns the digest of the recordings that were shown."""
     if not sys.stdin.isatty():
         raise typer.BadParameter("say --yes to approve without being asked: there is no terminal here to ask at")
     _print(_lines(request, found, sound))
     typer.confirm("Hand this out to the ward?", abort=True)
+    return found.digest
 
 
 def _print(lines: Iterable[tuple[str, str]]) -> None:
     for label, value in lines:
-        console().print(f"[dim]{label:<{LABEL_N}}[/dim]{escape(value)}", soft_wrap=True)
+        console().print(f"[dim]{label:<{LABEL_N}}[/dim]{escape(one_line(value))}")
 
 
 def _get(db: sqlite3.Connection, number: int) -> WardRequest:
@@ -148,11 +144,10 @@ def _what(request: WardRequest) -> str:
 
 
 def _lines(request: WardRequest, found: ExportPreview, sound: bool) -> list[tuple[str, str]]:
-    """What a person needs to decide."""
     lines = [("request", f"{request.n}  (the ward's: {request.id})"), ("state", _state(request)),
              ("officer", request.officer), ("case", request.case_no), ("purpose", request.purpose),
              ("legal basis", request.basis), ("asked", local(request.wall_ms)), ("what", _what(request)),
-             ("leaves", _leaves(request, found, sound)), ("goes to", request.upload),
+             *zip(("leaves", ""), _leaves(request, found, sound), strict=False), ("goes to", request.upload),
              ("its key", request.intake_key)]
     if request.state == "waiting" and request.until_ms is not None:
         lines.append(("decide until", f"{local(request.until_ms)}; after that nothing leaves"))
@@ -168,27 +163,29 @@ def _state(request: WardRequest) -> str:
     return f"{said} ({request.code})" if request.code else said
 
 
-def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> str:
-    """What exactly would leave, or has left."""
+def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> list[str]:
+    """What exactly would leave, or has left, in one line or two."""
     if request.bytes is not None:
-        return f"{size(request.bytes)}, SHA-256 {request.sha256}"
+        return [f"{size(request.bytes)}, SHA-256 {request.sha256}"]
     if request.kind == "snapshot":
-        return "one picture of the moment when you agree, masks painted"
+        return ["one picture of the moment when you agree, masks painted"]
     if found.empty:
-        return "nothing: there are no recordings of that time"
+        return ["nothing: there are no recordings of that time"]
     video = f"{length(found.dur_ms)} of video{' with its sound' if sound else ''}, about {size(found.bytes)}"
     end = "; the end of it is still being recorded" if found.recording else ""
     end += "" if found.sure else "; the clock was not right then: nothing leaves unless that time is found out"
     names = ", ".join(clip.name for clip in found.clips)
-    return f"{video}{end}\n{'':{LABEL_N}}{count(len(found.clips), 'clip')}: {names}"
+    return [video + end, f"{count(len(found.clips), 'clip')}: {names}"]
 
 
 def _told(request: WardRequest, found: ExportPreview) -> dict[str, object]:
     """For programs; *_ms are UTC."""
-    return {
-        "n": request.n, "id": request.id, "kind": request.kind, "state": request.state, "camera": request.camera,
+    return {"n": request.n, "id": request.id, "kind": request.kind, "state": request.state, "camera": request.camera,
         "from_ms": request.begin_ms, "to_ms": request.end_ms, "case": request.case_no, "purpose": request.purpose,
         "officer": request.officer, "basis": request.basis, "upload": request.upload, "asked_ms": request.wall_ms,
         "until_ms": request.until_ms, "decided_by": request.decided_by, "decided_ms": request.decided_ms,
         "code": request.code, "bytes": request.bytes, "sha256": request.sha256, "sent_b": request.sent_b,
         "clips": [clip.name for clip in found.clips], "footage_ms": found.dur_ms, "footage_b": found.bytes}
+
+
+lists_by_default(app, list_requests)

@@ -15,14 +15,14 @@ import typer
 
 from agent.cli.exits import with_sudo
 from agent.cli.options import Yes
-from agent.cli.setup.enrolment import NOTE_FILE as ENROL_NOTE
-from agent.cli.setup.notice import CODE_FILE, NOTE_FILE, NoticePlaces
 from agent.cli.terminal import console
 from agent.config.load import DEFAULT_PATH, ConfigError, load
 from agent.config.settings import Store
 from agent.core.contract.enrolment import BUNDLE_FILE, BUNDLE_FOLDER
 from agent.host import board
 from agent.host.files import destroy
+from agent.privileged.setup.enrolment import NOTE_FILE as ENROL_NOTE
+from agent.privileged.setup.notice import CODE_FILE, NOTE_FILE, NoticePlaces
 from agent.store.database import StoreError
 
 UNITS = ("taimat.target", "taimat-*", "setup-taimat*", "enrol-taimat*", "rescue-taimat-*", "update-taimat-install*")
@@ -70,7 +70,6 @@ class Wiped:
 
 
 def reset(factory: Factory = False, yes: Yes = False) -> None:
-    """Have this recorder forget everything: its household, its ward, its recordings. The program stays installed."""
     if not factory:
         raise typer.BadParameter("there is one reset only, and it deletes all recordings and settings: --factory")
     if os.geteuid() != 0:

@@ -26,37 +26,32 @@ def _become(module: str, config: Path | None, *more: str) -> NoReturn:
 
 
 def run(config: Config = None) -> None:
-    """Run the whole recorder in the foreground, until Ctrl-C. On a device, systemd runs its parts instead."""
     _become("agent.cli.run", config)
 
 
 def capture(camera: OneCamera = None, network: Network = False, config: Config = None) -> None:
-    """One part: take pictures from cameras, look for motion, write clips."""
     if network == (camera is not None):
         raise typer.BadParameter("say which cameras: --camera NAME, or --network for all that come over the network")
     _become("agent.capture", config, *(("--network",) if network else ("--camera", str(camera))))
 
 
 def keeper(config: Config = None) -> None:
-    """One part: take care of the clips, and delete the oldest in time."""
     _become("agent.keeper", config)
 
 
 def link(config: Config = None) -> None:
-    """One part: send events and health to the ward's broker."""
     _become("agent.link", config)
 
 
 def web(config: Config = None) -> None:
-    """One part: the household's page."""
     _become("agent.web", config)
 
 
 def rescue(what: str, config: Config = None) -> None:
     """What systemd starts as root for a capture process whose camera stays dead."""
-    _become("agent.cli.rescue", config, what)
+    _become("agent.privileged.rescue", config, what)
 
 
 def setup(config: Config = None) -> None:
     """What systemd starts as root when the configuration changes, or the household changes it on the page."""
-    _become("agent.cli.setup.main", config)
+    _become("agent.privileged.setup.main", config)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.capture_socket import seeing, unanswered
+from agent.cli.cameras import seeing, unanswered
 from agent.cli.options import CameraName, Config
 from agent.cli.place import load_here
 from agent.cli.terminal import console, size
@@ -17,13 +17,11 @@ from agent.host.sockets import ask
 from agent.host.users import as_before
 from agent.store.database import StoreError
 
-Output = Annotated[Path | None, typer.Option(
-    "--output", "-o", metavar="FILE", show_default=False,
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", show_default=False,
     help="Where to; '-' is the standard output. Without it, a file named after camera and time, here.")]
 
 
 def snapshot(camera: CameraName, output: Output = None, config: Config = None) -> None:
-    """Take a camera's picture of now: full size, with its masks, from the running recorder."""
     settings = load_here(config)
     camera = seeing(settings, camera, "no picture").name
     jpeg, age_ms = _ask(camera, camera_socket(Path(settings.store.runtime), "snap", camera))
@@ -36,8 +34,7 @@ def snapshot(camera: CameraName, output: Output = None, config: Config = None) -
             write_output(target, jpeg)
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; choose another place with -o FILE") from error
-    console().print(f"[green]wrote[/green] {target} ({size(len(jpeg))}, {(age_ms or 0) / 1000:.1f} s old)",
-                    soft_wrap=True)
+    console().print(f"[green]wrote[/green] {target} ({size(len(jpeg))}, {(age_ms or 0) / 1000:.1f} s old)")
 
 
 def _ask(camera: str, path: Path) -> tuple[bytes, int | None]:

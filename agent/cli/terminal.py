@@ -1,19 +1,59 @@
 """How the commands look: colours and tables on a terminal, plain lines in a pipe, times in the machine's own zone."""
+import contextlib
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.live import Live
+from rich.segment import Segment
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from agent.core.harmless import lines, one_line
+from agent.core.moment import LAST_MS, moment
+
+SHOWN_EVERY_S = 0.1
 MARKS = "~ the clock was not sure of this time    ? the clock was not set: time since the machine was started"
 
 
-def console() -> Console:
-    """Where results go; knows by itself whether that is a terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+class _Harmless(Console):
+    """What others have written commands no terminal."""
+
+    def render(self, *what: Any) -> Iterator[Segment]:
+        """Colours are no part of a segment's text."""
+        return (each if each.control else each._replace(text=lines(each.text)) for each in super().render(*what))
+
+
+def console(soft_wrap: bool = True) -> Console:
+    """Where results go; knows by itself whether that is a terminal. `soft_wrap`: lines are the terminal's to break."""
+    return _Harmless(highlight=False, soft_wrap=soft_wrap)
+
+
+@contextlib.contextmanager
+def working(what: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
+    """Show on a terminal what is being done; to be called now and then, with other words ("" for the same).
+
+    It has no thread: who forks may have one only.
+    """
+    out, spinner = console(soft_wrap=False), Spinner("dots", f" {what}")
+    if quiet or not out.is_terminal:
+        yield lambda words="": None
+        return
+    with Live(spinner, console=out, auto_refresh=False, transient=True) as live:
+        shown_s = float("-inf")
+
+        def tell(words: str = "") -> None:
+            nonlocal shown_s
+            spinner.update(text=f" {words}" if words else "")
+            if time.monotonic() - shown_s >= SHOWN_EVERY_S:
+                shown_s = time.monotonic()
+                live.refresh()
+        yield tell
 
 
 def when(wall_ms: int, mono_ms: int, clock: str, sure: bool) -> str:
@@ -21,13 +61,12 @@ def when(wall_ms: int, mono_ms: int, clock: str, sure: bool) -> str:
     if sure:
         return f" {local(wall_ms)}"
     if clock == "unset":
-        return f"?{'+' + str(timedelta(seconds=mono_ms // 1000)):>19}"
+        return f"?{'+' + str(timedelta(seconds=min(max(mono_ms, 0), LAST_MS) // 1000)):>19}"
     return f"~{local(wall_ms)}"
 
 
 def local(wall_ms: int) -> str:
-    """A moment in the machine's own zone."""
-    return datetime.fromtimestamp(wall_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
+    return moment(wall_ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def length(dur_ms: int | None) -> str:
@@ -60,15 +99,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     out = console()
     if not out.is_terminal:
         for row in rows:
-            print("\t".join(cell.strip() for cell in row))
+            print("\t".join(one_line(cell.strip()) for cell in row))
         return
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", no_wrap=column not in fold,
                         overflow="fold" if column in fold else "ellipsis")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    out.print(grid)
+        grid.add_row(*(Text(one_line(cell)) for cell in row))
+    out.print(grid, soft_wrap=False)
 
 
 def json_line(value: object) -> None:

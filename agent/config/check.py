@@ -1,4 +1,4 @@
-"""Checks a configuration against the typed settings, and says everything that is wrong with it at once."""
+"""Checks a configuration against the typed settings, and reports all problems at once."""
 import re
 import typing
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from agent.core.passwords import redact
 UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops", "_pct": "percent",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
          "fps": "pictures a second"}
-PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")       # of a request of the ward
+PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")       # of a ward's request
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """One thing that is wrong, and what would be right."""
+    """One problem in the configuration, and how to fix it."""
 
     path: Path
     text: str
 
 
 def key_name(path: Path) -> str:
-    """A path as a person writes it: camera[0].motion.fps; tables of an array are counted from 1."""
+    """Returns a path as a person writes it: camera[0].motion.fps; tables of an array count from 1."""
     name = ""
     for part in path:
         name += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if name else part
@@ -39,18 +39,17 @@ def key_name(path: Path) -> str:
 
 
 def _header(path: Path) -> str:
-    """The same in a table's header, which counts nothing: camera.motion."""
+    """A path as in a table's header, without numbers: camera.motion."""
     return ".".join(part for part in path if isinstance(part, str))
 
 
 def _stem(key: str) -> str:
-    """The key without its unit."""
     return next((key.removesuffix(unit) for unit in UNITS if unit.startswith("_") and key.endswith(unit)), key)
 
 
 def nearest(key: str, known: list[str]) -> str | None:
-    """The known key that was most likely meant: the same word with another unit first, then the closest spelling."""
-    import difflib  # only here: nothing else in a process that runs needs it
+    """Returns the known key that was most likely meant: first the same word with another unit, then close spelling."""
+    import difflib  # imported here, because a running process does not need it
 
     same = [name for name in known if _stem(name) == _stem(key)]
     close = same or difflib.get_close_matches(key, known, 1, 0.6)
@@ -58,14 +57,13 @@ def nearest(key: str, known: list[str]) -> str | None:
 
 
 def _split(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
-    """A type without its annotations, and the annotations."""
     if get_origin(kind) is Annotated:
         return get_args(kind)[0], [m for m in get_args(kind)[1:] if isinstance(m, msgspec.Meta)]
     return kind, []
 
 
 def expects(key: str, kind: Any) -> str:
-    """What a key takes, in words: "a number of seconds from 0 to 30"."""
+    """Describes the values of a key in words: "a number of seconds from 0 to 30"."""
     kind, metas = _split(kind)
     if get_origin(kind) is Literal:
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
@@ -95,7 +93,7 @@ def expects(key: str, kind: Any) -> str:
 
 
 def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iterator[ConfigProblem]:
-    """Unknown keys and wrong values of `table` (parsed TOML), in it and below it."""
+    """Yields unknown keys and wrong values of `table` (parsed TOML) and the tables in it."""
     if not isinstance(table, dict):
         yield ConfigProblem(path, f"must be a table: write [{_header(path)}]")
         return
@@ -112,7 +110,6 @@ def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iter
 
 
 def _meant(key: str, hints: dict[str, Any]) -> str:
-    """What the writer of an unknown key probably wanted."""
     name = nearest(key, list(hints))
     if name is None:
         return "known here: " + ", ".join(hints)
@@ -142,7 +139,7 @@ def _check_value(value: Any, kind: Any, here: Path) -> Iterator[ConfigProblem]:
 
 
 def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
-    """What no single value shows: names used twice, keys that don't go together."""
+    """Yields problems between values: names used twice, keys that do not fit together."""
     seen: set[str] = set()
     labels: set[str] = set()
     for index, camera in enumerate(settings.camera):
@@ -219,7 +216,7 @@ def _check_camera(camera: Any, path: Path) -> Iterator[ConfigProblem]:
 
 
 def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
-    """What is wrong: the key, and what would be right."""
+    """Yields each wrong key in `[sharing]`, with the remedy."""
     seen: dict[str, str] = {}
     for rule in STRICTEST_FIRST:
         for purpose in getattr(sharing, rule):
@@ -230,7 +227,7 @@ def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
 
 
 def home_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong: the key in `[home]`, and the remedy."""
+    """Yields each wrong key in `[home]`, with the remedy."""
     home, ward = settings.home, settings.ward
     if home.enabled and ward.enabled and places.same_place((home.host, home.port), (ward.host, ward.port)):
         yield "host", ("is the ward's broker ([ward] host and port), and what is for the household must not go there: "

@@ -1,4 +1,4 @@
-"""`[camera_defaults]`: what is the same for all cameras, said once; a camera's own keys come before it."""
+"""`[camera_defaults]`: values for all cameras, given once; a camera's own keys override them."""
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
@@ -8,18 +8,17 @@ from agent.config.check import ConfigProblem, check_table
 from agent.config.settings import Camera
 
 TABLE = "camera_defaults"
-OWN = ("name", "title", "source")        # what no two cameras share
+OWN = ("name", "title", "source")        # what two cameras cannot share
 
 Toml = dict[str, Any]
 
 
 def apart(table: Toml) -> tuple[Toml, Any]:
-    """The parsed file without its defaults, and these (anything that TOML can hold; {} when there are none)."""
+    """Splits the parsed file into the rest and its defaults (any TOML value; {} if missing)."""
     return {key: value for key, value in table.items() if key != TABLE}, table.get(TABLE, {})
 
 
 def check_common(common: Any) -> Iterator[ConfigProblem]:
-    """What is wrong with the defaults by themselves."""
     path = (TABLE,)
     for problem in check_table(common, Camera, path):
         if problem.path not in ((TABLE, key) for key in OWN):
@@ -31,7 +30,7 @@ def check_common(common: Any) -> Iterator[ConfigProblem]:
 
 
 def merged(own: Toml, common: Toml) -> Toml:
-    """The file as if each camera had said it all itself. Both have been checked."""
+    """Returns the file with the defaults copied into each camera. Both parts are checked already."""
     if "camera" not in own:
         return own
     return {**own, "camera": [_over(camera, common) for camera in own["camera"]]}
@@ -44,7 +43,7 @@ def _over(camera: Toml, common: Toml) -> Toml:
 
 
 def placed(problem: ConfigProblem, own: Toml, common: Toml) -> ConfigProblem:
-    """The same problem, at the place where its value was written: a camera's, or the defaults'."""
+    """Returns the problem at the place where its value is written: in the camera or in the defaults."""
     if len(problem.path) < 3 or problem.path[0] != "camera":
         return problem
     rest = tuple(takewhile(lambda part: isinstance(part, str), problem.path[2:]))      # lists are replaced as a whole

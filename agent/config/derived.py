@@ -1,4 +1,4 @@
-"""What follows from the settings: processes, the card's limits, rules of sharing, what is agreed, a camera's digest."""
+"""Derives from the settings: processes, card limits, sharing rules, what the household agreed to, a camera's digest."""
 import hashlib
 import json
 from typing import Any
@@ -19,9 +19,9 @@ GB = 1_000_000_000
 
 
 def digest(camera: Camera) -> str:
-    """The first hex digits of a hash of everything that changes what is detected; the detector's version stands apart.
+    """Hashes all of a camera's settings that change detection, into 12 hex digits; the detector has its own version.
 
-    Hashed is JSON with sorted keys and no spaces, in which a whole number is written as one.
+    The hash is over JSON with sorted keys and no spaces; whole numbers have no decimal point.
     """
     kept = {"motion": camera.motion, "zone": camera.zone, "masks": camera.masks}
     if camera.masks:
@@ -31,7 +31,7 @@ def digest(camera: Camera) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The same, but with 5 for 5.0: a default is written in one way, and what is read from a file in another."""
+    """Writes 5.0 as 5, because defaults and values from a file may differ in that."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -40,9 +40,9 @@ def _plain(value: Any) -> Any:
 
 
 def units(settings: Settings) -> dict[str, str]:
-    """Unit -> role: network cameras and files share one capture process, every other camera has its own.
+    """Maps units to roles: network cameras and files share one capture process, every other camera has its own.
 
-    The link is there only if somebody is to hear of anything.
+    The link only runs if the ward, the home or notifications need it.
     """
     found = {}
     for camera in settings.camera:
@@ -54,23 +54,23 @@ def units(settings: Settings) -> dict[str, str]:
 
 
 def limits(store: Store) -> CardLimits:
-    """The limits that these settings set."""
+    """Returns the card's limits from the settings."""
     return CardLimits(int(store.quota_gb * GB), store.free_floor_pct, store.hold_max_pct)
 
 
 def read_by_capture(store: Store) -> tuple[str | float, ...]:
-    """What of `[store]` a capture process goes by: how long footage is kept is the keeper's affair alone."""
+    """Returns the keys of `[store]` that capture reads; only the keeper needs how long footage is kept."""
     return store.folder, store.runtime, store.volume, store.encrypt, store.sync_every_s
 
 
 def sharing_rules(sharing: Sharing) -> Rules:
-    """What holds for each purpose."""
+    """Returns the rule for each purpose."""
     return Rules(sharing.default, {purpose: rule for rule in STRICTEST_FIRST for purpose in getattr(sharing, rule)},
                  sharing.snapshots)
 
 
 def agreed(settings: Settings) -> Agreed:
-    """What holds now."""
+    """Returns what the household agrees to with these settings."""
     ward, store = settings.ward, settings.store
     joining = _joining(settings.sharing) if ward.enabled else {}
     return Agreed(cameras={camera.name: _camera(camera) for camera in settings.camera},
@@ -80,7 +80,6 @@ def agreed(settings: Settings) -> Agreed:
 
 
 def _joining(sharing: Sharing) -> dict[str, Any]:
-    """What somebody agrees to who is in a ward with these settings."""
     rules, kept = sharing_rules(sharing), [part for part in consent.KINDS_OF if getattr(sharing, part) == "never"]
     return {"text": consent.VERSION, "told": consent.told(kept), "snapshots": rules.snapshots,
             "only": [*PEOPLE] if sharing.events == "people" else [],
@@ -88,7 +87,7 @@ def _joining(sharing: Sharing) -> dict[str, Any]:
 
 
 def _camera(camera: Camera) -> str:
-    """ "motion, with sound, off Mon-Fri 07:00-17:00"; "off" for a camera that is switched off."""
+    """For example "motion, with sound, off Mon-Fri 07:00-17:00"; "off" for a camera that is switched off."""
     if not camera.enabled:
         return "off"
     sound = ["with sound"] if camera.audio else []

@@ -1,7 +1,4 @@
-"""Reading TOML as people write it: every statement that can't be read is told with its line, its column and the remedy.
-
-The parser of Python's library stops at the first mistake and names it in its own terms.
-"""
+"""Parses TOML and reports every invalid statement with line, column and remedy, not only the first as tomllib does."""
 import re
 import tomllib
 from collections.abc import Iterator
@@ -16,7 +13,7 @@ from agent.config.positions import entries
 from agent.config.slips import KnownKeys, Slip
 from agent.core.passwords import redact
 
-MARK = "\ufeff"             # Windows' editors begin a file with it
+MARK = "\ufeff"             # editors on Windows write it at the start of a file
 PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 HEADER = re.compile(r"[ \t]*\[\[?[ \t]*[A-Za-z][\w.-]*[ \t]*\]\]?[ \t]*(?:\#.*)?\Z")
 BEGINS = re.compile(rf"""{HEADER.pattern}|[ \t]*[\w."'-]+[ \t]*=""")
@@ -31,7 +28,7 @@ SIGNS = {"\n": "the end of the line", "\t": "a tab", "": "the end of the file"}
 
 @dataclass(frozen=True, slots=True)
 class GrammarFault:
-    """A mistake at a place, both counted from 1; the text says what is there and what would be right."""
+    """A mistake at a line and a column, counted from 1; the text says what is there and how to fix it."""
 
     line: int
     column: int
@@ -39,21 +36,21 @@ class GrammarFault:
 
 
 class GrammarError(Exception):
-    """The text is no TOML."""
+    """The text is not valid TOML."""
 
     def __init__(self, faults: list[GrammarFault]) -> None:
-        """`faults` are in the order of their lines; at least one."""
+        """`faults` has at least one, in the order of their lines."""
         super().__init__(faults)
         self.faults = faults
 
 
 def plain(text: str) -> str:
-    """The text without what editors add: the byte order mark, and Windows' line ends."""
+    """Removes what editors add: the byte order mark, and Windows' line ends."""
     return text.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read(text: str, root: type[msgspec.Struct]) -> dict[str, Any]:
-    """The tables in a plain TOML text; `root` has the keys that are known. Raises GrammarError."""
+    """Returns the tables in a plain TOML text; `root` has the known keys. Raises GrammarError."""
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -76,7 +73,6 @@ def _faults(text: str, known: KnownKeys) -> list[GrammarFault]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each line with its number, and as one those over which a value goes on."""
     lines = text.split("\n")
     at = 0
     while at < len(lines):
@@ -86,7 +82,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _length(lines: list[str], at: int) -> int:
-    """How many lines the statement has: up to where its brackets and long quotes close, or the next one begins."""
+    """How many lines the statement has: until its brackets and long quotes close, or the next one begins."""
     opened = _open(lines[at]) if VALUE_GOES_ON.match(lines[at]) else ""
     end = at + 1
     while opened and end < len(lines):
@@ -100,7 +96,7 @@ def _length(lines: list[str], at: int) -> int:
 
 
 def _open(line: str, before: str = "") -> str:
-    """The brackets, or the long quote, that are open at the line's end, as `before` were at its beginning."""
+    """The brackets or the long quote open at the line's end; `before` were open at its start."""
     if before and before[0] in "\"'":
         _, closed, rest = line.partition(before)
         return _open(rest) if closed else before
@@ -108,7 +104,7 @@ def _open(line: str, before: str = "") -> str:
     for token in slips.TOKEN.finditer(line):
         if token["long"]:
             return token["long"]
-        if token["sign"] in ("\"", "'"):         # of a text that has no other end in this line
+        if token["sign"] in ("\"", "'"):         # a text without an end in this line
             break
         stack = stack + token[0] if token[0] in OPENS else stack[:-1] if token[0] in CLOSES else stack
     return stack
@@ -124,7 +120,6 @@ def _fault(number: int, statement: str, known: KnownKeys) -> GrammarFault:
 
 
 def _unclosed(statement: str) -> Slip | None:
-    """A text, a bracket or a brace without its end."""
     stack: list[re.Match[str]] = []
     for token in slips.TOKEN.finditer(statement):
         if token["long"] or token["sign"] in ("\"", "'"):
@@ -142,7 +137,6 @@ def _unclosed(statement: str) -> Slip | None:
 
 
 def _unknown(statement: str) -> Slip:
-    """At the place that the parser names."""
     try:
         tomllib.loads(statement)
     except (ValueError, RecursionError) as error:
@@ -153,20 +147,19 @@ def _unknown(statement: str) -> Slip:
 
 
 def _parsers_own(error: Exception, text: str) -> GrammarFault:
-    """The parser's word, with what stands at its place."""
     lines = text.split("\n")
     if isinstance(error, RecursionError):
         return GrammarFault(1, 1, "there are more brackets in brackets than anybody needs")
     place = PLACE.search(str(error))
     line, column = (int(place[1]), int(place[2])) if place and place[1] else (len(lines), len(lines[-1]) + 1)
     stands = lines[line - 1][column - 1:column] if place and place[1] else ""
-    said = PLACE.sub("", str(error))
+    message = PLACE.sub("", str(error))
     sign = SIGNS.get(stands, stands) if stands or line == len(lines) else SIGNS["\n"]
-    return GrammarFault(line, column, f"can't be read from here ({sign}): {SAID.get(said, said)}")
+    return GrammarFault(line, column, f"can't be read from here ({sign}): {SAID.get(message, message)}")
 
 
 def _twice(text: str, error: Exception, known: KnownKeys) -> GrammarFault:
-    """Each statement can be read, but they don't go together: a key, or a table, stands there twice."""
+    """Each statement is valid, but a key or a table is there twice."""
     own = _parsers_own(error, text)
     found = [entry for entry in entries(text) if entry.line <= own.line]
     last = found[-1] if found else None

@@ -1,4 +1,4 @@
-"""Reading the configuration: all of it or a list of what is wrong, each with its line."""
+"""Loads the configuration, or reports all problems with their lines."""
 import contextlib
 import os
 import re
@@ -14,7 +14,7 @@ from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
 from agent.core.passwords import KEY, MASK, redact
-from agent.host.files import is_own, open_plain, write_durably
+from agent.host.files import is_own, read_plain, write_durably
 
 DEFAULT_PATH = Path("/etc/taimat/taimat.toml")
 STATE = Path("/var/lib/taimat")
@@ -22,24 +22,24 @@ TEMPLATE = Path(__file__).with_name("default.toml")
 WRITTEN_URL = re.compile(r"""(?x) "(rtsps?:(?:\\.|[^"\\])*) | '(rtsps?:[^']*) | (rtsps?:[^\s"']+)""")
 WANTS_PASSWORD = re.compile(rf"(?i)(?<=://)[^/]*:{re.escape(MASK)}@|{KEY}{re.escape(MASK)}&?")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
-EXIT_BAD_CONFIG = 78        # sysexits.h EX_CONFIG: systemd does not start such a unit again
+EXIT_BAD_CONFIG = 78        # sysexits.h EX_CONFIG: systemd does not restart such a unit
 
 
 class ConfigError(Exception):
-    """The configuration can't be used; each line is "file:line: key: what is wrong and what would be right"."""
+    """The configuration cannot be used; each line is "file:line: key: what is wrong and how to fix it"."""
 
 
 def read_tables(text: str, file: str, root: type[msgspec.Struct]) -> dict[str, Any]:
-    """The tables of a plain TOML text, whose keys `root` knows. Raises ConfigError with each place where it is none."""
+    """Returns the tables of a plain TOML text; `root` has the known keys. Raises ConfigError with all bad places."""
     try:
         return grammar.read(text, root)
     except grammar.GrammarError as error:
-        told = (f"{file}:{each.line}:{each.column}: {each.text}" for each in error.faults)
-        raise ConfigError("\n".join(told)) from error
+        faults = (f"{file}:{each.line}:{each.column}: {each.text}" for each in error.faults)
+        raise ConfigError("\n".join(faults)) from error
 
 
 def read_text(path: Path) -> str:
-    """The text of a configuration file, plain. Raises ConfigError where it is no text, OSError."""
+    """Returns the plain text of a configuration file. Raises ConfigError if it is not UTF-8, and OSError."""
     data = path.read_bytes()
     try:
         return grammar.plain(data.decode("utf-8"))
@@ -51,7 +51,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, file: str) -> Settings:
-    """The settings in a TOML text; `file` names it in errors. Raises ConfigError with every problem found."""
+    """Returns the settings in a TOML text; `file` names it in errors. Raises ConfigError with every problem."""
     text = grammar.plain(text)
     table = read_tables(text, file, Settings)
     own, common = defaults.apart(table)
@@ -67,7 +67,7 @@ def parse(text: str, file: str) -> Settings:
 
 
 def load(path: Path) -> Settings:
-    """The settings in the file at `path`. Raises ConfigError."""
+    """Returns the settings in the file at `path`. Raises ConfigError."""
     try:
         return parse(read_text(path), str(path))
     except PermissionError as error:
@@ -77,16 +77,13 @@ def load(path: Path) -> Settings:
 
 
 def _good_copy(path: Path) -> Path:
-    """Beside the file; but a device's roles may not write to /etc. Each user believes only its own."""
+    """Beside the file; in STATE for a device, whose roles cannot write to /etc. Each user only trusts its own copy."""
     folder = STATE if path == DEFAULT_PATH else path.parent
     return folder / f"{path.name}.last-good.{os.geteuid()}"
 
 
 def keep_as_good(path: Path) -> None:
-    """Remember the file, which was just loaded, as the last good one, without its passwords.
-
-    A folder that can't be written is no obstacle.
-    """
+    """Stores a valid file's settings, without passwords, as the last good ones, if the folder can be written."""
     with contextlib.suppress(OSError, ConfigError):
         settings, copy = load(path), _good_copy(path)
         for camera in settings.camera:
@@ -97,12 +94,8 @@ def keep_as_good(path: Path) -> None:
 
 
 def last_good(path: Path) -> Settings:
-    """The last good settings, with the passwords that the present file has. Raises OSError, MsgspecError."""
-    handle = open_plain(_good_copy(path))
-    with open(handle, "rb") as copy:
-        if os.fstat(handle).st_uid != os.geteuid():
-            raise PermissionError
-        settings = msgspec.json.decode(copy.read(), type=Settings)
+    """Returns the last good settings, with the passwords of the present file. Raises OSError, MsgspecError."""
+    settings = msgspec.json.decode(read_plain(_good_copy(path), owner=os.geteuid()), type=Settings)
     present: dict[str, list[str]] = {}
     with contextlib.suppress(OSError):
         for url in _urls(path.read_text(encoding="utf-8", errors="replace")):
@@ -113,7 +106,7 @@ def last_good(path: Path) -> Settings:
 
 
 def _urls(text: str) -> Iterator[str]:
-    """All usable network addresses in a text that need not be TOML, quoted or not, those in comments last."""
+    """All valid network addresses in a text that may be invalid TOML, quoted or not; those in comments last."""
     for line in sorted(text.splitlines(), key=lambda line: line.lstrip().startswith("#")):
         for found in WRITTEN_URL.finditer(line):
             with contextlib.suppress(ValueError):
@@ -123,7 +116,7 @@ def _urls(text: str) -> Iterator[str]:
 
 
 def _with_password(url: str, present: list[str]) -> str:
-    """The first of the present ones, which is then the next one's no more; without any, no password is tried."""
+    """The next present address with the password, or the address without a password."""
     if MASK not in url:
         return url
     if not present:
@@ -132,9 +125,9 @@ def _with_password(url: str, present: list[str]) -> str:
 
 
 def load_or_last_good(path: Path) -> tuple[Settings, str | None]:
-    """The settings, or the last good ones and what is wrong with the present ones.
+    """Returns the settings, or the last good ones and the problems of the present file.
 
-    A camera on a wall must not go dark over a typo. Raises ConfigError when there is no last good one either.
+    A camera must not stop because of a typo. Raises ConfigError if there are no last good ones either.
     """
     try:
         return load(path), None

@@ -1,4 +1,4 @@
-"""`[[notify]]`: what is wrong with it, the rule that it makes, and what may be told of its address."""
+"""`[[notify]]`: its faults, its rule, and the part of its address that is not secret."""
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
@@ -12,14 +12,14 @@ SCHEME_N_MAX = 16
 
 
 def rule_of(notify: Notify) -> NotifyRule:
-    """The same as the core knows it. It has been checked."""
+    """Returns the checked settings as the core's rule."""
     return NotifyRule(kinds=frozenset(notify.kinds), cameras=frozenset(notify.cameras), zones=frozenset(notify.zones),
                       hours=all_hours(notify.hours), quiet=all_hours(notify.quiet),
                       every_ms=notify.at_most_every_min * 60_000, pictures=notify.pictures)
 
 
 def service_of(notify: Notify) -> str:
-    """What the address begins with, as in "ntfys"; the rest is a secret. "?" where it can't be read."""
+    """Returns the scheme of the address, such as "ntfys"; the rest is secret. "?" if it cannot be read."""
     try:
         scheme, mark, _ = FilePath(notify.url_file).read_text(encoding="utf-8").strip().partition("://")
     except (OSError, UnicodeDecodeError):
@@ -28,7 +28,7 @@ def service_of(notify: Notify) -> str:
 
 
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """What is wrong: the key, and the remedy."""
+    """Yields each wrong key, with the remedy."""
     if len(settings.notify) > PLACES_MAX:
         yield ("notify", PLACES_MAX), f"is one too many: there can be {PLACES_MAX}"
     cameras = [camera.name for camera in settings.camera]

@@ -1,4 +1,4 @@
-"""Addresses, ports and paths in the settings: what can't be right whatever the machine is."""
+"""Checks addresses, ports and paths in the settings for values that are wrong on any machine."""
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -12,27 +12,28 @@ LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*\.?\Z", re.I)
 NUMBERS = re.compile(r"[\d.]+\Z")
 ADDRESSED = re.compile(r"(?:[a-z]+://)?([^/\s:\[\]]+|\[[0-9a-f:.]+\])(?::(\d+))?/?\Z", re.I)
-WIDEST_V4, WIDEST_V6 = 10, 48           # of a VPN's network: Tailscale's are 100.64.0.0/10 and fd7a:115c:a1e0::/48
+# shortest prefixes of a VPN: Tailscale has 100.64.0.0/10 and fd7a:115c:a1e0::/48
+WIDEST_V4, WIDEST_V6 = 10, 48
 FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home", ("ca", "password_file")),
          ("update", ("release_key",)))
 
 
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """What is wrong: the key, and the remedy."""
+    """Yields each wrong key, with the remedy."""
     yield from _listen(settings)
     yield from _afar(settings)
     yield from _paths(settings)
     for table in ("ward", "home"):
         account = getattr(settings, table)
-        if (account.enabled or account.host) and (told := host_fault(account.host)):
-            yield (table, "host"), told
+        if (account.enabled or account.host) and (fault := host_fault(account.host)):
+            yield (table, "host"), fault
     if settings.ward.enabled and settings.ward.tls and not (settings.ward.cert or settings.ward.user):
         yield ("ward", "enabled"), ("needs what the ward knows this recorder by: cert and key from enrolment, or user "
                                     "and password_file")
 
 
 def host_fault(host: str) -> str | None:
-    """What is wrong with the name or address of another machine."""
+    """Returns what is wrong with the name or address of another machine; None if nothing is."""
     if not host:
         return 'is missing: it takes a name or an address, as in "192.168.1.20"'
     if _is_address(host) or HOST.match(host) and not NUMBERS.match(host):
@@ -46,7 +47,7 @@ def host_fault(host: str) -> str | None:
 
 
 def same_place(one: tuple[str, int], other: tuple[str, int]) -> bool:
-    """Whether two pairs of host and port are one place, as far as that can be told without asking anybody."""
+    """Whether two pairs of host and port are the same place, as far as that is known without DNS."""
     return (_plain(one[0]), one[1]) == (_plain(other[0]), other[1])
 
 
@@ -75,7 +76,7 @@ def _listen(settings: Settings) -> Iterator[tuple[Path, str]]:
 
 
 def _afar(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """Networks of a VPN are small, as against the Internet."""
+    """A VPN's networks are small, compared with the Internet."""
     for text in settings.web.afar:
         try:
             network = ipaddress.ip_network(text)

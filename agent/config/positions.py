@@ -1,4 +1,4 @@
-"""Where each key stands in a TOML text, so that an error can name its line (tomllib does not tell)."""
+"""Finds the line of each key in a TOML text for errors, because tomllib does not report lines."""
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,12 +7,12 @@ Path = tuple[str | int, ...]
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
-QUIET = re.compile(r'''"(?:\\.|[^"\\])*"|'[^']*'|#.*''')          # strings and comments of a line
+QUIET = re.compile(r'''"(?:\\.|[^"\\])*"|'[^']*'|#.*''')          # a line's strings and comments
 LONG_QUOTES = ('"""', "'''")
 
 
 class KeyEntry(NamedTuple):
-    """One key or table's header; tables of an array are counted from 0, as in ("camera", 0, "fps")."""
+    """One key or table header; tables of an array count from 0, as in ("camera", 0, "fps")."""
 
     line: int
     path: Path
@@ -20,7 +20,6 @@ class KeyEntry(NamedTuple):
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The numbered lines that are not the inside of a long string."""
     inside = ""
     for number, line in enumerate(text.split("\n"), 1):
         if inside:
@@ -35,11 +34,10 @@ def _parts(dotted: str) -> list[str]:
 
 
 def entries(text: str) -> Iterator[KeyEntry]:
-    """All keys and headers in their order, also those that stand there twice."""
+    """Yields all keys and headers in order, also repeated ones."""
     counts: dict[Path, int] = {}
 
     def resolve(parts: list[str]) -> Path:
-        """The path of a dotted name, each array of tables replaced by its newest element."""
         path: Path = ()
         for part in parts:
             path += (part,)
@@ -61,7 +59,7 @@ def entries(text: str) -> Iterator[KeyEntry]:
 
 
 def positions(text: str) -> dict[Path, int]:
-    """Line numbers by key path, of the first where there are several."""
+    """Returns line numbers by key path; the first line for a repeated key."""
     found: dict[Path, int] = {}
     for entry in entries(text):
         found.setdefault(entry.path, entry.line)
@@ -69,10 +67,7 @@ def positions(text: str) -> dict[Path, int]:
 
 
 def headers(text: str) -> list[tuple[int, Path]]:
-    """The lines at which tables begin, in their order, each with the table's path; the text has no fault.
-
-    A line of a list may look like a header: [0, 0.5]
-    """
+    """Returns line and path of each table's header in a valid text; a list's line such as [0, 0.5] is not one."""
     inside = _inside_lists(text)
     return [(entry.line, entry.path) for entry in entries(text) if entry.header and entry.line not in inside]
 
@@ -88,7 +83,7 @@ def _inside_lists(text: str) -> set[int]:
 
 
 def line_of(found: dict[Path, int], path: Path) -> int | None:
-    """The line of `path`, or of the nearest table or key around it."""
+    """Returns the line of `path`, or of the nearest table or key around it."""
     while path and path not in found:
         path = path[:-1]
     return found.get(path)

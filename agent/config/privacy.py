@@ -1,18 +1,18 @@
-"""Who hides what the household masks: we before encoding, we by transcoding, or the camera by the household's word."""
+"""Tells who hides the masked areas: we before encoding, we by transcoding, or the camera, as the household declares."""
 from agent.config.settings import Camera, Polygon
 
 
 def transcodes(camera: Camera) -> bool:
-    """Whether encoded video is decoded, painted and encoded anew. False where there is nothing to paint."""
+    """Whether encoded video is decoded, painted and encoded again. False without masks."""
     return bool(camera.masks) and camera.privacy_mask == "transcode"
 
 
 def declared(camera: Camera) -> bool:
-    """Whether the household declares that the camera hides these areas itself: then we paint nothing."""
+    """Whether the household declares that the camera hides these areas itself; then we paint nothing."""
     return bool(camera.masks) and camera.privacy_mask == "camera"
 
 
 def silenced(camera: Camera) -> list[Polygon]:
-    """Areas where motion does not count: those named as such, and what the camera hides itself."""
+    """Returns the areas where motion does not count: ignored ones, and those that the camera hides itself."""
     ignored = [zone.area for zone in camera.zone if zone.rule == "ignore"]
     return [*camera.motion.ignore, *ignored, *(camera.masks if declared(camera) else [])]

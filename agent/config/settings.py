@@ -1,7 +1,4 @@
-"""The typed settings: every key with its type, unit, bounds and default. One place, read by all roles.
-
-`config/default.toml` says in words what each key changes; a test keeps the two in step.
-"""
+"""The typed settings: every key with its type, unit, bounds and default. `config/default.toml` describes them."""
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -10,7 +7,7 @@ from agent.core.household.sharing_rules import Rule, Telling, TellingEvents
 
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
 
-# Control characters, line ends, and what turns the writing around: a title would look like another, or like none.
+# Control characters, line ends, and marks that reverse text: a title could look like another, or empty.
 UNPRINTED = r"\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,23}$",
@@ -24,7 +21,7 @@ Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}
 
 
 class Device(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Who this recorder is, for people."""
+    """How people identify this recorder."""
 
     title: Title = ""
     site: Annotated[str, Meta(max_length=64)] = ""
@@ -32,7 +29,7 @@ class Device(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Store(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where recordings live and when they go."""
+    """Where recordings are stored, and how long."""
 
     folder: str = "/var/lib/taimat"
     runtime: str = "/run/taimat"
@@ -48,7 +45,7 @@ class Store(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Motion(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How motion is looked for in one camera's picture."""
+    """How motion is detected in one camera's picture."""
 
     enabled: bool = True
     fps: Annotated[float, Meta(ge=1, le=15)] = 5
@@ -58,7 +55,7 @@ class Motion(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Zone(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A part of one camera's picture, and what has to happen there for motion to count."""
+    """A part of one camera's picture, and when motion there counts."""
 
     name: ZoneName
     rule: Literal["watch", "ignore", "enter", "dwell", "cross"] = "watch"
@@ -69,7 +66,7 @@ class Zone(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Sensor(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How a Raspberry Pi camera looks at the scene."""
+    """How a Raspberry Pi camera is set up."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
     tuning: Annotated[str, Meta(max_length=200)] = ""
@@ -80,7 +77,7 @@ class Sensor(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
-    """One camera: where its picture comes from and what is kept."""
+    """One camera: its source and what is recorded."""
 
     name: Name
     title: Title = ""
@@ -111,12 +108,12 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        """What people call it: its title, or its name where it has none."""
+        """Returns its name for people: the title, or else the name."""
         return self.title or self.name
 
 
 class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The broker that events and health go to."""
+    """The broker for events and health."""
 
     enabled: bool = False
     ward: Name = "w00"
@@ -136,7 +133,7 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Sharing(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a ward that the household has joined is told, what it may have of pictures, and how."""
+    """What the ward may know, what pictures it may get, and how."""
 
     health: Telling = "allow"
     events: TellingEvents = "allow"
@@ -164,7 +161,7 @@ class Home(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Notify(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A phone or another place that gets notifications, and of which events."""
+    """A phone or another place that gets notifications, and for which events."""
 
     name: Annotated[Title, Meta(min_length=1)]
     url_file: str
@@ -188,21 +185,21 @@ class Web(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Recovery(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How far the recorder may go for a Pi or USB camera that stays dead."""
+    """How far the recorder may go to revive a Pi or USB camera."""
 
     driver_reload: bool = True
     reboot: bool = True
 
 
 class Update(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Whether the ward may have the agent itself replaced, and whose releases count."""
+    """Whether the ward may replace the agent, and whose releases count."""
 
     rule: Rule = "ask"
     release_key: str = ""
 
 
 class Log(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What the journal gets."""
+    """What goes into the journal."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -1,7 +1,4 @@
-"""What beginners write where TOML wants something else: each slip found, named, and put right.
-
-One statement at a time: `[table]`, or `key = value`, which may go over several lines.
-"""
+"""Finds, explains and corrects typical mistakes in TOML, one statement ([table] or key = value) at a time."""
 import json
 import re
 import tomllib
@@ -35,7 +32,7 @@ NUMBERS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"([-+]?\d+)\.\Z"), r"\1", "has nothing behind its point"),
     (re.compile(r"([-+]?)0+(\d+(?:\.\d+)?)\Z"), r"\1\2", "begins with 0, which no number does"))
 CURLY = {**dict.fromkeys("“”„‟«»″＂", '"'), **dict.fromkeys("‘’‚‛‹›′＇`´", "'")}
-# Signs that look like a space or like nothing, and those that no text may hold.
+# Signs that look like a space or like nothing, and their replacements.
 SPACES = dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200b))), " ")
 UNSEEN = {**SPACES, **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", "")}
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -44,7 +41,7 @@ NAMES = {"\u00a0": "a no-break space", "\u200b": "a space of no width", "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """One thing that is wrong: where (an offset in the statement), what, and the statement without it ("": unknown)."""
+    """One mistake: its offset in the statement, the reason, and the corrected statement ("" if unknown)."""
 
     at: int
     why: str
@@ -53,14 +50,14 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class KnownKeys:
-    """What keys take, by their own names alone, and which tables there are several of."""
+    """The types of keys by their last name, and which tables may repeat."""
 
     kinds: dict[str, Any] = field(default_factory=dict)
     several: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, root: type[msgspec.Struct]) -> "KnownKeys":
-        """All keys of these settings, those of inner tables included."""
+        """Returns all keys of these settings, including those of inner tables."""
         known = cls()
         known._add(root, "")
         return known
@@ -76,26 +73,25 @@ class KnownKeys:
                 self.kinds.setdefault(key, kind)
 
     def bare(self, key: str) -> Any:
-        """The type of a key without its bounds; None for a key that is not known."""
+        """Returns the type of a key without its bounds; None for an unknown key."""
         kind = self.kinds.get(key)
         return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
     def header(self, name: str) -> str:
-        """A table's header as it must be written."""
         return f"[[{name}]]" if name in self.several else f"[{name}]"
 
 
 def is_toml(text: str) -> bool:
-    """Whether it can be read."""
+    """Whether the text is valid TOML."""
     try:
         tomllib.loads(text)
-    except (ValueError, RecursionError):      # of a number of thousands of digits, of thousands of brackets
+    except (ValueError, RecursionError):      # a number of thousands of digits, or thousands of brackets
         return False
     return True
 
 
 def find(statement: str, known: KnownKeys) -> Slip | None:
-    """What is wrong with a statement that is no TOML, all in one; None where none of the usual slips is found."""
+    """Returns all mistakes of an invalid statement as one; None if none of the typical ones is found."""
     found: list[Slip] = []
     now = statement
     for rule in RULES:
@@ -112,7 +108,7 @@ def find(statement: str, known: KnownKeys) -> Slip | None:
 
 
 def outside(text: str) -> Iterator[re.Match[str]]:
-    """Each sign that lies in no string, not even in one without an end, and in no comment."""
+    """Yields each sign outside strings, including strings without an end, and outside comments."""
     within = False
     for token in TOKEN.finditer(text):
         within = (within or bool(token["long"]) or token["sign"] in STRAIGHT) and token[0] != "\n"
@@ -125,7 +121,7 @@ def _split(text: str) -> re.Match[str] | None:
 
 
 def _value(text: str) -> tuple[int, str, str]:
-    """Where the value of `key = value` begins, itself, and what follows it: spaces and a comment. -1: there is none."""
+    """The offset of the value in `key = value`, the value, and the rest (spaces and a comment); -1 without a value."""
     begin = _split(text)
     if begin is None or "=" not in begin["mark"]:
         return -1, "", ""
@@ -165,7 +161,7 @@ def _unseen(text: str, _: KnownKeys) -> Slip | None:
 def _curly(text: str, _: KnownKeys) -> Slip | None:
     found = [token for token in outside(text) if token[0] in CURLY]
     at, value, _ = _value(text)
-    if value[:1] in STRAIGHT and value[-1] in CURLY and not found:      # of a text with a right sign at its beginning
+    if value[:1] in STRAIGHT and value[-1] in CURLY and not found:      # a text with a correct sign at its start
         return Slip(at + len(value) - 1, f"{value[-1]} begins and ends no text: write {value[0]}, the straight sign",
                     _with_value(text, value[:-1] + value[0]))
     if not found:
@@ -230,7 +226,6 @@ def _equals(text: str, known: KnownKeys) -> Slip | None:
 
 
 def _spelling(text: str, known: KnownKeys) -> Slip | None:
-    """A key of several words, or with letters that only a quoted one may have."""
     at = next((token.start() for token in outside(text) if token[0] == "="), -1)
     key = text[:max(at, 0)].strip()
     if not re.fullmatch(r"[\w .-]+", key) or all(BARE_KEY.match(part.strip()) for part in key.split(".")):
@@ -308,7 +303,6 @@ def _backslash(text: str, _: KnownKeys) -> Slip | None:
 
 
 def _quotes(text: str, known: KnownKeys) -> Slip | None:
-    """Text with a quote at one end only, or at none."""
     at, value, rest = _value(text)
     if at < 0 or not value or value[0] in "[{" or value[:3] in LONG_SIGNS or is_toml(f"x = {value}"):
         return None
@@ -329,7 +323,7 @@ def _quotes(text: str, known: KnownKeys) -> Slip | None:
 
 
 def _text(body: str) -> str:
-    """As TOML quotes it: single quotes where a backslash would be an escape."""
+    """Quotes a text as TOML does: single quotes if a backslash would be an escape."""
     if "\\" in body and "'" not in body:
         return f"'{body}'"
     return json.dumps(body, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The `source` string of a camera: a scheme and where to find it."""
+"""The `source` string of a camera: a scheme, and the place."""
 import re
 from dataclasses import dataclass
 
@@ -6,31 +6,29 @@ from agent.core.protocols.rtsp import address
 
 FORMS = 'rtsp://user:password@address/path, file:/path/to/video.mp4, v4l2:/dev/video0 or picamera:0'
 NETWORK = ("rtsp", "rtsps")
-RAW = ("v4l2", "picamera")      # we encode the picture ourselves, so we can paint masks into it
+RAW = ("v4l2", "picamera")      # we encode the picture, so we can paint masks into it
 
-# Of all devices those that may be a camera.
+# The devices that may be a camera.
 ON_BOARD = re.compile(r"(picamera:\d|v4l2:/dev/(video\d{1,3}|v4l/by-(id|path)/[\w:.+@,=-]{1,200}))\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """Where a camera's video comes from."""
-
     scheme: str     # rtsp | rtsps | file | v4l2 | picamera
     target: str     # the whole URL, a path, a device node, or a camera number
 
 
 def is_on_board(source: str) -> bool:
-    """Whether it is a camera of this machine, and nothing else that a device's name could stand for."""
+    """Whether it is a camera of this machine, and not another device."""
     return ON_BOARD.match(source) is not None
 
 
 def parse_source(text: str) -> SourceSpec:
-    """Read a `source` string. Raises ValueError with the accepted forms."""
+    """Parses a `source` string. Raises ValueError with the accepted forms."""
     scheme, colon, target = text.partition(":")
     if scheme in NETWORK:
-        if told := address.login_fault(text):
-            raise ValueError(told)
+        if fault := address.login_fault(text):
+            raise ValueError(fault)
         try:
             address.parse(text)
         except ValueError:

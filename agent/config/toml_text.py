@@ -1,7 +1,7 @@
-"""Changes a TOML text where it has to change: comments, order and the owner's way of writing stay.
+"""Edits a TOML text and keeps its comments, order and style.
 
-tomlkit edits one table at a time, cut out of the text and put back: given a whole file, it gathers tables of one array
-that stand apart. Callers parse what comes out, and compare it with what they wanted (agent/cli/setup/changes.py).
+tomlkit edits one table at a time, cut out of the text and put back, because in a whole file it moves tables of an array
+together. Callers parse the result and compare it with what they wanted (agent/cli/setup/changes.py).
 """
 import tomllib
 from collections import Counter
@@ -13,15 +13,15 @@ from tomlkit.items import AoT
 
 from agent.config.positions import QUIET, Path, headers, line_of, positions
 
-Span = tuple[int, int]      # lines, from 0, without the second
+Span = tuple[int, int]      # lines, from 0; the second one is not included
 
 
 def set_key(text: str, path: Path, value: Any) -> str:
-    """The text with that value at `path`. A dictionary sets its keys, and leaves the others of its table alone; a list
-    of dictionaries is the whole array: a [[table]] keeps its place if it keeps its name.
+    """Returns the text with that value at `path`.
 
-    Comments within a value that is replaced stand above its key. Raises KeyError and tomlkit's errors where the text is
-    written in a way that this can't change.
+    A dictionary sets only its own keys in a table. A list of dictionaries is the whole array; a [[table]] keeps its
+    place if it keeps its name. Comments within a replaced value move above its key. Raises KeyError and tomlkit's
+    errors if this module cannot edit the text as it is written.
     """
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -38,7 +38,7 @@ def set_key(text: str, path: Path, value: Any) -> str:
 
 
 def remove_key(text: str, path: Path) -> str:
-    """The text without that key, which has a line of its own; a comment behind it stays. Raises KeyError."""
+    """Returns the text without that key, which has a line of its own; a comment behind it stays. Raises KeyError."""
     begin, end = _own(text, path[:-1]) or (0, len(text.split("\n")))
     lines = text.split("\n")
     document = tomlkit.parse("\n".join([*lines[begin:end], ""]))
@@ -66,7 +66,7 @@ def _set_value(text: str, path: Path, value: Any) -> str:
 
 
 def _set_tables(text: str, path: Path, wanted: list[dict[str, Any]]) -> str:
-    """The text with these [[tables]]. Whoever has changed their order finds them written anew."""
+    """The text with these [[tables]]. If their order changed, all are written again."""
     names = [each.get("name") for each in wanted]
     known = _at(text, path) if _tables(text, path) else []
     kept = [each for each in known if each.get("name") in names]
@@ -96,7 +96,7 @@ def _match(text: str, path: Path, known: dict[str, Any], wanted: dict[str, Any])
 
 
 def _with_comments_of(before: str, after: str, path: Path) -> str:
-    """The text after a change, with the comments above `path` that the change has taken along."""
+    """The text after a change, with the comments above `path` that the change removed."""
     lost = list((Counter(_comments(before)) - Counter(_comments(after))).elements())
     if not lost:
         return after
@@ -115,12 +115,11 @@ def _is_array(value: Any) -> bool:
 
 
 def _tables(text: str, path: Path) -> list[Path]:
-    """The [[tables]] of that array."""
     return [found for _, found in headers(text) if found[:-1] == path and isinstance(found[-1], int)]
 
 
 def add_to_array(text: str, name: str, values: dict[str, Any]) -> str:
-    """The text with another [[name]], behind those that it has, else at its end."""
+    """Returns the text with another [[name]] after the existing ones, or else at its end."""
     last = max((path for _, path in headers(text) if path[0] == name and len(path) == 2), default=None)
     if last is None and name in tomlkit.parse(text):
         document = tomlkit.parse(text)
@@ -130,7 +129,7 @@ def add_to_array(text: str, name: str, values: dict[str, Any]) -> str:
 
 
 def remove_table(text: str, path: Path) -> str:
-    """The text without that table and all in it. Comments before and behind it stay. Raises KeyError."""
+    """Returns the text without that table and its content. Comments before and behind it stay. Raises KeyError."""
     if _own(text, path) is None:
         document = tomlkit.parse(text)
         del document[path[0]][path[1]]
@@ -143,7 +142,7 @@ def remove_table(text: str, path: Path) -> str:
 
 
 def _own(text: str, table: Path) -> Span | None:
-    """The lines of a table from its header to its last key; None where it has no header."""
+    """The lines of a table from its header to its last key; None if it has no header."""
     found = headers(text)
     for place, (number, path) in enumerate(found):
         if path == table:
@@ -152,7 +151,6 @@ def _own(text: str, table: Path) -> Span | None:
 
 
 def _block(text: str, table: Path) -> Span:
-    """Likewise with all tables in it."""
     begin, _ = _own(text, table) or (0, 0)
     after = next((number - 1 for number, path in headers(text)
                   if number - 1 > begin and path[:len(table)] != table), None)
@@ -160,7 +158,7 @@ def _block(text: str, table: Path) -> Span:
 
 
 def _trimmed(text: str, end: int | None) -> int:
-    """The line behind the last one before `end` that says anything: comments above the next table are that one's."""
+    """The line after the last content before `end`: comments above the next table belong to that."""
     lines = text.split("\n")
     end = len(lines) if end is None else end
     while end and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
@@ -169,7 +167,6 @@ def _trimmed(text: str, end: int | None) -> int:
 
 
 def _is_written_in(text: str, table: Path) -> bool:
-    """Whether the table is there, though without a header of its own."""
     try:
         _at(text, table)
     except KeyError:
@@ -185,7 +182,7 @@ def _at(text: str, path: Path) -> Any:
 
 
 def _names(path: Path) -> Path:
-    """The path in a text that has this one table alone: of each array there is one element, or just its name."""
+    """The path in a text with only this table: each array has one element, or only its name."""
     return tuple(0 if isinstance(part, int) else part for part in path)
 
 
@@ -201,7 +198,6 @@ def _edited(piece: str, path: Path, value: Any) -> str:
 
 
 def _new_table(text: str, table: Path, values: dict[str, Any]) -> str:
-    """With a header for it, behind all that is in the table around it."""
     around = next((table[:n] for n in range(len(table) - 1, 0, -1) if _own(text, table[:n])), None)
     name = ".".join(part for part in table if isinstance(part, str))
     at = _block(text, around)[1] if around else len(text.split("\n"))
@@ -222,7 +218,7 @@ def _lines(values: dict[str, Any]) -> list[str]:
 
 
 def _written(value: Any) -> Any:
-    """A list of areas or of dictionaries has an item a line: as [[tables]] it would end the table that it is in."""
+    """Writes a list of areas or dictionaries with one item per line; [[tables]] would end the table around it."""
     if not isinstance(value, list) or not value or not all(isinstance(each, dict | list) for each in value):
         return value
     array = tomlkit.array()

@@ -1,7 +1,7 @@
 """The systemd units of a configuration, each with digests of the settings that it reads.
 
-A key that no digest covers would be taken up at the next restart only: what a role reads, and whether it takes it up
-while it runs, has to be here.
+A key that no digest covers only takes effect at the next restart. So each key that a role reads belongs here, and
+whether the role applies it while it runs.
 """
 import hashlib
 from typing import Any
@@ -18,13 +18,13 @@ NOT_FOR_KEEPER = ("title", "source", "sub", "reader", "transport")      # keys o
 
 
 def unit_wishes(settings: Settings) -> dict[str, UnitWish]:
-    """The wish for each unit by its full name. A unit that is not among them is not to run."""
-    found = {_unit(name): _capture(settings, name.partition("@")[2])
+    """Returns the wish for each unit by its full name. Units that are missing here must not run."""
+    found = {full_name(name): _capture(settings, name.partition("@")[2])
              for name, role in units(settings).items() if role == "capture"}
     cameras = [_without(camera, NOT_FOR_KEEPER) for camera in settings.camera]
     found["taimat-keeper.service"] = UnitWish(_digest(
-        settings.store, settings.log, settings.ward, settings.sharing, settings.home.enabled, settings.notify,
-        settings.recovery, cameras))
+        settings.store, settings.log, settings.ward, settings.sharing, settings.home.enabled, settings.notify, cameras))
+    found["rescue-taimat-card.service"] = UnitWish(_digest(settings.store.folder), wanted=settings.recovery.reboot)
     found["taimat-link.service"] = UnitWish(_digest(_without(settings, ("web",))), wanted="link" in units(settings))
     if settings.web.enabled:
         found["taimat-web.service"] = UnitWish(_digest(_without(settings, ("recovery",))))
@@ -32,12 +32,13 @@ def unit_wishes(settings: Settings) -> dict[str, UnitWish]:
     return found
 
 
-def _unit(name: str) -> str:
+def full_name(name: str) -> str:
+    """Returns the unit's name in systemd."""
     return f"taimat-{name.replace('capture@network', 'capture-network')}.service"
 
 
 def _capture(settings: Settings, name: str) -> UnitWish:
-    """Of a camera, or of all that share the process of the network."""
+    """For one camera, or for those that share the network process."""
     alone = {unit.partition("@")[2] for unit in units(settings)}
     cameras = [camera for camera in settings.camera if camera.enabled
                and (camera.name == name if name != "network" else camera.name not in alone)]

@@ -1,4 +1,4 @@
-"""What is drawn on a camera's picture, zones, masks and ignored areas: what is wrong with it, what it is to others."""
+"""Checks zones, masks and ignored areas of a camera's picture, and converts them for the core."""
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -9,10 +9,10 @@ from agent.core.media.model import Point
 from agent.core.vision import zones
 from agent.core.vision.zones.geometry import lies_within, size_of
 
-ZONES_MAX = 12              # of a camera: their names have to fit the message of an event
-SMALLEST = 1e-4             # of the picture: less than a few pixels of what the detector looks at
+ZONES_MAX = 12              # per camera, because their names must fit into the message of an event
+SMALLEST = 1e-4             # of the picture: less than a few pixels for the detector
 
-CORNERS_MIN, POINTS_MIN = 3, 2      # of an area, of a line
+CORNERS_MIN, POINTS_MIN = 3, 2      # of an area, and of a line
 
 AREA = "at least 3 corners, each [x, y] with 0 <= x, y <= 1 (0, 0 is the top left of the picture)"
 FLAT = "encloses next to nothing: its corners lie on one line, or its sides cross"
@@ -20,12 +20,12 @@ LINE = "at least 2 points, each [x, y] with 0 <= x, y <= 1 (0, 0 is the top left
 
 
 def points(corners: Polygon) -> tuple[Point, ...]:
-    """The corners as the core knows them."""
+    """Returns the corners as points of the core."""
     return tuple(Point(*corner) for corner in corners)
 
 
 def zones_of(camera: Camera) -> list[zones.Zone]:
-    """The zones that decide what counts: all but those that are ignored, which the detector does not see."""
+    """Returns the zones that decide what counts; without ignored ones, which the detector does not see."""
     return [zones.Zone(each.name, zones.ZoneRule(each.rule), points(each.area), points(each.line),
                        zones.Direction(each.direction), each.dwell_s)
             for each in camera.zone if each.rule != "ignore"]
@@ -36,15 +36,15 @@ FaultCode = Literal["same_name", "too_many", "few_corners", "few_points", "same_
 
 
 class DrawnFault(NamedTuple):
-    """One thing that is wrong with what is drawn."""
+    """One mistake in a drawing."""
 
     path: Path              # the key below the camera: ("zone", 0, "area"), ("masks", 1)
-    code: FaultCode         # for the page, which has words of its own
-    text: str               # the remedy, for whoever edits the file
+    code: FaultCode         # for the page, which has its own words
+    text: str               # the remedy, for a person who edits the file
 
 
 def faults(camera: Camera) -> Iterator[DrawnFault]:
-    """What is wrong with a camera's masks, ignored areas and zones."""
+    """Yields the mistakes in a camera's masks, ignored areas and zones."""
     for path, areas in ((("masks",), camera.masks), (("motion", "ignore"), camera.motion.ignore)):
         for index, area in enumerate(areas):
             if len(area) < CORNERS_MIN or not _within(area):
@@ -98,7 +98,6 @@ def _area_faults(zone: Zone) -> Iterator[KeyFault]:
 
 
 def _unseen(zone: Zone, camera: Camera) -> Iterator[KeyFault]:
-    """A zone that is right by itself but lies where nothing is ever seen."""
     if zone.rule == "ignore":
         return
     key, outline = ("line", zone.line) if zone.rule == "cross" else ("area", [*zone.area, zone.area[0]])

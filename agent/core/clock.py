@@ -1,9 +1,10 @@
-"""The wall clock: what happens to it, and which of the times that it told in a boot dates the boot's rows.
+"""The wall clock: detects its changes, and decides which offset dates the rows of a boot.
 
-Pure; docs/design/time.md has the reasons.
+Pure; docs/design/storage.md has the reasons.
 
-Nobody can set the monotonic clock, so all of a boot has one true offset from it, but for what a crystal drifts. Offsets
-that drift explains belong together and each dates its own stretch; of others only one can be true.
+The monotonic clock cannot be set. So a boot has one true offset between the wall clock and it, except for the drift of
+the crystal. Offsets that drift explains belong together and each dates its own rows. Only one of the other offsets can
+be true.
 """
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,16 +12,16 @@ from enum import Enum
 from operator import methodcaller
 from typing import NamedTuple
 
-DISTRUST_S = 24 * 3600.0            # after a step the clock must hold this long before anything is deleted by age
-LEAP_MS = 2 * 24 * 3600 * 1000      # a first right time this far ahead of the newest footage is as good as a step
-RANK = {"rtc": 1, "ntp": 2}         # states of a clock that vouches for itself; the higher one is believed
-STEP_MS = 2_000                     # smaller corrections are what NTP does all day
-DRIFT_PPM = 200                     # a crystal's error at its worst, while no network corrects it
-SETTLED_MS = 24 * 3600 * 1000       # a time that has held for so long is believed before one that has not
+DISTRUST_S = 24 * 3600.0            # after a step the clock must hold this long before footage is deleted by age
+LEAP_MS = 2 * 24 * 3600 * 1000      # a first right time this far ahead of the newest footage counts as a step
+RANK = {"rtc": 1, "ntp": 2}         # clock states with a trusted source; the higher rank wins
+STEP_MS = 2_000                     # NTP makes smaller corrections all the time
+DRIFT_PPM = 200                     # a crystal's largest error without a network time
+SETTLED_MS = 24 * 3600 * 1000       # a time that has held this long wins over one that has not
 
 
 class ClockChange(Enum):
-    """What happened to the clock."""
+    """A change of the wall clock."""
 
     SYNC = "sync"
     STEP = "step"
@@ -28,19 +29,19 @@ class ClockChange(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ClockWatch:
-    """What is known of the clock in this boot; `step` returns its successor."""
+    """The known state of the clock in this boot. It is immutable: `step` returns the next state."""
 
-    offset_ms: int | None = None            # wall minus monotonic, as it was last noted
-    looked_ms: int | None = None            # the same at the last look: what NTP corrects all day adds up to more
-    rank: int = 0                           # the most that the clock has vouched for itself: core.clock.RANK
+    offset_ms: int | None = None            # wall minus monotonic, when it was last noted
+    looked_ms: int | None = None            # the same at the last look: NTP's small corrections add up
+    rank: int = 0                           # the highest RANK that the clock has had
     distrusted_until_mono_s: float = 0.0
 
     def step(self, mono_ms: int, wall_ms: int, clock: str,
              newest_wall_ms: int | None = None) -> tuple["ClockWatch", ClockChange | None, int]:
-        """Take one look; returns the next watch, what happened, and by how many milliseconds the clock was moved.
+        """Takes one look. Returns the next watch, the change (None if absent), and the clock's movement in ms.
 
-        `newest_wall_ms` dates the newest footage. It is asked for when the clock `is_news`: nothing else is there then
-        to tell a machine that was off for a night from a clock that was thrown into the next year.
+        `newest_wall_ms` dates the newest footage. Pass it if the clock `is_news`: only this date then distinguishes a
+        machine that was off for a night from a clock that was set a year ahead.
         """
         offset_ms, rank = wall_ms - mono_ms, RANK.get(clock, 0)
         moved_ms = 0 if self.offset_ms is None else offset_ms - self.offset_ms
@@ -56,29 +57,28 @@ class ClockWatch:
         return replace(now, offset_ms=offset_ms if self.offset_ms is None else self.offset_ms), None, 0
 
     def is_news(self, clock: str) -> bool:
-        """Whether a look at a clock in this state is the boot's first, or the first at which it is right."""
+        """Whether this is the boot's first look, or the first one at which the clock is right."""
         return self.offset_ms is None or RANK.get(clock, 0) > self.rank
 
     def may_delete(self, mono_s: float, clock: str) -> bool:
-        """Whether footage may be judged by its age now."""
         return clock != "unset" and mono_s >= self.distrusted_until_mono_s
 
 
 class Anchor(NamedTuple):
-    """What the wall clock was found to be; it held until the next one."""
+    """A reading of the wall clock, valid until the next anchor."""
 
-    from_mono_ms: int       # the first of a boot reaches back to its start: 0
+    from_mono_ms: int       # 0 for the first anchor of a boot
     offset_ms: int          # wall minus monotonic
     clock: str              # unset | saved | rtc | ntp
 
 
 @dataclass(slots=True)
 class _Story:
-    """Anchors that can all be true. Its members are those of the highest rank among them."""
+    """Anchors that can all be true. `members` has only those of the highest rank."""
 
     rank: int = 0
     held_ms: int = 0
-    members: dict[int, int] = field(default_factory=dict)      # offset_ms by the anchor's place, in order
+    members: dict[int, int] = field(default_factory=dict)      # offset_ms by the anchor's index
     last: Anchor = Anchor(0, 0, "unset")
 
     def apart_ms(self, other: Anchor) -> int:
@@ -96,24 +96,21 @@ class _Story:
             self.members[place] = anchor.offset_ms
 
     def at(self, place: int) -> int:
-        """The offset (ms) for the stretch of any anchor: its own, else that of the member before it, else the first."""
+        """Returns the offset (ms) for the rows of the anchor at `place`: its own, else that of the member before it,
+        else the first."""
         before = [offset_ms for member, offset_ms in self.members.items() if member <= place]
         return before[-1] if before else next(iter(self.members.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Dating:
-    """How the rows of a boot are dated."""
-
-    offsets_ms: Sequence[int | None]    # for the stretch of each anchor; None: as written
-    doubtful: bool                      # two times were told for right, and the last of them has not held for a day
+    offsets_ms: Sequence[int | None]    # one for each anchor; None: leave the times as written
+    doubtful: bool                      # two times were noted as right, and the last one has not held for a day
 
 
 def dating(anchors: Sequence[Anchor], now_mono_ms: int) -> Dating:
-    """Date a boot by all its `anchors`, in order, as of `now_mono_ms`.
-
-    NTP is believed before a battery clock; then what has held for a day; then the last word, for that is a correction.
-    """
+    """Dates a boot by all its `anchors`, in order, as of `now_mono_ms`. NTP wins over a battery clock, then a time
+    that has held for a day, then the newest time, because it is a correction."""
     stories = _stories(anchors, now_mono_ms)
     if not stories:
         return Dating([None] * len(anchors), doubtful=False)
@@ -125,7 +122,6 @@ def dating(anchors: Sequence[Anchor], now_mono_ms: int) -> Dating:
 
 
 def _stories(anchors: Sequence[Anchor], now_mono_ms: int) -> list[_Story]:
-    """Each anchor that vouches for itself goes on with the story that it is nearest to, or begins one."""
     stories: list[_Story] = []
     ends = [*(anchor.from_mono_ms for anchor in anchors[1:]), now_mono_ms]
     for place, (anchor, end_mono_ms) in enumerate(zip(anchors, ends, strict=False)):

@@ -1,6 +1,5 @@
-"""How a recorder comes to its ward's certificate and keeps one: which refusal ends it, when a certificate is due for
-renewal, and whether what was installed works. Pure.
-"""
+"""How a recorder gets its ward's certificate and keeps it: which refusals are final, when to renew, and whether the
+installed recorder works. Pure."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,11 +9,11 @@ from agent.core.contract.enrolment import Ready, RefusalCode
 from agent.core.contract.facts import Beat, CameraFacts
 
 Step = Literal["waiting", "refused", "enrolled", "renewing"]
-FRESH_S = 12.0                  # so long a heartbeat counts
+FRESH_S = 12.0                  # a heartbeat is valid for this time
 FRAME_AGE_MAX_S = 10.0
 RENEW_AT = 2 / 3                # of a certificate's life
 
-# What a technician at the recorder reads; {ward} is the ward's name.
+# Texts for a technician at the recorder. {ward} is the ward's name.
 REMEDIES: Mapping[RefusalCode, str] = {
     "claim_unknown": "{ward} does not know this claim: make this recorder's card again from a new list",
     "claim_used": "another key has used this claim: was the card copied? {ward} has an alarm; ask it for a new claim",
@@ -29,33 +28,30 @@ REMEDIES: Mapping[RefusalCode, str] = {
 
 
 def is_final(code: RefusalCode) -> bool:
-    """Whether only a person can change what the ward has answered."""
+    """Whether only a person can change the ward's answer."""
     return code not in ("busy", "fault")
 
 
 def renewal_due(granted: datetime, not_before: datetime, not_after: datetime, now: datetime) -> bool:
-    """Whether two thirds of a certificate's life are over.
-
-    It may count as valid from long before it was made, and a recorder's clock may have been wrong then: the later of
-    both is its beginning.
-    """
+    """Whether two thirds of a certificate's life are over. A certificate may be valid from long before it was made,
+    and the recorder's clock may have been wrong then. So its life begins at the later of the two times."""
     began = max(granted, not_before)
     return now >= began + RENEW_AT * (not_after - began)
 
 
 @dataclass(slots=True)
 class Watched:
-    """What the roles tell of themselves, looked at by somebody who has just installed them."""
+    """Collects the roles' heartbeats after an installation, to report what works."""
 
-    cameras: Iterable[str]              # that the configuration wants to see
+    cameras: Iterable[str]              # enabled cameras of the configuration
     _heard: dict[str, tuple[Beat, float]] = field(default_factory=dict)
 
     def receive(self, beat: Beat, now_mono_s: float) -> None:
-        """A heartbeat has come."""
         self._heard[beat.unit] = beat, now_mono_s
 
     def ready(self, clock: str, broker: str, now_mono_s: float) -> Ready:
-        """What works: `clock` is how far that is believed, `broker` why it does not take us, "" if it does."""
+        """Reports what works. `clock` is the state of the clock; `broker` says why the broker refuses, "" if it does
+        not."""
         beats = [beat for beat, mono_s in self._heard.values() if now_mono_s - mono_s <= FRESH_S]
         why = {"camera": self._camera(beats), "card": _card(beats), "broker": broker,
                "clock": "" if clock == "ntp" else f"no time server has answered yet ({clock})"}
@@ -65,12 +61,11 @@ class Watched:
     def _camera(self, beats: Iterable[Beat]) -> str:
         seen = {each.camera: each for beat in beats for each in beat.cameras}
         wanted = list(self.cameras)
-        told = [f"{name}: {fault}" for name in wanted if (fault := _blind(seen.get(name)))]
-        return "; ".join(told) if wanted else "no camera is configured"
+        faults = [f"{name}: {fault}" for name in wanted if (fault := _blind(seen.get(name)))]
+        return "; ".join(faults) if wanted else "no camera is configured"
 
 
 def _blind(camera: CameraFacts | None) -> str:
-    """Why a camera gives no pictures, or ""."""
     if camera is None:
         return "its process is not heard"
     age_s = camera.last_frame_age_s
@@ -80,7 +75,6 @@ def _blind(camera: CameraFacts | None) -> str:
 
 
 def _card(beats: Iterable[Beat]) -> str:
-    """Why the card does not take what is written, or ""."""
     keepers = [beat for beat in beats if beat.role == "keeper"]
     if not keepers:
         return "the keeper is not heard"

@@ -1,7 +1,7 @@
-"""A key that can be lost: the current one signs, and the next one, whose private half lies in a safe, replaces it.
+"""A signing key that may get lost: the next key, whose private half is in a safe, replaces the current one.
 
-Pure. A thief of the current key can't lock its owner out: once there is a next key, nothing that the current one signs
-changes either of them.
+Pure. A thief of the current key cannot lock out its owner: once there is a next key, the current key cannot change
+either of them.
 """
 from typing import Annotated
 
@@ -10,14 +10,14 @@ from msgspec.structs import replace
 
 from agent.core.evidence.ledger.row import WHOLE_MAX
 
-CHANGE = "keys.change"          # the command: the only one that the next key signs
+CHANGE = "keys.change"          # the command; the next key signs no other
 
 PublicKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]       # Ed25519, hex
 
 
 class KeysChange(Struct, frozen=True):
-    """`keys.change`: these two keys hold from now on. Signed with the next key; with the current one, only to name a
-    next key where there is none.
+    """`keys.change`: these two keys are valid from now on. Signed with the next key; the current key may sign only to
+    name a first next key.
     """
 
     ver: Annotated[int, Meta(ge=1, le=WHOLE_MAX - 1)]      # higher than that of the last change: UTC in ms will do
@@ -26,28 +26,26 @@ class KeysChange(Struct, frozen=True):
 
 
 class KeySlots(Struct, frozen=True, kw_only=True):
-    """The keys in force."""
+    """The valid keys."""
 
-    given: list[PublicKey]              # as the settings' file has them; another file starts anew
+    given: list[PublicKey]              # as in the settings' file; another file starts from its keys
     current: PublicKey
     next: PublicKey | None = None
     ver: int = 0                        # of the last change
 
 
 class ChangeRefused(Exception):
-    """The keys stay as they are; the text is the code of the reason."""
+    """The keys stay as they are. The message is the code of the reason."""
 
 
 def begin(given: list[str]) -> KeySlots:
-    """The slots as the settings' file fills them: one key or two."""
+    """Returns the slots from the settings' file: one key or two."""
     return KeySlots(given=given, current=given[0], next=given[1] if given[1:] else None)
 
 
 def change(known: KeySlots, wanted: KeysChange, signer: str) -> KeySlots:
-    """The keys that hold after a change that one of the known keys has signed. What holds already may be said again.
-
-    Raises ChangeRefused.
-    """
+    """Returns the keys after a change that one of the known keys has signed. A repeated change is accepted. Raises
+    ChangeRefused."""
     if (wanted.current, wanted.next) == (known.current, known.next):
         return known
     names_next = signer == known.current == wanted.current and known.next is None

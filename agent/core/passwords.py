@@ -1,11 +1,11 @@
-"""Passwords in texts for people: found and masked, however a camera wants them in its address. Pure."""
+"""Finds and masks passwords in texts for people, in all the forms that cameras use in their addresses. Pure."""
 import re
 
 MASK = "***"
-KEY = r"[\w%.-]{0,40}(?:pas|pass|passwd|password|passwort|pwd|psw|pw)="        # as cameras call it in a path or query
+KEY = r"[\w%.-]{0,40}(?:pas|pass|passwd|password|passwort|pwd|psw|pw)="  # cameras' names for it in a path or query
 
-# An address, up to its closing quote if it stands in quotes, else up to the next one or the line's end: a password may
-# hold anything.
+# An address, up to its closing quote if it is quoted, otherwise up to the next one or the line's end: a password may
+# contain any character.
 _ADDRESS = re.compile(r"""(?x) (?<![^\s"'(=,<\[]) (?:(?<=(["']))|) [a-z][a-z0-9+.-]*://
                       (?(1) (?:\\.|(?!\1)[^\\\n])* | (?:(?![\s"'(=,<\[](?:rtsp|http|mqtt)s?://).)* )""", re.IGNORECASE)
 _HOST = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f]*(?::[0-9a-f.%]*){2,}\]|localhost)(?![\w.-])"
@@ -16,10 +16,8 @@ _KEY_ELSEWHERE = re.compile(rf"""(?i)({KEY})(?!\*)[^\s&"']*""")
 
 
 def redact(text: str) -> str:
-    """The text without the password of any address in it.
-
-    Where an address is not written as it should be, all up to its last @ may be the password and is masked.
-    """
+    """Returns the text without the password of any address in it. In a malformed address everything up to the last @
+    may be the password and is masked."""
     return _KEY_ELSEWHERE.sub(rf"\1{MASK}", _ADDRESS.sub(lambda found: _masked(found[0]), text))
 
 

@@ -1,11 +1,11 @@
-"""A maker's release: what is in it, what it needs, what the maker signs, and whether it fits a device.
+"""A maker's release: its content, its conditions, what the maker signs, and whether it fits a device.
 
-Pure. docs/design/update.md has the reasons. A release is one file, an ar archive like every Debian package:
+Pure. docs/design/device.md has the reasons. A release is one file, an ar archive like a Debian package:
 
     debian-binary      b"2.0\\n"
-    _release.json      `Release`; these very bytes are signed, and lie in /usr/lib/taimat/release.json, too
+    _release.json      `Release`; exactly these bytes are signed; installed as /usr/lib/taimat/release.json
     _release.sig       Ed25519 over PURPOSE and those bytes, 64 bytes
-    control.tar.xz     of the whole package (.deb) alone
+    control.tar.xz     only in the whole package (.deb)
     data.tar.xz        plain names (ustar): ./usr/lib/taimat/agent/ and, in a .deb, libraries/ and the rest
 """
 import hashlib
@@ -18,37 +18,33 @@ from msgspec import Meta, Struct
 from agent.core.evidence.ledger.seals import Verifies
 from agent.core.key_slots import ChangeRefused, KeysChange, KeySlots, change
 
-PURPOSE = b"taimat release 2\n"         # the same key may sign other things, but never this by accident
-TOLD, SIGNATURE = "_release.json", "_release.sig"   # members of the file; dpkg passes over names that begin so
-TOLD_FILE = "release.json"              # the first of them where it is installed
+PURPOSE = b"taimat release 2\n"         # separates these signatures from others by the same key
+TOLD, SIGNATURE = "_release.json", "_release.sig"   # members of the file; dpkg ignores such names
+TOLD_FILE = "release.json"              # name of the first one after installation
 SIGNATURE_B = 64
 TOLD_B = 65_536
-BUNDLE_B = 512 << 20                    # of a whole file, and of all that is packed in it, at most
-UNITS = 1       # the generation of systemd/, its users and folders: raised with each change that the code relies on
+BUNDLE_B = 512 << 20                    # limit for the whole file, and for its unpacked content
+UNITS = 3       # the generation of systemd/, its users and folders: raised with each change that the code needs
 
 Version = Annotated[str, Meta(pattern=r"^\d{1,5}\.\d{1,5}\.\d{1,5}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Architecture = Literal["amd64", "arm64"]        # as Debian calls them
+Architecture = Literal["amd64", "arm64"]        # Debian's names
 
 Code = Literal[
-    "forbidden", "declined", "superseded", "busy", "not_enabled",               # nobody lets it, or nobody would do it
-    "no_release_key", "bad_signature", "bad_bundle", "download", "no_room",     # it did not come, or from somebody else
-    "not_newer", "wrong_python", "wrong_machine", "no_way_back", "not_ready",   # it does not fit here
-    "incomplete", "needs_package",                                              # the whole package must come
+    "forbidden", "declined", "superseded", "busy", "not_enabled",               # not allowed, or nobody could do it
+    "no_release_key", "bad_signature", "bad_bundle", "download", "no_room",     # not received, or from another maker
+    "not_newer", "wrong_python", "wrong_machine", "no_way_back", "not_ready",   # does not fit this device
+    "incomplete", "needs_package",                                              # needs the whole package
     "unhealthy_rolled_back", "interrupted"]
 
 
 class Needs(Struct, frozen=True, forbid_unknown_fields=True):
-    """What must be there before."""
-
-    python: Annotated[str, Meta(pattern=r"^\d{1,2}\.\d{1,3}\Z")]    # at least this
-    schema: Annotated[int, Meta(ge=1)]      # of the store: an agent that knows it can go on after this one
+    python: Annotated[str, Meta(pattern=r"^\d{1,2}\.\d{1,3}\Z")]    # at least this version
+    schema: Annotated[int, Meta(ge=1)]      # of the store: an agent that knows it can replace this one
     units: Annotated[int, Meta(ge=1)]       # UNITS of the installed package, at least
 
 
 class Trees(Struct, frozen=True, forbid_unknown_fields=True):
-    """The folders that it consists of, by their digests."""
-
     agent: Sha256
     libraries: Sha256
 
@@ -61,11 +57,11 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     architecture: Architecture
     needs: Needs
     trees: Trees
-    keys: KeysChange | None = None      # releases are signed by these from now on
+    keys: KeysChange | None = None      # from now on these sign releases
 
 
 class ReleaseRefused(Exception):
-    """A release that is not installed: `code` for programs, the text for people."""
+    """A release that is not installed: `code` for programs, the message for people."""
 
     def __init__(self, code: Code, text: str) -> None:
         super().__init__(text)
@@ -73,12 +69,12 @@ class ReleaseRefused(Exception):
 
 
 def order(version: str) -> tuple[int, ...]:
-    """What versions are compared by."""
+    """Returns a version as numbers for comparisons."""
     return tuple(int(part) for part in version.split("."))
 
 
 def is_version(text: str) -> bool:
-    """Whether that is a version as releases have them."""
+    """Whether this is a valid version of a release."""
     try:
         msgspec.convert(text, Version)
     except msgspec.ValidationError:
@@ -87,24 +83,20 @@ def is_version(text: str) -> bool:
 
 
 def tree_digest(files: Mapping[str, str]) -> str:
-    """The digest of a folder, from its files' SHA-256 (hex) by their path in it.
-
-    The same as `find -type f -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum` says in that folder.
-    """
+    r"""Returns the digest of a folder, from its files' SHA-256 (hex) by their path in it. It equals `find -type f
+    -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum` in that folder."""
     lines = (f"{files[path]}  {path}\n" for path in sorted(files, key=str.encode))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def message(told: bytes) -> bytes:
-    """What the maker signs for a `release.json`."""
+    """Returns the bytes that the maker signs for a `release.json`."""
     return PURPOSE + told
 
 
 def believed(told: bytes, signature: bytes, slots: KeySlots, verifies: Verifies) -> tuple[Release, KeySlots]:
-    """The release in a `release.json` that a known key has signed, and the keys from then on.
-
-    Nothing is read before the signature holds. The next key signs only what changes the keys. Raises ReleaseRefused.
-    """
+    """Returns the release in a `release.json` that a known key has signed, and the keys from then on. Nothing is
+    parsed before the signature is verified. The next key may sign only a change of the keys. Raises ReleaseRefused."""
     signer = next((key for key in (slots.current, slots.next)
                    if key and verifies(bytes.fromhex(key), signature, message(told))), None)
     if signer is None:
@@ -123,7 +115,7 @@ def believed(told: bytes, signature: bytes, slots: KeySlots, verifies: Verifies)
 
 
 def read(told: bytes) -> Release:
-    """What a `release.json` tells. Raises ReleaseRefused."""
+    """Parses a `release.json`. Raises ReleaseRefused."""
     try:
         return msgspec.json.decode(told, type=Release)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -132,17 +124,17 @@ def read(told: bytes) -> Release:
 
 
 class UpdateSite(Struct, frozen=True, kw_only=True):
-    """What a release finds on a device."""
+    """The facts about a device that a release must fit."""
 
-    version: Version                    # that works
+    version: Version                    # the working version
     python: tuple[int, ...]
-    schema: int                         # of the store, up to which `version` knows it
-    units: int                          # UNITS of the installed package; 0: there is none
-    architecture: str                   # as Debian calls it, if it does
+    schema: int                         # of the store, the highest that `version` knows
+    units: int                          # UNITS of the installed package; 0: no package
+    architecture: str                   # Debian's name, if it has one
 
 
 def demand(release: Release, site: UpdateSite) -> None:
-    """See that it may take the place of what works on this device. Raises ReleaseRefused."""
+    """Checks that the release may replace the version on this device. Raises ReleaseRefused."""
     if release.architecture != site.architecture:
         raise ReleaseRefused("wrong_machine", f"it is made for {release.architecture}, and this machine is "
                              f"{site.architecture}: take the file of that name")

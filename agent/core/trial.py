@@ -1,6 +1,6 @@
-"""A version on trial for its first minutes: well is who does what worked before, and goes on doing it.
+"""A new version on trial for its first minutes. It is well if everything that worked before still works.
 
-Pure. docs/design/update.md has the reasons.
+Pure. docs/design/device.md has the reasons.
 """
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from agent.core.contract.facts import Beat
 
-SEES = ("ok", "paused", "ended")        # states of a camera in which nothing is wrong with it
+SEES = ("ok", "paused", "ended")        # states of a camera without a fault
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """What worked until now: units by name, and cameras that delivered."""
+    """What worked before: units by name, and cameras that delivered."""
 
     units: list[str] = []
     cameras: list[str] = []
@@ -22,17 +22,17 @@ class Before(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class TrialPace:
-    """How long is waited for what; tests wait less."""
+    """The times of a trial. Tests shorten them."""
 
-    listen_s: float = 7.0           # before it begins: a heartbeat of everybody, three of those who tell of cameras
-    started_s: float = 180.0        # the machine has been up for so long by then: what works has shown itself
-    settle_s: float = 60.0          # all must be well for so long without a break
-    deadline_s: float = 300.0       # and that within this time: recovery on a slow card takes minutes
-    silent_s: float = 12.0          # a unit that was not heard for so long is not well
+    listen_s: float = 7.0           # before it begins: every unit's heartbeat, three of those with cameras
+    started_s: float = 180.0        # the machine's least uptime, so that all working units have been heard
+    settle_s: float = 60.0          # everything must be well for this long without a break
+    deadline_s: float = 300.0       # within this time, because recovery on a slow card takes minutes
+    silent_s: float = 12.0          # a unit without a heartbeat for this long is not well
 
 
 def worked(beats: Iterable[Beat]) -> Before:
-    """What these heartbeats tell of."""
+    """Returns the units and cameras that work by these heartbeats."""
     heard = list(beats)
     return Before(units=sorted({beat.unit for beat in heard}),
                   cameras=sorted({each.camera for beat in heard for each in beat.cameras if each.state in SEES}))
@@ -40,17 +40,16 @@ def worked(beats: Iterable[Beat]) -> Before:
 
 @dataclass(slots=True)
 class Trial:
-    """One version on trial. Well is who does what worked before, and goes on doing it without starting anew."""
+    """One version on trial. It is well if everything that worked before still works without a restart."""
 
     before: Before
     pace: TrialPace
-    restart_mono_s: float           # processes that are older are of the old version: nobody has ended them
+    restart_mono_s: float           # older processes are of the old version
     since_mono_s: float
-    _heard: dict[str, tuple[Beat, float]] = field(default_factory=dict)     # the latest of each unit, and when
-    _well_mono_s: float | None = None       # since when all is well
+    _heard: dict[str, tuple[Beat, float]] = field(default_factory=dict)     # the latest of each unit, and its time
+    _well_mono_s: float | None = None       # since when everything is well
 
     def receive(self, beat: Beat, now_mono_s: float) -> None:
-        """A heartbeat has come."""
         if beat.mono_s - beat.up_s < self.restart_mono_s:
             return
         known = self._heard.get(beat.unit)
@@ -59,7 +58,6 @@ class Trial:
         self._heard[beat.unit] = beat, now_mono_s
 
     def verdict(self, now_mono_s: float) -> Literal["well", "unwell"] | None:
-        """What came of it; None while that is open."""
         if self.wrong(now_mono_s):
             self._well_mono_s = None
         elif self._well_mono_s is None:
@@ -69,7 +67,8 @@ class Trial:
         return "unwell" if now_mono_s - self.since_mono_s >= self.pace.deadline_s else None
 
     def wrong(self, now_mono_s: float) -> list[str]:
-        """Units and cameras that worked before and don't now; a camera whose unit is silent counts as one of them."""
+        """Returns units and cameras that worked before and do not work now. A silent unit's cameras count as not
+        working."""
         beats = {unit: beat for unit, (beat, heard_mono_s) in self._heard.items()
                  if now_mono_s - heard_mono_s <= self.pace.silent_s}
         now = worked(beats.values())

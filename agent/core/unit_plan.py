@@ -1,20 +1,20 @@
-"""Which of systemd's units are started, stopped and told of new settings: from what runs and what is wanted. Pure."""
+"""Which systemd units to start, stop and reload: from the running and the wanted ones. Pure."""
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class UnitWish:
-    """What a unit is to work by. The digests are of the settings that it reads."""
+    """The configuration of a wanted unit. The digests are of the settings that it reads."""
 
-    restart_for: str            # another one: it has to be started anew
-    reload_for: str = ""        # another one: it is enough to tell it
-    wanted: bool = True         # False: it may take away what it showed others, and is stopped the next time
+    restart_for: str            # if it differs, restart the unit
+    reload_for: str = ""        # if it differs, reload the unit
+    wanted: bool = True         # False: the unit may clean up what it published, and is stopped the next time
 
 
 @dataclass(slots=True)
 class UnitSteps:
-    """What is to be done, each unit once."""
+    """The steps to take, with each unit once."""
 
     stop: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
@@ -23,10 +23,10 @@ class UnitSteps:
 
 
 def plan(wishes: Mapping[str, UnitWish], applied: Mapping[str, UnitWish], up: Collection[str]) -> UnitSteps:
-    """The steps from the units that are `up` to those that are wished for.
+    """Returns the steps from the units that are `up` to the wanted ones.
 
-    `applied` are the wishes by which units were started or told last. One that is up and not among them was started by
-    somebody else just now, and has read what we have read.
+    `applied` are the wishes with which units were last started or reloaded. A unit that is up but not in it was just
+    started otherwise, and has read the same settings.
     """
     steps = UnitSteps(stop=sorted(unit for unit in up if unit not in wishes))
     for unit, wish in wishes.items():

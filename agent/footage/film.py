@@ -1,4 +1,4 @@
-"""One video file as brightness pictures in order of time, decoded as the recorder's motion feed does it."""
+"""Reads one video file as brightness pictures in order of time, decoded as for the recorder's motion detection."""
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,32 +7,28 @@ from typing import Any, BinaryIO, Self
 import av
 
 from agent.core.vision.luma import Luma
-from agent.host.decoder import TooLarge, set_up
-from agent.host.libav import ANY_METADATA, PROBING
+from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up
 from agent.host.luma import LOOKING, luma_of
 from agent.host.turn import turn_of, turned
 
-# What holds its video in itself: a playlist would lead into the network, or wait for more to come.
+# Self-contained formats: a playlist could lead into the network, or wait for more data.
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,mjpeg,asf,ogg,ivf,dv"
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-TORN_S = 1.5                # so much less than the file promises, and its end is missing
-FRAME_S = 0.04              # between pictures where the file does not say
+TORN_S = 1.5                # so much shorter than announced, the file's end is missing
+FRAME_S = 0.04              # between pictures if the file does not say
 Wants = Callable[[float], bool]
 Opened = Callable[[], BinaryIO]     # raises FootageError
 
 
 class FootageError(Exception):
-    """The file can't be looked at; the text names it and the remedy."""
+    """The file cannot be examined; the text names it and the remedy."""
 
 
 class Film:
-    """A file that is open; use it as a context."""
+    """An open file; use it as a context manager."""
 
     def __init__(self, path: Path, opened: Opened | None = None) -> None:
-        """`opened` reads the file where it is not to be read as it lies on the disk, as when it is encrypted.
-
-        Raises FootageError for what is no video.
-        """
+        """`opened` reads a file that is encrypted on the disk. Raises FootageError if the file is not a video."""
         self._path = path
         self._damaged_n, self._torn = 0, False
         try:
@@ -42,9 +38,9 @@ class Film:
             reason = getattr(error, "strerror", None) or str(error)
             raise FootageError(f"{path}: is no video that can be looked at ({reason}); "
                                f"try it with: ffprobe {path}") from error
-        if not self._file.streams.video:
+        if not self._file.streams.video or self._file.streams.video[0].codec_context is None:
             self._file.close()
-            raise FootageError(f"{path}: has no video in it; choose another file")
+            raise FootageError(f"{path}: has no video in it that libav knows; choose another file")
         self._stream = self._file.streams.video[0]
         try:
             set_up(self._stream.codec_context, LOOKING)
@@ -61,7 +57,7 @@ class Film:
 
     @property
     def length_s(self) -> float | None:
-        """As long as the file says it is; None where it does not."""
+        """Returns the length that the file announces; None if it has none."""
         length = self._stream.duration
         if length and self._stream.time_base:
             return float(length * self._stream.time_base)
@@ -69,19 +65,17 @@ class Film:
 
     @property
     def trouble(self) -> str:
-        """What was wrong with the pictures that have been asked for; "" if nothing."""
-        told = [f"pictures left out because of damage: {self._damaged_n}"] if self._damaged_n else []
-        told += ["its end is missing; it was looked at as far as it goes"] if self._torn else []
-        return f"{self._path}: {'; '.join(told)}" if told else ""
+        """Returns what was wrong with the pictures read so far; "" if nothing was."""
+        troubles = [f"pictures left out because of damage: {self._damaged_n}"] if self._damaged_n else []
+        troubles += ["its end is missing; it was looked at as far as it goes"] if self._torn else []
+        return f"{self._path}: {'; '.join(troubles)}" if troubles else ""
 
     def lumas(self, wants: Wants, began_s: float = 0.0) -> Iterator[Luma]:
-        """The pictures whose time is wanted; the first one's time is `began_s`, and none goes back.
-
-        Each is a view of the decoder's memory: look at it before the next one.
-        """
-        line = _Timeline(began_s, _frame_s(self._stream))
+        """Yields the wanted pictures from `began_s` on, in order; each is valid until the next (decoder's memory)."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        line = _Timeline(began_s, float(1 / rate) if rate else FRAME_S)
         for frame in self._frames():
-            # The last pictures don't know their stream's time base, so `frame.time` is no number.
+            # The last pictures lack their stream's time base, so `frame.time` is None.
             at_s = line.place(None if frame.pts is None else float(frame.pts * self._stream.time_base))
             if wants(at_s):
                 yield luma_of(turned(frame, turn_of(frame)), at_s)
@@ -89,9 +83,9 @@ class Film:
         self._torn = self._torn or promised_s is not None and line.length_s < promised_s - TORN_S
 
     def picture(self, at_s: float) -> av.VideoFrame | None:
-        """The first picture that is shown `at_s` after the film's begin or later, else its last one; None without any.
+        """Returns the first picture from `at_s` after the film's begin on, else its last one, or None.
 
-        It is decoded from the keyframe before, so ask for nothing else of this film afterwards.
+        The film is decoded from the keyframe before, so read nothing else from it afterwards.
         """
         stream = self._stream
         begin, unit = stream.start_time or 0, stream.time_base
@@ -103,7 +97,7 @@ class Film:
         return frame
 
     def _frames(self) -> Iterator[av.VideoFrame]:
-        """Every picture that can be decoded; after damage from the next keyframe on."""
+        """Every picture that can be decoded; after damage, from the next keyframe on."""
         codec, whole = self._stream.codec_context, True
         for packet in self._packets():
             last = not packet.size
@@ -118,7 +112,6 @@ class Film:
                 codec.flush_buffers()
 
     def _packets(self) -> Iterator[Any]:
-        """The stream's packets, an empty one last."""
         try:
             yield from self._file.demux(self._stream)
         except (av.error.FFmpegError, OSError):
@@ -126,7 +119,7 @@ class Film:
 
 
 class _Timeline:
-    """The pictures' own times, moved to where the film begins. Where they are missing or leap back, it just goes on."""
+    """The pictures' own times, moved to the film's begin. If times are missing or step back, it adds one step."""
 
     def __init__(self, began_s: float, step_s: float) -> None:
         self._began_s, self._step_s = began_s, step_s
@@ -134,7 +127,6 @@ class _Timeline:
         self._shift_s: float | None = None      # from the file's times to ours
 
     def place(self, time_s: float | None) -> float:
-        """When the next picture is shown."""
         if time_s is None or self._shift_s is None or time_s + self._shift_s <= self._at_s:
             self._at_s += self._step_s
             self._shift_s = None if time_s is None else self._at_s - time_s
@@ -144,10 +136,4 @@ class _Timeline:
 
     @property
     def length_s(self) -> float:
-        """Up to the end of the last picture."""
         return self._at_s + self._step_s - self._began_s
-
-
-def _frame_s(stream: Any) -> float:
-    rate = stream.average_rate or stream.guessed_rate
-    return float(1 / rate) if rate else FRAME_S

@@ -1,4 +1,4 @@
-"""Files one after the other through a replay, on one line of time."""
+"""Plays files one after the other through a replay, on one time line."""
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -6,20 +6,20 @@ from typing import NamedTuple
 from agent.core.vision.replay import FootageReplay
 from agent.footage.film import Film, FootageError, Opened
 
-APART_S = 600.0             # between files that have nothing to do with each other: longer than any event waits
+APART_S = 600.0             # between unrelated files: longer than any event waits
 TELL_EVERY_N = 64          # pictures
 
 
 class ReelFile(NamedTuple):
-    """One file to look at; without a time of its own it begins well after the one before."""
+    """One file to play; without a time of its own it begins well after the one before."""
 
     path: Path
-    began_s: float | None = None        # on the line of time that all share
+    began_s: float | None = None        # on the common time line
     opened: Opened | None = None        # see Film
 
 
 class Played(NamedTuple):
-    """A file that has been looked at."""
+    """A file that was played."""
 
     take: ReelFile
     began_s: float
@@ -28,10 +28,7 @@ class Played(NamedTuple):
 
 
 def play(takes: Iterable[ReelFile], replay: FootageReplay, tell: Callable[[ReelFile, float], None]) -> Iterator[Played]:
-    """Look at each file in turn; `tell` hears now and then how many seconds of the present one are done.
-
-    A file that can't be looked at is told as trouble, and the others go on.
-    """
+    """Plays the files in turn, also after one that cannot be played; `tell` gets the finished seconds of each."""
     ended_s = -APART_S
     for take in takes:
         began_s = ended_s + APART_S if take.began_s is None else max(take.began_s, ended_s)

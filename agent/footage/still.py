@@ -1,4 +1,4 @@
-"""One picture out of encoded video: the last of some packets, decoded."""
+"""Decodes one picture: the last of some packets."""
 import threading
 from collections.abc import Callable, Sequence
 
@@ -7,15 +7,15 @@ import av
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable, is_small
 
-_one_at_a_time = threading.Lock()       # of large pictures, in this process
+_one_at_a_time = threading.Lock()       # for large pictures, in this process
 
 
 def last_picture(info: StreamInfo, packets: Sequence[Packet],
                  go_on: Callable[[], bool] = lambda: True) -> av.VideoFrame | None:
-    """The picture of the last of `packets`, which begin with a keyframe, its pts in microseconds; None without any.
+    """Returns the picture of the last of `packets`, with its pts in microseconds, or None.
 
-    `go_on` is asked before each packet but the first: after a no, the picture reached so far counts. Of large pictures
-    it is the keyframe's own: what follows would take several times the memory.
+    The packets begin with a keyframe. `go_on` is asked before each packet but the first: False ends there. For a large
+    picture it returns the keyframe's own, because the packets after it would need several times the memory.
     """
     try:
         if is_small(info):

@@ -1,4 +1,4 @@
-"""A camera's settings as variants of looking: what is set now, and what is worth comparing with it."""
+"""Builds variants of a camera's settings, to compare the present ones with useful others."""
 from dataclasses import replace
 from typing import get_args
 
@@ -11,7 +11,7 @@ SMALLEST_MAX_PCT = 50.0
 
 
 def usual(now: Variant) -> list[Variant]:
-    """The other sensitivities, half and twice the smallest object; nothing ignored and no zones, if there are some."""
+    """Returns other sensitivities, half and twice the smallest object, and none ignored or without zones if set."""
     words = [replace(now, name=f"sensitivity {word}", sensitivity=word)
              for word in get_args(Sensitivity) if word != now.sensitivity]
     sizes = [replace(now, name=f"smallest {pct:g} %", smallest_pct=pct)
@@ -22,5 +22,5 @@ def usual(now: Variant) -> list[Variant]:
 
 
 def replay(camera: Camera, variants: list[Variant]) -> FootageReplay:
-    """A replay whose events end, go on and keep apart as this camera's do."""
+    """Returns a replay that ends, extends and separates events as this camera does."""
     return FootageReplay(variants, machine(camera))

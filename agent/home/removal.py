@@ -1,4 +1,4 @@
-"""Empties what was left at a broker of the household, so that Home Assistant forgets the device."""
+"""Clears a household's broker, so that Home Assistant forgets the device."""
 import threading
 
 from agent.home.context import HomeContext
@@ -9,22 +9,22 @@ from agent.mqtt.session import Acknowledged, Down
 from agent.store.home import RetainedTopics
 
 TICK_S = 0.5
-FORGET_S = 1.0              # the device goes before its states do: Home Assistant complains about empty ones
+FORGET_S = 1.0              # the device first, then its states: Home Assistant complains about empty ones
 
 
 def remove(home: HomeContext, shown: RetainedTopics, stop: threading.Event, within_s: float,
            name: str) -> LinkFault | None:
-    """Publish an empty message on each topic of `shown`, as client `name`; None when the broker has taken them all.
+    """Publishes an empty message on each topic of `shown`, as client `name`; None when the broker has them all.
 
-    Tries again until `stop` is set or `within_s` is over, and then returns what was in the way.
+    Tries again until `stop` is set or `within_s` is over; then it returns the fault.
     """
     session, until_mono_s = HomeSession(home, shown.where, name), home.clock.mono_s() + within_s
     left, waiting, next_mono_s = list(shown.topics), set[str](), 0.0
     while (left or waiting) and not stop.is_set() and home.clock.mono_s() < until_mono_s:
-        for told in session.wait(TICK_S):
-            if isinstance(told, Acknowledged) and isinstance(told.tag, str):
-                waiting.discard(told.tag)
-            elif isinstance(told, Down):
+        for happening in session.wait(TICK_S):
+            if isinstance(happening, Acknowledged) and isinstance(happening.tag, str):
+                waiting.discard(happening.tag)
+            elif isinstance(happening, Down):
                 left, waiting = list(shown.topics), set()
         while left and session.room_n > 0 and home.clock.mono_s() >= next_mono_s:
             if len(left) == len(shown.topics):

@@ -1,4 +1,4 @@
-"""A session with a broker of the household. Nothing of it outlives a connection."""
+"""A session with a household's broker. It keeps nothing after a connection."""
 from agent.core.delivery.backoff import Backoff
 from agent.home.account import credentials
 from agent.home.context import HomeContext
@@ -11,12 +11,12 @@ TEXT = "text/plain"
 
 
 class HomeSession(Session):
-    """Owned by one thread."""
+    """For one thread."""
 
     def __init__(self, home: HomeContext, where: tuple[str, int], name: str) -> None:
-        """Connect to the broker at `where`, as client `name`, once `wait` is called."""
+        """Connects to the broker at `where`, as client `name`, once `wait` is called."""
         def connect() -> Connection:
-            """The broker keeps no session: a command that waited there would pause a camera when nobody expects it."""
+            """The broker keeps no session: a waiting command could pause a camera much later."""
             return Connection(*where, credentials(home.home, name), KEEPALIVE_S, home.topics, status(home, "offline"),
                               will_delay_s=0, session_s=0)
 
@@ -24,5 +24,5 @@ class HomeSession(Session):
 
 
 def status(home: HomeContext, word: str) -> Outgoing:
-    """The retained message that says "online" or "offline"."""
+    """Returns the retained message "online" or "offline"."""
     return Outgoing(home.topics.status, word.encode(), retain=True, content_type=TEXT)

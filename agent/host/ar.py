@@ -1,7 +1,4 @@
-"""Reads an ar archive that anybody may have made, in the simple form that Debian's packages have.
-
-Of a header only name and size are read; names are at most 16 characters, so there are no others.
-"""
+"""Reads ar archives from untrusted sources, in the simple form of Debian's packages: names of up to 16 letters."""
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -12,20 +9,20 @@ HEADER_B = 60
 
 
 class NotAnArchive(Exception):
-    """It is no such archive, or more than it may be; the text says what is wrong."""
+    """The file is not an ar archive, or it is too large; the text says what is wrong."""
 
 
 class ArMember(NamedTuple):
-    """A file of the archive."""
+    """One file in the archive: its name and its size in bytes."""
 
     name: str
     size_b: int
 
 
 def members(file: BinaryIO, most_b: int) -> Iterator[ArMember]:
-    """Each file; between two steps its content must be read to its end.
+    """Yields each file's header. The caller reads the content to its end before it asks for the next file.
 
-    Raises NotAnArchive, also for more than `most_b` of content.
+    Raises NotAnArchive for damage and for more than `most_b` bytes of content.
     """
     if file.read(len(MAGIC)) != MAGIC:
         raise NotAnArchive("it is no ar archive")

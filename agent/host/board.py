@@ -1,33 +1,33 @@
-"""Which computer this is: model, memory, serial number, and whether it can encode video in hardware."""
+"""Identifies the computer: model, memory, serial number, and whether it can encode video in hardware."""
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.host.probes import files, load
 
-# The names under which kernels offer an H.264 encoder (V4L2 memory-to-memory) that we use. Asked for by name, for the
-# board's model is no proof: a Pi 5 has none, and the module that brings it may be missing on any other.
+# Kernel names of the V4L2 memory-to-memory H.264 encoders that we can use. The model proves nothing: a Pi 5 has no
+# encoder, and on other boards the kernel module may be missing.
 H264_ENCODERS = ("bcm2835-codec-encode",)
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What the machine says of itself; None is unknown, except that no `encoder` means that there is none."""
+    """What the machine reports. None means unknown, but `encoder` None means that there is no encoder."""
 
     model: str | None           # "Raspberry Pi Zero 2 W Rev 1.0"
-    ram_b: int | None           # what the kernel has, a little less than what is soldered on
+    ram_b: int | None           # what the kernel can use: a little less than the board has
     serial: str | None
     encoder: Path | None        # the device node of the hardware H.264 encoder
 
 
 def read(root: Path = Path("/")) -> Board:
-    """Look at the machine under `root`."""
+    """Reads the facts of the machine whose files are under `root`."""
     tree = root / "proc/device-tree"
     model = files.text(tree / "model") or files.text(root / "sys/class/dmi/id/product_name")
     return Board(model or None, load.memory_b(root)[1], files.text(tree / "serial-number") or None, _encoder(root))
 
 
 def has_aes(root: Path = Path("/")) -> bool:
-    """Whether the processor has instructions for AES; without them ChaCha20 is the quicker cipher."""
+    """Whether the processor has AES instructions. Without them, ChaCha20 is faster."""
     lines = (line.partition(":") for line in files.text(root / "proc/cpuinfo").splitlines())
     return any("aes" in words.split() for name, _, words in lines if name.strip() in ("flags", "Features"))
 

@@ -1,9 +1,9 @@
-"""Public keys as the settings name them, and the check of what they signed: the ward's commands, a maker's releases.
+"""Public keys that the settings name, and signature checks for the ward's commands and the maker's releases.
 
-The settings' file has the current key and, behind it, the next one. What has changed since lies in a file of its own.
+The file that the settings name holds the current key and, optionally, the next one. A later change of keys is in a
+second file.
 """
 import base64
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.evidence.ledger.row import canonical
 from agent.core.evidence.ledger.seals import key_in
 from agent.core.key_slots import CHANGE, KeySlots, begin
-from agent.host.files import open_plain
+from agent.host.files import read_plain
 
 KEY_B = 32
 LARGEST_B = 4096
@@ -24,7 +24,7 @@ _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\s.*?-----END PUBLIC KEY-----", r
 
 
 def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
-    """Whether `sig` is the message's signature by this key; False for a key that is none."""
+    """Whether `sig` is the message's Ed25519 signature by this key; False for an invalid key."""
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
     except (InvalidSignature, ValueError):
@@ -33,20 +33,22 @@ def verifies(key: bytes, sig: bytes, message: bytes) -> bool:
 
 
 def fault_of(payload: bytes, key: bytes) -> str | None:
-    """None for a JSON object with this key's signature in its `sig`; else "unknown_key" or "bad_signature"."""
+    """Returns None for a JSON object with this key's signature in its `sig`; else "unknown_key" or "bad_signature"."""
     try:
-        told: dict[str, Any] = msgspec.json.decode(payload)     # all of it, also what nobody has looked into so far
-        signature = told.pop("sig", "")
-        if told.get("kid", fingerprint(key)) != fingerprint(key):
+        fields: dict[str, Any] = msgspec.json.decode(payload)     # every field, also unknown ones
+        signature = fields.pop("sig", "")
+        if fields.get("kid", fingerprint(key)) != fingerprint(key):
             return "unknown_key"
-        signed = verifies(key, base64.b64decode(signature, validate=True), canonical(told))
+        data = base64.b64decode(signature, validate=True)
+        # Only one encoding of the signature counts; otherwise a stranger could make valid variants.
+        signed = base64.b64encode(data) == signature.encode() and verifies(key, data, canonical(fields))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return "bad_signature"
     return None if signed else "bad_signature"
 
 
 def fault_in(payload: bytes, slots: KeySlots) -> str | None:
-    """The same by the current key; the next one signs nothing but a change of keys."""
+    """Checks against the current key. The next key may only sign a change of keys."""
     fault = fault_of(payload, bytes.fromhex(slots.current))
     if fault and slots.next and _changes_keys(payload):
         return fault_of(payload, bytes.fromhex(slots.next))
@@ -61,12 +63,12 @@ def _changes_keys(payload: bytes) -> bool:
 
 
 class PublicKeyProblem(Exception):
-    """The key can't be used; the text names the place and the remedy."""
+    """The key cannot be used; the text names the place and the remedy."""
 
 
 def load(path: str, setting: str = "[ward] command_key", owner: str = "the ward", reader: str = "the link"
          ) -> list[bytes]:
-    """The 32 bytes of each Ed25519 key in the PEM file that `setting` names: one, or two. Raises PublicKeyProblem."""
+    """Returns one or two Ed25519 keys, 32 bytes each, of the PEM file that `setting` names. Raises PublicKeyProblem."""
     try:
         keys = [key_in(block + b"\n") for block in _PEM.findall(Path(path).read_bytes())]
     except OSError as error:
@@ -81,26 +83,16 @@ def load(path: str, setting: str = "[ward] command_key", owner: str = "the ward"
 
 def in_force(path: str, kept: Path, setting: str = "[ward] command_key", owner: str = "the ward",
              reader: str = "the link") -> KeySlots:
-    """The keys that hold: as a change has left them in `kept`, or as the settings' file has them, if it is another now.
-
-    Raises PublicKeyProblem.
-    """
+    """Returns the keys in `kept`, or those in the file if it has changed since. Raises PublicKeyProblem."""
     given = [key.hex() for key in load(path, setting, owner, reader)]
     changed = changed_to(kept)
     return changed if changed and changed.given == given else begin(given)
 
 
 def changed_to(kept: Path) -> KeySlots | None:
-    """What the last change has left. A file that can't be read must not bring a revoked key back.
-
-    Raises PublicKeyProblem.
-    """
+    """Returns the keys after the last change, or None. Raises PublicKeyProblem if a revoked key could come back."""
     try:
-        handle = open_plain(kept)
-        try:
-            return msgspec.json.decode(os.read(handle, LARGEST_B), type=KeySlots)
-        finally:
-            os.close(handle)
+        return msgspec.json.decode(read_plain(kept, LARGEST_B), type=KeySlots)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:

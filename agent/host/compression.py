@@ -1,25 +1,19 @@
-"""Reads what is packed inside an archive, in bounded pieces and bounded memory, whatever a stranger has put there.
-
-It knows the three ways in which Debian's packages may be packed and Python's library can unpack.
-"""
+"""Unpacks untrusted archives in bounded pieces and memory. Apart from `tar`, because most readers need no lzma."""
 import lzma
 import zlib
 from collections.abc import Iterator
 
 from agent.host.tar import PIECE_B, NotPlainTar, Reader, pieces
 
-MEMORY_B = 80 << 20         # xz -9 takes 65 MB to unpack; what asks for more was made to hurt
+MEMORY_B = 80 << 20         # xz -9 needs 65 MB to unpack; a file that needs more is hostile
 GZIP = 31                   # wbits: a gzip header, zlib's largest window
 
 
 class UnpackedReader:
-    """A tar archive that lies in the next `size_b` bytes of a file, packed as its name says: .tar, .tar.gz, .tar.xz.
-
-    `read` raises NotPlainTar where it is damaged.
-    """
+    """Reads a .tar, .tar.gz or .tar.xz in the next `size_b` bytes of a file. `read` raises NotPlainTar."""
 
     def __init__(self, name: str, file: Reader, size_b: int) -> None:
-        """Raises NotPlainTar for a name that says something else."""
+        """Raises NotPlainTar for a name with another ending."""
         how = {"tar": pieces, "gz": _gunzipped, "xz": _unxzed}.get(name.rpartition(".")[2])
         if how is None:
             raise NotPlainTar(f"{name} is packed in a way that is not known")
@@ -27,7 +21,7 @@ class UnpackedReader:
         self._rest = b""
 
     def read(self, size_b: int) -> bytes:
-        """The next bytes: fewer than `size_b` at the end alone."""
+        """Returns the next `size_b` bytes; fewer only at the end."""
         found = [self._rest]
         had_b = len(self._rest)
         while had_b < size_b and (piece := next(self._pieces, None)) is not None:

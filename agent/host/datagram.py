@@ -1,25 +1,30 @@
 """Lossy datagrams between the roles: heartbeats and pokes. Nobody waits for anybody.
 
 Each role binds one socket in its own folder. What can't be delivered at once is dropped: the next heartbeat comes in
-seconds, and whatever is worth keeping lies in the store.
+seconds, and whatever is worth keeping lies in the store. A message counts from the user of a role that may say it; the
+kernel names the sender's (SCM_CREDENTIALS, unix(7)), and a role's user is the owner of its folder. It names the process
+of a heartbeat, too.
 """
 import contextlib
 import functools
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from agent.core.contract.facts import Message
+from agent.core import json_door
+from agent.core.contract.facts import Beat, Message, speakers
 from agent.host import runtime as places
 
 LARGEST_B = 32_768
 WAITING_N_MAX = 64          # read at a time: whoever floods a role must not keep it from its work
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Message)
+_CREDENTIALS = struct.Struct("3i")              # process, user, group
+_ANCILLARY_B = socket.CMSG_SPACE(_CREDENTIALS.size)     # no room for descriptors: the kernel closes them
 
 
 class Inbox:
@@ -30,35 +35,47 @@ class Inbox:
         path = places.own(runtime, role) / places.inbox(runtime, role).name
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+        self._runtime = runtime
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.bind(str(path))
         os.chmod(path, 0o660)
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message, or None when none came in time or it was not one of ours."""
         self._socket.settimeout(max(timeout_s, 0.001))
-        try:
-            return _decoder.decode(self._socket.recv(LARGEST_B))
-        except (TimeoutError, msgspec.DecodeError):
-            return None
+        with contextlib.suppress(TimeoutError):
+            return self._read()
+        return None
 
     def waiting(self) -> Iterator[Message]:
         """The messages that are there already, WAITING_N_MAX at most; what is none of ours is left out."""
         self._socket.setblocking(False)
         for _ in range(WAITING_N_MAX):
             try:
-                data = self._socket.recv(LARGEST_B)
+                message = self._read()
             except BlockingIOError:
                 return
-            with contextlib.suppress(msgspec.DecodeError):
-                yield _decoder.decode(data)
+            if message is not None:
+                yield message
+
+    def _read(self) -> Message | None:
+        """The next message; None where it is none, or of somebody whose word it is not."""
+        data, ancillary, _, _ = self._socket.recvmsg(LARGEST_B, _ANCILLARY_B)
+        told = [_CREDENTIALS.unpack(said) for _, kind, said in ancillary if kind == socket.SCM_CREDENTIALS]
+        with contextlib.suppress(msgspec.DecodeError):
+            message: Message = json_door.read(data, Message)
+            may_say = {0, *(places.owner(self._runtime, role) for role in speakers(message))}
+            pid = next((pid for pid, user, _ in told if user in may_say), None)
+            if pid is not None and isinstance(message, Beat):
+                message.pid = pid
+            return message if pid is not None else None
+        return None
 
     def fileno(self) -> int:
-        """What a select waits on."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Stop listening."""
         self._socket.close()
 
 
@@ -69,17 +86,16 @@ class Outlet:
         self._addresses = functools.cache(lambda role: str(places.inbox(runtime, role)))
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
-        self.dropped_n = 0
+        self.met_full = False           # an inbox, at the last sending: it hangs, or somebody floods it
 
     def send(self, message: Message, *roles: str) -> None:
-        """Offer `message` to each role's inbox; what is not taken at once is counted in `dropped_n` and gone."""
-        data = _encoder.encode(message)
+        """Offer `message` to each role's inbox; what is not taken at once is gone."""
+        data, self.met_full = _encoder.encode(message), False
         for role in roles:
             try:
                 self._socket.sendto(data, self._addresses(role))
-            except OSError:
-                self.dropped_n += 1
+            except OSError as error:
+                self.met_full |= isinstance(error, BlockingIOError)
 
     def close(self) -> None:
-        """Give the socket back."""
         self._socket.close()

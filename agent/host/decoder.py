@@ -1,7 +1,8 @@
-"""Opens every decoder of strangers' video, and keeps it within the memory that it is given.
+"""Opens the decoders for untrusted video and limits their memory.
 
-A few bytes of a camera's can ask for gigabytes. So its parameter sets are read before libav sees them, libav is told
-the largest picture, and while it works the process can grow by no more than was granted: parameter sets may lie, too.
+A few bytes from a camera can demand gigabytes. So we read the parameter sets before libav does, and give libav the
+largest picture size. While libav works, the process can only grow by the granted memory, because parameter sets may
+lie.
 """
 import contextlib
 import functools
@@ -24,52 +25,54 @@ from agent.host.turn import turned
 
 CODECS = {"h264": "h264", "h265": "hevc"}
 MICROSECONDS = Fraction(1, 1_000_000)
-# 1080p with 4 reference frames takes 26 MB, 4 megapixels with one 25: such decoders are always opened.
+# 1080p with 4 reference frames needs 26 MB, 4 megapixels with one need 25: such decoders always open.
 SMALL_MAX_B = 32 << 20
-# 4K (8 megapixels) with 3 reference frames takes 87 MB. All that are not small share this, in one process.
+# 4K (8 megapixels) with 3 reference frames needs 87 MB. All larger decoders of a process share this.
 LARGE_MAX_B = 96 << 20
-SINGLE_MAX_B = 40 << 20     # two pictures of 8 megapixels: for a keyframe that is decoded alone
-PROBED_MAX_PX = 16_000_000  # what libav may decode by itself, to learn what a container holds
-FENCED_PX = 500_000         # of fewer pixels, the most that libav can be made to hold (34 pictures) takes 40 MB
-SLACK_B = 16 << 20          # what else may grow while a picture is decoded, and what a decoder takes beside pictures
+SINGLE_MAX_B = 40 << 20     # two pictures of 8 megapixels: for decoding a single keyframe
+PROBED_MAX_PX = 16_000_000  # largest picture that libav may decode on its own to learn what a container holds
+FENCED_PX = 500_000         # up to this size, libav can be made to hold at most 40 MB (34 pictures)
+SLACK_B = 16 << 20          # other growth while a picture is decoded, and what a decoder needs beside pictures
 EDGE_PX = 128               # libav counts pictures with an edge
 UNITS_MAX_N = 4_096         # in one packet
-STRIKES_MAX_N = 3           # so often within
-STRIKES_S = 60.0            # so long a decoder may want more memory than it was granted; others' growth may look so
+STRIKES_MAX_N = 3           # a decoder fails if it wants more than its grant so often
+STRIKES_S = 60.0            # within this time; fewer may be growth of other threads
+# A title that is not UTF-8 must not block the video. From PyAV 19 on it never does, and the option is gone.
+ANY_METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+# libav decodes the first pictures of a container to learn what it holds.
+PROBING = {"max_pixels": str(PROBED_MAX_PX), "threads": "1"}
 
 
 class TooLarge(Exception):
-    """Pictures that this process has no memory to decode; the text tells their size."""
+    """This process has no memory to decode these pictures; the text is their size."""
 
 
 class Undecodable(Exception):
-    """A packet that gives no picture."""
+    """The packet gives no picture."""
 
 
 class _DecoderMemory:
-    """What all decoders of this process have been granted, and a fence around their work."""
+    """The memory granted to all decoders of this process, and the limit while they work."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._large_b = 0           # granted to decoders that are not small
-        self._rooms_b = 0           # by which the calls that run now may let the process grow
-        self._limits = 0, 0         # of the process, when no call runs
+        self._large_b = 0           # granted to large decoders
+        self._rooms_b = 0           # how far running calls may let the process grow
+        self._limits = 0, 0         # of the process while no call runs
 
     def grant(self, size_b: int) -> bool:
-        """Set memory aside; whether there is so much."""
         with self._lock:
             fits = size_b <= SMALL_MAX_B or self._large_b + size_b <= LARGE_MAX_B
             self._large_b += size_b if fits and size_b > SMALL_MAX_B else 0
             return fits
 
     def give_back(self, size_b: int) -> None:
-        """Undo a grant."""
         with self._lock:
             self._large_b -= size_b if size_b > SMALL_MAX_B else 0
 
     @contextlib.contextmanager
     def fence(self, now_b: int, room_b: int) -> Iterator[None]:
-        """While this lasts, an allocation by which the process would grow further than `now_b` and this fails."""
+        """Makes allocations fail that would let the process grow above `now_b + room_b`."""
         self._change(now_b, room_b)
         try:
             yield
@@ -97,12 +100,11 @@ def _statm(pid: int) -> int:
 
 
 def _data_b() -> int:
-    """The process's own memory as RLIMIT_DATA counts it."""
     return int(os.pread(_statm(os.getpid()), 256, 0).split()[5]) * mmap.PAGESIZE
 
 
 def size_of(info: StreamInfo) -> Sps:
-    """The parameter set of a stream that asks for the most memory. Raises TooLarge for one that nobody can read."""
+    """Returns the stream's parameter set that needs the most memory. Raises TooLarge if none can be read."""
     try:
         units, _ = nal.config_units(info.codec, info.config)
         return max((parse(info.codec, unit) for unit in units
@@ -112,7 +114,7 @@ def size_of(info: StreamInfo) -> Sps:
 
 
 def is_small(info: StreamInfo) -> bool:
-    """Whether a stream is decoded wherever it is needed. Raises TooLarge for what is never decoded."""
+    """Whether any process may decode the stream. Raises TooLarge for streams that no process may decode."""
     size = size_of(info)
     if size.decoder_b > LARGE_MAX_B:
         raise TooLarge(f"{size.width}x{size.height}")
@@ -120,14 +122,14 @@ def is_small(info: StreamInfo) -> bool:
 
 
 class BoundedDecoder:
-    """A decoder of one stream of one format."""
+    """Decodes one stream of one format."""
 
     def __init__(self, info: StreamInfo, options: Mapping[str, str] | None = None, *, timed: bool = False,
                  small: bool = False, single: bool = False) -> None:
-        """`options` are libav's; pictures of a `timed` one know their time, in microseconds.
+        """Raises TooLarge if the memory is not granted.
 
-        A `small` one is refused what is not small; a `single` one decodes one picture at a time, between flushes.
-        Raises TooLarge.
+        `options` are libav's. Pictures of a `timed` decoder have a time in microseconds. A `small` decoder refuses
+        large streams. A `single` one decodes one picture at a time, with a flush after each.
         """
         self._info, self._options, self._timed = info, dict(options or {}), timed
         self._size = size_of(info)
@@ -137,24 +139,21 @@ class BoundedDecoder:
             raise TooLarge(f"{self._size.width}x{self._size.height}")
         if not single:
             weakref.finalize(self, _memory.give_back, self._granted_b)
-        self._fitting: bytes | None = None      # the parameter set that came last and fits
-        self._struck_s: deque[float] = deque(maxlen=STRIKES_MAX_N)      # when it wanted too much
-        self._grown_b = 0           # by which the process grew for it, and has not shrunk again
+        self._fitting: bytes | None = None      # the latest parameter set that fits
+        self._struck_s: deque[float] = deque(maxlen=STRIKES_MAX_N)      # when it wanted too much memory
+        self._grown_b = 0           # how far the process grew for it and has not shrunk since
         self._codec = self._opened()
 
     def _opened(self) -> av.CodecContext:
         codec = av.CodecContext.create(CODECS[self._info.codec], "r")
         codec.extradata = self._info.config
-        codec.thread_count = 1          # more threads cost more in sum, delay each picture, and hold more of them
+        codec.thread_count = 1          # more threads use more CPU and memory and delay each picture
         codec.thread_type = "NONE"
         codec.options = {**self._options, "max_pixels": str(_edged(self._size.coded_px))}
         return codec
 
     def decode(self, packet: Packet | None) -> list[av.VideoFrame]:
-        """The pictures that come out for a packet, as people see them; None asks for the last ones.
-
-        Raises Undecodable and TooLarge.
-        """
+        """Returns upright pictures for a packet; None fetches the last ones. Raises Undecodable and TooLarge."""
         encoded = None if packet is None else self._encoded(packet)
         return [turned(frame, self._info.turn) for frame in self._decode(encoded)]
 
@@ -174,21 +173,20 @@ class BoundedDecoder:
             raise Undecodable(str(error)) from None
 
     def flush(self) -> None:
-        """Forget every picture; what follows must begin with a keyframe."""
+        """Drops all pictures; the next packet must be a keyframe."""
         self._codec.flush_buffers()
 
     def _encoded(self, packet: Packet) -> av.Packet:
         for unit in _parameter_sets(self._info.codec, packet.data):
             if unit != self._fitting:
-                self._demand_fit(unit)
+                self._check_fit(unit)
                 self._fitting = unit
         encoded = av.Packet(packet.data)
         if self._timed:
             encoded.pts, encoded.dts, encoded.time_base = packet.pts_us, packet.dts_us, MICROSECONDS
         return encoded
 
-    def _demand_fit(self, unit: bytes) -> None:
-        """Raises Undecodable for a parameter set that asks for more than the announced one."""
+    def _check_fit(self, unit: bytes) -> None:
         try:
             size = parse(self._info.codec, unit)
         except BitstreamError as error:
@@ -207,19 +205,18 @@ class BoundedDecoder:
                 yield
         finally:
             change_b = _data_b() - before_b
-            if abs(change_b) > self._size.picture_b // 2:       # less is another thread's
+            if abs(change_b) > self._size.picture_b // 2:       # a smaller change comes from another thread
                 self._grown_b = max(0, self._grown_b + change_b)
-            if self._grown_b > most_b:      # libav calls it invalid data when it gets no memory
+            if self._grown_b > most_b:      # libav reports "invalid data" if it gets no memory
                 raise MemoryError
 
 
 def _edged(picture_px: int) -> int:
-    """The pixels of a picture of any shape, with libav's edge."""
+    """Returns the pixels of a picture of any shape, including libav's edge."""
     return picture_px + picture_px // 4 + EDGE_PX * EDGE_PX
 
 
 def _parameter_sets(codec: str, data: bytes) -> Iterator[bytes]:
-    """The sequence parameter sets in a packet. Raises Undecodable where its lengths make no sense."""
     kind, at, end, units_n = nal.SPS[codec], 0, len(data), 0
     while at < end:
         begin = at + 4
@@ -232,12 +229,12 @@ def _parameter_sets(codec: str, data: bytes) -> Iterator[bytes]:
 
 
 def set_up(codec: av.CodecContext, options: Mapping[str, str]) -> None:
-    """Set up a container's own decoder, not yet open, with these options of libav. Raises TooLarge."""
+    """Prepares a container's own decoder, not yet open, with these libav options. Raises TooLarge."""
     name = next((ours for ours, theirs in CODECS.items() if theirs == codec.name), None)
     most_px = PROBED_MAX_PX
-    if name and (told := bytes(codec.extradata or b"")):
+    if name and (extradata := bytes(codec.extradata or b"")):
         with contextlib.suppress(BitstreamError):
-            units, _ = nal.from_extradata(name, told)
+            units, _ = nal.from_extradata(name, extradata)
             size = size_of(StreamInfo(name, 0, 0, nal.config_record(name, nal.parameter_sets(name, units))))
             if size.decoder_b > LARGE_MAX_B:
                 raise TooLarge(f"{size.width}x{size.height}")
@@ -247,7 +244,7 @@ def set_up(codec: av.CodecContext, options: Mapping[str, str]) -> None:
 
 
 def jpeg_decoder(width: int, height: int) -> av.CodecContext:
-    """A decoder of single JPEG pictures, none larger than that."""
+    """Returns a decoder for single JPEG pictures of at most this size."""
     codec = av.CodecContext.create("mjpeg", "r")
     codec.options = {"max_pixels": str(_edged(width * height))}
     return codec

@@ -1,4 +1,4 @@
-"""The digest of a file, read without pushing anything else out of memory."""
+"""Reads a file's digest without filling the page cache."""
 import hashlib
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ CHUNK_B = 1 << 20
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256, hex; its pages are given back to the system while reading. Raises OSError."""
+    """Returns the file's SHA-256 in hex and drops its pages from the cache. Raises OSError."""
     digest = hashlib.sha256()
     handle = open_plain(path)
     try:

@@ -1,6 +1,6 @@
-"""Files that survive a power cut: written, flushed, renamed, and their folder flushed too.
+"""Writes files that survive a power cut: write, flush, rename, flush the folder.
 
-Without the folder's flush half of the "finished" files of a cut are missing (docs/design/storage.md).
+Without the last step, half of the finished files are missing after a cut (docs/design/storage.md).
 """
 import contextlib
 import errno
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` as durable as the files they point to. Raises OSError."""
+    """Flushes the names in `folder` to the card. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -26,16 +26,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def rename_durably(source: Path, target: Path) -> None:
-    """Give a file that is already flushed its final name, for good. Raises OSError."""
+    """Renames a flushed file and flushes the folder. Raises OSError."""
     os.rename(source, target)
     sync_folder(target.parent)
 
 
 def open_plain(path: Path, flags: int = os.O_RDONLY, mode: int = 0o640) -> int:
-    """A descriptor of a plain file. A link in its place is not followed, and a pipe or a device not waited for.
-
-    Raises OSError.
-    """
+    """Opens a plain file and returns its descriptor; never follows a link or waits for a pipe. Raises OSError."""
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     if stat.S_ISREG(os.fstat(handle).st_mode):
         return handle
@@ -43,8 +40,23 @@ def open_plain(path: Path, flags: int = os.O_RDONLY, mode: int = 0o640) -> int:
     raise OSError(errno.ELOOP, "is not a plain file", str(path))
 
 
+def read_plain(path: Path, most_b: int = -1, owner: int | None = None) -> bytes:
+    """Returns at most `most_b` bytes of a plain file (-1: all). Raises OSError, also if another user owns it."""
+    handle = open_plain(path)
+    with open(handle, "rb") as file:
+        if owner is not None and os.fstat(handle).st_uid != owner:
+            raise PermissionError(errno.EPERM, "belongs to another user", str(path))
+        return file.read(most_b)
+
+
+def remove(path: Path) -> None:
+    """Deletes a file, a link or an empty folder if possible; another folder stays."""
+    with contextlib.suppress(OSError):
+        path.rmdir() if stat.S_ISDIR(os.lstat(path).st_mode) else path.unlink()
+
+
 def open_own(path: Path, flags: int, mode: int = 0o640) -> int:
-    """Likewise a file in a folder of ours, where what others have laid in its place goes. Raises OSError."""
+    """As `open_plain`, in a folder of ours: first deletes a link or another user's file there. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         if not _is_ours(os.lstat(path), path):
             path.unlink()
@@ -52,32 +64,32 @@ def open_own(path: Path, flags: int, mode: int = 0o640) -> int:
 
 
 def is_plain(path: Path | str) -> bool:
-    """Whether a plain file is there; a link counts for none. Raises OSError."""
+    """Whether a plain file is there; a link does not count. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         return stat.S_ISREG(os.lstat(path).st_mode)
     return False
 
 
 def is_own(path: Path) -> bool:
-    """Whether a plain file is there, made by our user or by the folder's. Raises OSError."""
+    """Whether a plain file is there that our user or the folder's owner made. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         return _is_ours(os.lstat(path), path)
     return False
 
 
 def _is_ours(seen: os.stat_result, path: Path) -> bool:
-    """Whether it is a plain file without a second name, of our user or of the folder's (FAT knows no others)."""
+    """Whether it is a plain file with one name, owned by our user or the folder's owner (FAT has no other owners)."""
     return (stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1
             and seen.st_uid in (os.geteuid(), path.parent.stat().st_uid))
 
 
 def write_once(target: Path, data: bytes, mode: int = 0o640) -> None:
-    """Write a file that nobody knows of before this returns, with half the flushes of `write_durably`. Raises OSError.
+    """Writes a file that only counts once this returns, with half the flushes of `write_durably`. Raises OSError.
 
-    The flush makes its name durable, too, as file systems with a journal do it; a cut before it may leave it torn.
+    On a journaling file system the flush also stores the name. A power cut before it may leave a torn file.
     """
     with contextlib.suppress(FileNotFoundError):
-        target.unlink()                 # a cut's
+        target.unlink()                 # left by a power cut
     handle = open_plain(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         _write_all(handle, data)
@@ -94,13 +106,13 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def write_whole(target: Path, data: bytes, mode: int = 0o640) -> None:
-    """Write `data` so that whoever looks sees the old or the new content whole, for memory alone. Raises OSError."""
+    """Replaces a file atomically for readers, without a flush: for files in memory. Raises OSError."""
     with _draft(target, mode) as handle:
         _write_all(handle, data)
 
 
 def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
-    """Write `data` so that `target` holds the old or the new content whole, whenever the power goes. Raises OSError."""
+    """Replaces a file so that a power cut leaves either the old or the new content. Raises OSError."""
     with _draft(target, mode) as handle:
         _write_all(handle, data)
         os.fsync(handle)
@@ -108,9 +120,9 @@ def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
 
 
 def destroy(path: Path) -> None:
-    """Write over a secret before its file goes, for good; one that is gone already is fine. Raises OSError.
+    """Overwrites a secret and deletes its file. A missing file is fine. Raises OSError.
 
-    A card may keep the old bytes until it needs the block, and a FAT file that is only deleted can still be read.
+    A card may keep the old bytes until it needs the block, and a deleted FAT file can still be read.
     """
     try:
         handle = open_plain(path, os.O_WRONLY)
@@ -126,7 +138,7 @@ def destroy(path: Path) -> None:
 
 
 def write_output(target: Path, data: bytes) -> None:
-    """Write what a person has asked for, to a device or a pipe, too. Raises OSError."""
+    """Writes what a person asked for, also to a device or a pipe. Raises OSError."""
     if target.exists() and not target.is_file():
         target.write_bytes(data)
     else:
@@ -135,7 +147,7 @@ def write_output(target: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _draft(target: Path, mode: int) -> Iterator[int]:
-    """A new file that becomes `target`. Its name can't be foretold, so nobody has laid something in its place."""
+    """Yields a new file that becomes `target`. Its random name cannot be taken by another user before."""
     _drop_drafts(target)
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}{DRAFT}")
     handle = open_plain(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -152,35 +164,26 @@ def _draft(target: Path, mode: int) -> Iterator[int]:
 
 
 def _drop_drafts(target: Path) -> None:
-    """Remove what cuts have left: nobody holds its lock."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(target.parent):
             if entry.name.startswith(f".{target.name}.") and entry.name.endswith(DRAFT):
-                _drop_draft(Path(entry.path))
-
-
-def _drop_draft(draft: Path) -> None:
-    with contextlib.suppress(OSError):
-        handle = open_plain(draft)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(draft)
-        finally:
-            os.close(handle)
+                with contextlib.suppress(OSError), open(open_plain(Path(entry.path)), "rb") as draft:
+                    fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
 
 
 class AlreadyRunning(Exception):
-    """Another process holds the lock; the text says which."""
+    """Another process holds the lock; the text names it."""
 
 
 class Lock:
-    """A role's exclusive claim on a store, released by the kernel when the process ends, however it ends."""
+    """A role's exclusive lock on a store. The kernel releases it when the process ends."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock or raise AlreadyRunning; OSError when the file can't be made or opened.
+        """Takes the lock. Raises AlreadyRunning, or OSError if the file cannot be made or opened.
 
-        A file that another user laid there claims nothing, and neither is it touched: we go on without a lock. On a
-        card that has become read-only the old file is locked as it is: somebody must be up to say so.
+        A file of another user is left as it is; we log an error and work without a lock. On a read-only card we lock
+        the old file, because a running role must report the fault.
         """
         self._handle: int | None = None
         writable = True
@@ -201,19 +204,20 @@ class Lock:
             raise AlreadyRunning(f"process {holder} already works on {path.parent} as {path.stem}; "
                                  f"stop it first (systemctl stop 'taimat-*', or its terminal)") from None
         if writable:
-            os.ftruncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
+            with contextlib.suppress(OSError):      # the lock also holds without the number, for example on a full card
+                pid = str(os.getpid()).encode()
+                os.pwrite(handle, pid, 0)
+                os.ftruncate(handle, len(pid))
         self._handle = handle
 
     def release(self) -> None:
-        """Give the claim up before the process ends."""
+        """Releases the lock before the process ends."""
         if self._handle is not None:
             os.close(self._handle)
 
 
 def _open_lock(path: Path, flags: int) -> int | None:
-    """The lock's file, which no other role may open: who could would hold the lock for ever. None where it is a link
-    or another user's. Raises OSError."""
+    """Opens a lock file that only its role may open; None if it is a link or another user's. Raises OSError."""
     try:
         handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The IPv4 addresses of this machine's interfaces: netdevice(7). Needs no netlink, which sandboxes refuse."""
+"""Lists the IPv4 addresses of this machine by ioctl (netdevice(7)), because sandboxes forbid netlink."""
 import array
 import fcntl
 import socket
@@ -14,27 +14,24 @@ ADDRESSES_N_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class HostInterface:
-    """One address of this machine."""
-
     name: str
     address: IPv4Interface
 
 
 def host_interfaces() -> list[HostInterface]:
-    """Those that are up. Raises OSError."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    """Returns the addresses of interfaces that are up. Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         room = array.array("B", bytes(REQUEST.size * ADDRESSES_N_MAX))
         answer = struct.pack("@iP", len(room), room.buffer_info()[0])
-        length_b = struct.unpack("@iP", fcntl.ioctl(asked, SIOCGIFCONF, answer))[0]
+        length_b = struct.unpack("@iP", fcntl.ioctl(probe, SIOCGIFCONF, answer))[0]
         rows = [(name.partition(b"\0")[0], _ip(rest)) for name, rest in REQUEST.iter_unpack(room.tobytes()[:length_b])]
-        return [HostInterface(name.decode(), IPv4Interface(f"{address}/{_ip(_ask(asked, SIOCGIFNETMASK, name))}"))
-                for name, address in rows if struct.unpack_from("@H", _ask(asked, SIOCGIFFLAGS, name))[0] & IFF_UP]
+        return [HostInterface(name.decode(), IPv4Interface(f"{address}/{_ip(_ask(probe, SIOCGIFNETMASK, name))}"))
+                for name, address in rows if struct.unpack_from("@H", _ask(probe, SIOCGIFFLAGS, name))[0] & IFF_UP]
 
 
-def _ask(asked: socket.socket, what: int, name: bytes) -> bytes:
-    return REQUEST.unpack(fcntl.ioctl(asked, what, REQUEST.pack(name, b"")))[1]
+def _ask(probe: socket.socket, what: int, name: bytes) -> bytes:
+    return REQUEST.unpack(fcntl.ioctl(probe, what, REQUEST.pack(name, b"")))[1]
 
 
 def _ip(address: bytes) -> str:
-    """Of a struct sockaddr_in: family, port, address."""
     return socket.inet_ntoa(address[4:8])

@@ -1,17 +1,18 @@
-"""Log lines for the journal and for a terminal, with passwords taken out and repeats folded."""
+"""Formats log lines for the journal and terminals, removes passwords and drops repeats."""
 import logging
 import os
 import sys
 
+from agent.core.harmless import one_line
 from agent.core.passwords import redact
 
-# What systemd understands at the start of a line (sd-daemon(3)).
+# Priorities at the start of a line (sd-daemon(3)).
 PRIORITY = {logging.DEBUG: "<7>", logging.INFO: "<6>", logging.WARNING: "<4>",
             logging.ERROR: "<3>", logging.CRITICAL: "<2>"}
 
 
 class _JournalFormatter(logging.Formatter):
-    """One line a record: `unit: text`, redacted, with the journal's priority prefix when the journal reads us."""
+    """Formats a record as `unit: text` without passwords, with the journal's priority if the journal reads it."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -23,11 +24,11 @@ class _JournalFormatter(logging.Formatter):
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         prefix = PRIORITY.get(record.levelno, "") if self._journal else ""
-        return "\n".join(prefix + redact(f"{self._unit}: {line}") for line in text.splitlines())
+        return "\n".join(prefix + one_line(redact(f"{self._unit}: {line}")) for line in text.splitlines())
 
 
 class _Repeats(logging.Filter):
-    """Lets the same warning through once a minute, so that a storm is a line and not a full card."""
+    """Lets the same text through once a minute, so that a storm of errors does not fill the card."""
 
     def __init__(self, every_s: float = 60, remembered: int = 200) -> None:
         super().__init__()
@@ -47,7 +48,7 @@ class _Repeats(logging.Filter):
 
 
 def set_up(unit: str, level: str) -> None:
-    """Send this process's log to standard error in our form. `level` is debug, info, warning or error."""
+    """Sends this process's log to standard error. `level` is debug, info, warning or error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JournalFormatter(unit))
     handler.addFilter(_Repeats())

@@ -1,11 +1,11 @@
-"""Tell systemd that we are ready, alive, or going (sd_notify(3)); silent where systemd is not our parent."""
+"""Notifies systemd that the process is ready, alive or stopping (sd_notify(3))."""
 import contextlib
 import os
 import socket
 
 
 def notify(*lines: str) -> None:
-    """Send lines such as "READY=1" or "WATCHDOG=1" to the supervisor named by NOTIFY_SOCKET, if there is one."""
+    """Sends lines such as "READY=1" to the supervisor that NOTIFY_SOCKET names, if any."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return

@@ -1,4 +1,4 @@
-"""The port at which phones find the page, by its own word: 443 where systemd has handed it that one."""
+"""Passes on the port where phones find the page: 443 if systemd gave the page that port."""
 import contextlib
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from agent.host.files import write_whole
 
 
 def tell(runtime: Path, port: int) -> None:
-    """Leave it in the page's own folder. Raises OSError."""
+    """Writes the port into the page's runtime folder. Raises OSError."""
     write_whole(runtime / "web/port", str(port).encode())
 
 
 def told(runtime: Path, otherwise: int) -> int:
-    """The port that the page has told; `otherwise` where it has not."""
+    """Returns the page's port; `otherwise` if the page has not written one."""
     with contextlib.suppress(OSError, ValueError):
         return int((runtime / "web/port").read_text())
     return otherwise

@@ -1,4 +1,4 @@
-"""What a process asks for itself, mostly by prctl(2): small pages, free memory gone, an end with its parent."""
+"""Requests of a process to the kernel, mostly by prctl(2): small pages, less memory, ending with its parent."""
 import contextlib
 import ctypes
 import os
@@ -7,35 +7,33 @@ from pathlib import Path
 
 SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
 PR_SET_PDEATHSIG = 1
-FIRST_TO_GO = "1000"        # when memory runs out: proc(5)
+FIRST_TO_GO = "1000"        # the first to be killed when memory runs out: proc(5)
 
 
 def small_pages_only() -> bool:
-    """Take no pages of 2 MB, which x264 asks for and some kernels give everybody: much of each lies idle.
+    """Refuses pages of 2 MB, which x264 asks for and some kernels give to all; much of each stays unused.
 
-    x264 is no slower for it (720p: 4 MB less). Returns False where the kernel knows no such pages, which is as good.
+    x264 is not slower (720p: 4 MB less). Returns False if the kernel has no such pages.
     """
     return ctypes.CDLL(None).prctl(SMALL_PAGES_ONLY, 1, 0, 0, 0) == 0
 
 
 def give_back_memory() -> None:
-    """Hand the kernel every free page of malloc's, not only those at its end (malloc_trim(3)).
+    """Returns all free malloc pages to the kernel (malloc_trim(3)); takes a few milliseconds.
 
-    glibc keeps what imports and the opening of decoders needed for a moment. Takes a few milliseconds. Another libc has
-    no such call.
+    glibc keeps the memory that imports and opening decoders needed for a moment. Does nothing with another libc.
     """
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
 
 
 def die_with_parent() -> None:
-    """Runs in the child, before its program: the kernel ends it when its parent is gone (prctl(2))."""
+    """Makes the kernel end this process when its parent ends (prctl(2)). For a child, before its program starts."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def step_back() -> None:
-    """Run behind everything else, and be the first to go. A sandbox may refuse some of it; then its unit's word holds.
-    """
+    """Lowers this process's priority, as far as its sandbox allows, and makes it the first to be killed for memory."""
     die_with_parent()
     small_pages_only()
     with contextlib.suppress(OSError):

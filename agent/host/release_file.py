@@ -1,6 +1,4 @@
-"""Opens the file of a release, which may be anybody's, as far as its signature. The device reads it, and so does a ward
-that orders it.
-"""
+"""Opens a release file from an untrusted source, up to its signature. A device reads it, or a ward that orders it."""
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -13,19 +11,19 @@ FORMAT, FORMAT_B = "debian-binary", 4
 
 
 def bad(text: str) -> ReleaseRefused:
-    """A file that was damaged on its way, or made wrong."""
+    """Returns the refusal of a file that was damaged in transit or built wrong."""
     return ReleaseRefused("bad_bundle", f"{text}: fetch the file again, or ask its maker")
 
 
 def begin(file: BinaryIO) -> tuple[bytes, bytes, Iterator[ArMember]]:
-    """What is told, the signature over it, and the members that follow. Raises ReleaseRefused."""
+    """Returns the announcement, its signature, and the members that follow. Raises ReleaseRefused."""
     members = rest(file)
     _next(file, members, FORMAT, FORMAT_B)
     return _next(file, members, TOLD, TOLD_B), _next(file, members, SIGNATURE, SIGNATURE_B), members
 
 
 def rest(file: BinaryIO) -> Iterator[ArMember]:
-    """The members, each to be read to its end before the next. Raises ReleaseRefused."""
+    """Yields the members; the caller reads each to its end before the next. Raises ReleaseRefused."""
     try:
         yield from ar.members(file, BUNDLE_B)
     except NotAnArchive as error:

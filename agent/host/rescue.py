@@ -1,32 +1,25 @@
-"""How a role asks for what takes root: a file in a folder of its own, `driver.gate` or `reboot.gate`.
-
-In it is when it was asked for, so that a request that nobody took is void soon and does not wait for its day.
-"""
-import contextlib
-import os
-from collections.abc import Iterator
+"""Asks root for a driver reload or a reboot, by a file with the time of the request, such as `driver.gate`."""
 from pathlib import Path
 
 from agent.host.clock import Instant
-from agent.host.files import open_plain, write_whole
+from agent.host.files import read_plain, remove, write_whole
 
-FOLDER = Path("/run/taimat-rescue")     # tmpfiles makes it: capture's own, and whoever acts on requests is root
-CARD_FOLDER = Path("/run/taimat-rescue-card")       # likewise, the keeper's: it asks for a restart for the card
-CARD = "card"
+FOLDER = Path("/run/taimat-rescue")     # tmpfiles makes it; capture owns it, and root acts on requests
+GIVEN_UP = Path("run/taimat-card/given-up")     # root made it: the machine no longer restarts because of the card
 FRESH_MS = 60_000
 TAKEN_MAX_N = 16
 LARGEST_B = 64
 
 
 def ask(folder: Path, what: str, camera: str, now: Instant) -> None:
-    """Ask for `what` ("driver" or "reboot") for a camera, or for the card. Raises OSError."""
+    """Asks for `what` ("driver" or "reboot") for a camera. Raises OSError."""
     write_whole(folder / f"{what}.{camera}", f"{now.boot} {now.mono_ms}".encode())
 
 
 def collect(folder: Path, what: str, now: Instant) -> list[str]:
-    """The cameras that `what` was asked for just now; all such requests are gone then. Nothing in them is believed.
+    """Returns the cameras with a fresh request for `what`, and deletes all these requests.
 
-    A request counts if it is a plain file of the folder's owner, and fresh. Raises OSError without the folder.
+    A request counts if it is a plain file of the folder's owner, and fresh. Raises OSError if the folder is missing.
     """
     owner = folder.stat().st_uid
     entries = sorted(folder.glob(f"{what}.*"))[:TAKEN_MAX_N]
@@ -34,24 +27,12 @@ def collect(folder: Path, what: str, now: Instant) -> list[str]:
 
 
 def _read_once(entry: Path, owner: int) -> str:
-    """What is in the request, which is removed; "" when it is not what it should be."""
-    with _removed(entry), contextlib.suppress(OSError, UnicodeDecodeError):
-        handle = open_plain(entry)
-        try:
-            if os.fstat(handle).st_uid == owner:
-                return os.read(handle, LARGEST_B).decode()
-        finally:
-            os.close(handle)
-    return ""
-
-
-@contextlib.contextmanager
-def _removed(entry: Path) -> Iterator[None]:
     try:
-        yield
+        return read_plain(entry, LARGEST_B, owner).decode()
+    except (OSError, UnicodeDecodeError):
+        return ""
     finally:
-        with contextlib.suppress(OSError):
-            entry.rmdir() if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        remove(entry)
 
 
 def _is_fresh(text: str, now: Instant) -> bool:

@@ -1,6 +1,6 @@
-"""Where the roles meet in memory: below the runtime folder, a folder for each role and one for each circle of readers.
+"""Paths where the roles meet in memory: in the runtime folder, one folder for each role and each group of readers.
 
-Names are made by a folder's owner alone, so nobody can put something else in their place; its group may look.
+Only a folder's owner makes names in it, so no other user can replace a file; its group may read.
 """
 import errno
 import os
@@ -8,14 +8,11 @@ import stat
 from pathlib import Path
 
 MODE = 0o750
-VIDEO, KEYS = "video", "keys"       # what cameras see; keys of files
+VIDEO, KEYS = "video", "keys"       # for cameras' pictures, and for file keys
 
 
 def demand_ours(runtime: Path) -> None:
-    """Make the runtime folder if need be; in one that somebody else owns or may write, no role listens.
-
-    Below /tmp anybody may have made it before. Raises OSError.
-    """
+    """Makes the runtime folder. Raises OSError, also if it exists and another user owns it or all may write it."""
     runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
     seen = os.lstat(runtime)
     if os.geteuid() != 0 and (seen.st_uid not in (0, os.geteuid()) or seen.st_mode & stat.S_IWOTH):
@@ -23,21 +20,29 @@ def demand_ours(runtime: Path) -> None:
 
 
 def own(runtime: Path, role: str) -> Path:
-    """The role's own folder, made if need be. Raises OSError."""
+    """Returns the role's own folder, making it if it is missing. Raises OSError."""
     return made(runtime / role)
 
 
+def owner(runtime: Path, role: str) -> int:
+    """Returns the id of the role's user, the owner of the role's folder on a device; ours without such a folder."""
+    try:
+        return os.stat(runtime / role).st_uid
+    except OSError:
+        return os.geteuid()
+
+
 def made(folder: Path) -> Path:
-    """The folder, made if need be: on a device it is there from the boot on. Raises OSError."""
+    """Makes the folder if it is missing; on a device it exists from boot on. Raises OSError."""
     folder.mkdir(mode=MODE, exist_ok=True)
     return folder
 
 
 def inbox(runtime: Path, role: str) -> Path:
-    """The socket where a role hears others."""
+    """Returns the path of the socket where a role receives datagrams."""
     return runtime / role / "inbox.sock"
 
 
 def camera_socket(runtime: Path, what: str, camera: str) -> Path:
-    """The socket of a camera: `what` is "live", "snap", "busy" or "looks"."""
+    """Returns the path of a camera's socket: `what` is "live", "snap", "busy" or "looks"."""
     return runtime / VIDEO / f"{what}-{camera}.sock"

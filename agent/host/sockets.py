@@ -1,9 +1,11 @@
 """Where a process answers short questions of others of the device: a Unix stream socket and a thread that serves it."""
 import contextlib
+import errno
 import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,21 +14,31 @@ from agent.host.runtime import made
 
 ANSWER_S = 5.0              # that an asker waits
 READ_B = 65_536
-ASKERS_MAX = 8              # that wait; one is served at a time
-TIMEOUT_S = 2.0             # for an asker that does not ask, or does not take its answer
+AGAIN_S = 0.01              # until the next try at a door where too many wait
+SLOTS_N = 8                 # connections of one user at a time
+WAITING_N = 128             # that are not let in yet
+TIMEOUT_S = 2.0             # for a whole question, and as long for taking the whole answer
 
 
 def ask(path: Path, question: bytes = b"", *, timeout_s: float = ANSWER_S, answer_b_max: int = LARGEST_B) -> bytes:
     """The whole answer of the server at that socket; `question` is a line. Raises OSError."""
-    data = bytearray()
+    data, until_mono_s = bytearray(), time.monotonic() + timeout_s
     with socket.socket(socket.AF_UNIX) as asker:
         asker.settimeout(timeout_s)
-        asker.connect(str(path))
+        while not connected(asker, path) and time.monotonic() < until_mono_s:
+            time.sleep(AGAIN_S)
         if question:            # sending nothing fails where the answer has come and the server has hung up
             asker.sendall(question)
         while (piece := asker.recv(READ_B)) and len(data) <= answer_b_max:
             data += piece
     return bytes(data)
+
+
+def connected(line: socket.socket, path: Path) -> bool:
+    """Connect it; False where so many wait at the door that it is to be tried again. Raises OSError."""
+    if (fault := line.connect_ex(str(path))) not in (0, errno.EAGAIN):
+        raise OSError(fault, os.strerror(fault), str(path))
+    return not fault
 
 
 def listen(path: Path, waiting_max: int) -> socket.socket:
@@ -51,13 +63,16 @@ def close_listener(listener: socket.socket) -> None:
     listener.close()
 
 
-def _asker(connection: socket.socket) -> int:
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+def _user(line: socket.socket) -> int:
+    credentials = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[1])
 
 
 class SocketServer:
-    """Serves one asker after another until it is closed."""
+    """Hears several askers at once, and answers one after another: first the user that was answered longest ago.
+
+    Whoever asks slowly or does not take its answer has TIMEOUT_S for each, and a user has SLOTS_N connections.
+    """
 
     def __init__(self, path: Path, name: str, answer: Callable[[bytes, int], bytes], question_b_max: int = 0) -> None:
         """Listen on `path`; the thread is called `name`. `answer` makes the whole answer of a question and a user's id.
@@ -66,26 +81,56 @@ class SocketServer:
         the kernel's word (SO_PEERCRED, unix(7)). Raises OSError.
         """
         self._answer, self._question_b_max = answer, question_b_max
-        self._listener = listen(path, ASKERS_MAX)
+        self._listener = listen(path, WAITING_N)
         self._closed = threading.Event()
+        self._talks: dict[threading.Thread, int] = {}       # with the user's id
+        self._turn = threading.Condition()
+        self._waiting: list[int] = []                       # users whose questions are whole
+        self._answered_mono_s: dict[int, float] = {}        # by user
         threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     def _serve(self) -> None:
         while not self._closed.is_set():
             try:
-                connection = self._listener.accept()[0]
-            except OSError:                         # out of descriptors, or closed
+                self._let_in(self._listener.accept()[0])
+            except (OSError, RuntimeError):         # out of descriptors or threads, or closed
                 self._closed.wait(1.0)
-                continue
-            connection.settimeout(TIMEOUT_S)
-            with connection, contextlib.suppress(OSError):
-                connection.sendall(self._answer(self._question(connection), _asker(connection)))
 
-    def _question(self, connection: socket.socket) -> bytes:
-        with connection.makefile("rb") as lines:
-            return lines.readline(self._question_b_max) if self._question_b_max else b""
+    def _let_in(self, line: socket.socket) -> None:
+        user = _user(line)
+        self._talks = {talk: whose for talk, whose in self._talks.items() if talk.is_alive()}
+        if [*self._talks.values()].count(user) >= SLOTS_N:
+            line.close()
+            return
+        talk = threading.Thread(target=self._converse, args=(line, user), daemon=True)
+        talk.start()
+        self._talks[talk] = user
+
+    def _converse(self, line: socket.socket, user: int) -> None:
+        with line, contextlib.suppress(OSError):
+            question = self._question(line)
+            self._waiting.append(user)              # before the lock: the others see who comes first
+            with self._turn:
+                self._turn.wait_for(lambda: user == min(
+                    self._waiting, key=lambda each: self._answered_mono_s.get(each, 0.0)))
+                self._waiting.remove(user)
+                try:
+                    answer = self._answer(question, user)
+                finally:
+                    self._answered_mono_s[user] = time.monotonic()
+                    self._turn.notify_all()
+            line.settimeout(TIMEOUT_S)
+            line.sendall(answer)
+
+    def _question(self, line: socket.socket) -> bytes:
+        question, until_mono_s = b"", time.monotonic() + TIMEOUT_S
+        while len(question) < self._question_b_max and b"\n" not in question:
+            line.settimeout(max(0.001, until_mono_s - time.monotonic()))
+            if not (piece := line.recv(READ_B)):        # all that is there: what stays unread costs it the answer
+                break
+            question += piece
+        return question[:question.find(b"\n") + 1 or None][:self._question_b_max]
 
     def close(self) -> None:
-        """Stop listening."""
         self._closed.set()
         close_listener(self._listener)

@@ -1,4 +1,4 @@
-"""One flag that ends a process in order, and the only way to wait in it."""
+"""A flag that ends a process in order; all waits in the process go through it."""
 import contextlib
 import signal
 import threading
@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterator
 
 
 class Stop(threading.Event):
-    """Set once, when the process is to end. `wait(seconds)` returns True as soon as that is so."""
+    """Set once, when the process must end. `wait(seconds)` returns True as soon as it is set."""
 
     _wakes: tuple[Callable[[], None], ...] = ()
 
     def on_signals(self) -> "Stop":
-        """Let SIGTERM and SIGINT set the flag; for the main thread of a role."""
+        """Lets SIGTERM and SIGINT set the flag; call it in a role's main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.set())
         return self
 
     def set(self) -> None:
-        """The process is to end; whoever sleeps elsewhere than in `wait` is woken."""
+        """Sets the flag and calls the `waking` callbacks."""
         super().set()
         for wake in self._wakes:
             wake()
 
     @contextlib.contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Meanwhile `wake` is called once the flag is set: in any thread, or in a signal's handler."""
+        """Inside this context, `set` calls `wake`: in any thread, or in a signal handler."""
         self._wakes = (*self._wakes, wake)
         try:
             yield

@@ -1,7 +1,7 @@
-"""Reads a tar archive that anybody may have made, block by block, in its simplest form alone: plain files.
+"""Reads tar archives from untrusted sources, block by block, and only plain files.
 
-No extension of the format is understood, so none can name a file elsewhere, or take time or memory: a header is 512
-bytes, and what follows it is either a file's content or the end.
+It supports no extension of the format, so an archive cannot name a file elsewhere or use up time or memory: a header is
+512 bytes, followed by the file's content or the end.
 """
 import tarfile
 from collections.abc import Iterator
@@ -12,27 +12,28 @@ PIECE_B = 1 << 20
 
 
 class Reader(Protocol):
-    """What is read from."""
+    """The source of the bytes."""
 
     def read(self, size_b: int, /) -> bytes:
-        """The next bytes: fewer than `size_b` at the end alone."""
+        """Returns the next `size_b` bytes; fewer only at the end."""
 
 
 class NotPlainTar(Exception):
-    """It is no such archive, or more than it may be; the text says what is wrong."""
+    """The file is not a plain tar archive, or it is too large; the text says what is wrong."""
 
 
 class TarMember(NamedTuple):
-    """A file of the archive. Its name may lead anywhere: the caller judges it."""
+    """One file in the archive. Its name may lead anywhere: the caller must check it."""
 
     name: str
     size_b: int
 
 
 def members(file: Reader, most_b: int, over: tuple[bytes, ...] = ()) -> Iterator[TarMember]:
-    """Each file; between two steps its content must be read to its end. Entries of the kinds `over` are passed over.
+    """Yields each file's header. The caller reads the content to its end before it asks for the next file.
 
-    Raises NotPlainTar, also for more than `most_b` of headers and content: a packed one may promise without end.
+    Skips entries of the types in `over`. Raises NotPlainTar for damage, and for more than `most_b` bytes of headers and
+    content, because a packed archive may be endless.
     """
     total_b = 0
     while any(block := exactly(file, BLOCK_B)):
@@ -53,7 +54,7 @@ def members(file: Reader, most_b: int, over: tuple[bytes, ...] = ()) -> Iterator
 
 
 def pieces(file: Reader, size_b: int) -> Iterator[bytes]:
-    """The next `size_b` bytes, a piece at a time. Raises NotPlainTar where the file ends before."""
+    """Yields the next `size_b` bytes in pieces. Raises NotPlainTar if the file ends before."""
     while size_b:
         piece = exactly(file, min(size_b, PIECE_B))
         size_b -= len(piece)
@@ -61,7 +62,7 @@ def pieces(file: Reader, size_b: int) -> Iterator[bytes]:
 
 
 def exactly(file: Reader, size_b: int) -> bytes:
-    """The next `size_b` bytes. Raises NotPlainTar where the file ends before."""
+    """Returns the next `size_b` bytes. Raises NotPlainTar if the file ends before."""
     data = file.read(size_b)
     if len(data) != size_b:
         raise NotPlainTar("it is cut short")

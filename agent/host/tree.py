@@ -1,4 +1,4 @@
-"""Folders of plain files as a whole: their digest, which a maker signs, and how one takes another's place."""
+"""Handles folders of plain files as a whole: their digest, which a maker signs, and replacing one by another."""
 import ctypes
 import errno
 import os
@@ -11,12 +11,12 @@ from agent.host.digest import sha256
 from agent.host.files import sync_folder
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2         # renameat2(2)
-NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)    # of another file system, or of one without them
-BYTE_CODE = "__pycache__"       # is made on the device, and belongs to no digest
+NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)    # another file system, or one without hard links
+BYTE_CODE = "__pycache__"       # made on the device, and not part of a digest
 
 
 def plain_files(folder: Path) -> Iterator[Path]:
-    """Every file below `folder`, byte code left out. Raises OSError, also for what is neither a file nor a folder."""
+    """Yields every file below `folder`, except byte code. Raises OSError, also for anything but files and folders."""
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
             if entry.name != BYTE_CODE:
@@ -28,15 +28,12 @@ def plain_files(folder: Path) -> Iterator[Path]:
 
 
 def digest(folder: Path) -> str:
-    """The folder's `tree_digest`. Raises OSError."""
+    """Returns the folder's `tree_digest`. Raises OSError."""
     return tree_digest({str(path.relative_to(folder)): sha256(path) for path in plain_files(folder)})
 
 
 def link(folder: Path, target: Path) -> None:
-    """Lay the same files below `target` by further names for them, or as copies where that can't be. Raises OSError.
-
-    A name keeps what it leads to when dpkg puts another file in the place of its own.
-    """
+    """Hard-links the files below `target`, or copies them; a link survives dpkg's replacing. Raises OSError."""
     for path in plain_files(folder):
         into = target / path.relative_to(folder)
         into.parent.mkdir(parents=True, exist_ok=True)
@@ -49,10 +46,7 @@ def link(folder: Path, target: Path) -> None:
 
 
 def put(draft: Path, target: Path) -> None:
-    """Give a folder that is written out its name, at once and for good; what had the name before is gone then.
-
-    Raises OSError.
-    """
+    """Renames a written folder to `target` durably and atomically; deletes the folder of that name. Raises OSError."""
     if target.exists():
         _exchange(draft, target)
     else:
@@ -64,7 +58,7 @@ def put(draft: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Two names change places; nobody finds either missing in between. Raises OSError."""
+    """Swaps two names, so that neither is missing in between. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
         number = ctypes.get_errno()

@@ -1,7 +1,7 @@
-"""Turns decoded pictures upright, where a file says that they lie on their side: phones film so.
+"""Turns decoded pictures upright if a file says that they lie on their side, as phones' films do.
 
-The encoded pictures stay as they are. Players turn them by the track's matrix, and we by this, so that thumbnails,
-masks, zones and boxes all mean the picture that people see.
+The encoded pictures stay as they are. Players turn them by the track's matrix, and we do it here, so that thumbnails,
+masks, zones and boxes refer to the picture that people see.
 """
 import struct
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from agent.core.media.mp4.traks import TURNS
 
-MATRIX = struct.Struct("=9i")       # libav's: as in a track's header, in this machine's order of bytes
+MATRIX = struct.Struct("=9i")       # libav's: as in a track's header, in this machine's byte order
 
 
 def turn_of(frame: av.VideoFrame) -> int:
-    """How far the container says that this picture is to be turned: degrees clockwise, 0 for what is no right angle."""
-    told = frame.side_data.get("DISPLAYMATRIX")
-    if told is None or len(bytes(told)) != MATRIX.size:
+    """Returns how far the container says to turn this picture, in degrees clockwise; 0 if it is not a right angle."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None or len(bytes(matrix)) != MATRIX.size:
         return 0
-    a, b, _, c, d, *_ = MATRIX.unpack(bytes(told))
+    a, b, _, c, d, *_ = MATRIX.unpack(bytes(matrix))
     return TURNS.get(tuple((each > 0) - (each < 0) for each in (a, b, c, d)), 0)
 
 
 def turned(frame: av.VideoFrame, turn: int) -> av.VideoFrame:
-    """The picture as people see it, which is to be turned by so many degrees clockwise: itself for 0, else yuv420p."""
+    """Returns the picture turned by `turn` degrees clockwise: the same frame for 0, else yuv420p."""
     if not turn:
         return frame
     width, height = frame.width & ~1, frame.height & ~1         # 4:2:0 has no odd sizes to turn
@@ -42,5 +42,4 @@ def turned(frame: av.VideoFrame, turn: int) -> av.VideoFrame:
 
 
 def _pixels(plane: av.video.plane.VideoPlane) -> np.ndarray:
-    """The plane's own memory, row by row."""
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)

@@ -1,76 +1,76 @@
-"""How the link hands a release to root, and hears what became of it: files, one each way, and systemd between them.
+"""Passes releases from the link to root, and the results back, in files; systemd watches the folders.
 
-The link may write to `asked` alone, root's program to `told` alone; neither believes more of a file than it must.
+Only the link writes to `asked`, only root's program to `told`. Each side checks the other's files.
 """
 import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from agent.core import json_door
 from agent.core.contract.wire.inbound import Ulid
 from agent.core.release import Code, Sha256
 from agent.host.clock import Instant
-from agent.host.files import open_plain, write_durably, write_whole
+from agent.host.files import read_plain, remove, write_durably, write_whole
 
-ASK = "install"             # the file's name in `asked`, which a systemd path unit waits for
-WORK = "work.json"          # in `told`, while an update is under way: agent/cli/update/work.py
+ASK = "install"             # the file in `asked` that a systemd path unit waits for
+WORK = "work.json"          # in `told`, during an update: agent/privileged/update/work.py
 FRESH_MS = 60_000
 LARGEST_B = 1024
 RESULTS_N = 8
-FOLDER = "updates"          # in the store: bundles that the link has fetched
-PACKAGE = Path("/usr/lib/taimat")       # where dpkg lays the package; nothing runs from there
+FOLDER = "updates"          # in the store: bundles that the link has downloaded
+PACKAGE = Path("/usr/lib/taimat")       # dpkg installs the package there; nothing runs from there
 
 
 class InstallRequest(Struct, frozen=True, kw_only=True):
-    """The link's word: this bundle, for that command. `boot` and `mono_ms` say when, so that it is void soon."""
+    """The link's request to install a bundle for a command. `boot` and `mono_ms` say when, so that it expires soon."""
 
     id: Ulid                # of the command
-    sha256: Sha256          # of the bundle, by which it is called
+    sha256: Sha256          # of the bundle, and its name
     boot: str
     mono_ms: int
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """Root's word: what became of the command."""
+    """Root's answer: the outcome of the command."""
 
     id: str
     version: str | None
-    code: Code | None = None            # None: it is installed, and works
+    code: Code | None = None            # None: it is installed and works
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateFolders:
-    """Where the two meet."""
+    """The two folders."""
 
-    asked: Path = Path("/run/taimat-update")        # tmpfiles makes it: the link's own
-    told: Path = Path("/var/lib/taimat-update")     # the unit makes it: root's own, for all to read
+    asked: Path = Path("/run/taimat-update")        # tmpfiles makes it for the link
+    told: Path = Path("/var/lib/taimat-update")     # the unit makes it for root; all may read
 
     @property
     def release_keys(self) -> Path:
-        """The release keys in force, once a release has changed them: agent/host/command_key.py."""
+        """Returns the path of the valid release keys, if a release has changed them: agent/host/command_key.py."""
         return self.told / "release-keys.json"
 
     def ask(self, command_id: str, sha256: str, now: Instant) -> None:
-        """Have root install the bundle. Raises OSError."""
+        """Asks root to install the bundle. Raises OSError."""
         request = InstallRequest(id=command_id, sha256=sha256, boot=now.boot, mono_ms=now.mono_ms)
         write_whole(self.asked / ASK, msgspec.json.encode(request))
 
     def collect(self, now: Instant) -> InstallRequest | None:
-        """What is asked for just now; the request is gone then. It counts if it is the folder's owner's plain file."""
-        path = self.asked / ASK
+        """Returns a fresh request and deletes it; it must be a plain file of the folder's owner."""
+        path, owner = self.asked / ASK, self.asked.stat().st_uid
         try:
-            asked = _read(path, self.asked.stat().st_uid)
+            asked = json_door.read(read_plain(path, LARGEST_B, owner), InstallRequest)
+        except (OSError, msgspec.DecodeError):
+            return None
         finally:
-            with contextlib.suppress(OSError):
-                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-        fresh = asked is not None and asked.boot == now.boot and 0 <= now.mono_ms - asked.mono_ms <= FRESH_MS
-        return asked if fresh else None
+            remove(path)
+        return asked if asked.boot == now.boot and 0 <= now.mono_ms - asked.mono_ms <= FRESH_MS else None
 
     def tell(self, result: Result) -> None:
-        """Leave the result for the link, and drop what is long read. Raises OSError."""
+        """Writes the result for the link, and deletes old results. Raises OSError."""
         results = self.told / "results"
         results.mkdir(mode=0o755, exist_ok=True)
         write_durably(results / f"{result.id}.json", msgspec.json.encode(result), mode=0o644)
@@ -79,32 +79,20 @@ class UpdateFolders:
             old.unlink(missing_ok=True)
 
     def result(self, command_id: str) -> Result | None:
-        """What became of the command; None while root has not said so."""
+        """Returns the outcome of the command; None if root has not written one."""
         with contextlib.suppress(OSError, msgspec.DecodeError):
             return msgspec.json.decode((self.told / "results" / f"{command_id}.json").read_bytes(), type=Result)
         return None
 
     def under_way(self) -> bool:
-        """Whether root is at it just now."""
         return (self.told / WORK).exists()
 
 
 def key_file(setting: str, package: Path = PACKAGE) -> Path:
-    """Where the maker's public key is: as [update] release_key says, else the one of whoever made the package."""
+    """Returns the path of the maker's public key: the one in [update] release_key, else the package's own."""
     return Path(setting) if setting else package / "release.pem"
 
 
 def bundle(store: Path, sha256: str) -> Path:
-    """Where the link keeps the bundle with this digest."""
+    """Returns the path where the link keeps the bundle with this digest."""
     return store / FOLDER / sha256
-
-
-def _read(path: Path, owner: int) -> InstallRequest | None:
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        handle = open_plain(path)
-        try:
-            if os.fstat(handle).st_uid == owner:
-                return msgspec.json.decode(os.read(handle, LARGEST_B), type=InstallRequest)
-        finally:
-            os.close(handle)
-    return None

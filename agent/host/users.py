@@ -1,6 +1,6 @@
-"""Whose rights a process of root's works with: those of the store's owner, so that nothing in it leads root elsewhere.
+"""Gives a process of root's the rights of the store's owner, so that nothing in the store can mislead root.
 
-On a device the owner is the keeper's user, and each role has one of its own; everywhere else the owner is who records.
+On a device the owner is the keeper's user, and each role has a user; elsewhere the owner is the person who records.
 """
 import grp
 import os
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEEPER = "taimat-keeper"
+READERS = ("taimat-capture", "nobody")      # users who read cameras' data instead of root; the first that exists
 DEVICES = "video"           # the group of cameras, as the capture unit has it
 UMASK = 0o007               # as the units have it
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What the kernel asks for when a file is opened."""
+    """The rights that the kernel checks when a file is opened."""
 
     uid: int
     gid: int
@@ -26,23 +27,30 @@ class Rights:
 
     @classmethod
     def of_user(cls, user: pwd.struct_passwd) -> "Rights":
-        """Of an account, with all groups that it is a member of."""
+        """Returns an account's rights, with all its groups."""
         return cls(user.pw_uid, user.pw_gid, tuple(os.getgrouplist(user.pw_name, user.pw_gid)))
 
     def put_on(self) -> None:
-        """Have them from now on, with a way back for who began as root."""
+        """Takes these rights; a process that began as root can go back."""
         os.seteuid(os.getuid())
         os.setgroups(self.groups)
         os.setegid(self.gid)
         os.seteuid(self.uid)
         os.umask(self.umask)
 
+    def put_on_for_good(self) -> None:
+        """As root, takes these rights for good."""
+        os.setgroups(self.groups)
+        os.setgid(self.gid)
+        os.setuid(self.uid)
+        os.umask(self.umask)
 
-_first: list[Rights] = []       # what this process began with, once it has stepped down
+
+_first: list[Rights] = []       # this process's first rights, after `step_down`
 
 
 def step_down(store: Path) -> None:
-    """As root, go on with the rights of the store's owner; nothing changes for others, or where root owns it."""
+    """As root, takes the rights of the store's owner. Does nothing for other users, or if root owns the store."""
     if os.geteuid() != 0 or (rights := _owner(store)) is None:
         return
     umask = os.umask(UMASK)
@@ -52,7 +60,7 @@ def step_down(store: Path) -> None:
 
 @contextmanager
 def as_owner(store: Path) -> Iterator[None]:
-    """The same for a while."""
+    """Steps down inside the context only."""
     step_down(store)
     try:
         yield
@@ -62,7 +70,7 @@ def as_owner(store: Path) -> Iterator[None]:
 
 @contextmanager
 def as_before() -> Iterator[None]:
-    """For a while with the rights that this process began with: for a file that a person is handed."""
+    """Takes the process's first rights inside the context: for a file that a person asked for."""
     stepped_down = Rights(os.geteuid(), os.getegid(), tuple(os.getgroups()))
     was_down = _step_up()
     try:
@@ -82,7 +90,6 @@ def _step_up() -> Rights | None:
 
 
 def _owner(store: Path) -> Rights | None:
-    """None where it is root's, or not there."""
     try:
         seen = os.stat(store)
     except OSError:
@@ -96,23 +103,40 @@ def _owner(store: Path) -> Rights | None:
 
 
 def of_role(store: Path, role: str) -> Rights | None:
-    """For root, on a device: the rights of the role's own user. None elsewhere, where all roles are one user."""
+    """Returns the rights of a role's user, for root on a device; None elsewhere: all roles have one user there."""
     if os.geteuid() != 0:
         return None
     try:
-        if pwd.getpwuid(os.stat(store).st_uid).pw_name != KEEPER:
-            return None
-        rights = Rights.of_user(pwd.getpwnam(f"taimat-{role}"))
+        return _account(f"taimat-{role}") if pwd.getpwuid(os.stat(store).st_uid).pw_name == KEEPER else None
     except (OSError, KeyError):
         return None
-    cameras = [group.gr_gid for group in grp.getgrall() if group.gr_name == DEVICES and role == "capture"]
-    return Rights(rights.uid, rights.gid, (*rights.groups, *cameras))
 
 
 def become(role: str, store: Path) -> None:
-    """As root, on a device: be the role's user from now on, for good."""
+    """As root on a device, becomes the role's user for good."""
     if (rights := of_role(store, role)) is not None:
-        os.setgroups(rights.groups)
-        os.setgid(rights.gid)
-        os.setuid(rights.uid)
-        os.umask(rights.umask)
+        rights.put_on_for_good()
+
+
+def become_reader() -> None:
+    """As root, becomes the user who reads cameras' data, for good; does nothing for other users.
+
+    The user is "nobody" if capture's does not exist, as on a developer's computer. Raises OSError.
+    """
+    if 0 not in os.getresuid():
+        return
+    rights = next(filter(None, map(_account, READERS)), None)
+    if rights is None:
+        raise PermissionError(f"root may not read what cameras send, and there is no user {' or '.join(READERS)}")
+    os.seteuid(0)           # a process that has only stepped down still has root's id
+    rights.put_on_for_good()
+
+
+def _account(name: str) -> Rights | None:
+    """An account's rights, with cameras' devices if it reads cameras; None if the account does not exist."""
+    try:
+        rights = Rights.of_user(pwd.getpwnam(name))
+    except KeyError:
+        return None
+    cameras = [group.gr_gid for group in grp.getgrall() if group.gr_name == DEVICES and name in READERS]
+    return Rights(rights.uid, rights.gid, (*rights.groups, *cameras))

@@ -1,8 +1,7 @@
-"""What makes this recorder one of its ward's: /etc/taimat/ward, with the claim, and key and certificates of each age.
+"""The recorder's membership in a ward: /etc/taimat/ward, with the claim, keys and certificates.
 
-Keys and certificates lie in a folder for each time that they were made. The link `next` leads to the one that is not
-complete yet, `current` to the one in force; it comes into force by `next` being renamed, so that a cut leaves one of
-the two, whole.
+Each issue of key and certificate has its own folder. The link `next` points to the incomplete one, `current` to the
+valid one. Renaming `next` makes it valid, so a power cut leaves one of the two, whole.
 """
 import contextlib
 import os
@@ -14,17 +13,17 @@ import msgspec
 
 from agent.core.contract.enrolment import BUNDLE_B_MAX, BUNDLE_FILE, Bundle, BundleError, claim_digest, parse_bundle
 from agent.core.enrolment import Step
-from agent.host.files import destroy, open_plain, sync_folder, write_durably, write_whole
+from agent.host.files import destroy, read_plain, sync_folder, write_durably, write_whole
 
 KEY, CERT, ROOTS, COMMANDS, RECORD = "device.key", "device.pem", "ca.pem", "command.pem", "enrolment.json"
 FOR_ALL, FOR_LINK, FOR_ROOT = 0o644, 0o640, 0o600
-FOLDER = 0o755                  # /etc/taimat itself is the roles' alone
-GREEN = "green"                 # the ward has heard that all works
+FOLDER = 0o755                  # only the roles may enter /etc/taimat itself
+GREEN = "green"                 # the ward knows that all works
 STATE = "enrol/state.json"      # in the runtime folder
 
 
 class WardRecord(msgspec.Struct, kw_only=True, frozen=True):
-    """What a recorder remembers of its enrolment: of the bundle all but the secret."""
+    """A recorder's record of its enrolment: the bundle without the secret."""
 
     dev: str
     ward: str
@@ -33,62 +32,57 @@ class WardRecord(msgspec.Struct, kw_only=True, frozen=True):
     broker_port: int
     door_port: int
     serial: str
-    join: bool                  # no household is asked: it is the ward's own
-    claim_sha256: str           # of the claim that it was enrolled by
+    join: bool                  # the ward owns the recorder, so no household is asked
+    claim_sha256: str           # of the claim that enrolled it
     granted_ms: int             # when its certificate was made, by this machine's clock
 
     @property
     def called(self) -> str:
-        """The ward, for people."""
         return self.ward_name or self.ward
 
 
 class EnrolState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """How far the enrolment is, for the page and the doctor."""
+    """The progress of the enrolment, for the page and the doctor."""
 
     step: Step
     ward: str                   # for people
-    code: str = ""              # of a refusal, or of a fault on the way
+    code: str = ""              # of a refusal or an error
     detail: str = ""            # for a technician, in English, with the remedy
     wall_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class WardFolder:
-    """Root alone writes it."""
+    """Only root writes it."""
 
     path: Path = Path("/etc/taimat/ward")
 
     @property
     def claim(self) -> Path:
-        """The bundle, until the recorder is enrolled and its configuration says so."""
+        """Returns the path of the bundle, which exists until the recorder is enrolled and its configuration says so."""
         return self.path / BUNDLE_FILE
 
     @property
     def current(self) -> Path:
-        """The link to what is in force."""
         return self.path / "current"
 
     def bundle(self) -> Bundle | None:
-        """The bundle that waits; None where there is none. Raises OSError and BundleError."""
+        """Returns the waiting bundle, or None. Raises OSError and BundleError."""
         with contextlib.suppress(FileNotFoundError):
-            return read_bundle(self.claim)
+            return parse(read_small(self.claim))
         return None
 
     def record(self) -> WardRecord | None:
-        """The enrolment in force; None where there is none."""
+        """Returns the valid enrolment, or None."""
         return record_in(self.current)
 
     def lay(self, data: bytes) -> None:
-        """Keep a bundle. Raises OSError."""
+        """Stores a bundle. Raises OSError."""
         self.path.mkdir(FOLDER, exist_ok=True)
         write_durably(self.claim, data, FOR_ROOT)
 
     def prepare(self, mark: str, name: str) -> Path:
-        """The folder for what comes next, with that mark: the one that an earlier try has begun, or a new one.
-
-        Raises OSError.
-        """
+        """Returns the folder for the next issue with that mark: an earlier attempt's, or a new one. Raises OSError."""
         begun = self.path / "next"
         with contextlib.suppress(OSError):
             if (begun / "mark").read_text() == mark:
@@ -101,13 +95,12 @@ class WardFolder:
         return folder
 
     def put_in_force(self) -> None:
-        """Have what was prepared be the current one, for good; what was before it goes. Raises OSError."""
+        """Makes the prepared folder the current one, durably, and deletes the old one. Raises OSError."""
         os.rename(self.path / "next", self.current)
         sync_folder(self.path)
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove the folders that no link leads to; a key is written over."""
         kept = {os.readlink(link) for link in (self.current, self.path / "next") if link.is_symlink()}
         for folder in self.path.iterdir():
             if folder.is_dir() and not folder.is_symlink() and folder.name not in kept:
@@ -123,19 +116,13 @@ def _link(path: Path, target: str) -> None:
     sync_folder(path.parent)
 
 
-def read_bundle(path: Path) -> Bundle:
-    """The bundle in a plain file. Raises OSError and BundleError."""
-    return parse(read_small(path))
-
-
 def read_small(path: Path) -> bytes:
-    """A file that may be a bundle; of a larger one too much to be one. Raises OSError."""
-    with open(open_plain(path), "rb") as file:
-        return file.read(BUNDLE_B_MAX + 1)
+    """Reads a file that may be a bundle, up to one byte above the limit. Raises OSError."""
+    return read_plain(path, BUNDLE_B_MAX + 1)
 
 
 def parse(data: bytes) -> Bundle:
-    """The bundle. Raises BundleError."""
+    """Returns the bundle in `data`. Raises BundleError."""
     if len(data) > BUNDLE_B_MAX:
         raise BundleError(f"it is larger than {BUNDLE_B_MAX} bytes")
     try:
@@ -150,31 +137,31 @@ def is_of(bundle: Bundle, record: WardRecord | None) -> bool:
 
 
 def record_in(folder: Path) -> WardRecord | None:
-    """What the enrolment in that folder is; None for one that was made by hand, or none."""
+    """Returns the enrolment in that folder; None without one, or for one made by hand."""
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=WardRecord)
     return None
 
 
 def record_beside(cert: str) -> WardRecord | None:
-    """The enrolment that brought the certificate which the settings name."""
+    """Returns the enrolment that issued the certificate named in the settings."""
     return record_in(Path(cert).parent) if cert else None
 
 
 def joined_by_card(cert: str) -> str:
-    """The ward whose own recorder this is, by its card; "" where a household decides."""
+    """Returns the ward that owns this recorder; "" if a household decides."""
     record = record_beside(cert)
     return record.ward if record and record.join else ""
 
 
 def show(runtime: Path, state: EnrolState) -> None:
-    """Leave word of the enrolment for page and doctor. Raises OSError."""
+    """Writes the state of the enrolment for the page and the doctor. Raises OSError."""
     (runtime / STATE).parent.mkdir(exist_ok=True)
     write_whole(runtime / STATE, msgspec.json.encode(state))
 
 
 def shown(runtime: Path) -> EnrolState | None:
-    """How far the enrolment is; None where there is none under way, or none was since the boot."""
+    """Returns the state of the enrolment; None before the first one since boot."""
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode((runtime / STATE).read_bytes(), type=EnrolState)
     return None

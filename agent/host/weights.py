@@ -1,4 +1,4 @@
-"""Where the weights lie by which events are named: beside the libraries, where a package or a demo has put them."""
+"""Finds the model's weights that name events: beside the libraries, where a package or a demo installs them."""
 import sys
 from pathlib import Path
 
@@ -9,10 +9,10 @@ FOLDER, FILE = "taimat_weights", "ssd_mobilenet_v2_oidv4.tflite"
 
 
 def weights() -> Path | None:
-    """The file; None where there is none, and no event gets a word."""
+    """Returns the file; None if it is missing, and events get no names."""
     return next((path for each in sys.path if each and (path := Path(each, FOLDER, FILE)).is_file()), None)
 
 
 def words_lack(root: Path = Path("/")) -> WordLack | None:
-    """Why no event gets a word on the machine below `root`; None: they do, as far as can be known."""
+    """Returns why events get no names on the machine below `root`; None if nothing is known to prevent them."""
     return lack(weights() is not None, load.memory_b(root)[1])

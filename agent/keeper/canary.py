@@ -15,83 +15,80 @@ from pathlib import Path
 
 import msgspec
 
+from agent.core.evidence.ledger import DatabaseMended
 from agent.host.clock import Instant
 from agent.host.files import open_own
-from agent.store import ledger, outbox
+from agent.store import ledger, meta, numbers
+from agent.store.database import transaction
 from agent.store.folders import Folders
+from agent.store.numbers import Note
 
-FILE = "canary"
-PAGE_B = 4096
+PAGE_B = 4096               # all that it tells lies in its first sector
 HEAD_DIGITS = 32
 EVERY_S = 1800.0            # 48 pages a day: 0.2 MB
+DAY_MS = 86_400_000
+KEPT_N = 48                 # pages that a card which has dropped one must keep before it is trusted again
 
 _log = logging.getLogger(__name__)
 
 
-class Note(msgspec.Struct, frozen=True):
-    """What is in the page: its own number, and how far the database was when it was written."""
-
-    number: int
-    boot: str
-    mono_ms: int
-    ledger_n: int
-    outbox_seq: int         # the next one
-    ledger_head: str = ""   # the first digits of the hash of the ledger's newest row
-
-
 @dataclass(slots=True)
 class Canary:
-    """Looks when it is due; `trouble` says what was found, for as long as this process lives."""
+    """Looks when it is due; `trouble` says what was found, until the card has kept its pages for a day."""
 
     folders: Folders
     trouble: str | None = None
+    went_back: tuple[str, int] | None = None        # what the ward has proved of the card, and when (mono_ms)
     _written: Note | None = None            # by this process, last
+    _kept_n: int = 0                        # pages in a row
     _due_mono_s: float = float("-inf")
 
     def look(self, db: sqlite3.Connection, now: Instant) -> None:
         """Compare and write anew, if it is time. Raises OSError and sqlite3.Error."""
         if now.mono_ms / 1000 < self._due_mono_s:
             return
-        path = self.folders.root / FILE
-        found = _read(path)
-        if trouble := self._judged(found, db):
+        trouble = self._judged(_read(self.folders.root / numbers.PAGE), db)
+        self._kept_n = 0 if trouble else self._kept_n + 1
+        if trouble:
             self.trouble = trouble
             _log.error("the card does not keep what is written to it: %s", trouble)
-        head = ledger.head(db)
-        note = Note((found or self._written or _FIRST).number + 1, now.boot, now.mono_ms, head.n, outbox.next_seq(db),
-                    head.hash.hex()[:HEAD_DIGITS])
-        _write(path, note)
+        elif self._kept_n >= KEPT_N:
+            self.trouble = None
+        self.note(db, now)
+
+    def hear_ward(self, db: sqlite3.Connection, now: Instant) -> None:
+        """If the ward has proved that the card is as it was earlier, the ledger is to know. Raises sqlite3.Error."""
+        if (number := meta.get(db, numbers.WENT_BACK)) is None:
+            return
+        with transaction(db):
+            meta.take(db, numbers.WENT_BACK)
+            is_news = self.went_back is None or now.mono_ms - self.went_back[1] > DAY_MS
+            if number.isdecimal() and is_news:      # whoever holds the broker can say so as often as it likes
+                self.went_back = f"message {number} is at the ward, and was not on the card", now.mono_ms
+                ledger.note(db, now, DatabaseMended(ledger_n=ledger.head(db).n, torn=[], ward_n=int(number)))
+
+    def note(self, db: sqlite3.Connection, now: Instant) -> None:
+        """Write how far the database is; whatever was written before is not compared. Raises OSError and sqlite3.Error.
+        """
+        head, given = ledger.head(db), numbers.given(db)
+        before = self._written or _read(self.folders.root / numbers.PAGE)
+        note = Note(before.number + 1 if before else 1, now.boot, now.mono_ms, head.n, given["outbox"] + 1,
+                    head.hash.hex()[:HEAD_DIGITS], given)
+        _write(self.folders.root / numbers.PAGE, note)
         self._written, self._due_mono_s = note, now.mono_ms / 1000 + EVERY_S
 
-    def start_again(self) -> None:
-        """The database is another one, and so are its numbers: nothing is compared with what was written before."""
-        self._written, self._due_mono_s = None, float("-inf")
-
     def _judged(self, found: Note | None, db: sqlite3.Connection) -> str | None:
-        if self._written is not None:
-            if found == self._written:
-                return None
+        if self._written is not None and found != self._written:
             return f"page {self._written.number} was written, page {found.number if found else 'nothing'} is there"
-        if found is None:
-            return None
-        for name, noted_n, is_n in (("signed rows", found.ledger_n, ledger.head(db).n),
-                                    ("messages", found.outbox_seq - 1, outbox.next_seq(db) - 1)):
-            if is_n < noted_n:
-                return f"{noted_n} {name} were on it, {is_n} are"
-        return None
-
-
-_FIRST = Note(0, "", 0, 0, 0)
-
-
-def last_note(folders: Folders) -> Note | None:
-    """What the page tells of the database. Raises OSError."""
-    return _read(folders.root / FILE)
-
-
-def forget(folders: Folders) -> None:
-    """Remove the page: the database that it tells of is gone. Raises OSError."""
-    (folders.root / FILE).unlink(missing_ok=True)
+        with transaction(db):
+            numbers.go_on(db, found)
+            lost = meta.take(db, numbers.BEHIND)
+        # Rows go on behind that number in any case.
+        newest = next(ledger.lines_back(db, found.ledger_n + 1), None) if found and found.ledger_n else None
+        here_n = newest.n if newest else 0
+        if found is not None and here_n < found.ledger_n:
+            return f"{found.ledger_n} signed rows were on it, {here_n} are"
+        return lost
 
 
 def _read(path: Path) -> Note | None:
@@ -106,7 +103,7 @@ def _read(path: Path) -> Note | None:
         finally:
             os.close(handle)
         with contextlib.suppress(msgspec.DecodeError):
-            return msgspec.json.decode(bytes(page).rstrip(b"\0"), type=Note)
+            return numbers.decoded(bytes(page))
     return None
 
 

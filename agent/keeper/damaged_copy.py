@@ -9,9 +9,10 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from agent.store.database import PAGE_B
+from agent.store.database import PAGE_B, StoreError
 
 COPY_WITHIN_S = 600
+UNREAD_N_MAX = 64           # blocks of 4 KB
 HEADER_B = 100
 WAL = "-wal"
 # What a header of ours begins with, but for a counter in between: magic, page size, WAL mode, no reserve, fractions.
@@ -22,13 +23,17 @@ PAGES_N_AT = 28
 def copy(source: Path, target: Path) -> None:
     """Copy the file and its log, by another process: closing a file here would give up this process's locks on it.
 
-    Raises SubprocessError and OSError.
+    Raises SubprocessError and OSError, and StoreError where more than a few blocks can't be read: then it is the card
+    that fails.
     """
     for side in ("", WAL):
         if os.path.exists(f"{source}{side}"):
-            subprocess.run(["dd", f"if={source}{side}", f"of={target}{side}", "bs=4096", "conv=noerror,sync,excl",
-                            "iflag=nofollow,nonblock", "status=none"],
-                           check=True, timeout=COPY_WITHIN_S, stdin=subprocess.DEVNULL)
+            done = subprocess.run(["dd", f"if={source}{side}", f"of={target}{side}", "bs=4096",
+                                   "conv=noerror,sync,excl", "iflag=nofollow,nonblock", "status=noxfer"],
+                                  check=True, timeout=COPY_WITHIN_S, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  env={**os.environ, "LC_ALL": "C"})
+            if (unread_n := done.stderr.count(b"error reading")) > UNREAD_N_MAX:
+                raise StoreError(f"{source}{side}: {unread_n} blocks of it can't be read: replace the card")
 
 
 def restore_schema(damaged: Path, fresh: Path, roots: dict[str, int]) -> None:
@@ -40,14 +45,14 @@ def restore_schema(damaged: Path, fresh: Path, roots: dict[str, int]) -> None:
         return
     pages = fresh.read_bytes()
     with damaged.open("r+b") as file:
-        header, size_b = file.read(HEADER_B), os.fstat(file.fileno()).st_size
+        header = file.read(HEADER_B)
         if header[:16] == MAGIC[:16] and header[16:18] != MAGIC[16:18]:
             return                          # its pages are of another size, and lie elsewhere
         for number in set(range(1, len(pages) // PAGE_B + 1)) - set(roots.values()):
             file.seek((number - 1) * PAGE_B)
             file.write(pages[(number - 1) * PAGE_B:number * PAGE_B])
         file.seek(PAGES_N_AT)
-        file.write((size_b // PAGE_B).to_bytes(4))
+        file.write(bytes(4))                # unknown: a log tells of fewer than were copied by whole blocks
         if header.startswith(MAGIC):        # it knows which pages are free
             file.seek(0)
             file.write(header)
@@ -58,5 +63,5 @@ def _names(path: Path) -> set[str]:
     try:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
             return {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return set()

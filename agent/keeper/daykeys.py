@@ -97,14 +97,10 @@ class DayKeys:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700)
             sync_folder(path.parent.parent)
-        write_durably(path, private, mode=0o600)
-        self._enter(own, db, day, public_of(private), highest(self.folders.clips), now)
-
-    def _enter(self, own: sqlite3.Connection, db: sqlite3.Connection, day: int, public: bytes,
-               first_seq: int | None, now: Instant) -> None:
-        with transaction(own), transaction(db):
-            days.add(own, day, public, first_seq, now)
-            ledger.note(db, now, DayKeyChange(day=day, public=public.hex(), code="made"))
+        first_seq = highest(self.folders.clips)
+        with transaction(own), transaction(db):     # first, because no file is made while another role holds a database
+            write_durably(path, private, mode=0o600)
+            _enter(own, db, day, public_of(private), first_seq, now)
 
     def _enter_lost(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         """A database that was lost knows none of the keys on the card; their footage is adopted by the sweep."""
@@ -112,7 +108,8 @@ class DayKeys:
 
         for day in sorted(self._on_card()):
             private = private_file(self.folders.keys, day).read_bytes()
-            self._enter(own, db, day, public_of(private), None, now)
+            with transaction(own), transaction(db):
+                _enter(own, db, day, public_of(private), None, now)
 
     def _on_card(self) -> list[int]:
         folder = self.folders.keys / FOLDER
@@ -132,6 +129,12 @@ class DayKeys:
         living = days.public(own)
         if living != public_days(self.folders):
             publish(self.folders, living)
+
+
+def _enter(own: sqlite3.Connection, db: sqlite3.Connection, day: int, public: bytes, first_seq: int | None,
+           now: Instant) -> None:
+    days.add(own, day, public, first_seq, now)
+    ledger.note(db, now, DayKeyChange(day=day, public=public.hex(), code="made"))
 
 
 def _day_of(path: Path) -> int | None:

@@ -1,10 +1,10 @@
 """Deletes clips: chosen by age or for room, then rows, files, and rows again.
 
-So no cut leaves a row's missing file unexplained. The ballast is laid down and given away here, too.
+So no cut leaves a row's missing file unexplained.
 """
 import errno
+import json
 import logging
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -13,30 +13,22 @@ from typing import NamedTuple
 
 from agent.config.derived import limits
 from agent.config.settings import Store
-from agent.core.retention import CameraClips, Doomed, going_order, last_too_old, make_room, to_free_b, to_free_n
+from agent.core.retention import CameraClips, Doomed, going_order, make_room, to_free_b, to_free_n
 from agent.host.clock import Instant
-from agent.host.files import is_own, open_own, sync_folder
-from agent.store import clips, events, holds, retention_queries
+from agent.host.files import sync_folder
+from agent.keeper.age_limit import by_age
+from agent.keeper.sharing_desk import SHOWN_N, is_receipted
+from agent.keeper.voucher import Voucher
+from agent.store import bound, clips, events, holds, requests, retention_queries
 from agent.store.database import transaction
-from agent.store.decisions import condemned
+from agent.store.decisions import condemned, decided
 from agent.store.folders import Folders
 from agent.store.space import Space
 
-DAY_MS = 24 * 3600 * 1000
 PASS_N = 1000                   # clips a pass: its owner has a heart to beat in between
 BATCH_N = 200                   # clips a transaction: bounds its size and how long others wait for it
-BALLAST_B = 8_000_000
 
 _log = logging.getLogger(__name__)
-
-
-def too_old(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], now: Instant) -> Iterator[Doomed]:
-    """Clips that are older than their kind is kept; only to be asked while the clock may be believed."""
-    for camera in sums_b:
-        for kind, keep_days in (("motion", settings.keep_days), ("continuous", settings.keep_continuous_days)):
-            dates = retention_queries.dates(db, camera, kind, now.clock)
-            if last_seq := last_too_old(dates, int(keep_days * DAY_MS), now.wall_ms, PASS_N):
-                yield from (Doomed(*clip, "age") for clip in retention_queries.upto(db, camera, kind, last_seq))
 
 
 class Need(NamedTuple):
@@ -49,7 +41,8 @@ class Need(NamedTuple):
 def need(settings: Store, sums_b: Mapping[str, int], space: Space) -> Need:
     """What is missing on the card, or above the quota."""
     wanted = limits(settings)
-    return Need(to_free_b(sum(sums_b.values()), wanted.quota_b, space.free_b, space.total_b, wanted.floor_pct),
+    used_b = min(sum(sums_b.values()), space.total_b - space.free_b)        # rows may say anything
+    return Need(to_free_b(used_b, wanted.quota_b, space.free_b, space.total_b, wanted.floor_pct),
                 to_free_n(space.free_n, space.total_n))
 
 
@@ -74,11 +67,18 @@ def retain(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, se
     sums_b = retention_queries.bytes_by_camera(db)
     if may_delete_by_age:
         holds.expire(own, db, now)
-        if gone := _delete_some(own, db, folders, too_old(db, settings, sums_b, now), now):
+        old = by_age(own, db, folders, settings, sums_b, now, PASS_N)
+        if gone := _delete_some(own, db, folders, old, now):
             sums_b = retention_queries.bytes_by_camera(db)
     missing = need(settings, sums_b, Space.of(folders))
     if max(missing) > 0:
-        freed = _delete_some(own, db, folders, for_space(db, settings, sums_b, missing), now)
+        forget_claims(own, db)
+        plan = list(islice(for_space(db, settings, sums_b, missing), PASS_N))
+        sifted = bound.sift(db, clips.numbered(db, (clip.seq for clip in plan)), Voucher(folders))
+        bound.report(own, db, sifted, now)
+        if sifted.strange:          # of rows that are right now, others may be the first to go; room there must be
+            plan = list(islice(for_space(db, settings, retention_queries.bytes_by_camera(db), missing), PASS_N))
+        freed = _delete_some(own, db, folders, plan, now)
         if len(freed) < PASS_N and (freed_b := sum(clip.bytes for clip in freed)) < missing.bytes:
             _log.warning("the card needs %.1f GB, but only %.1f GB of clips may go: make room on it or release holds "
                          "(taimat clips holds)", missing.bytes / 1e9, freed_b / 1e9)
@@ -86,10 +86,19 @@ def retain(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, se
     return gone
 
 
-def _delete_some(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, plan: Iterator[Doomed],
+def forget_claims(own: sqlite3.Connection, db: sqlite3.Connection) -> None:
+    """Clips go first only if the ward has signed that it has them, for a request that we have taken up: any role may
+    write of others that they were handed out. Raises sqlite3.Error.
+    """
+    delivered = ((each, decided.find(own, each.id)) for each in requests.newest(db, SHOWN_N) if each.kind == "clip")
+    with_ward = [clip.seq for each, known in delivered if known and is_receipted(own, each)
+                 for clip in clips.reaching_into(db, each.camera, each.begin_ms or 0, each.end_ms or 0)
+                 if known.clips is None or clip.name in known.clips]
+    db.execute("DELETE FROM handed_out WHERE clip NOT IN (SELECT value FROM json_each(?))", (json.dumps(with_ward),))
+
+
+def _delete_some(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, doomed: list[Doomed],
                  now: Instant) -> list[Doomed]:
-    """The plan reads the store as it goes along, so it is heard to the end before anything is changed."""
-    doomed = list(islice(plan, PASS_N))
     for start in range(0, len(doomed), BATCH_N):
         delete(own, db, folders, doomed[start:start + BATCH_N], now)
     return doomed
@@ -124,7 +133,7 @@ def drop_pictures(folders: Folders, names: list[str]) -> None:
     """Remove pictures for good, in the transaction that forgets them: a cut before its end repeats both."""
     for name in names:
         _remove(folders.thumb(name))
-    if names:
+    if names and folders.thumbs.exists():
         sync_folder(folders.thumbs)
 
 
@@ -144,27 +153,3 @@ def _remove(path: Path) -> bool:
         _log.error("%s can't be deleted: %s", path, error)
         return False
     return True
-
-
-def release_ballast(folders: Folders) -> bool:
-    """Give the ballast's space to a database that is too full to delete anything. Returns whether there was one."""
-    try:
-        folders.ballast.unlink()
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def renew_ballast(folders: Folders, floor_pct: float) -> None:
-    """Lay the ballast down again while there is room for it. Raises OSError."""
-    space = Space.of(folders)
-    if is_own(folders.ballast) or space.free_b < space.total_b * floor_pct / 100 / 2 + BALLAST_B:
-        return
-    handle = open_own(folders.ballast, os.O_WRONLY | os.O_CREAT)
-    try:
-        os.posix_fallocate(handle, 0, min(BALLAST_B, space.total_b // 20))
-        # A page that is really there: the health probes read it to see whether the card answers.
-        os.pwrite(handle, bytes(4096), 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)

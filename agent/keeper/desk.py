@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from agent.config.settings import Store
+from agent.core import json_door
 from agent.core.contract.decisions import (
     QUESTION_B_MAX,
     SOCKET,
@@ -54,16 +55,19 @@ from agent.core.evidence.ledger import SettingsChanged
 from agent.core.household import access
 from agent.core.household.access import BrowserRole
 from agent.core.household.pause import By
+from agent.host import board
 from agent.host.clock import Clock
 from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
-from agent.keeper import command_keys
+from agent.keeper import ballast, command_keys
 from agent.keeper.event_picture import picture_for_home
 from agent.keeper.footage_desk import FootageDesk
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.notify_desk import NotifyDesk
 from agent.keeper.sharing_desk import SharingDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.store import ledger, meta, pause
+from agent.store import damage, ledger, meta, pause
+from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.database import StoreConnection, StoreError, connect, transaction
 from agent.store.decisions import browsers, decided
 from agent.store.decisions import database as decisions
@@ -71,6 +75,7 @@ from agent.store.folders import Folders
 from agent.store.requests import RequestError
 
 PAGE_USER, LINK_USER = "taimat-web", "taimat-link"
+BUSY_S = 1.0                # for a database that is held: whoever asks does not wait much longer, nor who comes behind
 SETUP_KEY = "setup"         # in meta: there as soon as the household has done with the set-up
 
 _log = logging.getLogger(__name__)
@@ -88,11 +93,13 @@ class DecisionDesk:
     lock: access.PairingLock = field(default_factory=access.PairingLock)
     store: Store = field(default_factory=Store)
     notify: NotifyDesk = field(init=False)
+    serial: str | None = field(init=False)          # the board's
     erased: Callable[[], object] = lambda: None     # files of erased clips are to go
     noted: Callable[[], object] = lambda: None      # something was written that the keeper may have to carry out
 
     def __post_init__(self) -> None:
         """Notifications go by the settings, too."""
+        self.serial = board.read().serial
         self.notify = NotifyDesk(self.signature.settings, self.folders)
 
     def open(self, runtime: Path) -> SocketServer:
@@ -102,11 +109,14 @@ class DecisionDesk:
     def answer(self, line: bytes, user: int) -> bytes:
         """The answer to a line of JSON that this user has sent."""
         try:
-            said = self._answer(msgspec.json.decode(line, type=Questions), user)
+            said = self._answer(json_door.read(line, Questions), user)
         except msgspec.DecodeError:
             said = DecisionAnswer(why="not_understood")
-        except (OSError, sqlite3.Error, StoreError) as error:
+        except (OSError, sqlite3.Error, StoreError, *damage.OF_A_ROW) as error:
             _log.error("%s", error)
+            if fault_of(error, self.folders.root) in NO_ROOM and ballast.release(self.folders):
+                return self.answer(line, user)
+            damage.meet(error)
             said = DecisionAnswer(why="card")
         return msgspec.json.encode(said)
 
@@ -117,14 +127,17 @@ class DecisionDesk:
         if not is_from(user, by) or (from_home and not self.home):
             _log.error("user %d asked as %s, and may not", user, by or "root")
             return DecisionAnswer(why="not_yours")
+        if isinstance(question, PauseFromHome):
+            self._pause([question.camera], question.paused, None, "home")
+            return DecisionAnswer()
+        if isinstance(question, KnowBrowser | PauseCameras):
+            return self._answer_alone(question)
         with self._databases() as (own, db):
             match question:
                 case PairBrowser():
                     return self._pair(own, db, question)
                 case OpenLink():
                     return self._open_link(own, db, question)
-                case PauseFromHome():
-                    self._pause([question.camera], question.paused, None, "home")
                 case PictureForHome(camera=camera):
                     home = self.signature.settings.home
                     return DecisionAnswer(picture=picture_for_home(db, self.folders, home, camera, self.clock.now()))
@@ -133,24 +146,28 @@ class DecisionDesk:
                 case HandOutEvent():
                     return self.notify.hand_out(db, question, self.clock.now())
                 case ChangeCommandKeys(command=command):
-                    why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
+                    with transaction(own):          # it keeps the ledger's row, too
+                        why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
                     return DecisionAnswer(why=why)
                 case BrowserQuestion(token=token):
                     return self._ask_browser(own, db, question, browsers.use(own, token, self.clock.now()))
         return DecisionAnswer()
 
+    def _answer_alone(self, question: KnowBrowser | PauseCameras) -> DecisionAnswer:
+        """Without the shared database, for a role may hold it: cameras are paused all the same."""
+        with closing(decisions.connect(self.folders, busy_s=BUSY_S)) as own:
+            role = browsers.use(own, question.token, self.clock.now())
+        why = _refusal(question, role)
+        if isinstance(question, PauseCameras) and not why:
+            self._pause(question.cameras, question.paused, question.length_ms, "page")
+        return DecisionAnswer(why=why, role=role or "viewer")
+
     def _ask_browser(self, own: sqlite3.Connection, db: sqlite3.Connection, question: BrowserQuestion,
                      role: BrowserRole | None) -> DecisionAnswer:
         """What a browser in that role asks; None: it is not paired."""
-        if role is None:
-            return DecisionAnswer(why="not_paired")
-        if role != "owner" and not isinstance(question, ViewerQuestion):
-            return DecisionAnswer(why="viewer")
+        if why := _refusal(question, role):
+            return DecisionAnswer(why=why)
         match question:
-            case KnowBrowser():
-                return DecisionAnswer(role=role)
-            case PauseCameras():
-                self._pause(question.cameras, question.paused, question.length_ms, "page")
             case ChangeSettings(change=SetWard(enabled=True)):
                 return DecisionAnswer(why="not_shown")          # nobody joins without the text
             case ChangeSettings(change=change):
@@ -225,7 +242,8 @@ class DecisionDesk:
 
     def _decide(self, own: sqlite3.Connection, db: sqlite3.Connection, question: DecideRequest) -> DecisionAnswer:
         try:
-            decided.decide(own, db, question.request, question.digest, question.code, "page", self.clock.now())
+            decided.decide(own, db, question.request, question.digest, question.code, "page", self.clock.now(),
+                           question.shown)
         except RequestError as error:
             _log.warning("%s on the page: %s", question.code, error)
             return DecisionAnswer(why="too_late")
@@ -254,7 +272,7 @@ class DecisionDesk:
             self._sharing.hear(own, db, change, "", now)
             return DecisionAnswer(why="no_setup")
         self._sharing.hear(own, db, change, change_id, now)
-        with transaction(db):
+        with transaction(own), transaction(db):
             ledger.note(db, now, SettingsChanged(change=change_id, by="page", **in_short(change)))
         self.setup.ask(change_id, change, now)
         return DecisionAnswer(change=change_id)
@@ -274,12 +292,19 @@ class DecisionDesk:
 
     @contextmanager
     def _databases(self) -> Iterator[tuple[StoreConnection, StoreConnection]]:
-        with closing(decisions.connect(self.folders)) as own, closing(connect(self.folders.root)) as db:
-            db.mark = decisions.mark(own)
+        with closing(decisions.connect(self.folders, busy_s=BUSY_S)) as own, closing(
+                connect(self.folders.root, BUSY_S)) as db:
+            db.signer = LedgerWriter(self.folders, self.clock, own, self.serial)
             before_n = own.total_changes + db.total_changes
             yield own, db
             if own.total_changes + db.total_changes > before_n:
                 self.noted()
+
+
+def _refusal(question: BrowserQuestion, role: BrowserRole | None) -> str:
+    if role is None:
+        return "not_paired"
+    return "viewer" if role != "owner" and not isinstance(question, ViewerQuestion) else ""
 
 
 def _all_browsers(own: sqlite3.Connection) -> DecisionAnswer:

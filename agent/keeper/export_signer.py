@@ -3,6 +3,7 @@
 So a role that was taken over can't have a signature for a film of its own. Reading takes as long as the footage is
 long, so it is done in pieces, a little in each of the keeper's rounds.
 """
+import contextlib
 import hashlib
 import logging
 import sqlite3
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agent.core import json_door
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.core.evidence.ledger import LedgerLine, RowHead, WardIdentity, canonical, seals
 from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest, RowRef
@@ -18,14 +20,16 @@ from agent.core.media.mp4.cut import CutFilm
 from agent.host.clock import Clock, Instant
 from agent.host.digest import sha256
 from agent.keeper.ledger_writer import LedgerWriter, Signer
+from agent.keeper.voucher import Voucher
 from agent.keeper.ward_name import WardName
-from agent.store import ledger, signing_requests
+from agent.store import bound, ledger, signing_requests
+from agent.store.bound import Signed, Vouches
 from agent.store.clips import reaching_into
 from agent.store.database import transaction
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.describe import describe
-from agent.store.export.rows import Signed, rows_of, stretch_after
+from agent.store.export.rows import stretch_after
 from agent.store.export.stream import stream
 from agent.store.folders import Folders
 
@@ -47,6 +51,7 @@ class ExportSigner:
     ledger_writer: LedgerWriter
     clock: Clock
     ward: WardName
+    own: sqlite3.Connection             # what was met that is to be told: agent/store/decisions
     _number: int = 0                    # of the request whose proof goes on
     _proof: Proof | None = None
 
@@ -74,8 +79,16 @@ class ExportSigner:
             self._proof = None          # nobody waits for it any more
         if self._proof is None and (asked := signing_requests.next_asked(db)):
             self._number, claim = asked
-            self._proof = prove(db, self.folders, claim, self.ward.told, self.clock.now())
+            self._put_right(db, claim)
+            self._proof = prove(db, self.folders, claim, self.ward.told, self.clock.now(), Voucher(self.folders))
         return self._proof is not None
+
+    def _put_right(self, db: sqlite3.Connection, asked: bytes) -> None:
+        """Have the rows that are asked for say what was signed; what nobody can read is refused later."""
+        with contextlib.suppress(msgspec.DecodeError):
+            wish = json_door.read(asked, Claim).wish
+            found = reaching_into(db, wish.camera, wish.begin_ms, wish.end_ms)
+            bound.report(self.own, db, bound.sift(db, found, Voucher(self.folders)), self.clock.now())
 
     def _step(self, db: sqlite3.Connection) -> None:
         assert self._proof is not None
@@ -106,23 +119,23 @@ class ExportSigner:
 
 
 def prove(db: sqlite3.Connection, folders: Folders, asked: bytes, ward: WardIdentity | None,
-          now: Instant) -> Proof:
+          now: Instant, vouches: Vouches) -> Proof:
     """Make the claim anew from the recordings, piece by piece. Returns it, and what its rows follow on.
 
     Raises ExportError where it comes out otherwise, LockedError, DamagedError, OSError and sqlite3.Error.
     """
     try:
-        claim = msgspec.json.decode(asked, type=Claim)
+        claim = json_door.read(asked, Claim)
     except msgspec.DecodeError as error:
         raise ExportError(f"what was asked can't be read: {error}") from error
     wish = claim.wish
     if claim.until_ms is not None and not _was_open(db, wish, claim.until_ms, now):
         raise ExportError(OTHERWISE)
     found = prepare(db, folders, wish.camera, wish.begin_ms, wish.end_ms, Keyring(folders).file_key,
-                    until_ms=claim.until_ms)
+                    until_ms=claim.until_ms, vouches=vouches, only=wish.only)
     if len(found.films) != len(claim.films):
         raise ExportError(OTHERWISE)
-    signed = rows_of(db, {clip.name for clip in found.clips})
+    signed = bound.rows_of(db, found.clips, vouches)
     yield from _check_clips(found, signed)
     films = []
     for film, told in zip(found.films, claim.films, strict=True):

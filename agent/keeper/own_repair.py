@@ -4,22 +4,22 @@ It stands alone because nobody but the keeper has this one open: it is put in it
 """
 import contextlib
 import logging
-import os
 import sqlite3
 import subprocess
 from pathlib import Path
 
-from agent.host.files import sync_folder
 from agent.keeper import damaged_copy
+from agent.keeper.renewal import Unsound, forget_cached_log, renew
 from agent.keeper.repair import is_sound
 from agent.keeper.salvage import Patience, Salvage
-from agent.store import meta
-from agent.store.database import StoreConnection, StoreError, is_damage, transaction
+from agent.keeper.succession import let_wait, remove, take_place
+from agent.store import meta, row_check
+from agent.store.damage import may_be_damage
+from agent.store.database import StoreConnection, StoreError, transaction
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 
 NEW, COPY, ASIDE = (f"{decisions.FILE}.{ending}" for ending in ("new", "copy", "damaged"))
-_SIDES = ("", "-wal", "-shm")
 
 _log = logging.getLogger(__name__)
 
@@ -29,13 +29,15 @@ def open_own(folders: Folders, patience: Patience = lambda: None) -> tuple[Store
 
     Raises StoreError, OSError and sqlite3.Error.
     """
+    take_place(folders.keys / decisions.FILE, folders.keys / ASIDE)
+    forget_cached_log(folders.keys / decisions.FILE)
     try:
         own = decisions.connect(folders)
-        if is_sound(own):
+        if is_whole(own):
             return own, None
         own.close()
     except StoreError as error:
-        if not is_damage(error):
+        if not may_be_damage(error):
             raise
     try:
         _mend(folders.keys, folders, patience)
@@ -44,22 +46,35 @@ def open_own(folders: Folders, patience: Patience = lambda: None) -> tuple[Store
     return decisions.connect(folders), ASIDE
 
 
+def renew_own(folders: Folders, patience: Patience = lambda: None) -> None:
+    """After a failed write: give it other blocks. Connections to it have to be opened anew.
+
+    One that is not whole waits for the next start. Raises StoreError, OSError and sqlite3.Error.
+    """
+    with contextlib.suppress(Unsound):
+        renew(folders.keys / decisions.FILE, folders.keys / NEW, patience)
+
+
+def is_whole(own: sqlite3.Connection) -> bool:
+    """Whether all of it is as SQLite wrote it, and each row holds what it may. Raises sqlite3.Error."""
+    try:
+        return is_sound(own) and not any(row_check.spoiled(own, row_check.forms_of(decisions.TABLES)))
+    except sqlite3.Error as error:
+        if not may_be_damage(error):
+            raise
+        return False
+
+
 def _mend(keys: Path, folders: Folders, patience: Patience) -> None:
     for left_over in (NEW, COPY, ASIDE):
-        _remove(keys / left_over)
+        remove(keys / left_over)
     damaged_copy.copy(keys / decisions.FILE, keys / COPY)
     with contextlib.closing(decisions.connect(folders, NEW)) as new:
         rows_n, torn = _fill(new, keys / COPY, patience)
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with (keys / NEW).open("rb") as file:
-        os.fsync(file.fileno())
-    for side in _SIDES[1:]:                 # before the database: they would be taken for the new one's
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(keys / f"{decisions.FILE}{side}", keys / f"{ASIDE}{side}")
-    os.link(keys / decisions.FILE, keys / ASIDE)
-    os.rename(keys / NEW, keys / decisions.FILE)
-    sync_folder(keys)
-    _remove(keys / COPY)
+    let_wait(keys / NEW, keys / decisions.FILE)
+    take_place(keys / decisions.FILE, keys / ASIDE)
+    remove(keys / COPY)
     _log.error("%s was damaged; %d rows of it go on, it was set aside as %s; not whole: %s", keys / decisions.FILE,
                rows_n, ASIDE, ", ".join(torn) or "none")
 
@@ -72,14 +87,9 @@ def _fill(new: StoreConnection, copied: Path, patience: Patience) -> tuple[int, 
     fresh_key = meta.get(new, decisions.MARK_KEY)
     with contextlib.closing(sqlite3.connect(copied, isolation_level=None)) as old, transaction(new):
         new.execute("DELETE FROM meta")     # the old key is to go on: what waits to be signed has its mark
-        salvage = Salvage(new, patience)
+        salvage = Salvage(new, row_check.forms_of(decisions.TABLES), patience)
         salvage.by_tool(copied)
         torn = salvage.by_reading(old)
         if meta.get(new, decisions.MARK_KEY) is None:
             meta.put(new, decisions.MARK_KEY, str(fresh_key))
     return salvage.rows_n, torn
-
-
-def _remove(path: Path) -> None:
-    for side in _SIDES:
-        Path(f"{path}{side}").unlink(missing_ok=True)

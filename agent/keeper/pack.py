@@ -20,6 +20,7 @@ from typing import BinaryIO, NamedTuple
 from agent.core.contract.facts import Poke
 from agent.core.contract.still import StillError, parse
 from agent.core.evidence.encrypted import LockedError
+from agent.core.evidence.ledger.card_check import number
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.evidence.ledger.row import canonical
 from agent.host import log
@@ -29,11 +30,13 @@ from agent.host.files import write_durably
 from agent.host.prctl import die_with_parent
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
-from agent.store import pins, requests
+from agent.keeper.voucher import Voucher
+from agent.store import bound, clips, pins, requests
 from agent.store.clips import reaching_into
 from agent.store.database import StoreError, connect, transaction
 from agent.store.decisions import database as decisions
 from agent.store.decisions import decided
+from agent.store.decisions.decided import Agreed
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.archive import tar
@@ -94,11 +97,6 @@ class Packager:
         known, now = decided.find(self.own, request.id), self.clock.now()
         return (known is not None and known.releases(request) and request.state in decided.UNDER_WAY
                 and now.wall_ms - known.when.wall_ms <= decided.RELEASED_MS)
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether something is being packed."""
-        return bool(self._at_work)
 
     def close(self) -> None:
         """End what is at work; the next life begins it again."""
@@ -173,9 +171,12 @@ class Packed(NamedTuple):
 
 
 def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_pct: float, sign: AskKeeper,
-         now: Instant) -> Packed:
-    """Make the file. Raises Hopeless, NotYet, ExportError, LockedError, HoldError, OSError and sqlite3.Error."""
-    found, wish = _cut(db, folders, request, sign.is_there, now)
+         now: Instant, agreed: Agreed | None = None) -> Packed:
+    """Make the file, of the clips alone that were `agreed` to (None: by a rule, to all).
+
+    Raises Hopeless, NotYet, ExportError, LockedError, HoldError, OSError and sqlite3.Error.
+    """
+    found, wish = _cut(db, folders, request, sign.is_there, now, agreed)
     with transaction(db):
         pins.pin(db, request.id, found.clips)
     _demand_room(folders, sum(film.size_b for film in found.films), floor_pct)
@@ -189,12 +190,18 @@ def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_p
 
 
 def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest, is_there: Callable[[], bool],
-         now: Instant) -> tuple[Export, ExportWish]:
+         now: Instant, agreed: Agreed | None) -> tuple[Export, ExportWish]:
     """What there is of it, finished and signed; a clip that goes on for too long is told as missing."""
     assert request.begin_ms is not None and request.end_ms is not None
     camera, begin_ms, end_ms = request.camera, request.begin_ms, request.end_ms
-    if not reaching_into(db, camera, begin_ms, end_ms):
+    found = bound.sift(db, reaching_into(db, camera, begin_ms, end_ms), Voucher(folders))
+    there = {clip.name for clip in found.sound}
+    hidden = [each for each in (agreed or {}) if each not in there and folders.clip(number(each), each).exists()]
+    if hidden:          # the household has not erased them, for then their files were gone
+        raise NotYet(f"rows of recordings that were agreed to are gone or changed: {', '.join(hidden)}")
+    if not there:
         raise Hopeless("no_footage")
+    only = None if agreed is None or agreed.keys() >= there else sorted(agreed)     # a ward of before knows no `only`
     if is_growing(db, camera, begin_ms, end_ms, now):
         raise NotYet("a part of that time is still being recorded")
     try:
@@ -202,15 +209,27 @@ def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest, is_ther
     except ExportError as error:
         raise NotYet(str(error)) from error
     try:
-        found = prepare(db, folders, camera, begin_ms, end_ms, Keyring(folders).file_key, until_ms=until_ms)
+        export = prepare(db, folders, camera, begin_ms, end_ms, Keyring(folders).file_key, until_ms=until_ms,
+                        vouches=Voucher(folders), only=only)
     except ExportError as error:
         if isinstance(error.__cause__, OSError):
             raise
         raise Hopeless("locked" if isinstance(error.__cause__, LockedError) else "no_footage") from error
-    if not found.sure:
+    if agreed and any(agreed.get(clip.name) not in (None, clip.sha256) for clip in export.clips):
+        raise Hopeless("altered")           # another film than the one that the household has seen
+    if not export.sure:
         raise Hopeless("undated")           # of another time, maybe, than the household has agreed to
-    return found, ExportWish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="ward", case=request.case_no,
-                             purpose=request.purpose, officer=request.officer)
+    return export, ExportWish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="ward", case=request.case_no,
+                             purpose=request.purpose, officer=request.officer, only=only)
+
+
+def _put_right(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, request: WardRequest,
+               agreed: Agreed, now: Instant) -> None:
+    """Have the rows say what is bound to their clips, also those of clips that were agreed to and are elsewhere now."""
+    assert request.begin_ms is not None and request.end_ms is not None
+    found = {clip.name: clip for clip in (*filter(None, (clips.get(db, name) for name in agreed)), *reaching_into(
+        db, request.camera, request.begin_ms, request.end_ms)) if clip.state in ("done", "recovered")}
+    bound.report(own, db, bound.sift(db, found.values(), Voucher(folders)), now)
 
 
 def _demand_room(folders: Folders, size_b: int, floor_pct: float) -> None:
@@ -240,8 +259,8 @@ def photograph(folders: Folders, runtime: Path, request: WardRequest) -> Packed:
 
     It is asked for again for a minute.
     """
-    for number in range(PICTURE_TRIES_N):
-        time.sleep(BETWEEN_S if number else 0)
+    for attempt in range(PICTURE_TRIES_N):
+        time.sleep(BETWEEN_S if attempt else 0)
         try:
             told, jpeg = parse(ask(camera_socket(runtime, "snap", request.camera)))
             if told.state == "ok":
@@ -262,9 +281,12 @@ def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runt
     if request is None or known is None or request.state != "approved" or not known.releases(request):
         return DONE
     try:
-        is_clip = request.kind == "clip"
-        packed = (pack(db, folders, request, floor_pct, sign, SystemClock().now()) if is_clip
-                  else photograph(folders, runtime, request))
+        now = SystemClock().now()
+        if request.kind == "clip":
+            _put_right(own, db, folders, request, known.clips or {}, now)
+            packed = pack(db, folders, request, floor_pct, sign, now, known.clips)
+        else:
+            packed = photograph(folders, runtime, request)
         requests.packed(db, request_id, *packed)
         _log.info("packed request %d: %d bytes", request.n, packed.size_b)
     except RequestError:            # it is over; the keeper removes the file

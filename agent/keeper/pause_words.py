@@ -24,19 +24,19 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, came
 
     A cut in between tells it twice, and never not at all.
     """
-    told = msgspec.json.decode(meta.get(own, TOLD) or "{}", type=dict[str, str])
+    told = meta.read(own, TOLD, dict[str, str]) or {}
     pauses = pause.load(folders)
     words = {camera: word for camera in cameras if (word := pauses.of(camera, now)) and word.by not in BY_ITSELF}
     stand = {camera: word.by for camera, word in words.items()}
     if stand == told:
         return
-    with transaction(db):
+    with transaction(own), transaction(db):         # the ledger's row is committed first
         for camera in sorted({*told, *stand}):
             if camera in told and told[camera] != stand.get(camera):
                 ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=told[camera]))
             if camera in words and told.get(camera) != stand[camera]:
                 ledger.note(db, _given(words[camera], now), CameraPaused(camera=camera, paused=True, by=stand[camera]))
-    meta.put(own, TOLD, msgspec.json.encode(stand).decode())
+        meta.put(own, TOLD, msgspec.json.encode(stand).decode())
 
 
 def _given(word: Pause, now: Instant) -> Instant:

@@ -12,12 +12,12 @@ from agent.config.derived import sharing_rules
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import ClipCancel, args
-from agent.core.evidence.ledger import NotCanonical
 from agent.core.household.sharing_rules import Rule
 from agent.host.clock import Instant
 from agent.keeper.pack import Packager
 from agent.keeper.ward_signature import NotGenuine, WardSignature
 from agent.store import boots, membership, outbox, requests, wishes
+from agent.store.damage import surviving
 from agent.store.database import transaction
 from agent.store.decisions import consent, decided, page_word
 from agent.store.decisions.decided import RequestDecision, Word
@@ -59,11 +59,12 @@ class RequestJudge:
         if now.clock == "unset":        # nobody can tell whether a command has expired
             return changed
         for row in requests.open_ones(db):
-            try:
-                changed |= self._see_to(db, row, now)
-            except (NotGenuine, NotCanonical) as fault:
-                self._turn_away(db, row, str(fault) if isinstance(fault, NotGenuine) else "altered")
-                changed = True
+            with surviving(f"request {row.n}"):
+                try:
+                    changed |= self._see_to(db, row, now)
+                except NotGenuine as fault:
+                    self._turn_away(db, row, str(fault))
+                    changed = True
         changed |= _lapse(own, db, now)
         decided.forget(own, db, now)
         self._tell_forgeries(db, now)

@@ -8,7 +8,8 @@ from agent.config.settings import Settings, Store
 from agent.config.ward_settings import in_effect
 from agent.core.health.forecast import days_kept
 from agent.host.clock import Instant
-from agent.keeper.deletion import PASS_N, drop_pictures, release_ballast, renew_ballast, retain
+from agent.keeper import ballast
+from agent.keeper.deletion import PASS_N, drop_pictures, retain
 from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
@@ -88,17 +89,11 @@ class Retention:
         with transaction(db):
             drop_pictures(self.folders, events.forget(db, EVENTS_MAX))
             absences.forget(db)
-        renew_ballast(self.folders, settings.free_floor_pct)
+        ballast.renew(self.folders, settings.free_floor_pct)
         space = Space.of(self.folders)
         self.helpless = space.short(limits(settings))
         self.stock.count(db)
         self.stock.weigh(db, space, settings, now)
-
-    def give_ballast(self) -> None:
-        """The card is full: let the database have the ballast's space, and make room at the next look."""
-        if release_ballast(self.folders):
-            _log.warning("gave the ballast's space to the database")
-            self.next_mono_s = 0.0
 
 
 def _named(held: list[Hold]) -> str:

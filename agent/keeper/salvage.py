@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.host.prctl import die_with_parent
+from agent.store.row_check import TableForm, as_written
 
 TOOL = "sqlite3"
 WITHIN_S = 1800.0
@@ -35,45 +36,10 @@ NOT_GUESSED = ("event_clip", "browser")
 _NAMED = re.compile(r"INSERT OR IGNORE INTO '(\w+)'\(([^()]*)\) VALUES ?(\(.*\));", re.DOTALL)
 _LOST = re.compile(r"INSERT INTO lost_and_found VALUES ?(\(.*\));", re.DOTALL)
 _FUNCTIONS = ("replace", "char")        # by which the tool writes line feeds
-_FITS: Mapping[str, tuple[type, ...]] = {"INTEGER": (int,), "TEXT": (str,), "REAL": (float, int), "BLOB": (bytes,)}
 
 Patience = Callable[[], None]           # called now and then while it takes long
+_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)       # the second: what SQLite says has some of the damage in it
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TableForm:
-    """One of our tables: its columns in order, and how a row of it is told from others'."""
-
-    name: str
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    required: tuple[bool, ...]
-    number: int | None              # which column is the row's number, if one is
-    has_rowid: bool
-
-    def row(self, rowid: object, cells: Sequence[object]) -> tuple[object, ...] | None:
-        """The values of a row that has lost its table; None if it can't be of this one."""
-        if len(cells) != len(self.columns) or self.has_rowid != isinstance(rowid, int):
-            return None
-        values = tuple(rowid if n == self.number else cell for n, cell in enumerate(cells))
-        fit = all(isinstance(value, _FITS[kind]) or (value is None and not required)
-                  for value, kind, required in zip(values, self.types, self.required, strict=True))
-        return values if fit else None
-
-
-def forms(new: sqlite3.Connection) -> dict[str, TableForm]:
-    """Our tables, as they are in the new database."""
-    tables = new.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    return {name: _form(new, name, sql) for name, sql in tables.fetchall()}
-
-
-def _form(new: sqlite3.Connection, name: str, sql: str) -> TableForm:
-    info = new.execute(f"PRAGMA table_info({name})").fetchall()
-    keys = [n for n, row in enumerate(info) if row["pk"]]
-    number = keys[0] if len(keys) == 1 and info[keys[0]]["type"] == "INTEGER" else None
-    return TableForm(name, tuple(row["name"] for row in info), tuple(row["type"] for row in info),
-                 tuple(bool(row["notnull"]) for row in info), number, "WITHOUT ROWID" not in sql)
 
 
 @dataclass(slots=True)
@@ -81,14 +47,11 @@ class Salvage:
     """Fills `new`; `counters` are the highest numbers of tables that never give one twice, where these were found."""
 
     new: sqlite3.Connection
+    forms: Mapping[str, TableForm]      # its tables
     patience: Patience
     rows_n: int = 0
     counters: dict[str, int] = field(default_factory=dict)
-    forms: dict[str, TableForm] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """What is known of the new database."""
-        self.forms = forms(self.new)
+    spoiled: set[str] = field(default_factory=set)      # tables of rows that hold what they can't
 
     def by_tool(self, file: Path) -> bool:
         """All that SQLite's recovery finds in `file`; False where it is not there, or has not come to its end."""
@@ -105,25 +68,25 @@ class Salvage:
 
     def by_reading(self, old: sqlite3.Connection) -> tuple[str, ...]:
         """Each table from the front as far as it goes, and from the end; returns those that are not whole."""
-        with contextlib.suppress(sqlite3.DatabaseError):
+        with contextlib.suppress(*_BROKEN):
             for name, counter in old.execute(f"SELECT name, seq FROM {COUNTERS}"):
                 self._count(name, counter)
-        return tuple(form.name for form in self.forms.values() if not self._read(old, form))
+        with as_written(old):
+            whole = {name for name, form in self.forms.items() if self._read(old, form)}
+        return tuple(name for name in self.forms if name not in whole - self.spoiled)
 
     def _read(self, old: sqlite3.Connection, form: TableForm) -> bool:
         known = _columns(old, form.name)
         columns = [name for name in form.columns if name in known]
         if not columns:
             return False
-        keys = [row["name"] for row in sorted(self.new.execute(f"PRAGMA table_info({form.name})"),
-                                              key=lambda row: row["pk"]) if row["pk"]]
         for order in ("ASC", "DESC"):
-            by = ", ".join(f"{column} {order}" for column in keys)
+            by = ", ".join(f"{column} {order}" for column in form.keys)
             try:
                 for row in old.execute(f"SELECT {', '.join(columns)} FROM {form.name} NOT INDEXED ORDER BY {by}"):
                     self._put(form.name, columns, row)
                 return order == "ASC"
-            except (sqlite3.DatabaseError, UnicodeDecodeError):
+            except _BROKEN:
                 self.patience()
         return False
 
@@ -154,7 +117,7 @@ class Salvage:
     def _place(self, root: object, page: object, fields_n: int, rowid: object, *cells: object) -> None:
         """A row that has lost its table: it goes into the only one that it fits, if there is but one."""
         cells = cells[:fields_n]
-        fitting = {name: row for name, form in self.forms.items() if (row := form.row(rowid, cells))}
+        fitting = {name: row for name, form in self.forms.items() if (row := _fitted(form, rowid, cells))}
         if len(fitting) == 1:
             name, row = fitting.popitem()
             if name not in NOT_GUESSED:
@@ -166,16 +129,27 @@ class Salvage:
 
     def _put(self, table: str, columns: Sequence[str], values: Sequence[object]) -> None:
         """One row; what is there already is newer, and damage may look like a row."""
+        if self.forms[table].flaw(tuple(columns), (values,)):
+            self.spoiled.add(table)
+            return
         with contextlib.suppress(sqlite3.IntegrityError):
             self.rows_n += self.new.execute(
                 f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
                 tuple(values)).rowcount
 
 
+def _fitted(form: TableForm, rowid: object, cells: Sequence[object]) -> tuple[object, ...] | None:
+    """The values of a row that has lost its table; None if it can't be of this one."""
+    if len(cells) != len(form.columns) or form.has_rowid != isinstance(rowid, int):
+        return None
+    values = tuple(rowid if n == form.number else cell for n, cell in enumerate(cells))
+    return None if form.flaw(form.columns, (values,)) else values
+
+
 def _columns(old: sqlite3.Connection, table: str) -> set[str]:
     try:
         return {row[1] for row in old.execute(f"PRAGMA table_info({table})")}
-    except sqlite3.DatabaseError:
+    except _BROKEN:
         return set()
 
 

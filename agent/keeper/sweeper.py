@@ -16,6 +16,7 @@ from agent.store.folders import Folders
 from agent.store.sweep import Sweep
 
 EVERY_S = 24 * 3600.0
+AGAIN_S = 15.0              # where a clip was still being written whose database was lost
 AT_A_TIME_S = 2.0           # then the owner's heart beats; a lost database's clips take longer, one 15 ms and more
 
 
@@ -27,7 +28,8 @@ class Sweeper:
     encrypts: bool
     clock: Clock
     stop: Stop
-    next_mono_s: float = 0.0                # 0: every file may still lack its row
+    next_mono_s: float = 0.0
+    has_seen_all: bool = False              # every file of ours has its row
     _walk: Sweep | None = None              # the one that has begun
 
     @property
@@ -44,14 +46,16 @@ class Sweeper:
 
     def start_again(self) -> None:
         """The database is another one: its rows are to be compared with the files before a key may go."""
-        self.next_mono_s, self._walk = 0.0, None
+        self.next_mono_s, self._walk, self.has_seen_all = 0.0, None, False
 
     def _go_on(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
         walk, self._walk = self._walk or Sweep(db, self.folders, Keyring(self.folders).file_key), None
         until_mono_s = self.clock.mono_s() + AT_A_TIME_S
         if walk.go_on(now, lambda: self.stop.is_set() or self.clock.mono_s() > until_mono_s):
-            self.next_mono_s = now.mono_ms / 1000 + EVERY_S
-            self._keys.destroy_unused(own, db, now)         # only now has every file its row
+            self.has_seen_all = not walk.being_written_n
+            self.next_mono_s = now.mono_ms / 1000 + (EVERY_S if self.has_seen_all else AGAIN_S)
+            if self.has_seen_all:
+                self._keys.destroy_unused(own, db, now)
         else:
             self._walk = walk
 
@@ -67,7 +71,7 @@ class Sweeper:
         if erased:
             self._keys.retire(own, db, now)
         finish_deletion(own, db, self.folders, now)
-        if erased and self.next_mono_s > 0:
+        if erased and self.has_seen_all:
             self._keys.destroy_unused(own, db, now)
 
     @property

@@ -1,6 +1,6 @@
 """The keeper's eye on the wall clock: what it turns out to be is noted once, dates the index, and may forbid deletion.
 
-docs/design/time.md tells what is believed, and when.
+docs/design/storage.md tells what is believed, and when.
 """
 import logging
 import sqlite3
@@ -29,6 +29,7 @@ class Timekeeper:
     step_ms: int | None = None          # the last one that we saw
     next_weighing_mono_s: float = 0.0
     lives: LifeNotes = field(default_factory=LifeNotes)
+    recalled: bool = False              # what earlier lives knew is known; before that, nothing goes by its age
 
     def recall(self, db: sqlite3.Connection, now: Instant) -> None:
         """Take up what earlier lives knew: what moves while nobody looks is seen by the next one. Raises sqlite3.Error.
@@ -38,6 +39,7 @@ class Timekeeper:
         offset_ms = known[-1]["offset_ms"] if known else None
         self.watch = ClockWatch(offset_ms, offset_ms, max((RANK.get(row["clock"], 0) for row in known), default=0),
                                 _distrusted_until_mono_s(db, now))
+        self.recalled = True
 
     def look(self, db: sqlite3.Connection, now: Instant) -> ClockChange | None:
         """Note what happened to the clock; returns what is told to the ward. Raises sqlite3.Error.
@@ -56,7 +58,7 @@ class Timekeeper:
 
     def may_delete(self, now: Instant) -> bool:
         """Whether footage may be judged by its age now."""
-        return self.watch.may_delete(now.mono_ms / 1000, now.clock)
+        return self.recalled and self.watch.may_delete(now.mono_ms / 1000, now.clock)
 
     def _note(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch, seen: ClockChange | None,
               moved_ms: int) -> None:

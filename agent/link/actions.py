@@ -1,4 +1,4 @@
-"""Carries out commands. What a command only asks for is its answer's data; docs/guide/subscriber.md lists both."""
+"""Carries out commands. What a command only asks for is its answer's data; docs/reference/subscriber.md lists both."""
 import logging
 import platform
 import sqlite3
@@ -15,25 +15,22 @@ from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.decisions import SOCKET, ChangeCommandKeys, DecisionAnswer
 from agent.core.contract.facts import LinkFacts
-from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Replayed, Restarted
+from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Restarted
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
-from agent.core.delivery.outbox import not_kept
 from agent.core.key_slots import KeysChange
-from agent.host.clock import Clock, Instant
+from agent.host.clock import Clock
 from agent.host.sockets import ask
 from agent.link.drain import Drain
 from agent.link.flow import StoreJob
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.inbox import RequestInbox
 from agent.link.settings_in_force import SettingsInForce
 from agent.link.update.flow import UpdateFlow
 from agent.link.verdict import Outcome
 from agent.process import restart
-from agent.store import outbox, ward_settings
+from agent.store import ward_settings
 from agent.store.schema import SCHEMA
 
-REPLAYED_MAX = 10_000       # rows that one command looks at
 DATA_B = 6_000              # of an answer, which must stay within a message's 8 KiB
 CONDITIONS_TOLD = 16
 COULD_NOT = ("card", "not_yours", "not_understood")      # of the keeper's answers: the rest are refusals
@@ -51,13 +48,13 @@ class Actions:
     drain: Drain
     reporter: Reporter
     presence: Presence
-    request_inbox: RequestInbox
+    requests_changed: Callable[[], None]
     updates: UpdateFlow
     in_force: SettingsInForce
     facts: Callable[[], LinkFacts]        # the link's own
     reborn: Callable[[], None]          # has the birth sent again
 
-    def do(self, name: str, args: Struct, order_id: str, command: bytes) -> Outcome | StoreJob:
+    def do(self, name: str, args: Struct, command: bytes) -> Outcome | StoreJob:
         """Carry it out, or as much of it as may come before its answer is written; `command` is all of it as it came.
 
         A job's result is the outcome, or None where it did not come to one.
@@ -68,19 +65,17 @@ class Actions:
             case "time_hint", TimeHint(utc_ms):
                 return _telling(self._clocks(utc_ms))
             case "replay", Replay(first, last):
-                return self._replay(max(1, first), last)
+                return self._replay(max(1, first), last, command)
             case "pause.state", _:
                 return _telling(self._pauses()) if self.reporter.tells else Outcome("refused", "withheld")
             case "diagnostics", _:
                 return _telling(self._diagnostics())
             case "restart", Restart(role):
                 return self._restart(role)
-            case _, Snapshot() | ClipExport():
-                return self.request_inbox.request(command)
+            case _, Snapshot() | ClipExport() | ClipCancel():
+                return Outcome(command=command, then=self.requests_changed)
             case _, Update():
-                return self.updates.order(order_id, args)
-            case _, ClipCancel():
-                return self.request_inbox.cancel(command, args)
+                return Outcome(command=command, then=self.updates.hurry)
             case _, KeysChange():
                 return StoreJob(lambda db: self._change_keys(db, command))
         return Outcome("refused", "unsupported")
@@ -93,11 +88,10 @@ class Actions:
         return Clocks(boot=now.boot, mono_ms=now.mono_ms, clock=now.clock, utc_ms=now.wall_ms,
                       off_ms=now.wall_ms - utc_ms)
 
-    def _replay(self, first: int, last: int) -> Outcome:
+    def _replay(self, first: int, last: int, command: bytes) -> Outcome:
         if first > last:
             return Outcome("refused", "bad_args")
-        return Outcome(write=lambda db, now: _announce(db, now, first, last),
-                       then=lambda: self.drain.again(first, last))
+        return Outcome(command=command, then=lambda: self.drain.again(first, last))
 
     def _pauses(self) -> PausesAnswer:
         cameras = self.reporter.report.cameras if self.reporter.report else ()
@@ -141,16 +135,4 @@ class Actions:
 
 
 def _telling(data: Struct) -> Outcome:
-    return Outcome(write=lambda _db, _now: data)
-
-
-def _announce(db: sqlite3.Connection, now: Instant, first: int, last: int) -> Replayed:
-    """One gap event for what is not there any more; returns how many come again, and up to where both hold."""
-    last = min(last, outbox.next_seq(db) - 1)
-    kept = outbox.seqs(db, first, last, REPLAYED_MAX)
-    if len(kept) == REPLAYED_MAX:
-        last = kept[-1]
-    gap, last = not_kept(first, last, kept)
-    if gap:
-        outbox.append(db, "gap", None, now, wire.encode(gap))
-    return Replayed(again_n=sum(seq <= last for seq in kept), missing_n=gap.n if gap else 0, upto=last)
+    return Outcome(data=data)

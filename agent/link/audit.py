@@ -1,33 +1,26 @@
 """Security events: each code is told once and then counted, for a storm must not fill the outbox."""
 import logging
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from msgspec import Struct
 
 from agent.core.contract import wire
 from agent.host.clock import Clock
 from agent.link.store_thread import StoreThread
-from agent.store import outbox
-from agent.store.database import transaction
+from agent.store.link_questions import tell_ward
 
 
 class EventWriter:
-    """Has the store's thread write; `written` is called when it has."""
+    """Has the keeper write; `written` is called when it has."""
 
-    def __init__(self, store: StoreThread, clock: Clock, written: Callable[[], None]) -> None:
-        self._store, self._clock, self._written = store, clock, written
+    def __init__(self, store: StoreThread, written: Callable[[], None]) -> None:
+        self._store, self._written = store, written
 
-    def write(self, kind: str, data: Struct) -> None:
+    def write(self, kind: Literal["security", "health_hist"], data: Struct) -> None:
         """Have an event written, dated now."""
-        when, text = self._clock.now(), wire.encode(data)
-
-        def job(db: sqlite3.Connection) -> int:
-            with transaction(db):
-                return outbox.append(db, kind, None, when, text)
-
-        self._store.ask(job, lambda _: self._written())
+        self._store.ask(tell_ward(kind, wire.encode(data).decode()), lambda _: self._written())
 
 
 EVERY_S = 600.0         # the same code again after this long, with its count

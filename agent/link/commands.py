@@ -6,18 +6,21 @@ import functools
 import random
 from collections.abc import Callable
 
+from msgspec import to_builtins
+
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import args
 from agent.core.rate import RateLimit
-from agent.link import command_log
 from agent.link.actions import Actions
-from agent.link.answers import AnswerQueue, state
+from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
 from agent.link.verdict import Outcome, judge, rule_of
 from agent.mqtt.connection import Arrived
-from agent.store import commands
+from agent.store import command_log, commands
+from agent.store.command_log import state
 from agent.store.commands import Ordered
+from agent.store.link_questions import LinkQuestion, finish_command, got_answer, note_command
 
 TO_ALL_DELAY_S = 30.0       # a whole ward must not act and answer at once
 DELAYED_MAX = 16
@@ -60,7 +63,7 @@ class CommandHandler:
 
     def answered(self, command_id: str) -> None:
         """Somebody has got that answer."""
-        self._flows.start(_write(functools.partial(command_log.got, command_id=command_id)))
+        self._flows.start(_write(got_answer(command_id)))
 
     def _proved(self, command: wire.Command, message: Arrived, name: str) -> Flow:
         """One that needs the ward's signature, from its check on."""
@@ -91,7 +94,7 @@ class CommandHandler:
         ordered = self._ordered(command, message, name, given)
         delay_s = self._draw() * TO_ALL_DELAY_S if to_all else 0.0
 
-        known = yield StoreJob(functools.partial(command_log.register, ordered=ordered, code=given.code))
+        known = yield StoreJob(note_command(ordered, given.code))
         payload, is_new = known or (self._failed(ordered), False)
         message.confirm()
         self._written()
@@ -102,17 +105,23 @@ class CommandHandler:
                 self._answers.put(ordered, payload)
             return
 
-        outcome = self._actions.do(name, args(command, rule.args), ordered.id, message.payload)
+        outcome = self._actions.do(name, args(command, rule.args), message.payload)
         if isinstance(outcome, StoreJob):
             outcome = (yield outcome) or Outcome("failed", "store")
-        while (payload := (yield StoreJob(self._finish(ordered, outcome)))) is None:
+        data = None if outcome.data is None else to_builtins(outcome.data)
+        finish = finish_command(ordered, outcome.state, outcome.code, data, outcome.command)
+        while (finished := (yield StoreJob(finish))) is None:
             yield self._flows.after(RETRY_S)
         self._written()
         outcome.then()
+        payload, news = finished
+        for other, its_payload in news:
+            self._answers.put(other, its_payload)
         if state(payload) != "accepted":            # else the keeper has to look first: the answer follows
             self._answers.put(ordered, payload)
 
     def _repeat(self) -> Flow:
+        yield StoreJob(got_answer(""))       # of none: what the keeper was asked for before is on the card then
         waiting: list[Ordered] | None = yield StoreJob(functools.partial(commands.untold, limit_n=AGAIN_MAX))
         for each in reversed(waiting or []):
             self._answers.put(each, each.answer)
@@ -129,14 +138,11 @@ class CommandHandler:
         """The answer where the card takes no command."""
         return wire.encode(command_log.response(ordered.id, "failed", "store", self._clock.now()))
 
-    def _finish(self, ordered: Ordered, outcome: Outcome) -> Callable[..., bytes]:
-        return functools.partial(command_log.finish, ordered=ordered, outcome=outcome, now=self._clock.now())
-
     def _asker(self, message: Arrived) -> str:
         """The sender of the command as one level of a topic to publish on: without wildcards, 64 characters at most."""
         asker = self._topics.asker(message.response_topic) if message.response_topic else None
         return "".join(each for each in (asker or "")[:64] if each not in "+#\0") or DEFAULT_ASKER
 
 
-def _write(job: Callable[..., None]) -> Flow:
-    yield StoreJob(job)
+def _write(question: LinkQuestion) -> Flow:
+    yield StoreJob(question)

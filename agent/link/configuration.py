@@ -3,25 +3,20 @@
 It is retained, so it comes again with each connection. The same one is answered from memory; an older one, which
 somebody may have kept for this, is refused. What the broker has no more goes on to hold.
 """
-import functools
 import hashlib
 import logging
-import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import Configured
-from agent.core.household.ward_settings import BadSetting, Weighed, demand
+from agent.core.household.ward_settings import BadSetting, demand
 from agent.core.rate import RateLimit
-from agent.host.clock import Instant
 from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
 from agent.link.settings_in_force import SettingsInForce
 from agent.link.verifier import BUSY, UNCHECKED
 from agent.mqtt.connection import Outgoing
-from agent.store import ledger, outbox, ward_settings
-from agent.store.database import transaction
+from agent.store.link_questions import keep_configuration
 from agent.store.ward_settings import Given
 
 DOCUMENTS_A_MINUTE = 30
@@ -85,8 +80,7 @@ class Configuration:
         if refusal:
             self._refuse(given, refusal)
             return
-        kept = yield StoreJob(functools.partial(_keep, given=given, weighed=self._in_force.weighed(given.cfg),
-                                           now=self._clock.now()))
+        kept = yield StoreJob(keep_configuration(payload, dict(self._in_force.weighed(given.cfg).clamped)))
         if not kept:
             self._refuse(given, DocumentRefusal("store" if kept is None else "old_version"))
             return
@@ -123,17 +117,3 @@ class Configuration:
         self._ready = wire.Reported(v=wire.VERSION, ver=given.ver, st="refused", code=refusal.code, key=refusal.key,
                                     cfg_ver=self._in_force.ver, cfg=holds)
         self._refused = None if refusal.code in PASSING else (given.digest, self._ready)
-
-
-def _keep(db: sqlite3.Connection, given: Given, weighed: Weighed, now: Instant) -> bool:
-    """Keep the document, with the event and the act about it; False where a newer one is there by now."""
-    with transaction(db):
-        known = ward_settings.read(db)
-        if not given.overtakes(known):
-            return False
-        ward_settings.put(db, given)
-        if given.ver != known.ver:
-            told = wire.ConfigData(ver=given.ver, cfg=given.cfg, clamped=dict(weighed.clamped))
-            outbox.append(db, "config", None, now, wire.encode(told))
-            ledger.note(db, now, Configured(ver=given.ver, cfg=given.cfg))
-    return True

@@ -9,15 +9,17 @@ from typing import Literal
 
 from agent.core.contract import wire
 from agent.core.delivery.outbox import LARGEST_B, Offers, OutboxPace, is_late
+from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
 from agent.link.deferral import Deferral
+from agent.link.leap import REUSED, Leap
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Session
 from agent.store import outbox
-from agent.store.database import transaction
+from agent.store.link_questions import SEQS_MAX, settle_messages
 
 LOOK_EVERY_S = 10.0         # a poke gets lost at times: look anyway
 HOLD_S = 2.0                # while the store fails
@@ -38,13 +40,14 @@ class DrainCounts:
 
 
 class Drain:
-    """Decides on the loop's thread, has the store's thread read and write."""
+    """Decides on the loop's thread, has the store's thread read and the keeper write."""
 
     def __init__(self, store: StoreThread, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
                  pace: OutboxPace, written: threading.Event) -> None:
         """`written` is set when a message may have been written."""
         self._store, self._clock, self._audit, self._delivery = store, clock, audit, delivery
         self.offers = Offers(pace)
+        self._leap = Leap(store, clock, self.offers, written)
         self.deferral = Deferral(store, clock, written.set)
         self.fault: LinkFault | None = None     # while the broker takes no events
         self._fetching = self._settling = False
@@ -61,7 +64,7 @@ class Drain:
 
     def wait_s(self, room_n: int) -> float:
         """Seconds until `turn` has something to do, given the session's room."""
-        if self._fetching or room_n <= 0:
+        if self._fetching or self._leap.at_work or room_n <= 0 or not self._leap.ready:
             return float("inf")
         now_mono_s = self._clock.mono_s()
         due_s = min(self._look_mono_s - now_mono_s, self.offers.wait_s(now_mono_s, self._more.is_set()))
@@ -73,8 +76,11 @@ class Drain:
         if now_mono_s >= self._look_mono_s:
             self._look_mono_s = now_mono_s + LOOK_EVERY_S
             self._more.set()
+            self._leap.doubt(self.offers.cursor)        # the database may be another one by now
+        if self._fetching or not self._leap.ready or now_mono_s < self._held_mono_s or self._leap.turn():
+            return
         limit_n = min(self.offers.allowed_n(now_mono_s), session.room_n)
-        if limit_n <= 0 or self._fetching or now_mono_s < self._held_mono_s:
+        if limit_n <= 0:
             return
         again = self.offers.due(now_mono_s, limit_n)
         fresh_n = min(limit_n - len(again), self.offers.fresh_n) if self._more.is_set() else 0
@@ -108,10 +114,19 @@ class Drain:
         """
         rejected = {each.seq: each.code for each in ack.reject}
         for seq in self.offers.out(rejected):
-            self._set_aside(seq, rejected[seq], "rejected")
+            if rejected[seq] == REUSED and self._delivery == "receipt":
+                self._leap.refused(seq)
+            else:
+                self._set_aside(seq, rejected[seq], "rejected")
         if self._delivery == "receipt":
+            if ack.top > self.offers.cursor:
+                self._leap.doubt(ack.top)
             has = {*self.offers.out_upto(ack.upto), *self.offers.out(ack.also)}
             self._settle(sorted(has - rejected.keys()))
+
+    def ready(self) -> None:
+        """The broker has answered what we said first: what it kept for us has come before that."""
+        self._leap.ready = True
 
     def hurry(self) -> None:
         """The ward's ingest is at work again."""
@@ -124,14 +139,19 @@ class Drain:
 
     def lost(self) -> None:
         """The connection is gone."""
+        self._leap.ready = False
         self.offers.lost(self._clock.mono_s())
 
     def _fetched(self, session: Session, topics: wire.Topics, again: Sequence[int], fresh_n: int,
-                 entries: list[wire.Entry] | None) -> None:
+                 fetched: tuple[list[wire.Entry], list[int]] | None) -> None:
         self._fetching = False
-        if entries is None:
+        if fetched is None:
             self._hold()
             return
+        entries, spoiled = fetched
+        self._fetching = bool(spoiled) and self._store.ask(settle_messages(spoiled, "undecodable"), self._spoiled_aside)
+        for seq in spoiled:
+            self._audit.note("undecodable", None, seq)
         self.offers.settled(set(again) - {entry.seq for entry in entries})      # somebody else has removed them
         if fresh_n > 0 and sum(entry.seq > self.offers.cursor for entry in entries) == fresh_n:
             self._more.set()
@@ -142,13 +162,18 @@ class Drain:
                 return
             self._offer(entry, session, topics, now)
 
+    def _spoiled_aside(self, kinds: list[str] | None) -> None:
+        self._fetching = False
+        self._more.set()                        # more may lie behind them
+        if kinds is None:
+            self._hold()
+
     def _hold(self) -> None:
         """The store fails or is slow: leave it alone for a while."""
         self._held_mono_s = self._clock.mono_s() + HOLD_S
 
     def _offer(self, entry: wire.Entry, session: Session, topics: wire.Topics, now: Instant) -> None:
-        late = is_late(entry, now.boot, now.mono_ms)
-        payload = wire.cloud_event(topics.ward, topics.dev, entry, late)
+        payload = wire.cloud_event(topics.ward, topics.dev, entry, is_late(entry, now.boot, now.mono_ms))
         message = Outgoing(topics.evt, payload, content_type=CONTENT_TYPE)
         self.offers.offered(entry.seq, now.mono_ms / 1000)
         if len(message.payload) > LARGEST_B or not session.fits(message):
@@ -161,44 +186,34 @@ class Drain:
     def _settle(self, seqs: Iterable[int]) -> None:
         self._done.extend(seqs)
         if self._done and not self._settling:
-            batch, self._done = self._done, []
-            self._settling = self._store.ask(functools.partial(_forget, seqs=batch), self._settled)
+            batch, self._done = self._done[:SEQS_MAX], self._done[SEQS_MAX:]
+            self._settling = self._store.ask(settle_messages(batch), functools.partial(self._settled, batch))
 
-    def _settled(self, seqs: list[int] | None) -> None:
-        """These are gone from the card; None where the card failed: they are offered again, and settled then."""
+    def _settled(self, seqs: list[int], done: list[str] | None) -> None:
+        """These are gone from the card, or the card failed: then they are offered again, and settled then."""
         self._settling = False
-        if seqs:
+        if done is not None:
             self.offers.settled(seqs)
             self.offers.hurry(self._clock.mono_s())
             self.counts.settled_n += len(seqs)
         self._settle([])
 
     def _set_aside(self, seq: int, code: str, why: str) -> None:
-        def then(kind: str | None) -> None:
-            if kind is None:
+        def then(kinds: list[str] | None) -> None:
+            if kinds is None:
                 return                          # the store failed: it is offered again, and set aside then
             self.offers.settled([seq])
-            if kind not in ("", "security"):    # gone already; or of a kind that must not bring forth another of itself
+            if kinds and kinds[0] != "security":    # gone already; or of a kind that must not bring forth itself
                 self._audit.note(why, code, seq)
 
-        self._store.ask(functools.partial(_quarantine, seq=seq, code=code), then)
+        self._store.ask(settle_messages([seq], code), then)
 
 
-def _fetch(db: sqlite3.Connection, again: Sequence[int], after: int, fresh_n: int) -> list[wire.Entry]:
-    """Those of `again` that still exist, and up to `fresh_n` behind `after`."""
+def _fetch(db: sqlite3.Connection, again: Sequence[int], after: int,
+           fresh_n: int) -> tuple[list[wire.Entry], list[int]]:
+    """Those of `again` that still exist, and up to `fresh_n` behind `after`; of these, the seqs of spoiled ones."""
+    there = outbox.seqs(db, after + 1, WHOLE_MAX, fresh_n)      # before the rows: whatever comes meanwhile is no gap
     rows = [row for seq in again for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
-    return [wire.Entry(*row) for row in [*rows, *(outbox.after(db, after, fresh_n) if fresh_n else [])]]
-
-
-def _forget(db: sqlite3.Connection, seqs: list[int]) -> list[int]:
-    with transaction(db):
-        outbox.settle(db, seqs)
-    return seqs
-
-
-def _quarantine(db: sqlite3.Connection, seq: int, code: str) -> str:
-    """Set the message aside; returns its kind, "" if it is gone already."""
-    with transaction(db):
-        rows = [row for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
-        outbox.quarantine(db, seq, code)
-    return rows[0]["kind"] if rows else ""
+    rows += outbox.after(db, after, fresh_n) if fresh_n else []
+    spoiled = sorted(set(there) - {row["seq"] for row in rows})
+    return [wire.Entry(*row) for row in rows], spoiled

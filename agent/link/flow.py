@@ -12,13 +12,14 @@ from typing import Any
 from agent.host.clock import Clock
 from agent.link.store_thread import StoreThread
 from agent.link.verifier import Verifier
+from agent.store.link_questions import LinkQuestion
 
 
 @dataclass(frozen=True, slots=True)
 class StoreJob:
-    """Work for the store's thread; its result, or None where the store failed or has too much to do."""
+    """Work for the store's thread, or the keeper; its result, or None where that failed or has too much to do."""
 
-    work: Callable[[sqlite3.Connection], Any]
+    work: Callable[[sqlite3.Connection], Any] | LinkQuestion
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ import functools
 from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
-from agent.link.answers import AnswerQueue, News, is_final
+from agent.link.answers import AnswerQueue
 from agent.link.flow import Flow, FlowRunner, StoreJob, Until
+from agent.store.command_log import News, is_final
+from agent.store.link_questions import LinkQuestion
 
 
 class FollowedView(Protocol):
@@ -33,14 +35,14 @@ V = TypeVar("V", bound=FollowedView)
 class Follower(Generic[V]):
     """Works on the loop's thread; `view` is the newest look."""
 
-    def __init__(self, flows: FlowRunner, answers: AnswerQueue, look: Callable[..., V], life: Callable[[str], Flow],
-                 view: V, ended: Callable[[], None], retry_s: float) -> None:
-        """`look(db, now=..., repeat=...)` is a job; with `repeat` its news tell how all of it stands.
+    def __init__(self, flows: FlowRunner, answers: AnswerQueue, look: tuple[LinkQuestion, Callable[..., V]],
+                 life: Callable[[str], Flow], view: V, ended: Callable[[], None], retry_s: float) -> None:
+        """`look` has the keeper note new answers, then is a job `(db, repeat=...)`; with `repeat` its news tell of all.
 
         `life` is the flow of an open command, by its id; `ended` is called when one has got its last answer. A store
         that fails is asked again after `retry_s`.
         """
-        self._flows, self._answers, self._look, self._life = flows, answers, look, life
+        self._flows, self._answers, (self._follow, self._look), self._life = flows, answers, look, life
         self.view, self._ended, self._retry_s = view, ended, retry_s
         self._due_mono_s, self._repeat, self._looks_n = 0.0, False, 0
         self._alive: set[str] = set()
@@ -70,9 +72,9 @@ class Follower(Generic[V]):
         looks_n = self._looks_n
         return Until(lambda: self._looks_n > looks_n)
 
-    def write(self, job: Callable[..., News | None]) -> Flow:
+    def write(self, question: LinkQuestion) -> Flow:
         """Part of a flow: have it written, then look; what the card did not take comes out of that look again."""
-        self.say((yield StoreJob(job)) or [])
+        self.say((yield StoreJob(question)) or [])
         self.hurry()
         yield self.next_look()
 
@@ -81,14 +83,15 @@ class Follower(Generic[V]):
         while True:
             yield Until(lambda: clock.mono_s() >= self._due_mono_s)
             repeat, self._repeat, self._due_mono_s = self._repeat, False, float("inf")
-            view: V | None = yield StoreJob(functools.partial(self._look, now=clock.now(), repeat=repeat))
-            if view is None:
+            news: News | None = yield StoreJob(self._follow)
+            view: V | None = None if news is None else (yield StoreJob(functools.partial(self._look, repeat=repeat)))
+            if news is None or view is None:
                 self._repeat = self._repeat or repeat
                 self._due_mono_s = clock.mono_s() + self._retry_s
                 continue
             self.view, self._looks_n = view, self._looks_n + 1
             self._due_mono_s = min(self._due_mono_s, clock.mono_s() + view.again_s)
-            self.say(view.news)
+            self.say([*view.news, *news])
             for each in [each for each in view.open_ids if each not in self._alive]:       # the oldest first
                 self._flows.start(self._live(each))
 

@@ -3,12 +3,10 @@
 One loop, one owner of all that is sent.
 """
 import contextlib
-import functools
 import logging
 import random
 import select
 import signal
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +22,6 @@ from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions
 from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
-from agent.link.command_log import close_interrupted
 from agent.link.commands import CommandHandler
 from agent.link.configuration import Configuration
 from agent.link.drain import Drain
@@ -49,10 +46,12 @@ from agent.link.verifier import Verifier
 from agent.link.ward_link import COUNT_WITHIN_S, WITHDRAWN, WardLink
 from agent.process.role import Role
 from agent.process.role import main as live_as
-from agent.store import boots, home, membership, ward_settings
+from agent.store import home, membership, ward_settings
+from agent.store.card_fault import lack
 from agent.store.database import StoreError
 from agent.store.folders import COMMAND_KEYS
 from agent.store.identity import named
+from agent.store.link_questions import close_interrupted
 
 NAMED_WITHIN_S = 60.0       # the keeper, which starts beside us, has a database to see to first
 LOOK_EVERY_S = 0.2
@@ -85,15 +84,14 @@ class Link:
         settings, clock = role.settings, role.clock
         written = threading.Event()         # set when a message may have been written into the outbox
         self._role, self._doors = role, doors
-        self._store = store = StoreThread(role.folders.root)
-        store.wait_for(functools.partial(_remember_boot, boot=clock.now().boot), None)
-        own_id = _name(role)
+        own_id = _name(role)                # by then the keeper has made the store
+        self._store = store = StoreThread(role.folders.root, role.runtime)
         self._inbox = Inbox(role.runtime, "link")
         self._home = _at_home(role, own_id, store, tempo, draw)
         self._notify = NotifyThread(NotifyContext(
             settings, role.folders, role.runtime, clock, draw, tempo.notify)) if settings.notify else None
         self._beside: list[SideThread] = [each for each in (self._home, self._notify) if each]
-        writer = EventWriter(store, clock, written.set)
+        writer = EventWriter(store, written.set)
         self._audit = audit = Audit(writer, clock)
         self._drain = Drain(store, clock, audit, settings.ward.delivery, tempo.pace, written)
         self._meter = OutboxMeter(store, clock)
@@ -106,7 +104,7 @@ class Link:
         self._requests = RequestFlow(settings, role.runtime, own_id, self._flows, line, audit, answers,
                                      written.set)
         in_force = SettingsInForce(settings, role.runtime, self._reporter, presence, presence.want_birth)
-        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.inbox,
+        actions = Actions(settings, role.runtime, clock, self._drain, self._reporter, presence, self._requests.changed,
                           self._updates, in_force, self._facts, presence.want_birth)
         in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)
 
@@ -127,7 +125,7 @@ class Link:
         ends = contextlib.ExitStack()
         for part in (self._inbox, self._store, self._updates, self._requests):
             ends.callback(part.close)
-        self._store.ask(functools.partial(close_interrupted, now=self._role.clock.now()))
+        self._store.ask(close_interrupted())
         self._updates.start()
         for each in self._beside:
             each.start()
@@ -247,19 +245,11 @@ def _name(role: Role) -> str:
                 return name
         except OSError as error:
             raise StoreError(f"{error.filename}: {error.strerror}; see: taimat doctor") from error
-        if role.clock.mono_s() > until_mono_s or role.stop.wait(LOOK_EVERY_S):
+        patient = role.clock.mono_s() < until_mono_s or lack(role.folders.root)     # a full card takes no name
+        if not patient or role.stop.wait(LOOK_EVERY_S):
             raise StoreError(f"{role.folders.household}: this device has no name yet, which the keeper gives it: see "
                              "that it runs, and that the card can be written (taimat doctor)")
         role.heartbeat.beat(facts=LinkFacts(store_fault="the keeper has not named this device yet"))
-
-
-def _remember_boot(db: sqlite3.Connection, boot: str) -> None:
-    """Note this boot. A card that can't be written is no reason not to tell of it."""
-    try:
-        boots.remember(db, boot)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY:
-            raise
 
 
 def serve(role: Role, tempo: LinkTempo | None = None, doors: UpdateFolders | None = None) -> None:

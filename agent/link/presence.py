@@ -1,4 +1,4 @@
-"""The messages by which the ward sees this device: status with its will, and birth. See docs/design/mqtt.md."""
+"""The messages by which the ward sees this device: status with its will, and birth. See docs/design/ward.md."""
 import contextlib
 import hashlib
 import os

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 
 from agent.core.contract.facts import Message
+from agent.store import damage
 from agent.store.database import StoreError
 
 AGAIN_S = 60.0
@@ -49,7 +50,9 @@ class SideThread(threading.Thread, abc.ABC):
                 return self._work()
             except (StoreError, sqlite3.Error) as error:
                 _log.error("%s: the store: %s", self.name, error)
-            except Exception:
+                damage.meet(error)
+            except Exception as error:
                 _log.exception("%s failed; it starts anew in %.0f s", self.name, AGAIN_S)
+                damage.meet(error)
             self._over.wait(AGAIN_S)
         return None

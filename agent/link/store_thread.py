@@ -1,5 +1,8 @@
-"""A thread that owns the link's connection to the store: a hanging card stops neither health nor heartbeats."""
+"""Two threads beside the link's loop, so that a hanging card stops neither health nor heartbeats: one reads the store,
+the other has the keeper write.
+"""
 import contextlib
+import functools
 import logging
 import queue
 import socket
@@ -10,43 +13,59 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.store import damage
 from agent.store.card_fault import fault_of
-from agent.store.database import StoreConnection, StoreError, connect, current
+from agent.store.database import StoreError, connect, current
+from agent.store.keeper_client import ask_keeper
+from agent.store.link_questions import LinkQuestion
 
-JOBS_MAX = 64
+JOBS_MAX = 64               # of each thread
 ENDING_S = 1.0
 
 Job = Callable[[sqlite3.Connection], Any]
 Then = Callable[[Any], None]
 Result = TypeVar("Result")
+Asked = queue.Queue[tuple[Any, Then] | None]
 
 _log = logging.getLogger(__name__)
 
 
 class StoreThread:
-    """Does jobs on the database in order; the owner's `turn` hands their results on.
+    """Does jobs on the database in order, and asks questions of the keeper in theirs; `turn` hands their results on.
 
     `fileno` becomes readable when there is something for `turn`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the store in `folder`. Raises StoreError."""
-        self._jobs: queue.Queue[tuple[Job, Then] | None] = queue.Queue(JOBS_MAX)
+    def __init__(self, folder: Path, runtime: Path) -> None:
+        """Open the store in `folder`; in `runtime` the keeper is asked. Raises StoreError."""
+        self._jobs: Asked = queue.Queue(JOBS_MAX)
+        self._questions: Asked = queue.Queue(JOBS_MAX)
         self._done: deque[tuple[Then, Any]] = deque()
         self._bell, self._ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._bell.setblocking(False)
         self._ear.setblocking(False)
         self._opened = threading.Event()
         self._problem: StoreError | None = None
-        self.fault: str | None = None       # what the store said last, while it fails
-        self.card_fault: str | None = None  # the condition behind that, if it is the card's
-        self._folder = folder
+        self._faults: dict[str, tuple[str, str | None]] = {}       # by thread: what was said last, while it fails
+        self._folder, self._runtime = folder, runtime
         self.dropped_n = 0
-        self._thread = threading.Thread(target=self._work, args=(folder,), name="store", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=work, name=name, daemon=True)
+                         for name, work in (("store", self._read), ("keeper", self._write))]
+        for each in self._threads:
+            each.start()
         self._opened.wait()
         if self._problem:
             raise self._problem
+
+    @property
+    def fault(self) -> str | None:
+        """What the store or the keeper said last, while it fails."""
+        return next((text for text, _ in self._faults.copy().values()), None)
+
+    @property
+    def card_fault(self) -> str | None:
+        """The condition behind that, if it is the card's."""
+        return next((fault for _, fault in self._faults.copy().values() if fault), None)
 
     def fileno(self) -> int:
         """The file to wait on."""
@@ -56,35 +75,36 @@ class StoreThread:
         """A file to write to in order to make `fileno` readable: for signals, which else end no `select`."""
         return self._bell.fileno()
 
-    def ask(self, job: Job, then: Then = lambda _: None) -> bool:
-        """Have `job` done; `then` gets its result, or None when the store failed.
+    def ask(self, work: Job | LinkQuestion, then: Then = lambda _: None) -> bool:
+        """Have a job done, or a question answered; `then` gets the result, or None when the store failed.
 
-        Returns False, and counts the job as dropped, when too many wait already.
+        Returns False, and counts the work as dropped, when too much waits already.
         """
+        return self._put(work, functools.partial(self._hand_on, then))
+
+    def wait_for(self, work: Callable[[sqlite3.Connection], Result] | LinkQuestion,
+                 timeout_s: float | None) -> Result | None:
+        """The result if it comes in time, else None; for the few that nothing can go on without.
+
+        Without a `timeout_s` it waits as long as it takes.
+        """
+        answer: queue.Queue[Result | None] = queue.Queue(1)
+        with contextlib.suppress(queue.Empty):
+            return answer.get(timeout=timeout_s) if self._put(work, answer.put_nowait) else None
+        return None
+
+    def _put(self, work: Job | LinkQuestion, done: Then) -> bool:
         try:
-            self._jobs.put_nowait((job, then))
+            (self._questions if isinstance(work, LinkQuestion) else self._jobs).put_nowait((work, done))
         except queue.Full:
             self.dropped_n += 1
             return False
         return True
 
-    def wait_for(self, job: Callable[[sqlite3.Connection], Result], timeout_s: float | None) -> Result | None:
-        """The result of `job` if it comes in time, else None; for the few results that nothing can go on without.
-
-        Without a `timeout_s` it waits as long as it takes.
-        """
-        answer: queue.Queue[Result | None] = queue.Queue(1)
-
-        def work(db: sqlite3.Connection) -> None:
-            try:
-                answer.put_nowait(job(db))
-            except sqlite3.Error:
-                answer.put_nowait(None)
-                raise
-
-        with contextlib.suppress(queue.Empty):
-            return answer.get(timeout=timeout_s) if self.ask(work) else None
-        return None
+    def _hand_on(self, then: Then, result: Any) -> None:
+        self._done.append((then, result))
+        with contextlib.suppress(BlockingIOError):
+            self._bell.send(b"!")
 
     def turn(self) -> None:
         """Hand on the results of the jobs that are done."""
@@ -96,44 +116,46 @@ class StoreThread:
             then(result)
 
     def close(self) -> None:
-        """Do the jobs that wait, then end; a card that hangs is not waited for."""
-        with contextlib.suppress(queue.Full):
-            self._jobs.put_nowait(None)
-            self._thread.join(ENDING_S)
+        """Do what waits, then end; a card that hangs is not waited for."""
+        for waiting in (self._jobs, self._questions):
+            with contextlib.suppress(queue.Full):
+                waiting.put_nowait(None)
+        for each in self._threads:
+            each.join(ENDING_S)
 
-    def _work(self, folder: Path) -> None:
+    def _read(self) -> None:
         try:
-            db = connect(folder)
+            db = connect(self._folder, read_only=True)
         except StoreError as problem:
             self._problem = problem
             return
         finally:
             self._opened.set()
-        while (asked := self._jobs.get()) is not None:
-            job, then = asked
-            db = self._up_to_date(db)
-            self._done.append((then, self._try(db, job)))
-            with contextlib.suppress(BlockingIOError):
-                self._bell.send(b"!")
+
+        def do(job: Job) -> Any:
+            nonlocal db
+            db = current(db)                # a damaged one is replaced
+            return job(db)
+
+        self._serve(self._jobs, do)
         db.close()
 
-    def _up_to_date(self, db: StoreConnection) -> StoreConnection:
-        """The database that is there now, for a damaged one is replaced; the old one while there is none."""
-        try:
-            return current(db)
-        except StoreError as error:
-            self._fail(error)
-            return db
+    def _write(self) -> None:
+        self._serve(self._questions, functools.partial(ask_keeper, self._runtime))
 
-    def _fail(self, error: Exception) -> None:
-        self.fault, self.card_fault = str(error), fault_of(error, self._folder)
+    def _serve(self, waiting: Asked, do: Callable[[Any], Any]) -> None:
+        while (asked := waiting.get()) is not None:
+            work, done = asked
+            done(self._try(do, work))
 
-    def _try(self, db: sqlite3.Connection, job: Job) -> Any:
+    def _try(self, do: Callable[[Any], Any], work: Any) -> Any:
         try:
-            result = job(db)
-        except sqlite3.Error as error:
-            self._fail(error)
-            _log.error("the store failed: %s; recording and health go on, messages wait; see: taimat doctor", error)
+            result = do(work)
+        except Exception as error:      # a spoiled row's may be of any kind
+            self._faults[threading.current_thread().name] = str(error), fault_of(error, self._folder)
+            damage.meet(error)
+            _log.error("the store failed: %s; recording and health go on, messages wait; see: taimat doctor", error,
+                       exc_info=not isinstance(error, (sqlite3.Error, StoreError)))
             return None
-        self.fault = self.card_fault = None
+        self._faults.pop(threading.current_thread().name, None)
         return result

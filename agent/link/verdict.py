@@ -1,5 +1,4 @@
 """How a command ends, and whether it may begin, by all that can be said without its signature."""
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,20 +11,18 @@ from agent.host.clock import Instant
 from agent.mqtt.connection import Arrived
 
 
-class CommandRefused(Exception):
-    """A command is refused while its outcome is written; the text is the code. Nothing must have been written yet."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A command's end. `write` in one transaction with the command's answer, whose data it returns; `then` after that.
+    """A command's end, with the answer's `data`. What a `command` leaves on the card the keeper notes with the answer;
+    `then` comes after that.
 
-    A `write` that raises Refusal makes the answer "refused"; one that adds a request leaves it to what becomes of that.
+    If the keeper refuses it, so says the answer; if a request comes of it, the answer is left to what becomes of that.
     """
 
     state: CommandState = "done"
     code: str | None = None
-    write: Callable[[sqlite3.Connection, Instant], Struct | None] = lambda _db, _now: None
+    data: Struct | None = None
+    command: bytes | None = None
     then: Callable[[], None] = lambda: None
 
 

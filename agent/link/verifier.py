@@ -1,4 +1,4 @@
-"""Has signatures checked by a process that ends afterwards: see agent/link/signature.py.
+"""Has signatures checked by a process that ends afterwards: see agent/helpers/signature.py.
 
 Starting it is what costs, not checking. So it takes all that waits at once, and is started only so often: whoever sends
 badly signed orders by the hundred delays a good one by seconds, and does not keep the machine busy.
@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
+from agent.core.contract.signed_payload import CODES, SignedPayload
 from agent.core.rate import BurstLimit
 from agent.host.clock import Clock
 
-GOOD, UNKNOWN_KEY, BAD = 0, 10, 11      # verdicts, a byte each
-CODES = {GOOD: None, UNKNOWN_KEY: "unknown_key", BAD: "bad_signature"}
 UNCHECKED, BUSY = "unchecked", "busy"
 PATIENCE_S = 20.0           # a Zero needs two seconds to load the library
 WAITING_MAX = 256           # 2 MB; beyond that, chance says which is turned away
@@ -27,13 +25,6 @@ AT_ONCE_N, EVERY_S = 12, 5.0    # processes
 LOOK_EVERY_S = 0.1
 
 Then = Callable[[str | None], None]
-
-
-class SignedPayload(Struct, frozen=True):
-    """What the process is to look at: a JSON object with its own signature as `sig`."""
-
-    payload: bytes
-    key: str = ""           # hex; "": the ward's
 
 
 class _Waiting(NamedTuple):
@@ -87,7 +78,7 @@ class Verifier:
 
     def _start(self, now_mono_s: float) -> None:
         self._batch, self._waiting, self._since_mono_s = self._waiting, [], now_mono_s
-        command = [sys.executable, "-m", "agent.link.signature", self._key_file, str(self._kept)]
+        command = [sys.executable, "-m", "agent.helpers.signature", self._key_file, str(self._kept)]
         try:
             with os.fdopen(os.memfd_create("signed"), "w+b") as work:       # a pipe would not take it all at once
                 work.write(msgspec.json.encode([each.signed for each in self._batch]))

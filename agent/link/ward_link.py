@@ -12,7 +12,7 @@ from agent.core.contract.facts import LinkFacts
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.household.consent import Switch
 from agent.host.clock import Clock
-from agent.link.answers import AnswerQueue, is_final
+from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit
 from agent.link.drain import Drain
 from agent.link.inbound import Inbound
@@ -26,7 +26,9 @@ from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.process.role import Role
-from agent.store import membership, meta
+from agent.store import membership
+from agent.store.command_log import is_final
+from agent.store.link_questions import count_connection
 from agent.store.membership import Membership
 
 COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
@@ -147,6 +149,8 @@ class WardLink:
             evt_settled_n=counts.settled_n, evt_unheard_n=counts.unheard_n, evt_refused_n=counts.refused_n)
 
     def _hear(self, told: Told) -> None:
+        if isinstance(told, Acknowledged) and self._topics and told.tag == self._topics.status:
+            self._drain.ready()
         match told:
             case Up() if self._topics:
                 self._come_up(self._topics)
@@ -204,7 +208,7 @@ class WardLink:
         topics = wire.Topics(ward.ward, credentials.dev)
         if topics != self._topics:
             self._topics, self._inbound = topics, self._new_inbound(topics)
-        counted = self._store.wait_for(_count, COUNT_WITHIN_S)
+        counted = self._store.wait_for(count_connection(), COUNT_WITHIN_S)
         return Connection(ward.host, ward.port, credentials, ward.keepalive_s, topics,
                           self._presence.next_connection(topics, counted), will_delay_s, confirm_later=True)
 
@@ -212,7 +216,3 @@ class WardLink:
 def _standing(db: sqlite3.Connection) -> tuple[Membership | None, bool]:
     """The ward that the household is in, and whether it has left one and is in none."""
     return membership.read(db), membership.has_left(db)
-
-
-def _count(db: sqlite3.Connection) -> int:
-    return meta.count_up(db, "conn")

@@ -1,4 +1,4 @@
-"""Forms and addresses: the fields that a browser has sent, numbers among them, and the page to go on with."""
+"""Reads forms and addresses from a browser: fields, numbers, and the next page."""
 import re
 from urllib.parse import parse_qs
 
@@ -6,12 +6,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 FORM_B_MAX = 4096
-DIGITS_N_MAX = 18           # what SQLite can hold, and no row's number comes near
+DIGITS_N_MAX = 18           # SQLite can hold these, and no row's number is near
 OWN_PATH = re.compile(r"/(?!/)[\w./-]*", re.ASCII)     # never another site's
 
 
 async def read_form(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, str] | None:
-    """The fields, the first of each name; None for more than `largest_b`, which no form of ours has, or a part."""
+    """Returns the first field of each name; None for more than `largest_b` or an incomplete form."""
     body = b""
     try:
         async for piece in request.stream():
@@ -24,17 +24,17 @@ async def read_form(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, 
 
 
 def title_of(text: str) -> str:
-    """A title as it is kept: no space at its ends, and nothing in it that nobody sees."""
+    """Returns a title without spaces at its ends and without invisible characters."""
     return " ".join("".join(each for each in text if each.isprintable() or each.isspace()).split())
 
 
 def own_path(wanted: str) -> str:
-    """`wanted` if it is an address on this page, else "/"."""
+    """Returns `wanted` if it is an address on this page, else "/"."""
     return wanted if OWN_PATH.fullmatch(wanted) else "/"
 
 
 def number(text: str | None) -> int | None:
-    """A positive number, or None for what is none. Raises HTTPException (404) for one of more than DIGITS_N_MAX."""
+    """Returns a positive number; None if the text is not one. Raises HTTPException (404) above DIGITS_N_MAX digits."""
     if not text or not text.isascii() or not text.isdecimal():
         return None
     if len(text) > DIGITS_N_MAX:

@@ -1,13 +1,13 @@
-"""What guards a page in a browser: the headers of every answer, and whose forms are taken."""
+"""Protects a page in a browser: the headers of every answer, and which forms are accepted."""
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
-# 'self' alone: no script or style inside a page, none from elsewhere, no page of ours inside another one. Media Source
-# streams have blob: addresses. The referrer stays within the page; without any, browsers would send "Origin: null" with
-# our own forms, and we could not tell them from a stranger's.
+# Only 'self': no script or style inside a page or from elsewhere, and no page of ours in a frame. Media Source streams
+# have blob: addresses. The referrer stays within the page; without a referrer, browsers would send "Origin: null" with
+# our own forms, which then look like a stranger's.
 SECURITY = {
     "content-security-policy": "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
                                "form-action 'self'; frame-ancestors 'none'",
@@ -19,7 +19,7 @@ SECURITY = {
 
 
 def host_name(host: str) -> str | None:
-    """The name in a Host header, in lower case and without the port; None when it is malformed."""
+    """Returns the name in a Host header, in lower case and without the port; None if it is malformed."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
@@ -27,7 +27,7 @@ def host_name(host: str) -> str | None:
 
 
 def is_own_form(headers: Mapping[str, str]) -> bool:
-    """Whether a POST comes from a page of ours. Browsers say so; a request that does not is refused."""
+    """Whether a POST comes from a page of ours. Browsers say so; other requests are refused."""
     if "sec-fetch-site" in headers and headers["sec-fetch-site"] != "same-origin":
         return False
     scheme, _, origin = headers.get("origin", "").partition("://")
@@ -35,10 +35,7 @@ def is_own_form(headers: Mapping[str, str]) -> bool:
 
 
 def guarded(send: Send, keeps: Callable[[], bool] | None = None) -> Send:
-    """Adds SECURITY to every answer, and no-store unless the answer itself speaks of caching.
-
-    A long answer ends with an OSError where its browser is paired no more.
-    """
+    """Adds SECURITY and no-store to answers; ends a long one with OSError if its browser is no longer paired."""
     async def checked(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

@@ -1,4 +1,4 @@
-"""A place of a page's navigation. Pure."""
+"""An entry of a page's navigation. Pure."""
 from dataclasses import dataclass
 
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 class Place:
     """One entry."""
 
-    said: str                       # its name's key in the words
+    said: str                       # the key of its name in the words
     address: str
     icon: str
-    for_owners: bool = False        # a viewer can do nothing there
-    below: tuple[str, ...] = ()     # how the addresses of the other pages that belong to it begin
+    for_owners: bool = False        # viewers can do nothing there
+    below: tuple[str, ...] = ()     # how the addresses of its other pages begin
 
     def holds(self, path: str) -> bool:
         """Whether the page at `path` belongs here."""

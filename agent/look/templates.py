@@ -1,7 +1,7 @@
-"""Templates and static files of a page, read once at the start, so that it never waits for the card.
+"""Templates and static files of a page, read once at the start, so that no request waits for the card.
 
-What all pages share lies beside this file, a page's own in its room. A template is compiled when it is first asked for:
-all of them at once took 0.6 s of a start on x86, and 1 MB.
+Shared files are beside this module, a page's own in its room. A template is compiled at its first use: all at once took
+0.6 s of a start on x86, and 1 MB.
 """
 import hashlib
 import mimetypes
@@ -24,8 +24,6 @@ JAVASCRIPT = "text/javascript"          # the answer of mimetypes depends on the
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """One file of static/."""
-
     data: bytes
     media_type: str
     tag: str
@@ -35,7 +33,7 @@ class PageTemplates:
     """Makes answers from templates, in the browser's language."""
 
     def __init__(self, own: Path, words: Mapping[str, PageWords], language: str) -> None:
-        """`own` has the page's templates/ and static/; `language` is for browsers that have chosen none."""
+        """`own` or its rooms have the page's templates/ and static/; `language` is for browsers that chose none."""
         self._language, self._words = language, words
         self._static = {path.name: _static(path) for path in _files(own, "static")}
         texts = {path.name: path.read_text(encoding="utf-8") for path in _files(own, "templates")}
@@ -45,7 +43,7 @@ class PageTemplates:
         self.environment.globals["static"] = self.address
 
     def words(self, request: Request) -> PageWords:
-        """The browser's language: as just chosen (?lang=), as chosen earlier (a cookie), or the page's."""
+        """Returns the browser's language: just chosen (?lang=), chosen earlier (a cookie), or the page's."""
         for wanted in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
             if wanted in self._words:
                 return self._words[wanted]
@@ -53,36 +51,35 @@ class PageTemplates:
 
     def answer(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
                **values: object) -> HTMLResponse:
-        """The page that `template` makes of `values`, of the words and of what templates/frame.html asks for."""
-        said = self.words(request)
-        other = next(each for each in LANGUAGES if each != said.language)
+        """Returns the page made from `template`, `values`, the words, and what templates/frame.html needs."""
+        words = self.words(request)
+        other = next(each for each in LANGUAGES if each != words.language)
         html = self.environment.get_template(template).render(
-            t=said, path=request.url.path, other=other,
+            t=words, path=request.url.path, other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
         answer = HTMLResponse(html, status, headers)
         if request.query_params.get("lang") in self._words:
-            answer.set_cookie(LANGUAGE_COOKIE, said.language, max_age=YEAR_S, samesite="lax", httponly=True)
+            answer.set_cookie(LANGUAGE_COOKIE, words.language, max_age=YEAR_S, samesite="lax", httponly=True)
         return answer
 
     async def static(self, request: Request) -> Response:
-        """/static/NAME; the address carries the content's tag, so a browser keeps it for good."""
+        """Answers /static/NAME; the address has the content's tag, so a browser keeps it for good."""
         name = request.path_params["name"]
         return self.file(name, FOREVER) if name in self._static else PlainTextResponse("No such file\n", 404)
 
     def file(self, name: str, caching: str) -> Response:
-        """A file of static/. Raises KeyError."""
+        """Returns a file of static/. Raises KeyError."""
         found = self._static[name]
         return Response(found.data, headers={"content-type": found.media_type, "cache-control": caching})
 
     def address(self, name: str) -> str:
-        """Where a browser finds a file of static/. Raises KeyError."""
+        """Returns the address of a file of static/. Raises KeyError."""
         return f"/static/{name}?{self._static[name].tag}"
 
 
 def _files(own: Path, folder: str) -> Iterator[Path]:
-    """What all pages share, then the page's own."""
-    for room in (HERE, own):
-        yield from sorted((room / folder).iterdir())
+    for place in (HERE, own):
+        yield from sorted(place.glob(f"**/{folder}/*"))
 
 
 def _static(path: Path) -> Static:

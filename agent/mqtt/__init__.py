@@ -1,1 +1,1 @@
-"""A session with an MQTT broker, for the device's end and the ward's."""
+"""Sessions with MQTT brokers: used by the device and by the ward."""

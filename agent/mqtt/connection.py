@@ -1,9 +1,10 @@
-"""One connection to an MQTT broker, from dialling to its end, over the library paho.
+"""One connection to an MQTT broker, from dialling to its end, with the library paho.
 
-A connection is used once: no queue of the library outlives it, for the outbox is the only queue. Its owner drives it
-through `turn`; only `dial`, which may block, belongs on another thread. The library's callbacks only take notes.
+A connection is used once, so that no queue of the library outlives it: the outbox is the only queue. Its owner drives
+it through `turn`; only `dial`, which may block, belongs on another thread. The library's callbacks only take notes.
 """
 import contextlib
+import errno
 import functools
 import math
 import socket
@@ -24,25 +25,25 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.core.contract.wire.inbound import LARGEST_B
 from agent.mqtt.credentials import Credentials
-from agent.mqtt.fault import LinkFault, of_error, of_text
+from agent.mqtt.fault import OVERSIZED, LinkFault, of_error, of_text
 
-CONNECT_TIMEOUT_S = 15.0        # a broker that serves a whole ward at once needs it (docs/design/mqtt.md)
-SESSION_S = 3600                # so long the broker keeps commands and receipts for a device
+CONNECT_TIMEOUT_S = 15.0        # a broker that serves a whole ward at once needs it (docs/design/ward.md)
+SESSION_S = 3600                # how long the broker keeps commands and receipts for a device
 IN_FLIGHT_MAX = 20
-OVERHEAD_B = 256                # of a PUBLISH around topic and payload, our properties included
+OVERHEAD_B = 256                # of a PUBLISH around topic and payload, including our properties
 PACKET_MAX_B = 268_435_455      # MQTT 5.0, 1.5.5
+TAKEN_MAX_B = LARGEST_B + OVERHEAD_B
+UNSENT_MAX_N = 1000             # packets that a broker does not read before we leave it
 READS_A_TURN = 50
-# What the library raises over bytes that are no packet.
+# Errors that the library raises for bytes that are not a packet.
 BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
 Tag = int | str
 
 
 class Listener(Protocol):
-    """The subscriber's topics."""
+    """The topics of a subscriber."""
 
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        """Topic filters."""
+    subscriptions: tuple[str, ...]      # topic filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +57,31 @@ class Outgoing:
     expiry_s: int | None = None
     content_type: str = "application/json"
     correlation: bytes | None = None
-    response_topic: str | None = None   # where an answer is wanted
+    response_topic: str | None = None   # if an answer is wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker's CONNACK: the connection is accepted."""
+    """The broker's CONNACK: connection accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectRefused:
-    """The broker's CONNACK: the connection is refused."""
+    """The broker's CONNACK: connection refused."""
 
     reason: int
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The broker's SUBACK, with the number of subscriptions that it refused."""
+    """The broker's SUBACK, with the number of refused subscriptions."""
 
     refused_n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker's PUBACK for what was published with `tag`.
-
-    Reason 0: a subscriber gets it; 16: there is none; from 128: refused.
-    """
+    """The broker's PUBACK for the message with `tag`; reason 0: delivered; 16: no subscriber; from 128: refused."""
 
     tag: Tag
     reason: int
@@ -98,15 +96,15 @@ class Arrived:
     retained: bool
     response_topic: str | None
     correlation: bytes | None
-    expiry_s: int | None = None         # what is left of its life
-    confirm: Callable[[], object] = lambda: None    # tells the broker that it is safe here: see `confirm_later`
+    expiry_s: int | None = None         # the rest of its lifetime
+    confirm: Callable[[], object] = lambda: None    # tells the broker that it is stored here: see `confirm_later`
     qos: int = 1
     content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of the connection, with the broker's reason if it gave one, and the library's message."""
+    """The end of the connection, with the broker's reason, if any, and the library's message."""
 
     reason: int | None
     text: str
@@ -116,13 +114,25 @@ Happening = Accepted | ConnectRefused | Subscribed | Acknowledged | Arrived | En
 
 
 class Client(paho.Client):
-    """The library's client without two faults of paho 2.1, which Debian 13 has; both are mended in 2.2.
+    """The library's client without two faults of paho 2.1, the version in Debian 13; 2.2 corrects both.
 
-    It reads the broker's reason for ending the connection only when properties follow it, and mosquitto sends none.
-    And it waits for the TLS handshake as long as the keepalive lasts, whatever its connect timeout is.
+    paho 2.1 only reads the broker's reason for ending the connection if properties follow, and mosquitto sends none.
+    And it waits for the TLS handshake as long as the keepalive, whatever its connect timeout is.
     """
 
     end_reason: int | None = None
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Refuses a packet that announces too many bytes before any of them is read."""
+        if bufsize > TAKEN_MAX_B:
+            raise OSError(errno.EMSGSIZE, OVERSIZED)
+        return super()._sock_recv(bufsize)
+
+    def _handle_publish(self) -> paho.MQTTErrorCode:
+        """At QoS 2 the library would keep each message until the broker asks for it; we subscribe with QoS 1."""
+        if self._in_packet["command"] & 0b100:
+            return paho.MQTT_ERR_PROTOCOL
+        return super()._handle_publish()
 
     def _handle_disconnect(self) -> None:
         packet = self._in_packet["packet"]
@@ -143,14 +153,14 @@ class Connection:
     def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Listener,
                  will: Outgoing | None, will_delay_s: int, session_s: int = SESSION_S,
                  confirm_later: bool = False) -> None:
-        """Prepare the connection; nothing is sent yet. The broker keeps the session for `session_s` after a
-        connection; with 0 it keeps none, and forgets one from before.
+        """Prepares the connection; sends nothing yet.
 
-        With `confirm_later` each message comes again on the next connection until its `confirm` has been called.
+        The broker keeps the session for `session_s` after the connection; with 0 it also drops an earlier session.
+        With `confirm_later`, each message comes again on the next connection until its `confirm` was called.
         """
         self.host, self.port, self.credentials, self._topics = host, port, credentials, topics
         self._session_s, self._confirm_later = session_s, confirm_later
-        self.keepalive_s, self.in_flight_max = keepalive_s, IN_FLIGHT_MAX       # as long as CONNACK has not said less
+        self.keepalive_s, self.in_flight_max = keepalive_s, IN_FLIGHT_MAX       # unless CONNACK gives less
         self.packet_max_b, self.retains = PACKET_MAX_B, True
         self._unacked: dict[int, Tag] = {}
         self._happenings: deque[Happening] = deque()
@@ -177,39 +187,35 @@ class Connection:
         return client
 
     def dial(self) -> None:
-        """Connect the socket, shake hands, send CONNECT.
-
-        Blocks up to CONNECT_TIMEOUT_S for each address, and as long as the resolver does. Raises LinkFault.
-        """
+        """Connects and sends CONNECT; blocks CONNECT_TIMEOUT_S per address, and for the resolver. Raises LinkFault."""
         try:
             wanted = _properties(PacketTypes.CONNECT, SessionExpiryInterval=self._session_s,
-                                 ReceiveMaximum=IN_FLIGHT_MAX, MaximumPacketSize=LARGEST_B + OVERHEAD_B)
+                                 ReceiveMaximum=IN_FLIGHT_MAX, MaximumPacketSize=TAKEN_MAX_B)
             self._client.connect(self.host, self.port, self.keepalive_s, clean_start=not self._session_s,
                                  properties=wanted)
             if (connected := self._client.socket()) is None:    # ended already: CONNECT could not be sent
                 raise of_text(self._complaint, f"{self.host}:{self.port}")
-            # Else a message waits for the answer to the one before, which a kernel holds back for 40 ms.
+            # Without this, a message waits for the answer to the previous one, which a kernel delays by 40 ms.
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise of_error(error, f"{self.host}:{self.port}", self.credentials.tls is not None) from error
-        except ValueError as error:         # a host name that can't be one
+        except ValueError as error:         # an invalid host name
             raise LinkFault("dns", "not a host name: see {broker} host", where=f"{self.host}:{self.port}") from error
 
     def socket(self) -> Any:
-        """The socket to wait on; None after the end."""
+        """Returns the socket to wait on; None after the end."""
         return self._client.socket()
 
     def wants_write(self) -> bool:
-        """Whether bytes wait to be sent."""
         return self._client.want_write()
 
     def holds_more(self) -> bool:
-        """Whether TLS holds bytes that no `select` tells of."""
+        """Whether TLS holds bytes that `select` does not announce."""
         pending: Callable[[], int] | None = getattr(self._client.socket(), "pending", None)
         return bool(pending and pending())
 
     def turn(self, readable: bool) -> list[Happening]:
-        """Read, write and keep alive without blocking. Returns the happenings since the last call."""
+        """Reads, writes and keeps alive without blocking. Returns the happenings since the last call."""
         if readable:
             self._read()
         if self.wants_write():
@@ -224,13 +230,15 @@ class Connection:
             for _ in range(READS_A_TURN):
                 if self._client.loop_read() != paho.MQTT_ERR_SUCCESS or not self.holds_more():
                     break
+            if len(self._client._out_packet) > UNSENT_MAX_N:
+                raise MQTTException("the broker does not read")
         except BROKEN as error:
             self.cut()
             self._happenings.append(Ended(None, f"malformed packet: {type(error).__name__}"))
 
     @property
     def room_n(self) -> int:
-        """How many messages of QoS 1 the broker is ready for."""
+        """Returns how many messages of QoS 1 the broker accepts now."""
         return self.in_flight_max - len(self._unacked)
 
     def fits(self, message: Outgoing) -> bool:
@@ -238,7 +246,7 @@ class Connection:
         return len(message.topic) + len(message.payload) + OVERHEAD_B <= self.packet_max_b
 
     def publish(self, message: Outgoing, tag: Tag) -> None:
-        """Send `message`, which fits; its PUBACK, if one comes, is Acknowledged with `tag`. QoS 1 needs room."""
+        """Sends a message that fits; its PUBACK, if one comes, is Acknowledged with `tag`. QoS 1 needs room."""
         wanted = {"ContentType": message.content_type, "MessageExpiryInterval": message.expiry_s,
                   "CorrelationData": message.correlation, "ResponseTopic": message.response_topic}
         given = {name: value for name, value in wanted.items() if value is not None}
@@ -249,16 +257,16 @@ class Connection:
             self._unacked[info.mid] = tag
 
     def subscribe(self) -> None:
-        """Subscribe; messages keep their retain flag, so that a retained command is recognised."""
+        """Subscribes; messages keep their retain flag, so that a retained command is recognised."""
         options = SubscribeOptions(qos=1, retainAsPublished=True)
         self._client.subscribe([(topic, options) for topic in self._topics.subscriptions])
 
     def close(self) -> None:
-        """Say goodbye, so that the broker does not publish the will."""
+        """Sends DISCONNECT, so that the broker does not publish the will."""
         self._client.disconnect()
 
     def cut(self) -> None:
-        """Close the socket without a DISCONNECT, so that the broker publishes the will."""
+        """Closes the socket without a DISCONNECT, so that the broker publishes the will."""
         if (socket := self._client.socket()) is not None:
             with contextlib.suppress(OSError):
                 socket.close()
@@ -296,9 +304,7 @@ class Connection:
         self._happenings.append(Ended(self._client.end_reason, self._complaint))
 
     def _on_socket_close(self, _client: object, _data: object, closing: Any) -> None:
-        """With TLS 1.3 the broker judges our certificate after the handshake. Its verdict may lie unread before us when
-        writing fails, and writing only says that the line is broken.
-        """
+        """Keeps the broker's verdict: with TLS 1.3 it may follow the handshake, and a failed write does not show it."""
         try:
             closing.recv(1)
         except ssl.SSLWantReadError:

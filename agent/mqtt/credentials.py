@@ -1,4 +1,4 @@
-"""The credentials for a broker: read afresh for each connection, so that a renewed certificate needs no restart."""
+"""Loads the credentials for each connection, so that a renewed certificate needs no restart."""
 import re
 import ssl
 from dataclasses import dataclass
@@ -13,38 +13,21 @@ NAME = re.compile(r"[a-z0-9-]{1,64}")
 
 
 class BrokerAccount(Protocol):
-    """An account at a broker, as the settings of either end name it."""
+    """An account at a broker, from the settings of the device or the ward."""
 
-    @property
-    def tls(self) -> bool:
-        """Whether TLS is spoken."""
-
-    @property
-    def ca(self) -> str:
-        """The file of the authority that signs the broker's certificate; "" means those of the system."""
-
-    @property
-    def cert(self) -> str:
-        """The file of the certificate, or ""."""
-
-    @property
-    def key(self) -> str:
-        """The file of its key, or ""."""
-
-    @property
-    def user(self) -> str:
-        """A user name, or ""."""
-
-    @property
-    def password_file(self) -> str:
-        """A file that holds that user's password, or ""."""
+    tls: bool               # whether the connection uses TLS
+    ca: str                 # file of the authority that signs the broker's certificate; "": those of the system
+    cert: str               # file of our certificate, or ""
+    key: str                # file of its key, or ""
+    user: str               # or ""
+    password_file: str      # file with that user's password, or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """The credentials of one connection."""
 
-    dev: str                            # the device's id: client id and part of every topic
+    dev: str                            # the device's id: client id, and part of every topic
     tls: ssl.SSLContext | None
     user: str | None
     password: str | None
@@ -52,10 +35,7 @@ class Credentials:
 
 
 def load(ward: BrokerAccount, own_id: str) -> Credentials:
-    """The credentials that the settings name. Raises LinkFault.
-
-    `own_id` is the device's id as long as it has no certificate.
-    """
+    """Returns the credentials that the settings name; `own_id` is used without certificate. Raises LinkFault."""
     leaf = _leaf(ward.cert) if ward.cert else None
     return Credentials(
         dev=leaf.common_name if leaf else own_id,
@@ -83,12 +63,12 @@ def _unusable(code: str, text: str) -> LinkFault:
 
 
 def context(ward: BrokerAccount) -> ssl.SSLContext:
-    """The TLS context: the authority that servers are trusted by, and the own certificate. Raises LinkFault."""
+    """Returns the TLS context: the trusted authority, and the own certificate. Raises LinkFault."""
     key = "{broker} ca"
     try:
         tls = ssl.create_default_context(cafile=ward.ca or None)
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 insists on forms that a ward's CA may lack
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT     # Python 3.13 demands forms that a ward's CA may lack
         if ward.cert:
             key = "{cert_and_key}"
             tls.load_cert_chain(ward.cert, ward.key or None)

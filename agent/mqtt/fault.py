@@ -1,7 +1,4 @@
-"""What can be wrong on the way to the broker: a code and one line with the remedy for each, never with a password.
-
-The same fault is told to different readers, who look for the remedy in different places: see `Audience`.
-"""
+"""Describes each fault on the way to the broker: a code, and one line with the remedy for its `Audience`."""
 import re
 import socket
 import ssl
@@ -9,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Kind = Literal["unreachable", "refused"]        # look for the broker | look at what we show it
+Kind = Literal["unreachable", "refused"]        # check the broker | check our credentials
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A reader of faults. Each text of a fault may have these words in braces."""
+    """A reader of faults. A fault's text may have these words in braces."""
 
-    broker: str = "[ward]"                  # the configuration's table with host, port, tls and ca
-    account: str = "[ward]"                 # that with user and password_file
+    broker: str = "[ward]"                  # the table with host, port, tls and ca
+    account: str = "[ward]"                 # the table with user and password_file
     cert: str = "[ward] cert"
     cert_and_key: str = "[ward] cert and key"
     us: str = "this device"
@@ -25,10 +22,9 @@ class Audience:
     ours: str = "this device's"
     renew: str = "enrol again"              # how to get another certificate
     enrol_or: str = "enrol, or "
-    texts: Mapping[str, str] = field(default_factory=dict)      # by code, where the remedy is another
+    texts: Mapping[str, str] = field(default_factory=dict)      # by code, if the remedy differs
 
     def text(self, code: str, text: str) -> str:
-        """The fault's line for this reader."""
         return WORD.sub(lambda word: getattr(self, word[1]), self.texts.get(code, text))
 
 
@@ -53,23 +49,21 @@ HOUSEHOLD = Audience("[home]", "[home]", "[home] cert", "[home] cert and key", t
 
 
 class LinkFault(Exception):
-    """The broker can't be reached or does not let us in. The text is one line for a person."""
+    """The broker cannot be reached, or it refuses us. The text is one line for a person."""
 
     def __init__(self, code: str, text: str, kind: Kind = "unreachable", where: str = "",
                  audience: Audience = DEVICE) -> None:
-        """`text` may have words of an `Audience` in braces; `where` is the broker's address, where one was asked."""
+        """`text` may have words of an `Audience` in braces; `where` is the broker's address, if one was used."""
         super().__init__((f"{where}: " if where else "") + audience.text(code, text))
         self.code, self.kind, self.where, self._text = code, kind, where, text
 
     def to(self, audience: Audience) -> "LinkFault":
-        """The same fault, as told to this reader."""
+        """Returns the same fault for this reader."""
         return LinkFault(self.code, self._text, self.kind, self.where, audience)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRow:
-    """A row of the table below."""
-
     code: str
     text: str
     kind: Kind = "refused"
@@ -103,16 +97,16 @@ REASONS: dict[int, FaultRow] = {
 VERDICTS: dict[int, tuple[str, str]] = {
     9: ("tls_not_yet_valid", "the broker's certificate is not yet valid: is {our} clock right?"),
     10: ("tls_expired", "the broker's certificate has expired: the ward must renew it (is the clock right?)"),
-    18: ("tls_unknown_ca", "the broker's certificate is not signed by the ward's CA: see {broker} ca and host"),
-    19: ("tls_unknown_ca", "the broker's certificate is not signed by the ward's CA: see {broker} ca and host"),
-    20: ("tls_unknown_ca", "the broker's certificate is not signed by the ward's CA: see {broker} ca and host"),
+    **dict.fromkeys((18, 19, 20), ("tls_unknown_ca", "the broker's certificate is not signed by the ward's CA: "
+                                                     "see {broker} ca and host")),
     62: ("tls_name", "the broker's certificate is for another name: see {broker} host"),
     64: ("tls_name", "the broker's certificate is for another address: see {broker} host"),
 }
 
+OVERSIZED = "oversized packet"
 NO_TLS = "the TLS greeting was not answered: see {broker} port and tls"
 
-# What OpenSSL writes when the broker ends the handshake (alerts of RFC 8446, 6.2).
+# OpenSSL's messages if the broker ends the handshake (alerts of RFC 8446, 6.2), and our own.
 ALERTS: tuple[tuple[str, str, str], ...] = (
     (r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE", "tls_cert_wanted",
      "the broker wants a certificate from {us}: see {cert_and_key}"),
@@ -124,17 +118,17 @@ ALERTS: tuple[tuple[str, str, str], ...] = (
     (r"UNKNOWN_CA|CERTIFICATE_UNKNOWN", "tls_own_unknown",
      "{our} certificate is of another CA than the broker trusts: is it enrolled in this ward?"),
     (r"WRONG_VERSION_NUMBER|HTTP_REQUEST|UNEXPECTED_EOF|RECORD_LAYER_FAILURE", "tls_none", NO_TLS),
+    (r"OVERSIZED_PACKET", "oversized", "the broker announces a message larger than {us} may get: see {broker} port"),
 )
 
 
 def of_reason(number: int, where: str) -> LinkFault:
-    """The fault that the broker named by a reason code."""
     row = REASONS.get(number, FaultRow(f"reason_{number:02x}", f"the broker refused with reason 0x{number:02x}"))
     return LinkFault(row.code, row.text, row.kind, where)
 
 
 def of_error(error: OSError, where: str, tls: bool) -> LinkFault:
-    """The fault behind an error of the socket, the resolver or TLS, when TLS was to be spoken or not."""
+    """Returns the fault for an error of the socket, the resolver or TLS; `tls` tells whether TLS was used."""
     if isinstance(error, ssl.SSLCertVerificationError):
         untrusted = "tls_untrusted", f"the broker's certificate is not to be trusted ({error.verify_message})"
         return LinkFault(*VERDICTS.get(error.verify_code, untrusted), "refused", where)
@@ -154,7 +148,7 @@ def of_error(error: OSError, where: str, tls: bool) -> LinkFault:
 
 
 def of_text(text: str, where: str) -> LinkFault:
-    """The fault behind what OpenSSL or the MQTT library wrote when the connection broke."""
+    """Returns the fault for a message of OpenSSL or the MQTT library about a broken connection."""
     upper = text.upper().replace(" ", "_")
     for pattern, code, line in ALERTS:
         if re.search(pattern, upper):

@@ -1,6 +1,6 @@
-"""The session with a broker: dials, waits, watches, names what is wrong, and publishes all that is published.
+"""Keeps a session with a broker: dials, waits, watches, reports faults, and publishes.
 
-Whether the connection lives is judged by what arrives, not by what the library believes.
+Only data from the broker proves that the connection lives; the library's opinion does not count.
 """
 import logging
 import select
@@ -29,10 +29,10 @@ from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
 ANSWER_S = 15.0             # for CONNACK and for SUBACK
 DIALLING_TICK_S = 0.1
 TICK_S = 5.0
-TICKS_A_KEEPALIVE = 4       # at least: the library pings when it is called, and not by itself
+TICKS_A_KEEPALIVE = 4       # at least: the library only pings when it is called
 POSTED_MAX = 64
 FAREWELL, FAREWELL_TICK_S = "farewell", 0.1
-SILENCES = 1.5              # keepalives without a word from the broker end the connection
+SILENCES = 1.5              # so many keepalives without data from the broker end the connection
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ Told = Up | Down | Acknowledged | Arrived
 
 
 class Dial(threading.Thread):
-    """One attempt to connect, on its own thread: nothing interrupts the resolver, and the owner must not hang."""
+    """One attempt to connect, on its own thread, because nothing interrupts the resolver."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(name="dial", daemon=True)
@@ -62,7 +62,7 @@ class Dial(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Dial; `fault` tells how it went."""
+        """Dials; `fault` holds the result."""
         try:
             self.connection.dial()
         except LinkFault as fault:
@@ -70,14 +70,11 @@ class Dial(threading.Thread):
 
 
 class Session:
-    """Keeps one connection up. The owner's loop calls `turn` when `socket` is readable, or after `wait_s`."""
+    """Keeps one connection up. The owner calls `turn` when `socket` is readable, or after `wait_s`."""
 
     def __init__(self, connect: Callable[[], Connection], clock: Clock, backoff: Backoff,
                  draw: Callable[[], float], audience: Audience = DEVICE) -> None:
-        """`connect` prepares a connection, raising LinkFault where it can't; `draw` is chance, from [0, 1).
-
-        `audience` reads the faults.
-        """
+        """`connect` makes a connection or raises LinkFault; `draw` is random in [0, 1); `audience` reads faults."""
         self._connect, self._clock, self._draw, self._audience = connect, clock, draw, audience
         self._backoff, wait_s = backoff.start(draw())
         self._due_mono_s = clock.mono_s() + wait_s
@@ -90,54 +87,52 @@ class Session:
         self.connects_n = self.dropped_n = 0
 
     def socket(self) -> Any:
-        """The socket to wait on, or None."""
+        """Returns the socket to wait on, or None."""
         return self.connection.socket() if self.connection else None
 
     def wants_write(self) -> bool:
-        """Whether to wait until the socket can be written, too."""
+        """Whether to wait until the socket is writable, too."""
         return self.connection is not None and self.connection.wants_write()
 
     def readers(self) -> list[Any]:
-        """What a `select` waits on to hear."""
+        """Returns what `select` waits on for reading."""
         return [self.socket()] if self.socket() else []
 
     def writers(self) -> list[Any]:
-        """What it waits on for room, where something waits to be sent."""
+        """Returns what `select` waits on for writing, if data waits."""
         return self.readers() if self.wants_write() else []
 
     def holds_more(self) -> bool:
-        """Whether there is something to read that no `select` tells of."""
+        """Whether there is data to read that `select` does not announce."""
         return self.connection is not None and self.connection.holds_more()
 
     def wait_s(self) -> float:
-        """The longest time until `turn` must be called."""
+        """Returns the longest time until `turn` must be called, in seconds."""
         if self.connection:
             tick_s = min(TICK_S, self.connection.keepalive_s / TICKS_A_KEEPALIVE)
             return 0.0 if self.connection.holds_more() else tick_s
         return DIALLING_TICK_S if self._dial else max(0.0, min(TICK_S, self._due_mono_s - self._clock.mono_s()))
 
     def wait(self, timeout_s: float, others: Sequence[Any] = ()) -> list[Told]:
-        """Sleep until something comes here or at the `others`, or is due here, at most so long; then do what is to do
-        here. Returns what the owner must know.
-        """
+        """Sleeps up to `timeout_s`, until data comes here or at `others`, or work is due; then works as `turn` does."""
         timeout_s = max(0.0, min(timeout_s, self.wait_s()))
         readable, _, _ = select.select([*self.readers(), *others], self.writers(), [], timeout_s)
         return self.turn(readable=self.socket() in readable or self.holds_more())
 
     def turn(self, readable: bool) -> list[Told]:
-        """Do what there is to do without blocking; returns what the owner must know."""
+        """Does all work without blocking; returns what the owner must know."""
         now_mono_s = self._clock.mono_s()
         if self.connection:
             return self._drive(self.connection, readable, now_mono_s)
         if self._dial:
-            self._look_at_dial(self._dial, now_mono_s)
+            self._check_dial(self._dial, now_mono_s)
         elif now_mono_s >= self._due_mono_s:
             self._start_dial(now_mono_s)
         return []
 
     @property
     def room_n(self) -> int:
-        """How many messages of QoS 1 may be published now."""
+        """Returns how many messages of QoS 1 may be published now."""
         return max(0, self.connection.room_n - len(self._posted)) if self.connection and self.up else 0
 
     def fits(self, message: Outgoing) -> bool:
@@ -145,12 +140,12 @@ class Session:
         return self.connection is None or self.connection.fits(message)
 
     def publish(self, message: Outgoing, tag: Tag) -> None:
-        """Publish now; the caller has seen that there is room and that it fits."""
+        """Publishes now; the caller has checked that there is room and that it fits."""
         assert self.connection is not None
         self.connection.publish(message, tag)
 
     def post(self, message: Outgoing, tag: str = "") -> None:
-        """Publish as soon as the broker has room; kept for this connection only, dropped and counted if it can't be."""
+        """Publishes when the broker has room; dropped and counted if this connection cannot."""
         full = len(self._posted) >= POSTED_MAX
         if self.connection is None or not self.up or full or not self.connection.fits(message):
             self.dropped_n += 1
@@ -159,24 +154,24 @@ class Session:
         self._flush(self.connection)
 
     def renew(self, fault: LinkFault) -> None:
-        """End the connection, which the owner has found wanting, and make another."""
+        """Ends the connection because of the owner's `fault`, and makes another."""
         if self.connection and self.up:
             self._end(fault, self._clock.mono_s())
 
     def leave(self, farewell: Outgoing | None, within_s: float,
               hear: Callable[[Told], object] = lambda _: None) -> None:
-        """Publish `farewell`, wait until the broker has it, and close; `hear` gets what comes meanwhile."""
-        deadline_mono_s, heard = self._clock.mono_s() + within_s, farewell is None
+        """Publishes `farewell`, waits until the broker has it, and closes; `hear` gets what comes meanwhile."""
+        deadline_mono_s, confirmed = self._clock.mono_s() + within_s, farewell is None
         if farewell and self.up:
             self.post(farewell, FAREWELL)
-        while not heard and self.up and self._clock.mono_s() < deadline_mono_s:
+        while not confirmed and self.up and self._clock.mono_s() < deadline_mono_s:
             for each in self.wait(FAREWELL_TICK_S):
-                heard = heard or (isinstance(each, Acknowledged) and each.tag == FAREWELL)
+                confirmed = confirmed or (isinstance(each, Acknowledged) and each.tag == FAREWELL)
                 hear(each)
         self.close()
 
     def close(self) -> None:
-        """Say goodbye, so that the broker does not publish the will, and let go."""
+        """Sends DISCONNECT, so that the broker does not publish the will, and drops the connection."""
         if self.connection:
             self.connection.close()
             self.connection.turn(readable=False)
@@ -188,7 +183,7 @@ class Session:
         except LinkFault as fault:
             self._failed(fault, now_mono_s)
 
-    def _look_at_dial(self, dial: Dial, now_mono_s: float) -> None:
+    def _check_dial(self, dial: Dial, now_mono_s: float) -> None:
         if dial.is_alive():
             return
         self._dial = None
@@ -201,14 +196,14 @@ class Session:
     def _drive(self, connection: Connection, readable: bool, now_mono_s: float) -> list[Told]:
         if readable:
             self._heard_mono_s = now_mono_s
-        told: list[Told] = []
+        news: list[Told] = []
         for happening in connection.turn(readable):
-            told += self._handle(connection, happening, now_mono_s)
+            news += self._handle(connection, happening, now_mono_s)
         if self.connection and (fault := self._silence(connection, now_mono_s)):
-            told += self._end(fault, now_mono_s)
+            news += self._end(fault, now_mono_s)
         if self.connection and self.up:
             self._flush(connection)
-        return told
+        return news
 
     def _handle(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[Told]:
         match happening:
@@ -218,7 +213,7 @@ class Session:
                 connection.subscribe()
                 self._since_mono_s = now_mono_s
             case Subscribed():
-                self._come_up(connection, happening)
+                self._mark_up(connection, happening)
                 return [Up()]
             case ConnectRefused(reason):
                 self._drop()
@@ -228,7 +223,7 @@ class Session:
                 return self._end(of_text(text, where) if reason is None else of_reason(reason, where), now_mono_s)
         return []
 
-    def _come_up(self, connection: Connection, answer: Subscribed) -> None:
+    def _mark_up(self, connection: Connection, answer: Subscribed) -> None:
         self.up, self.fault = True, None
         self.connects_n += 1
         _log.info("connected to %s", self._where(connection))
@@ -237,7 +232,6 @@ class Session:
                          answer.refused_n)
 
     def _silence(self, connection: Connection, now_mono_s: float) -> LinkFault | None:
-        """The fault of a connection that says nothing, though the library pings it."""
         since_mono_s, patience_s = self._since_mono_s, ANSWER_S
         if self.up:
             since_mono_s, patience_s = self._heard_mono_s, SILENCES * connection.keepalive_s

@@ -1,4 +1,4 @@
-"""The heartbeat of a role: facts to the others, and food for systemd's watchdog, both only while there is progress."""
+"""The heartbeat of a role: facts for other roles, and systemd's watchdog, both only while the role makes progress."""
 import contextlib
 import logging
 import os
@@ -16,23 +16,22 @@ from agent.host.runtime import own
 from agent.host.stop import Stop
 from agent.process import restart
 from agent.process.log_level import LogLevel
+from agent.store.card_fault import OWN
 
 EVERY_S = 5.0
-CAMERAS_EVERY_S = 2.0       # of a unit that tells of cameras: people see by it whether they record
-SETTLED_S = 20.0            # after its start a role has imported and opened what it works with; some comes later, so
-GIVE_BACK_EVERY_S = 640.0   # free memory is given back then, and after twice as long each time, up to this
-LISTENERS = ("link", "web", "run", "update", "enrol")     # whoever is there
+CAMERAS_EVERY_S = 2.0       # of a unit with cameras: people see by it whether they record
+SETTLED_S = 20.0            # after its start, a role has imported and opened most things; later ones follow, so
+GIVE_BACK_EVERY_S = 640.0   # free memory is returned then, and each time after twice as long, up to this
+AGAIN_S = 0.5               # if a listener's inbox was full: a flooded one has room now and then
+LISTENERS = ("link", "web", "run", "update", "enrol")     # those that run
 PAGE_B = resource.getpagesize()
-STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file takes three times the calls
+STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file needs three times the calls
 
 _log = logging.getLogger(__name__)
 
 
 def count_start(runtime: Path, role: str, unit: str) -> int:
-    """How often this unit has started since the machine booted, this start included.
-
-    It is kept in the role's folder in memory, which a boot empties.
-    """
+    """Returns how often this unit has started since boot, including this start, by a count in memory."""
     with contextlib.suppress(OSError, ValueError):
         path = own(runtime, role) / f"{unit}.starts"
         count = int(path.read_text()) + 1 if path.exists() else 1
@@ -42,13 +41,13 @@ def count_start(runtime: Path, role: str, unit: str) -> int:
 
 
 class Heartbeat:
-    """Beats when its owner's main loop comes by; an owner that hangs falls silent, and the watchdog ends it.
+    """Beats when its owner's main loop calls it; if the owner hangs, the beats stop, and the watchdog ends the process.
 
-    The first beat is the role's READY=1: whatever a slow card or a long recovery holds up before it counts as starting.
+    The first beat sends READY=1: until then, a slow card or a long recovery counts as starting.
     """
 
     def __init__(self, role: str, unit: str, runtime: Path, clock: Clock, stop: Stop | None = None) -> None:
-        """`stop` is set when somebody asks for a new start of this unit."""
+        """`stop` is set when another role asks this unit to restart."""
         self._role, self._unit, self._runtime, self._clock, self._stop = role, unit, runtime, clock, stop
         self._outlet, self._log_level = Outlet(runtime), LogLevel(runtime)
         self._every_s = CAMERAS_EVERY_S if role == "capture" else EVERY_S
@@ -59,15 +58,15 @@ class Heartbeat:
         self._ready = False
 
     def due(self) -> bool:
-        """Whether `beat` would send now; lets the owner gather its facts only then."""
+        """Whether `beat` would send now, so that the owner only gathers its facts then."""
         return self.wait_s() <= 0
 
     def wait_s(self) -> float:
-        """Seconds until `beat` sends again; 0 when it is time."""
+        """Returns the seconds until `beat` sends again; 0 if it is time."""
         return max(0.0, self._due_mono_s - self._clock.mono_s())
 
     def beat(self, cameras: Sequence[CameraFacts] = (), facts: UnitOwnFacts | None = None) -> None:
-        """Send one heartbeat if it is time; called from the owner's main loop, often."""
+        """Sends one heartbeat if it is time; the owner's main loop calls it often."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._due_mono_s:
             return
@@ -76,6 +75,8 @@ class Heartbeat:
             role=self._role, unit=self._unit, pid=os.getpid(), mono_s=now_mono_s, up_s=now_mono_s - self._born_mono_s,
             rss_b=_rss_b(), cpu_s=sum(os.times()[:2]), starts_n=self._starts_n,
             cameras=list(cameras), facts=facts), *LISTENERS)
+        if self._outlet.met_full:
+            self._due_mono_s = now_mono_s + AGAIN_S
         notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()
@@ -85,6 +86,9 @@ class Heartbeat:
             give_back_memory()
         if self._stop and restart.is_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
             _log.warning("asked to start anew: ending")
+            self._stop.set()
+        if self._stop and OWN in (getattr(facts, "card_fault", None), *(each.write_fault for each in cameras)):
+            _log.error("out of open files or of memory, which is no fault of the card's: starting anew")
             self._stop.set()
 
 

@@ -1,15 +1,14 @@
-"""How much the processes log, where the ward wants to know more than the settings say.
+"""The log level of the processes, if the ward wants another one than the settings.
 
-The level is a word in the link's folder in memory, which each process reads with its heartbeat. A boot forgets it,
+The link writes the level into its folder in memory, and each process reads it with its heartbeat. A boot deletes it,
 until the link is up again.
 """
 import contextlib
 import logging
-import os
 from pathlib import Path
 
 from agent.core.household.ward_settings import LEVELS
-from agent.host.files import open_plain, write_whole
+from agent.host.files import read_plain, write_whole
 from agent.host.runtime import own
 
 TELLER = "link"
@@ -18,10 +17,7 @@ LARGEST_B = 16
 
 
 def tell(runtime: Path, level: str | None) -> None:
-    """Have all processes log like that: debug, info, warning or error; None: as the settings say.
-
-    For the link. Raises OSError.
-    """
+    """For the link: sets the log level of all processes; None: the level in their settings. Raises OSError."""
     folder = own(runtime, TELLER)
     if level is None:
         (folder / FILE).unlink(missing_ok=True)
@@ -30,25 +26,20 @@ def tell(runtime: Path, level: str | None) -> None:
 
 
 class LogLevel:
-    """The log level of this process; it starts with what its settings say."""
+    """The log level of this process; it starts with the level of its settings."""
 
     def __init__(self, runtime: Path) -> None:
         self._path, self._usual = runtime / TELLER / FILE, logging.getLogger().level
-        self._told: str | None = None
+        self._applied: str | None = None
 
     def apply(self) -> None:
-        """Log at the level that the word names now."""
         word = self._word()
-        if word != self._told:
-            self._told = word
+        if word != self._applied:
+            self._applied = word
             logging.getLogger().setLevel(self._usual if word is None else word.upper())
 
     def _word(self) -> str | None:
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            handle = open_plain(self._path)
-            try:
-                word = os.read(handle, LARGEST_B).decode()
-            finally:
-                os.close(handle)
+            word = read_plain(self._path, LARGEST_B).decode()
             return word if word in LEVELS else None
         return None

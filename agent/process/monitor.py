@@ -1,9 +1,9 @@
-"""What the link and the page know of the device: heartbeats and probes in, one report out. Reads no disk."""
+"""Collects heartbeats and probes of the device for the link and the page, and reports on it. Reads no disk."""
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agent.core.contract.facts import Beat
+from agent.core.contract.facts import Beat, KeeperFacts
 from agent.core.health import forecast
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.machine import HealthMachine
@@ -11,54 +11,47 @@ from agent.core.health.report import Report, report
 from agent.host.probes.machine import Probes
 
 UNITS_N_MAX = 64
-FORGET_S = 600.0            # a unit that nobody expects is forgotten after this silence
+FORGET_S = 600.0            # a unit that nobody expects is dropped after this silence
 LOOP_S = 600.0              # starts are counted over this time
 STARTS_N_MAX = 16
 
 
 @dataclass(slots=True)
 class UnitHistory:
-    """One unit over time."""
-
     role: str
-    heard_mono_s: float                 # the latest heartbeat, or when we began to wait
+    heard_mono_s: float                 # of the latest heartbeat, or when we began to wait
     beat: Beat | None = None
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_N_MAX))     # when they happened
 
     def receive(self, beat: Beat, now_mono_s: float) -> None:
-        """Remember the newest heartbeat, and note the starts that it tells of."""
+        """Stores the newest heartbeat, and notes the starts that it reports."""
         if self.beat is None:
-            self.starts.append(now_mono_s - beat.up_s)          # of earlier starts we don't know the time
+            self.starts.append(now_mono_s - beat.up_s)          # the times of earlier starts are unknown
         else:
             new_n = min((beat.starts_n or 0) - (self.beat.starts_n or 0), STARTS_N_MAX)
             self.starts.extend([now_mono_s] * new_n)
         self.role, self.beat, self.heard_mono_s = beat.role, beat, now_mono_s
 
     def facts(self, unit: str, now_mono_s: float) -> UnitFacts:
-        """The unit as the rules want it."""
         recent_n = sum(now_mono_s - start < LOOP_S for start in self.starts)
         return UnitFacts(unit, self.role, now_mono_s - self.heard_mono_s, recent_n, self.beat)
 
 
 class Monitor:
-    """Remembers the newest heartbeat of each unit and judges the device when asked. Belongs to one thread."""
+    """Stores the newest heartbeat of each unit and judges the device on request. For one thread."""
 
     def __init__(self, probes: Probes, units: Mapping[str, str], *, now_mono_s: float, free_floor_pct: float = 10.0,
                  continuous: Iterable[str] = (), cameras_n: int | None = None, endurance_tb: float = 0) -> None:
-        """Expect `units` (unit -> role); `continuous` names the cameras that are to record all the time.
-
-        `endurance_tb` is what the card's maker promises, 0 for nothing.
-        """
+        """Expects `units` (unit -> role). Cameras in `continuous` must always record; `endurance_tb` 0: unknown."""
         self._probes, self._expected = probes, frozenset(units)
         self._free_floor_pct, self._continuous = free_floor_pct, frozenset(continuous)
         self._cameras_n, self._endurance_tb = cameras_n, endurance_tb
         self._units = {unit: UnitHistory(role, now_mono_s) for unit, role in units.items()}
         self._free, self._written = forecast.Trend(), forecast.Trend()
         self._machine = HealthMachine()
-        self.dropped_n = 0              # heartbeats of units that found no place
+        self.dropped_n = 0              # heartbeats of units beyond UNITS_N_MAX
 
     def receive(self, beat: Beat, now_mono_s: float) -> None:
-        """Take in one heartbeat."""
         if beat.unit not in self._units:
             if len(self._units) >= UNITS_N_MAX:
                 self.dropped_n += 1
@@ -67,7 +60,7 @@ class Monitor:
         self._units[beat.unit].receive(beat, now_mono_s)
 
     def look(self, now_mono_s: float) -> Report:
-        """Probe the machine and judge it together with what the units told."""
+        """Probes the machine and judges it together with the units' facts."""
         facts = self._facts(now_mono_s)
         self._machine, conditions = self._machine.step(facts, now_mono_s)
         return report(facts, conditions, now_mono_s)
@@ -80,11 +73,14 @@ class Monitor:
         days_left = forecast.days_left(host.disk_free_b, host.disk_tot_b, self._free_floor_pct,
                                        self._free.falls_b_per_day)
         written_b_per_day = self._written.rises_b_per_day
-        return Facts(host=host, units=tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items())),
+        units = tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items()))
+        ill_days_n = next((keeper.card_ill_days for unit in units if (keeper := unit.told(KeeperFacts))), None)
+        return Facts(host=host, units=units,
+                     card_end=forecast.end_in_sight(host.card_worn_pct, host.card_lifetime_b, self._endurance_tb,
+                                                    written_b_per_day, ill_days_n),
                      days_left=days_left, card_written_b_per_day=written_b_per_day,
                      card_life_days=forecast.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
-                     free_floor_pct=self._free_floor_pct, continuous=self._continuous,
-                     cameras_n=self._cameras_n)
+                     free_floor_pct=self._free_floor_pct, continuous=self._continuous, cameras_n=self._cameras_n)
 
     def _forget(self, now_mono_s: float) -> None:
         for unit, seen in list(self._units.items()):

@@ -1,15 +1,15 @@
-"""SIGHUP, the old word for "read your configuration again"."""
+"""SIGHUP: the signal to read the configuration again."""
 import signal
 
 
 class Reload:
-    """Whether the configuration is to be read again."""
+    """Whether to read the configuration again."""
 
     def __init__(self) -> None:
-        self._asked = False         # no Event: its lock may be held by the very thread that the signal interrupts
+        self._asked = False         # not an Event, because the interrupted thread may hold its lock
 
     def on_signal(self) -> "Reload":
-        """Let SIGHUP ask for it; for the main thread."""
+        """Lets SIGHUP ask for it; for the main thread."""
         signal.signal(signal.SIGHUP, self._ask)
         return self
 
@@ -17,6 +17,6 @@ class Reload:
         self._asked = True
 
     def taken(self) -> bool:
-        """Whether it was asked for since the last time we looked."""
+        """Whether it was asked for since the last call."""
         asked, self._asked = self._asked, False
         return asked

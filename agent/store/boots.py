@@ -1,11 +1,12 @@
 """The machine's starts, what the wall clock was found to be in each, and the dates that follow for its rows.
 
-A boot's number says for certain which came first, whatever their clocks told. docs/design/time.md tells the rest.
+A boot's number says for certain which came first, whatever their clocks told. docs/design/storage.md tells the rest.
 """
 import sqlite3
 from bisect import bisect_right
 
 from agent.core.clock import Anchor, dating
+from agent.store.row_check import sound
 
 # The wall time of a row: by the anchor in whose stretch it lies, once its boot's clock was right; else as written.
 DATED = ("COALESCE((SELECT dates_ms FROM anchor WHERE anchor.boot = {t}.boot AND from_mono_ms <= {t}.mono_ms "
@@ -62,10 +63,17 @@ def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
     db.execute("UPDATE boot SET doubtful = ?1 WHERE id = ?2 AND doubtful != ?1", (found.doubtful, boot))
 
 
+def put_right(db: sqlite3.Connection, boot: str, mono_ms: int, offset_ms: int | None) -> None:
+    """Have the anchor that dates this moment say `offset_ms`, or date nothing. Within the caller's transaction."""
+    db.execute("UPDATE anchor SET offset_ms = COALESCE(?1, offset_ms), dates_ms = ?1 WHERE boot = ?2 AND from_mono_ms "
+               "= (SELECT MAX(from_mono_ms) FROM anchor WHERE boot = ?2 AND from_mono_ms <= ?3)",
+               (offset_ms, boot, mono_ms))
+
+
 def anchors(db: sqlite3.Connection, boot: str) -> list[sqlite3.Row]:
     """The boot's newest anchors, in order."""
-    rows = db.execute("SELECT * FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT ?", (boot, ANCHORS_MAX))
-    return rows.fetchall()[::-1]
+    return sound(db, "anchor", "SELECT * FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT ?",
+                 (boot, ANCHORS_MAX))[::-1]
 
 
 def offset_ms(db: sqlite3.Connection, boot: str) -> int | None:
@@ -89,7 +97,7 @@ class Dates:
         self._db = db
         self._sure: dict[tuple[str, str], bool] = {}
         self._anchors: dict[str, tuple[list[int], list[int | None]]] = {}
-        rows = db.execute("SELECT boot, from_mono_ms, dates_ms FROM anchor ORDER BY boot, from_mono_ms")
+        rows = sound(db, "anchor", "SELECT boot, from_mono_ms, dates_ms FROM anchor ORDER BY boot, from_mono_ms")
         for boot, from_mono_ms, dates_ms in rows:
             begins, offsets = self._anchors.setdefault(boot, ([], []))
             begins.append(from_mono_ms)

@@ -2,20 +2,23 @@
 
 docs/design/storage.md names the cuts that can have happened; each branch below answers one of them.
 """
+import contextlib
 import errno
 import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from agent.core.evidence.encrypted import UNFLUSHED_B, DamagedError, WholePart, is_encrypted, kept
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.salvage import salvage
+from agent.host.card_bytes import is_on_card, moved
 from agent.host.clock import Clock
 from agent.host.files import open_plain, rename_durably, sync_folder
 from agent.store import absences, announce, clips, events
+from agent.store.damage import surviving
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.names import PART, picture
@@ -39,16 +42,19 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
     """
     left_n = 0
     for clip in clips.in_state(db, "open", camera):
-        try:
-            if not _close_clip(db, folders, clip, clock):
-                return False
-        except Unwritable as error:
-            left_n += 1
-            _log.error("%s can't be completed: %s; the next clip tries again", clip.name, error)
-    absences.ended(db, camera, absences.CAMERA, clock.now())        # told anew, if it still goes on
+        with surviving(f"{clip.name} stays open"):
+            try:
+                if not _close_clip(db, folders, clip, clock):
+                    return False
+            except Unwritable as error:
+                left_n += 1
+                _log.error("%s can't be completed: %s; the next clip tries again", clip.name, error)
+    with surviving("absences"):
+        absences.ended(db, camera, absences.CAMERA, clock.now())        # told anew, if it still goes on
     for event in events.unfinished(db, camera):
         if event.id not in going_on:
-            _cut_event(db, folders, event, clock)
+            with surviving(f"event {event.id} stays open"):
+                _cut_event(db, folders, event, clock)
     return not left_n
 
 
@@ -103,32 +109,51 @@ def complete(part: Path, final: Path) -> WholePart:
 
     Raises Mp4Error, DamagedError, Unwritable and OSError.
     """
-    handle = open_plain(part, os.O_RDWR)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _on_card(part) as handle:
         whole, head = _whole(handle)
-        try:
+        with _writable():
             os.ftruncate(handle, whole.size_b)
             os.pwrite(handle, head, 0)
             os.fsync(handle)
             rename_durably(part, final)
-        except OSError as error:
-            raise Unwritable(error.strerror) if error.errno in UNREADABLE else error from error
-    finally:
-        os.close(handle)
     return whole
 
 
 def _measure(final: Path) -> WholePart:
     """A file that has its final name already: the cut came before its row.
 
-    Raises Mp4Error, DamagedError and OSError.
+    Raises Mp4Error, DamagedError, Unwritable and OSError.
     """
-    handle = open_plain(final)
-    try:
+    with _on_card(final) as handle:
         return _whole(handle)[0]
+
+
+@contextlib.contextmanager
+def _on_card(path: Path) -> Iterator[int]:
+    """A descriptor of a clip's file, locked: what is read of it is what the card has.
+
+    After a failed write the page cache may have more than the card. What it has is moved to other blocks then.
+    Raises Unwritable and OSError.
+    """
+    handle = open_plain(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _writable():
+            os.fsync(handle)
+            if not is_on_card(handle):
+                _log.warning("the card has not kept all that was written of %s: it is written anew", path.name)
+                handle = moved(handle, path)
+        yield handle
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _writable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(error.strerror) if error.errno in UNREADABLE else error from error
 
 
 def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEvent, clock: Clock) -> None:

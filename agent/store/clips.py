@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from agent.core.evidence.ledger import ClipSigned
 from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
-from agent.store import boots
+from agent.store import boots, numbers
 from agent.store.boots import DATED, SURE
+from agent.store.row_check import sound
 
 PAGE_N = 500                # rows that are fetched at a time
 FINISHED = "state IN ('done', 'recovered')"
@@ -44,21 +46,24 @@ class Clip:
     why: str | None
 
 
-def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant,
-             codec: str, width: int, height: int, day_key: int | None = None) -> tuple[int, str]:
+def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, codec: str, width: int, height: int,
+             day_key: int | None = None, seq: int | None = None) -> tuple[int, str]:
     """Note that a file is about to be written, encrypted for `day_key` or for none; returns its seq and name.
 
-    Within the caller's transaction.
+    With a reserved `seq` it may have been adopted meanwhile, and keeps that row. Within the caller's transaction.
     """
-    cursor = db.execute(
-        "INSERT INTO clip (name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, day_key) "
-        "VALUES ('', ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
-        (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, codec, width, height, day_key))
-    seq = cursor.lastrowid
-    assert seq is not None
-    name = f"{camera}-{start.boot}-{seq:06d}"
-    db.execute("UPDATE clip SET name = ? WHERE seq = ?", (name, seq))
+    seq = seq or numbers.next_clip(db)
+    name = name_of(camera, start.boot, seq)
+    db.execute(
+        "INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
+        "day_key) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
+        (seq, name, camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, codec, width, height, day_key))
     return seq, name
+
+
+def name_of(camera: str, boot: str, seq: int) -> str:
+    """What a clip is called, and its file, whose key is bound to that."""
+    return f"{camera}-{boot}-{seq:06d}"
 
 
 def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: int, frames: int) -> None:
@@ -67,17 +72,14 @@ def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: in
                (state, dur_ms, size_b, frames, seq))
 
 
-def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, wall_ms: int, stream: StreamInfo,
+def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, start: Instant, stream: StreamInfo,
           dur_ms: int, size_b: int, frames: int, day_key: int | None = None) -> None:
-    """A row for a file that has lost its own.
-
-    Its boot's clock is lost too, so it belongs to none and keeps the file's own date.
-    """
+    """A row for a file that has none, in the caller's transaction."""
     db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
                "dur_ms, bytes, frames, day_key) "
-               "VALUES (?, ?, ?, 'motion', 'recovered', 'lost', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-               (seq, name, camera, wall_ms, "saved" if wall_ms else "unset",
-                stream.codec, stream.width, stream.height, dur_ms, size_b, frames, day_key))
+               "VALUES (?, ?, ?, 'motion', 'recovered', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               (seq, name, camera, start.boot, start.mono_ms, start.wall_ms, start.clock, stream.codec, stream.width,
+                stream.height, dur_ms, size_b, frames, day_key))
 
 
 def lose(db: sqlite3.Connection, seq: int, why: str) -> None:
@@ -133,6 +135,14 @@ def put_digest(db: sqlite3.Connection, seq: int, sha256: str) -> None:
     db.execute("UPDATE clip SET sha256 = ? WHERE seq = ?", (sha256, seq))
 
 
+def put_right(db: sqlite3.Connection, told: ClipSigned) -> None:
+    """Have the clip's row say what was signed of it; in the caller's transaction."""
+    db.execute("UPDATE clip SET camera = ?, kind = iif(? = 'motion', 'motion', kind), boot = ?, mono_ms = ?, "
+               "wall_ms = ?, clock = ?, dur_ms = ?, sha256 = ? WHERE name = ?",
+               (told.camera, told.type, told.boot, told.mono_ms, told.wall_ms, told.clock, told.dur_ms, told.sha256,
+                told.clip))
+
+
 def as_written(db: sqlite3.Connection, seq: int) -> int:
     """The wall time (ms) that was stored with the clip's first frame, whatever its boot's clock became."""
     return db.execute("SELECT wall_ms FROM clip WHERE seq = ?", (seq,)).fetchone()["wall_ms"]
@@ -146,26 +156,28 @@ def looked_by(db: sqlite3.Connection, seq: int) -> tuple[str | None, str | None]
     return (row["settings"], row["detector"]) if row else (None, None)
 
 
+def numbered(db: sqlite3.Connection, seqs: Iterable[int]) -> list[Clip]:
+    """The clips with these numbers, in their order."""
+    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+                      (json.dumps(sorted(seqs)),))
+    return [Clip(**row) for row in rows]
+
+
 def get(db: sqlite3.Connection, name: str) -> Clip | None:
     """The clip of that name, in whatever state."""
-    row = db.execute(f"SELECT {COLUMNS} FROM clip WHERE name = ?", (name,)).fetchone()
-    return Clip(**row) if row else None
+    return next(iter(_read(db, "name = ?", name)), None)
 
 
 def in_state(db: sqlite3.Connection, state: str, camera: str | None = None) -> list[Clip]:
     """All clips in `state`, oldest first: for open, deleting and lost ones, which are few."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE state = ?1 AND {UNFINISHED} AND (?2 IS NULL OR camera = ?2) "
-                      "ORDER BY seq", (state, camera))
-    return [Clip(**row) for row in rows]
+    return _read(db, f"state = ?1 AND {UNFINISHED} AND (?2 IS NULL OR camera = ?2) ORDER BY seq", state, camera)
 
 
 def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100,
              before_seq: int | None = None) -> list[Clip]:
     """The newest finished clips, newest first; `before_seq` turns the page."""
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM clip WHERE {FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
-        "ORDER BY seq DESC LIMIT ?3", (camera, before_seq, limit))
-    return [Clip(**row) for row in rows]
+    return _read(db, f"{FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
+                     "ORDER BY seq DESC LIMIT ?3", camera, before_seq, limit)
 
 
 def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
@@ -176,11 +188,9 @@ def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
         before_seq = page[-1].seq
 
 
-def unhashed(db: sqlite3.Connection, limit: int = 20) -> list[Clip]:
+def unhashed(db: sqlite3.Connection, limit: int = 1000) -> list[Clip]:
     """Finished clips without a digest, newest first: an old one that can't be read is in nobody's way."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE sha256 IS NULL AND {FINISHED} ORDER BY seq DESC LIMIT ?",
-                      (limit,))
-    return [Clip(**row) for row in rows]
+    return _read(db, f"sha256 IS NULL AND {FINISHED} ORDER BY seq DESC LIMIT ?", limit)
 
 
 def newest_wall_ms(db: sqlite3.Connection) -> int | None:
@@ -224,11 +234,15 @@ def forget_deleted(db: sqlite3.Connection, keep_n: int) -> int:
 
 def reaching_into(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> list[Clip]:
     """The camera's clips with footage between these wall times, in the order of recording, open ones among them."""
-    rows = db.execute(
-        f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE seq IN ({NEAR})) "
+    rows = sound(
+        db, "clip", f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE seq IN ({NEAR})) "
         "WHERE wall_ms < :end AND (dur_ms IS NULL OR wall_ms + dur_ms > :begin) ORDER BY seq",
         {"camera": camera, "begin": begin_ms, "end": end_ms, "longest": LONGEST_MS})
     return [Clip(**row) for row in rows]
+
+
+def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list[Clip]:
+    return [Clip(**row) for row in sound(db, "clip", f"SELECT {COLUMNS} FROM clip WHERE {which}", values)]
 
 
 def are_dated(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> bool:

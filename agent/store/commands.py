@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent.host.clock import Instant
 from agent.store import boots
+from agent.store.row_check import sound
 
 KEPT_MS = 30 * 86_400_000
 KEPT_N = 2000               # however many come; signed ones go last: nobody but the ward can make them
@@ -86,7 +87,7 @@ def told(db: sqlite3.Connection, command_id: str) -> None:
 
 
 def _read(db: sqlite3.Connection, which: str, limit_n: int) -> list[Ordered]:
-    rows = db.execute(f"SELECT * FROM command WHERE {which} LIMIT ?", (limit_n,))
+    rows = sound(db, "command", f"SELECT * FROM command WHERE {which} LIMIT ?", (limit_n,))
     return [Ordered(row["id"], row["name"], row["asker"], row["state"], row["answer"].encode(), bool(row["signed"]),
                     row["who"], row["correlation"],
                     Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"])) for row in rows]

@@ -1,29 +1,37 @@
-"""Opening the store's database: one SQLite file in WAL mode that all roles share."""
+"""Opening the store's database: one SQLite file in WAL mode that keeper and capture write, and all roles read."""
+import _sqlite3
 import contextlib
+import ctypes
 import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from agent.host.files import is_own
-from agent.store.names import highest
+from agent.store import numbers
+from agent.store.distrust import Distrusted, distrust, is_distrusted, is_failed_write
 from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 
-# In a folder of its own that all roles may write: beside other roles' files the folder is sticky, where Linux lets
+# In a folder of its own that its writers may write: beside other roles' files the folder is sticky, where Linux lets
 # nobody open with O_CREAT what another user made (fs.protected_regular, proc_sys_fs(5)), as SQLite opens its log.
 FOLDER = "db"
 FILE = f"{FOLDER}/taimat.db"
-CLIPS = "clips"         # the folder beside that
 READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
-MENDED = f"{FILE}.mended"      # see agent/keeper/repair.py: about to take the database's place
-DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+WAITING = ".mended"     # the ending of a database that is about to take the place of one: agent/keeper/succession.py
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
 JOURNAL_B = 8 << 20     # more than a journal has: one that was cut short grows again, and growing costs each commit
 BUSY_S = 10.0           # a stalled card holds a writer for seconds; nobody gives up because of that
+# SQLite keeps to itself what goes wrong in a checkpoint of its own, so `transaction` makes them.
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {JOURNAL_B}", "temp_store = MEMORY",
-           "cache_size = -1024", "trusted_schema = OFF")
+           "cache_size = -1024", "trusted_schema = OFF", "wal_autocheckpoint = 0")
+CHECKPOINT_EVERY_N = 48     # commits of a connection
+NO_CHECKPOINT_ON_CLOSE, TRIGGERS, VIEWS = 1006, 1003, 1015      # SQLITE_DBCONFIG_*: NO_CKPT_ON_CLOSE, ENABLE_...
+# Steps of SQLite's machine in one statement: a minute or so of a small board, ten times what a million rows need.
+STEPS_N_MAX, STEPS_N = 500_000_000, 1_000_000
+CELL_B_MAX = 16 << 20       # ours are far shorter; an index on an expression could ask for more at each insertion
 
 
 class StoreError(Exception):
@@ -39,8 +47,17 @@ class StoreConnection(sqlite3.Connection):
 
     path: Path
     inode: tuple[int, int]
-    mark: Callable[[bytes], bytes] | None = None    # the keeper's: its acts carry it (agent/store/decisions)
+    signer: Any = None          # the keeper's: agent/keeper/ledger_writer.py
     read_only: bool             # its card was, when it was opened: so it stays, whatever becomes of the card
+    reader = False              # it is there for reading alone
+    frozen = False              # a reader's: nobody was at work, and it does not see what is written from then on
+    uncopied_n = 0              # commits since this connection's last checkpoint
+    _steps_n = 0                # of the newest statement
+
+    def too_long(self) -> bool:
+        """Whether a statement seems to have no end: in a damaged file, or one that somebody has prepared."""
+        self._steps_n += STEPS_N
+        return self._steps_n > STEPS_N_MAX
 
     @property
     def store(self) -> Path:
@@ -51,7 +68,7 @@ class StoreConnection(sqlite3.Connection):
         """Whether `path` leads to another file by now, or to none, or to one that can be written at last."""
         try:
             found = os.stat(self.path)
-            if self.read_only and not _is_read_only(self.path):
+            if self.frozen or (self.read_only and not _is_read_only(self.path)):
                 return True
         except FileNotFoundError:
             return True
@@ -59,31 +76,70 @@ class StoreConnection(sqlite3.Connection):
             return False
         return (found.st_dev, found.st_ino) != self.inode
 
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """As in the base class; after a write that has failed nobody commits to this file any more."""
+        self._steps_n = 0
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if is_failed_write(error):
+                distrust(self.path.parent, self.inode)
+                super().execute("PRAGMA query_only = ON")       # a statement of its own is not `transaction`
+            elif error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
+                self.demand_trust()
+            raise
 
-def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE) -> StoreConnection:
+    def distrusted(self) -> bool:
+        """Whether a write of this file has failed, here or in another process."""
+        return is_distrusted(self.path.parent, self.inode)
+
+    def demand_trust(self) -> None:
+        """That it may be written. Raises Distrusted."""
+        if self.distrusted():
+            raise Distrusted(f"{self.path}: the card has failed a write, and the keeper has not put a fresh copy of "
+                             "the database in its place yet: see that it runs")
+
+    def checkpoint(self) -> None:
+        """Bring what was committed from the log into the file. Raises sqlite3.OperationalError."""
+        self.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self.uncopied_n = 0
+
+    def close(self) -> None:
+        """Close; a distrusted log stays as it is, because SQLite would copy it onto the same blocks and delete it."""
+        if self.distrusted():
+            self.configure(NO_CHECKPOINT_ON_CLOSE, True)
+        super().close()
+
+    def configure(self, option: int, value: bool) -> None:
+        """Set an option of sqlite3_db_config."""
+        if hasattr(self, "setconfig"):
+            self.setconfig(option, value)
+        else:               # Python 3.11 has no door to this: its connection begins with SQLite's
+            ctypes.CDLL(_sqlite3.__file__).sqlite3_db_config(
+                ctypes.c_void_p.from_address(id(self) + object.__basicsize__), option, int(value), None)
+
+
+def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE, read_only: bool = False) -> StoreConnection:
     """Open (and if need be create) the database in `folder`; one connection a thread.
 
-    Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut.
-    Raises StoreError.
+    Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut. With
+    `read_only` nothing is made or written; a role without the right to write opens it so. Raises StoreError.
     """
     path = folder / file
-    if file == FILE and is_own(folder / MENDED):
-        raise StoreError(f"{path} was damaged, and the keeper has not put the mended one in its place yet: "
-                         "see that it runs")
     try:
-        return open_file(path, _make, busy_s)
-    except (OSError, sqlite3.Error) as error:
+        return _open_to_read(path, busy_s) if read_only else open_file(path, _make, busy_s)
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:       # the last: what SQLite says of a damaged schema
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written "
                          f"and the card is not full or read-only (taimat doctor)") from error
 
 
-def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s: float = BUSY_S,
-              mode: int = 0o660) -> StoreConnection:
-    """Open the database `path`, of `mode` where it is new; `make` sees that it has its tables.
+def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s: float = BUSY_S) -> StoreConnection:
+    """Open the database `path`; `make` sees that it has its tables.
 
     Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then: its card may have to be taken away.
     """
-    _create(path, mode)
+    _demand_none_waits(path)
+    _create(path)
     try:
         return _prepared(path, str(path), busy_s, (f"page_size = {PAGE_B}", "journal_mode = WAL", *PRAGMAS), make)
     except sqlite3.OperationalError:
@@ -93,19 +149,50 @@ def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s:
     return _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, PRAGMAS, make)
 
 
+def _open_to_read(path: Path, busy_s: float) -> StoreConnection:
+    """Open the database without a right to write it. Raises OSError, sqlite3.Error and StoreError."""
+    _demand_none_waits(path)
+    pragmas = (*PRAGMAS, "query_only = ON")
+    try:
+        db = _prepared(path, f"file:{quote(str(path))}?mode=ro", busy_s, pragmas, demand_known)
+    except sqlite3.OperationalError:
+        # Its writers have ended in order and have left no log, which a reader can't make. So it is for one look.
+        db = _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, pragmas, demand_known)
+        db.frozen = True
+    db.reader = True
+    return db
+
+
+def _demand_none_waits(path: Path) -> None:
+    """That no other database is about to take its place. Raises StoreError."""
+    if is_own(Path(f"{path}{WAITING}")):
+        raise StoreError(f"the keeper has not put {path.name}{WAITING} in the place of {path} yet: see that it runs")
+
+
 def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
-              make: Callable[[StoreConnection, Path], None]) -> StoreConnection:
+              make: Callable[[StoreConnection, Path], object]) -> StoreConnection:
     found = os.lstat(path)      # before it is opened: if it is replaced in between, we only open it once more
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"{path} is not a plain file: somebody put it there; move it away")
+    for beside in (Path(f"{path}{side}") for side in ("-journal", "-wal", "-shm")):
+        if beside.is_symlink() or (beside.exists() and not beside.is_file()):
+            with contextlib.suppress(OSError):      # a reader can't
+                beside.rmdir() if beside.is_dir() and not beside.is_symlink() else beside.unlink()
+                continue
+            raise StoreError(f"{beside} is not a plain file: SQLite would wait at a pipe for ever; move it away")
     with contextlib.ExitStack() as stack:
         db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=StoreConnection, uri=name != str(path))
+        db.path, db.inode, db.read_only = path, (found.st_dev, found.st_ino), _is_read_only(path)
         stack.callback(db.close)
         demand_itself(db, path)
-        db.path, db.inode, db.read_only = path, (found.st_dev, found.st_ino), _is_read_only(path)
+        for option in (TRIGGERS, VIEWS):        # another role may have made some: they would run with our rights
+            db.configure(option, False)
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL_B_MAX)
+        db.set_progress_handler(db.too_long, STEPS_N)
         db.row_factory = sqlite3.Row
-        for pragma in pragmas:
+        for pragma in (*pragmas, *(["query_only = ON"] if db.distrusted() else [])):
             db.execute(f"PRAGMA {pragma}")
+        _demand_none_waits(path)        # a new file may be one that was made while they change places
         make(db, path)
         stack.pop_all()
     return db
@@ -132,56 +219,79 @@ def current(db: StoreConnection) -> StoreConnection:
         return db
     with contextlib.suppress(sqlite3.Error):
         db.close()
-    fresh = connect(db.store)
-    fresh.mark = db.mark
+    fresh = connect(db.store, read_only=db.reader)
+    fresh.signer = db.signer
     return fresh
-
-
-def is_damage(error: BaseException) -> bool:
-    """Whether SQLite says that the file is not as it wrote it. Nothing but mending it helps then."""
-    cause = error.__cause__ if isinstance(error, StoreError) else error
-    return isinstance(cause, sqlite3.DatabaseError) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in DAMAGE
 
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All statements inside are committed together when the block ends, or none when it raises.
 
-    Raises Replaced where they would go into a file that nobody reads any more.
+    Raises Replaced where they would go into a file that nobody reads any more, and Distrusted where the card may not
+    keep them.
     """
+    ours = db if isinstance(db, StoreConnection) else None
+    if ours is not None and ours.uncopied_n >= CHECKPOINT_EVERY_N:
+        ours.checkpoint()           # before it begins: what is committed below must not seem to have failed
     db.execute("BEGIN IMMEDIATE")
     try:
-        if isinstance(db, StoreConnection) and db.replaced():
-            raise Replaced(f"{db.path} has been replaced")
+        if ours is not None:
+            if ours.replaced():
+                raise Replaced(f"{ours.path} has been replaced")
+            ours.demand_trust()
         yield db
     except BaseException:
         with contextlib.suppress(sqlite3.Error):        # a full card may have rolled back already
             db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+    if ours is not None:
+        ours.uncopied_n += 1
 
 
-def _create(path: Path, mode: int) -> None:
-    """Make the file with this mode: SQLite would make it 0644, but each role writes the store's through its group.
+def admit(handle: int, path: Path) -> bool:
+    """Give an open file the rights of a database at `path`: its folder's group writes it, and all who may pass through
+    that folder read it. Returns whether it has them, or is ours. Raises OSError.
+    """
+    folder = path.parent.stat()
+    mode = 0o664 if folder.st_mode & stat.S_IXOTH else 0o660 if folder.st_mode & stat.S_IRWXG else 0o600
+    with contextlib.suppress(PermissionError):      # another user's, or FAT, which knows no rights
+        if os.fstat(handle).st_gid != folder.st_gid:
+            os.fchown(handle, -1, folder.st_gid)
+        if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+            os.fchmod(handle, mode)
+    found = os.fstat(handle)
+    return found.st_uid == os.geteuid() or (found.st_gid, stat.S_IMODE(found.st_mode)) == (folder.st_gid, mode)
+
+
+def _create(path: Path) -> None:
+    """Make the file with its rights, whatever the umask is; SQLite gives the log the same.
 
     Only if it is not there: closing another descriptor of an open database would drop this process's locks on it.
     """
     if not os.path.lexists(path):
         path.parent.mkdir(mode=0o770, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            admit(handle, path)
+            os.close(handle)
 
 
-def _make(db: sqlite3.Connection, path: Path) -> None:
-    """The tables, if there are none yet. Raises StoreError and sqlite3.Error."""
+def _make(db: StoreConnection, path: Path) -> None:
+    """The tables, if there are none yet, and numbers behind all that others know. Raises StoreError and sqlite3.Error.
+    """
+    note = numbers.noted(db.store) if path == db.store / FILE else None
     if demand_known(db, path):
+        if not db.read_only and numbers.is_behind(db, note):
+            with transaction(db):
+                numbers.go_on(db, note)
         return
     with transaction(db):
         if not make_tables(db, TABLES, SCHEMA):         # another role has been quicker
             return
         db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (READABLE, str(READABLE_FROM)))
-        with contextlib.suppress(PermissionError):      # the link may not look at clips, and numbers none
-            _number_on(db, path)
+        numbers.go_on(db, note, new=True)
 
 
 def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
@@ -204,22 +314,9 @@ def _is_readable(db: sqlite3.Connection) -> bool:
 
 
 def demand_usable(folder: Path) -> None:
-    """See that `connect` would take the database in `folder`; nothing is made or written. Raises StoreError."""
-    path, trouble = folder / FILE, None
-    if not path.exists():
-        return None
-    for how in ("mode=ro&readonly_shm=1", "immutable=1"):       # the second where no recorder is at work: it has no log
-        try:
-            return _look_at(path, how)
-        except sqlite3.Error as error:
-            trouble = error
-    raise StoreError(f"{path}: {trouble}; see: taimat doctor") from trouble
-
-
-def _look_at(path: Path, how: str) -> None:
-    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as db:
-        demand_itself(db, path)
-        demand_known(db, path)
+    """See that `connect` would take the database in `folder`; nothing is written in it. Raises StoreError."""
+    if (folder / FILE).exists():
+        connect(folder, read_only=True).close()
 
 
 def demand_known(db: sqlite3.Connection, path: Path) -> int:
@@ -238,25 +335,9 @@ def demand_known(db: sqlite3.Connection, path: Path) -> int:
     return number
 
 
-def number_on(db: StoreConnection) -> None:
-    """See that clips get numbers behind those on the card, before the first one gets its own.
-
-    Raises OSError and sqlite3.Error.
-    """
-    if _unnumbered(db):
-        with transaction(db):
-            _number_on(db, db.path)
-
-
-def _unnumbered(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'clip'").fetchone() is None
-
-
-def _number_on(db: sqlite3.Connection, path: Path) -> None:
-    """Where the database is new and its predecessor lost: the card's clips keep their numbers, the sweep adopts them.
-    """
-    if _unnumbered(db):
-        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('clip', ?)", (highest(path.parent.parent / CLIPS),))
+def is_held(error: BaseException) -> bool:
+    """Whether another process has a lock that we would need: no fault of the card's, and no damage."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
 
 
 def _statements(script: str) -> Iterator[str]:

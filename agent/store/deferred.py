@@ -6,9 +6,15 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from agent.core.household.notifications import of_people
 from agent.host.clock import Instant
+from agent.store import notify
+from agent.store.database import transaction
+from agent.store.row_check import sound
 
+BATCH_N = 200
 OUTBOX = "kind, camera, boot, mono_ms, wall_ms, clock, data"
 
 
@@ -21,6 +27,14 @@ class DeferredMessage:
     events: list[int]           # what it tells of
 
 
+class Settled(NamedTuple):
+    """What became of the messages that wait."""
+
+    released_n: int = 0
+    dropped_n: int = 0
+    left_n: int = 0
+
+
 def add(db: sqlite3.Connection, events: Sequence[int], kind: str, camera: str | None, when: Instant, data: str) -> None:
     """Have a message wait. Within the caller's transaction."""
     db.execute(f"INSERT INTO deferred (events, {OUTBOX}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -29,13 +43,15 @@ def add(db: sqlite3.Connection, events: Sequence[int], kind: str, camera: str | 
 
 def tells_of(db: sqlite3.Connection, events: Sequence[int]) -> bool:
     """Whether something of these events waits already."""
-    return db.execute("SELECT 1 FROM deferred, json_each(deferred.events) WHERE json_each.value IN "
+    return db.execute("SELECT 1 FROM (SELECT events FROM deferred WHERE json_valid(events)) AS waiting, "
+                      "json_each(waiting.events) WHERE json_each.value IN "
                       "(SELECT value FROM json_each(?))", (json.dumps(events),)).fetchone() is not None
 
 
 def oldest(db: sqlite3.Connection, after_n: int, limit: int) -> list[DeferredMessage]:
     """The oldest behind `after_n`."""
-    rows = db.execute("SELECT n, kind, events FROM deferred WHERE n > ? ORDER BY n LIMIT ?", (after_n, limit))
+    rows = sound(db, "deferred", f"SELECT n, events, {OUTBOX} FROM deferred WHERE n > ? ORDER BY n LIMIT ?",
+                 (after_n, limit))
     return [DeferredMessage(row["n"], row["kind"], json.loads(row["events"])) for row in rows]
 
 
@@ -55,3 +71,28 @@ def drop(db: sqlite3.Connection, message: DeferredMessage) -> None:
 def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
     """Forget what waits of these kinds."""
     db.executemany("DELETE FROM deferred WHERE kind = ?", ((kind,) for kind in kinds))
+
+
+def settle(db: sqlite3.Connection, now: Instant) -> Settled:
+    """Release or drop all messages whose events have their word, or get none any more. Raises sqlite3.Error."""
+    settled, after_n = Settled(), 0
+    while batch := oldest(db, after_n, BATCH_N):
+        after_n = batch[-1].n
+        told = [(message, _told(db, message, now)) for message in batch]
+        with transaction(db):
+            for message, events in told:
+                if events:
+                    release(db, message, events)
+                elif events is not None:
+                    drop(db, message)
+        settled = Settled(settled.released_n + sum(bool(events) for _, events in told),
+                          settled.dropped_n + sum(events == [] for _, events in told),
+                          settled.left_n + sum(events is None for _, events in told))
+    return settled
+
+
+def _told(db: sqlite3.Connection, message: DeferredMessage, now: Instant) -> list[int] | None:
+    """The events by which it is told; none: it is not; None: it waits. One whose row is lost gets no word any more."""
+    seen = {number: notify.seen(db, number, now) for number in message.events}
+    named = of_people(event for event in seen.values() if event)
+    return None if named is None else [number for number, event in seen.items() if event is None or number in named]

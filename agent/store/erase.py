@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from agent.host.clock import Instant
 from agent.store import events, holds
+from agent.store.bound import is_named
 from agent.store.clips import UNFINISHED, Clip, reaching_into
 from agent.store.database import transaction
 from agent.store.decisions import condemned
 from agent.store.export.find import cameras
 
-WHY = "erased"
+WHY = condemned.ERASED
 BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long
 
 
@@ -31,7 +32,7 @@ class Erasable(NamedTuple):
 def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Erasable:
     """The clips of one camera, or of all, with footage between these wall times."""
     asked = cameras(db) if camera is None else [camera]
-    found = sorted((clip for each in asked for clip in reaching_into(db, each, begin_ms, end_ms)),
+    found = sorted((clip for each in asked for clip in reaching_into(db, each, begin_ms, end_ms) if is_named(clip)),
                    key=lambda clip: clip.seq)
     held = {row["clip"] for row in db.execute("SELECT clip FROM hold")}
     finished = [clip for clip in found if clip.state != "open"]

@@ -1,15 +1,20 @@
 """Rows of events: opened at the first sight, closed with what was seen, tied to the clips that show them."""
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
+
+from agent.core import json_door
 from agent.core.household.labels import EventWord, LabelWord
 from agent.core.media.model import Box
 from agent.core.vision.zones.hint import NamedEvent
 from agent.host.clock import Instant
 from agent.store.boots import DATED
+from agent.store.row_check import sound
 
 COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.mono_ms, " + DATED.format(t="event") +
            " AS wall_ms, event.clock, event.dur_ms, score, tracks_n, boxes, detector, thumb, clip.name AS clip, "
@@ -52,10 +57,15 @@ class StoredEvent:
 
 
 def _event(row: sqlite3.Row) -> StoredEvent:
-    values = dict(row)
-    for column in ("boxes", "zones", "path"):
-        values[column] = json.loads(values[column] or "[]")
-    return StoredEvent(**values)
+    lists = {"boxes": list[list[float]], "zones": list[str], "path": list[list[int]]}
+    return StoredEvent(**dict(row) | {column: listed(row[column], kind) for column, kind in lists.items()})
+
+
+def listed(text: str | None, kind: Any) -> Any:
+    """The list that a column tells, of that type; an empty one where somebody has spoiled it."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return json_door.read(text or "[]", kind)
+    return []
 
 
 def _json(value: Sequence[object]) -> str:
@@ -117,19 +127,15 @@ def mark_seen(db: sqlite3.Connection, ids: Iterable[int], now: Instant) -> None:
 
 def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
     """Events of `camera` that are open: after a start, those that a dead process left."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE event.state = 'open' AND event.camera = ? "
-                      "ORDER BY event.id", (camera,))
-    return [_event(row) for row in rows]
+    return _read(db, "WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", camera)
 
 
 def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
            before_id: int | None = None, what: str | None = None) -> list[StoredEvent]:
     """The newest events, newest first; `before_id` turns the page, `what` is a kind or a label's word."""
-    rows = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} "
-                      "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
-                      "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
-                      "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit, what))
-    return [_event(row) for row in rows]
+    return _read(db, "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
+                     "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
+                     "ORDER BY event.id DESC LIMIT ?3", camera, before_id, limit, what)
 
 
 def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> list[NamedEvent]:
@@ -137,17 +143,20 @@ def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> 
 
     Of the newest LOOKED_N events of all cameras.
     """
-    rows = db.execute("SELECT label, boxes FROM event WHERE id > (SELECT MAX(id) FROM event) - ? AND +camera = ? "
-                      "AND kind = 'motion' AND settings = ? AND label != '' AND "
-                      f"{DATED.format(t='event')} >= ?", (LOOKED_N, camera, settings, since_ms))
+    rows = sound(db, "event", "SELECT label, boxes FROM event WHERE id > (SELECT MAX(id) FROM event) - ? AND "
+                              "+camera = ? AND kind = 'motion' AND settings = ? AND label != '' AND "
+                              f"{DATED.format(t='event')} >= ?", (LOOKED_N, camera, settings, since_ms))
     found = ((row["label"], json.loads(row["boxes"] or "[]")) for row in rows)
     return [NamedEvent(word, Box(*boxes[0])) for word, boxes in found if boxes]
 
 
 def get(db: sqlite3.Connection, event_id: int) -> StoredEvent | None:
     """The event with that id."""
-    row = db.execute(f"SELECT {COLUMNS} FROM {SOURCE} WHERE event.id = ?", (event_id,)).fetchone()
-    return _event(row) if row else None
+    return next(iter(_read(db, "WHERE event.id = ?", event_id)), None)
+
+
+def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list[StoredEvent]:
+    return [_event(row) for row in sound(db, "event", f"SELECT {COLUMNS} FROM {SOURCE} {which}", values)]
 
 
 def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:

@@ -1,5 +1,7 @@
 """Where things lie in a store's folder."""
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,12 +86,16 @@ class Folders:
         """Make the folders that are missing. Raises StoreError where they can't be made."""
         try:
             self.root.mkdir(mode=0o770, parents=True, exist_ok=True)
-            for folder, mode in ((self.clips, 0o770), (self.thumbs, 0o770), (self.exports, 0o750),
-                                 (self.household, 0o750)):
-                folder.mkdir(mode=mode, exist_ok=True)
+            for folder, mode, peer in ((self.clips, 0o770, self.thumbs), (self.thumbs, 0o770, self.clips),
+                                       (self.exports, 0o750, None), (self.household, 0o750, None)):
+                if peer and peer.is_dir() and not folder.is_dir():
+                    _make_beside(peer, folder)
+                else:
+                    folder.mkdir(mode=mode, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{error.filename}: {error.strerror}; "
-                             "make the folder or choose another one under [store] folder") from error
+            remedy = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make the folder"
+            raise StoreError(f"{error.filename}: {error.strerror}; {remedy} or choose another one under [store] folder"
+                             ) from error
         return self
 
     def demand_volume(self) -> None:
@@ -126,6 +132,17 @@ class VolumeGuard:
             self._device = None
             self.folders.demand_volume()
             self._device = device
+
+
+def _make_beside(peer: Path, folder: Path) -> None:
+    """Make a folder for those alone who may use `peer`; who may not give it to them leaves it. Raises OSError."""
+    model = peer.stat()
+    folder.mkdir(mode=0o700)
+    try:
+        os.chown(folder, -1, model.st_gid)
+        folder.chmod(stat.S_IMODE(model.st_mode))
+    except PermissionError:
+        folder.rmdir()
 
 
 def _device(folder: Path) -> int | None:

@@ -2,17 +2,18 @@
 
 Rows are dated like all others (store.boots), so an hour whose clock was not set yet finds its place later.
 """
-import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from agent.core.contract.facts import HealthSample
-from agent.core.health.history import DatedSample
+from agent.core.health.forecast import ILL_DAY_POINTS, ILL_OF_DAYS_N
+from agent.core.health.history import DAY_MS, DatedSample
 from agent.core.household.day_lane import WallSpan
 from agent.host.clock import Instant, at
 from agent.store.boots import Dates
+from agent.store.row_check import sound
 
 ROWS_MAX = 800              # 33 days of a machine that always runs: 0.8 MB
 ROW_MS_MAX = 7_200_000      # a row tells of an hour, of two where somebody held the keeper up
@@ -29,19 +30,29 @@ def add(db: sqlite3.Connection, samples: Sequence[HealthSample], now: Instant) -
     db.execute("DELETE FROM health WHERE n <= ? - ?", (number, ROWS_MAX))
 
 
+def ill_days(db: sqlite3.Connection) -> int:
+    """On how many days of the newest rows the card was in trouble. Raises sqlite3.Error."""
+    return db.execute(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM health, json_each(iif(json_valid(samples), samples, '[]')) "
+        "WHERE n > (SELECT MAX(n) FROM health) - ? AND type = 'array' "
+        "GROUP BY wall_ms / ? HAVING SUM(json_extract(value, '$[8]')) >= ?)",
+        (ILL_OF_DAYS_N * 24, DAY_MS, ILL_DAY_POINTS)).fetchone()[0]
+
+
 def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequence[HealthSample],
            now: Instant) -> Iterator[DatedSample]:
     """The samples of that time, an hour after the other in the order of their dates.
 
     `lately` are those of this boot that no row has yet.
     """
-    rows = [(begin_ms, n) for n, boot, mono_ms, wall_ms in db.execute("SELECT n, boot, mono_ms, wall_ms FROM health")
+    known = sound(db, "health", "SELECT n, boot, mono_ms, wall_ms FROM health")
+    rows = [(begin_ms, n) for n, boot, mono_ms, wall_ms in known
             if span.begin_ms - ROW_MS_MAX <= (begin_ms := dates.wall_ms(boot, mono_ms, wall_ms)) < span.end_ms]
     for _, number in sorted(rows):
-        row = db.execute("SELECT boot, mono_ms, wall_ms, samples FROM health WHERE n = ?", (number,)).fetchone()
-        if row:                 # the keeper may have made room meanwhile
+        # The keeper may have made room meanwhile.
+        for row in sound(db, "health", "SELECT boot, mono_ms, wall_ms, samples FROM health WHERE n = ?", (number,)):
             first = Instant(row["boot"], row["mono_ms"], row["wall_ms"], "")
-            yield from _dated(dates, span, _samples(row["samples"]), first)
+            yield from _dated(dates, span, _decoder.decode(row["samples"]), first)
     yield from _dated(dates, span, lately, now)
 
 
@@ -51,9 +62,3 @@ def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], told: 
         wall_ms = dates.wall_ms(told.boot, each.mono_ms, told.wall_ms + each.mono_ms - told.mono_ms)
         if span.begin_ms <= wall_ms < span.end_ms:
             yield DatedSample(wall_ms, told.boot, each)
-
-
-def _samples(text: str) -> Iterator[HealthSample]:
-    """Those of a row; none of one that somebody has spoiled."""
-    with contextlib.suppress(msgspec.DecodeError):
-        yield from _decoder.decode(text)

@@ -19,6 +19,7 @@ from agent.host.clock import Instant
 from agent.store import clips, ledger
 from agent.store.clips import COLUMNS, Clip
 from agent.store.database import transaction
+from agent.store.row_check import sound
 
 STANDS = "state IN ('held', 'placed')"
 WORK_MS = 24 * 3600 * 1000      # for work whose process was killed: then its hold ends, too
@@ -105,14 +106,13 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
     news = [row for row in decided if row["state"] != "held"]
     if not news and stand == shown:
         return
-    with transaction(db):
+    with transaction(own), transaction(db):         # the ledger's row is committed first
         db.execute("DELETE FROM hold WHERE NOT work")
         for (name, reason), until_wall_ms in stand.items():
             db.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms) "
                        "SELECT seq, ?, ? FROM clip WHERE name = ?", (reason, until_wall_ms, name))
         for row in news:
             ledger.note(db, now, _told(row))
-    with transaction(own):
         own.execute("UPDATE hold SET state = 'held' WHERE state = 'placed'")
         own.execute("DELETE FROM hold WHERE state IN ('released', 'expired')")
 
@@ -134,14 +134,29 @@ def while_read(db: sqlite3.Connection, wanted: Iterable[Clip], now: Instant) -> 
 
     Raises HoldError if one is being deleted already, and sqlite3.Error.
     """
-    reason = f"read {os.urandom(6).hex()}"
+    reason = read_reason()
     with transaction(db):
-        for clip in wanted:
-            _put(db, clip.seq, reason, now.wall_ms + WORK_MS)
+        hold_to_read(db, [clip.seq for clip in wanted], reason, now)
     try:
         yield
     finally:
-        db.execute("DELETE FROM hold WHERE reason = ?", (reason,))
+        release_read(db, reason)
+
+
+def read_reason() -> str:
+    """Returns a new reason to hold clips while something reads them."""
+    return f"read {os.urandom(6).hex()}"
+
+
+def hold_to_read(db: sqlite3.Connection, seqs: Iterable[int], reason: str, now: Instant) -> None:
+    """Holds these clips for a day, or until `release_read`. Within the caller's transaction. Raises HoldError."""
+    for seq in seqs:
+        _put(db, seq, reason, now.wall_ms + WORK_MS)
+
+
+def release_read(db: sqlite3.Connection, reason: str) -> None:
+    """Lets retention have the clips again."""
+    db.execute("DELETE FROM hold WHERE reason = ? AND work", (reason,))
 
 
 def pin(db: sqlite3.Connection, wanted: Iterable[Clip], reason: str) -> None:
@@ -160,8 +175,8 @@ def unpin(db: sqlite3.Connection, reason: str) -> list[int]:
 
 def placed(db: sqlite3.Connection) -> list[Hold]:
     """All holds that somebody has placed: those without an end first, then those that last longest."""
-    rows = db.execute(f"SELECT {COLUMNS}, hold.reason, hold.until_wall_ms FROM hold JOIN clip ON clip.seq = hold.clip "
-                      "WHERE NOT work ORDER BY until_wall_ms IS NOT NULL, until_wall_ms DESC, seq")
+    rows = sound(db, "clip", f"SELECT {COLUMNS}, hold.reason, hold.until_wall_ms FROM hold JOIN clip ON clip.seq = "
+                             "hold.clip WHERE NOT work ORDER BY until_wall_ms IS NOT NULL, until_wall_ms DESC, seq")
     return [_hold(**row) for row in rows]
 
 

@@ -66,8 +66,7 @@ def just_over(db: sqlite3.Connection, camera: str, now: Instant) -> int | None:
 
 def shown(db: sqlite3.Connection) -> RetainedTopics | None:
     """What was left at a broker; None for nothing."""
-    text = meta.get(db, KEY)
-    return msgspec.json.decode(text, type=RetainedTopics | None) if text else None
+    return meta.read(db, KEY, RetainedTopics)
 
 
 def remember(db: sqlite3.Connection, now: RetainedTopics | None) -> None:

@@ -49,10 +49,7 @@ def name(folders: Folders, db: sqlite3.Connection) -> str:
 
 def at_ward(db: sqlite3.Connection) -> WardIdentity | None:
     """By which certificate the ward knows this recorder, as the keeper last noted it. Raises sqlite3.Error."""
-    try:
-        return msgspec.json.decode(meta.get(db, AT_WARD) or "null", type=WardIdentity | None)
-    except msgspec.DecodeError:     # not the keeper's words: it will note them anew
-        return None
+    return meta.read(db, AT_WARD, WardIdentity)
 
 
 def put_at_ward(db: sqlite3.Connection, told: WardIdentity | None) -> None:

@@ -1,34 +1,43 @@
 """The ledger's tables: roles note acts, each in its own transaction; the keeper alone makes signed rows of them.
 
-Two tables, so that roles never race for the ledger's head: `act` is the queue, `ledger` only grows.
+Two tables, so that roles never race for the ledger's head: `act` is the queue of all but the keeper, `ledger` only
+grows. The keeper's own database has a `ledger`, too: copies of the newest rows about decisions.
 """
 import hmac
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import methodcaller
 from typing import Any
 
 import msgspec
 
+from agent.core import json_door
 from agent.core.evidence.ledger import LedgerLine, NotCanonical, Row, RowHead, RowMoment, canonical, decode
 from agent.core.evidence.ledger.acts import Act, Unauthorised, is_of_all_roles
 from agent.core.evidence.ledger.clocks import RIGHT
 from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.host.clock import Instant
+from agent.store.row_check import as_written
 
 KEY = "ledger_key"              # in meta: the public key, hex; for the page and the health report, not for trust
 LINES = "n, doc, prev, hash, sig"
 
 
 def note(db: sqlite3.Connection, when: Instant, act: Act) -> None:
-    """Note an act in the caller's transaction: it is noted exactly if it is done. The keeper signs it in seconds.
+    """Note an act in the caller's transaction: it is noted exactly if it is done.
 
-    The keeper's own connection marks it: what the keeper alone may do counts with its mark only.
+    The keeper's own connection has a signer, which makes a signed row of it at once. Where it has no key to sign with,
+    the act waits with its mark, as what the keeper alone may do counts with that only. Others' acts wait for seconds.
     """
+    signer = getattr(db, "signer", None)
+    if signer and signer.sign(db, when, act):
+        return
     values = (act.KIND, when.boot, when.mono_ms, when.wall_ms, when.clock, canonical(act).decode())
     cursor = db.execute("INSERT INTO act (kind, boot, mono_ms, wall_ms, clock, body) VALUES (?, ?, ?, ?, ?, ?)", values)
-    if mark := getattr(db, "mark", None):
-        db.execute("UPDATE act SET mark = ? WHERE id = ?", (mark(_marked(cursor.lastrowid, *values)), cursor.lastrowid))
+    if signer:
+        db.execute("UPDATE act SET mark = ? WHERE id = ?",
+                   (signer.mark(_marked(cursor.lastrowid, *values)), cursor.lastrowid))
 
 
 def _marked(*values: str | int | None) -> bytes:
@@ -39,10 +48,11 @@ def _marked(*values: str | int | None) -> bytes:
 def waiting(db: sqlite3.Connection, limit: int = -1) -> list[Row]:
     """Acts that are not signed yet, oldest first, as rows without number, device and sealing; -1: all.
 
-    For a connection that marks, an act of the keeper's alone that has no mark is one that nobody was entitled to.
+    For the keeper, an act of its own alone that has no mark is one that nobody was entitled to.
     """
-    mark = getattr(db, "mark", None)
-    return [_row(act, mark) for act in db.execute("SELECT * FROM act ORDER BY id LIMIT ?", (limit,))]
+    mark = getattr(getattr(db, "signer", None), "mark", None)
+    with as_written(db, methodcaller("decode", errors="backslashreplace")):
+        return [_row(act, mark) for act in db.execute("SELECT * FROM act ORDER BY id LIMIT ?", (limit,))]
 
 
 def _row(act: sqlite3.Row, mark: Callable[[bytes], bytes] | None) -> Row:
@@ -57,7 +67,7 @@ def _row(act: sqlite3.Row, mark: Callable[[bytes], bytes] | None) -> Row:
 
 def _body(text: str) -> dict[str, Any]:
     try:
-        body = msgspec.json.decode(text, type=dict[str, Any])
+        body = json_door.read(text, dict[str, Any])
         canonical(body)
     except (msgspec.DecodeError, NotCanonical):
         return {"unreadable": text}
@@ -81,14 +91,14 @@ def last_act_n(db: sqlite3.Connection) -> int:
 
 
 def append(db: sqlite3.Connection, lines: Iterable[LedgerLine]) -> None:
-    """Add rows behind the head."""
-    db.executemany(f"INSERT INTO ledger ({LINES}) VALUES (?, ?, ?, ?, ?)",
+    """Add rows behind the head; whatever lies there is nobody's."""
+    db.executemany(f"INSERT OR REPLACE INTO ledger ({LINES}) VALUES (?, ?, ?, ?, ?)",
                    ((line.n, line.doc, line.prev, line.hash, line.sig) for line in lines))
 
 
-def newest(db: sqlite3.Connection) -> LedgerLine | None:
+def newest(db: sqlite3.Connection, upto_n: int = WHOLE_MAX) -> LedgerLine | None:
     """The last row."""
-    row = db.execute(f"SELECT {LINES} FROM ledger ORDER BY n DESC LIMIT 1").fetchone()
+    row = db.execute(f"SELECT {LINES} FROM ledger WHERE n <= ? ORDER BY n DESC LIMIT 1", (upto_n,)).fetchone()
     return LedgerLine(*row) if row else None
 
 
@@ -108,6 +118,12 @@ def head(db: sqlite3.Connection) -> RowHead:
 def lines(db: sqlite3.Connection, after_n: int = 0) -> Iterator[LedgerLine]:
     """All rows behind `after_n`, in order."""
     return (LedgerLine(*row) for row in db.execute(f"SELECT {LINES} FROM ledger WHERE n > ? ORDER BY n", (after_n,)))
+
+
+def numbered(db: sqlite3.Connection, numbers: Sequence[int]) -> set[LedgerLine]:
+    """The rows that have these numbers."""
+    rows = db.execute(f"SELECT {LINES} FROM ledger WHERE n IN (SELECT value FROM json_each(?))", (json.dumps(numbers),))
+    return {LedgerLine(*row) for row in rows}
 
 
 def lines_back(db: sqlite3.Connection, before_n: int = WHOLE_MAX) -> Iterator[LedgerLine]:

@@ -2,10 +2,9 @@
 
 One row in `meta`: of the keeper's own database, where it counts, and of the shared one, where the other roles see it.
 """
-import contextlib
 import sqlite3
 
-from msgspec import DecodeError, Struct, json
+from msgspec import Struct, json
 
 from agent.core.household.consent import Switch
 from agent.core.household.consent import withheld as withheld_parts
@@ -54,9 +53,7 @@ class Membership(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 def read(db: sqlite3.Connection) -> Membership | None:
     """The present one; None where there is none, or where somebody has spoiled the row."""
-    with contextlib.suppress(DecodeError):
-        return json.decode(meta.get(db, KEY) or "null", type=Membership | None)
-    return None
+    return meta.read(db, KEY, Membership)
 
 
 def only(db: sqlite3.Connection) -> list[str]:

@@ -1,5 +1,11 @@
 """Single values of the store, such as its counters."""
+import contextlib
 import sqlite3
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 
 def get(db: sqlite3.Connection, key: str) -> str | None:
@@ -8,10 +14,23 @@ def get(db: sqlite3.Connection, key: str) -> str | None:
     return row["value"] if row else None
 
 
+def read(db: sqlite3.Connection, key: str, kind: type[T]) -> T | None:
+    """The value, which is JSON; None also where somebody has spoiled it."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(get(db, key) or "null", type=kind | None)    # type: ignore[operator]
+    return None
+
+
 def put(db: sqlite3.Connection, key: str, value: str) -> None:
     """Set the value."""
     db.execute("INSERT INTO meta (key, value) VALUES (?, ?) "
                "ON CONFLICT DO UPDATE SET value = excluded.value", (key, value))
+
+
+def take(db: sqlite3.Connection, key: str) -> str | None:
+    """The value, which is gone then; None when it was never set."""
+    row = db.execute("DELETE FROM meta WHERE key = ? RETURNING value", (key,)).fetchone()
+    return row["value"] if row else None
 
 
 def count_up(db: sqlite3.Connection, key: str) -> int:

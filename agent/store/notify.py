@@ -12,6 +12,7 @@ from agent.host.clock import Instant, week_min
 from agent.store import meta
 from agent.store.boots import DATED
 from agent.store.database import transaction
+from agent.store.row_check import sound
 
 STATES, TRIAL = "notify.states", "notify.trial"         # in meta
 SEEN = ("SELECT id, camera, kind, code, label, state, boot, mono_ms, dur_ms, zones, "
@@ -50,13 +51,12 @@ def _unknown(_: int) -> None:
 
 def events_after(db: sqlite3.Connection, event_id: int, now: Instant) -> Iterator[SeenEvent]:
     """Events behind that one, in their order."""
-    return (_seen(row, now) for row in db.execute(f"{SEEN} WHERE id > ? ORDER BY id", (event_id,)))
+    return (_seen(row, now) for row in sound(db, "event", f"{SEEN} WHERE id > ? ORDER BY id", (event_id,)))
 
 
 def seen(db: sqlite3.Connection, event_id: int, now: Instant) -> SeenEvent | None:
     """That event."""
-    row = db.execute(f"{SEEN} WHERE id = ?", (event_id,)).fetchone()
-    return _seen(row, now) if row else None
+    return next((_seen(row, now) for row in sound(db, "event", f"{SEEN} WHERE id = ?", (event_id,))), None)
 
 
 def _seen(row: sqlite3.Row, now: Instant) -> SeenEvent:
@@ -74,8 +74,7 @@ def thumb(db: sqlite3.Connection, event_id: int) -> str | None:
 
 def states(db: sqlite3.Connection) -> dict[str, PlaceState]:
     """All states, by the places' names."""
-    text = meta.get(db, STATES)
-    return msgspec.json.decode(text, type=dict[str, PlaceState]) if text else {}
+    return meta.read(db, STATES, dict[str, PlaceState]) or {}
 
 
 def keep(db: sqlite3.Connection, states: dict[str, PlaceState]) -> None:
@@ -90,8 +89,7 @@ def order(db: sqlite3.Connection, trial: NotifyTrial) -> None:
 
 def ordered(db: sqlite3.Connection) -> NotifyTrial | None:
     """The newest trial."""
-    text = meta.get(db, TRIAL)
-    return msgspec.json.decode(text, type=NotifyTrial) if text else None
+    return meta.read(db, TRIAL, NotifyTrial)
 
 
 def forget_others(db: sqlite3.Connection, names: Collection[str]) -> None:

@@ -2,20 +2,31 @@
 
 Without a ward that the household has joined there are none, nor of what it keeps to itself.
 """
+import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
+from agent.core.contract import wire
+from agent.core.delivery.outbox import BOUND_B, GIVES_WAY, QUARANTINE_KEPT_N, fold
 from agent.core.household.labels import WORDS
-from agent.host.clock import Instant
+from agent.host.clock import Clock, Instant
 from agent.store import deferred, membership
+from agent.store.database import transaction
+from agent.store.row_check import sound
 
+DOWN_TO = 0.9               # of the bound, so that it is not reached again at once
+ROWS_A_ROUND = 500
+ROW_B = 100                 # what a row takes beside its data, as `waiting` counts
+ROUNDS_MAX = 20             # of writing to the card in one call
 FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
+
+_log = logging.getLogger(__name__)
 
 
 def oldest_of(db: sqlite3.Connection, kind: str, after_seq: int, limit: int) -> list[sqlite3.Row]:
     """The oldest messages of `kind` behind `after_seq`."""
-    return db.execute(f"SELECT {FIELDS} FROM outbox WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
-                      (kind, after_seq, limit)).fetchall()
+    return sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
+                 (kind, after_seq, limit))
 
 
 def quarantined_n(db: sqlite3.Connection) -> int:
@@ -51,7 +62,7 @@ def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant,
 
 def after(db: sqlite3.Connection, seq: int, limit: int) -> list[sqlite3.Row]:
     """The next messages behind `seq`, oldest first."""
-    return db.execute(f"SELECT {FIELDS} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)).fetchall()
+    return sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
 
 
 def seqs(db: sqlite3.Connection, first: int, last: int, limit: int) -> list[int]:
@@ -69,7 +80,7 @@ def settle(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
 def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
     """Set a message aside that nobody will take, so that it does not block those behind it."""
     db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) "
-               "SELECT seq, kind, ?, data FROM outbox WHERE seq = ?", (code, seq))
+               "SELECT seq, CAST(kind AS TEXT), ?, CAST(data AS TEXT) FROM outbox WHERE seq = ?", (code, seq))
     db.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
 
 
@@ -112,3 +123,42 @@ def next_seq(db: sqlite3.Connection) -> int:
     """The seq that the next message will get."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
     return (row["seq"] if row else 0) + 1
+
+
+def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BOUND_B) -> int:
+    """Make the outbox smaller where it exceeds `bound_b`; messages up to `after_seq` are under way and stay.
+
+    Returns how many messages gave way; called again and again, it does some of the work each time.
+    Raises sqlite3.Error.
+    """
+    if quarantined_n(db) > QUARANTINE_KEPT_N:
+        with transaction(db):
+            trim_quarantine(db, QUARANTINE_KEPT_N)
+    size_b, folded_n = waiting(db)[1], 0
+    if size_b <= bound_b:
+        return 0
+    for _ in range(ROUNDS_MAX):
+        count, freed_b = _fold_once(db, clock, after_seq)
+        folded_n, size_b = folded_n + count, size_b - freed_b
+        if count == 0 or size_b <= DOWN_TO * bound_b:
+            break
+    _log.warning("the outbox is full: %d messages gave way to a count of them; is the ward reachable?", folded_n)
+    return folded_n
+
+
+def _fold_once(db: sqlite3.Connection, clock: Clock, after_seq: int) -> tuple[int, int]:
+    """One gap message in the place of the oldest that give way: how many it stands for, and the bytes gained."""
+    for kind in GIVES_WAY:
+        entries = [wire.Entry(*row) for row in oldest_of(db, kind, after_seq, ROWS_A_ROUND)]
+        if entries:
+            return _replace(db, clock, entries)
+    return 0, 0
+
+
+def _replace(db: sqlite3.Connection, clock: Clock, entries: list[wire.Entry]) -> tuple[int, int]:
+    gap, count = fold(entries)
+    gone, data = entries[:count], wire.encode(gap)
+    with transaction(db):
+        settle(db, [entry.seq for entry in gone])
+        append(db, "gap", None, clock.now(), data)
+    return count, sum(len(entry.data) + ROW_B for entry in gone) - len(data) - ROW_B

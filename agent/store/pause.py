@@ -141,8 +141,7 @@ def was_off(db: sqlite3.Connection, camera: str) -> bool:
 
 
 def _noted(db: sqlite3.Connection, camera: str) -> Pause | None:
-    text = meta.get(db, f"paused.{camera}")
-    return msgspec.json.decode(text, type=Pause | None) if text else None
+    return meta.read(db, f"paused.{camera}", Pause)
 
 
 def _tell(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from agent.core.household.day_lane import Absent, Recorded, WallSpan
 from agent.store.boots import NEAR, Dates
 from agent.store.clips import LONGEST_MS
+from agent.store.row_check import sound
 
 UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
 KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"
@@ -66,7 +67,7 @@ class ClipRow(NamedTuple):
 def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
     """All of it for `camera` between these wall times."""
     kept, gone = _clips(db, camera, span, KEPT), _clips(db, camera, span, GONE)
-    holds = {seq for seq, in _plain(db, "SELECT clip FROM hold WHERE NOT work")}
+    holds = {seq for seq, in sound(db, "hold", "SELECT clip FROM hold WHERE NOT work")}
     known = [(row, footage) for row in kept if _meet(footage := _recorded(dates, row, now_ms), span)]
     lost = [footage for row in gone if row.dur_ms and _meet(footage := _recorded(dates, row, now_ms, row.why), span)]
     found = events(db, dates, camera, span)
@@ -79,14 +80,7 @@ def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan
 
 def _clips(db: sqlite3.Connection, camera: str, span: WallSpan, which: str) -> list[ClipRow]:
     near = NEAR.format(t="clip", which=which)
-    return list(map(ClipRow._make, _plain(db, CLIPS.format(near=near), **_values(camera, span))))
-
-
-def _plain(db: sqlite3.Connection, question: str, **values: Any) -> Iterable[Any]:
-    """Rows as tuples, which are quicker than rows with names."""
-    cursor = db.cursor()
-    cursor.row_factory = None
-    return cursor.execute(question, values)
+    return list(map(ClipRow._make, sound(db, "clip", CLIPS.format(near=near), _values(camera, span))))
 
 
 def _values(camera: str, span: WallSpan, longest_ms: int = LONGEST_MS) -> dict[str, Any]:
@@ -106,8 +100,8 @@ def _meet(footage: Recorded, span: WallSpan) -> bool:
 def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:
     """The camera's events that reach into the span, in the order of their dates."""
     found = []
-    for number, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in _plain(
-            db, EVENTS.format(near=NEAR.format(t="event", which="TRUE")), **_values(camera, span)):
+    for number, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in sound(
+            db, "event", EVENTS.format(near=NEAR.format(t="event", which="TRUE")), _values(camera, span)):
         begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
         if begin_ms < span.end_ms and begin_ms + (dur_ms or 0) >= span.begin_ms:
             named = tuple(json.loads(zones)) if zones and zones != "[]" else ()
@@ -119,9 +113,8 @@ def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) ->
 def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[Absent]:
     """When the camera gave nothing."""
     found = []
-    for boot, mono_ms, wall_ms, dur_ms, why in _plain(
-            db, "SELECT boot, mono_ms, wall_ms, dur_ms, why FROM absence WHERE camera = :camera ORDER BY n",
-            camera=camera):
+    for boot, mono_ms, wall_ms, dur_ms, why in sound(db, "absence", "SELECT boot, mono_ms, wall_ms, dur_ms, why "
+                                                     "FROM absence WHERE camera = ? ORDER BY n", (camera,)):
         begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
         if begin_ms < span.end_ms and (dur_ms is None or begin_ms + dur_ms > span.begin_ms):
             found.append(Absent(begin_ms, None if dur_ms is None else begin_ms + dur_ms, why))
@@ -130,7 +123,7 @@ def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) 
 
 def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
     """When the recorder was off: between two lives of the keeper."""
-    rows = _plain(db, "SELECT boot, mono_ms, wall_ms, last_mono_ms - mono_ms FROM life ORDER BY n")
+    rows = sound(db, "life", "SELECT boot, mono_ms, wall_ms, last_mono_ms - mono_ms FROM life ORDER BY n")
     lives = [WallSpan(begin_ms := dates.wall_ms(boot, mono_ms, wall_ms), begin_ms + lasted_ms)
              for boot, mono_ms, wall_ms, lasted_ms in rows]
     between = [WallSpan(before.end_ms, after.begin_ms) for before, after in pairwise(lives)]
@@ -152,7 +145,7 @@ def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
              f"(SELECT MAX(rowid) FROM ({NEAR.format(t='clip', which=KEPT)}))")
     dates = Dates(db)
     found = [dates.wall_ms(*row) for camera in cameras
-             for row in _plain(db, asked, **_values(camera, WallSpan(-UNSET_MS, UNSET_MS)))]
+             for row in sound(db, "clip", asked, _values(camera, WallSpan(-UNSET_MS, UNSET_MS)))]
     return max(found, default=None)
 
 

@@ -9,16 +9,18 @@ import sqlite3
 from dataclasses import dataclass
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import Delivered, canonical
+from agent.core.evidence.ledger import Delivered, NotCanonical, canonical
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
 from agent.store import ledger, outbox
 from agent.store.database import transaction
+from agent.store.row_check import sound
 
 KEPT_N = 2000               # requests; the oldest that are at their end go first
 WAITING_MAX = 50            # open at once: a household can't judge more
 OPEN = "state IN ('new', 'waiting', 'approved', 'packed')"
+DOORS = ("rule", "command", "page", "time", "ward", "leaving")      # by which a decision came
 ASKED = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
          "receipt_key")
 COLUMNS = ", ".join((*ASKED, "command", "n", "state", "until_ms", "cancel", "wall_ms", "decided_by", "decided_ms",
@@ -63,9 +65,11 @@ class WardRequest:
     def digest(self) -> str:
         """SHA-256 (hex) of what is asked: by it everybody knows that the same was shown, decided and packed.
 
-        Raises NotCanonical for values that no command has.
+        "" for values that no command has.
         """
-        return hashlib.sha256(canonical({name: getattr(self, name) for name in ASKED})).hexdigest()
+        with contextlib.suppress(NotCanonical):
+            return hashlib.sha256(canonical({name: getattr(self, name) for name in ASKED})).hexdigest()
+        return ""
 
     @property
     def intake_key(self) -> str:
@@ -101,7 +105,7 @@ def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
 
 def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
     """All that are not at their end, oldest first; more than there may be only where somebody else has written them."""
-    return _read(db, f"{OPEN} ORDER BY n", 2 * WAITING_MAX)
+    return _read(db, f"{OPEN} ORDER BY n LIMIT ?", 2 * WAITING_MAX)
 
 
 def waiting_n(db: sqlite3.Connection) -> int:
@@ -111,12 +115,12 @@ def waiting_n(db: sqlite3.Connection) -> int:
 
 def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
     """The latest, newest first."""
-    return _read(db, "1 ORDER BY n DESC", limit_n)
+    return _read(db, "1 ORDER BY n DESC LIMIT ?", limit_n)
 
 
 def delivered(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
     """The latest that the ward has, newest first."""
-    return _read(db, "state = 'delivered' ORDER BY n DESC", limit_n)
+    return _read(db, "state = 'delivered' ORDER BY n DESC LIMIT ?", limit_n)
 
 
 def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
@@ -204,10 +208,10 @@ def _known(db: sqlite3.Connection, request_id: str) -> WardRequest:
 
 
 def _one(db: sqlite3.Connection, which: str, value: str | int) -> WardRequest | None:
-    row = db.execute(f"SELECT {COLUMNS} FROM request WHERE {which}", (value,)).fetchone()
-    return WardRequest(**row) if row else None
+    return next(iter(_read(db, f"{which} LIMIT 1", value)), None)
 
 
-def _read(db: sqlite3.Connection, which: str, limit_n: int) -> list[WardRequest]:
-    rows = db.execute(f"SELECT {COLUMNS} FROM request WHERE {which} LIMIT ?", (limit_n,))
-    return [WardRequest(**row) for row in rows]
+def _read(db: sqlite3.Connection, which: str, *values: str | int) -> list[WardRequest]:
+    rows = sound(db, "request", f"SELECT {COLUMNS} FROM request WHERE {which}", values)
+    return [WardRequest(**dict(row) | {"decided_by": row["decided_by"] if row["decided_by"] in DOORS else None})
+            for row in rows]

@@ -3,7 +3,7 @@
 The indexes in agent/store/schema.py hold all that a sum or an order needs; a clip's own row is read for its date alone.
 """
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from agent.core.health.forecast import LEAST_SPAN_S, RecordingRate
 from agent.core.household.pause import TRUSTED
@@ -28,16 +28,17 @@ def newest_seq(db: sqlite3.Connection) -> int:
     return db.execute("SELECT COALESCE(MAX(seq), 0) FROM clip").fetchone()[0]
 
 
-def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str) -> Iterator[Dated]:
-    """When each clip that may go was recorded, oldest number first.
+def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str, spared: Collection[int] = ()) -> Iterator[Dated]:
+    """When each clip that may go was recorded, oldest number first, but for those `spared`.
 
     `clock` is the device's own: where that is not sure, a clip's need not be either, for it is the same clock.
     """
     sure = SURE.format(t="clip")
     sure = sure if clock in TRUSTED else f"({sure} OR clock != 'unset')"
-    return map(Dated._make, _plain(
+    found = map(Dated._make, _plain(
         db, f"SELECT seq, {DATED.format(t='clip')}, {sure} FROM clip WHERE camera = ? AND kind = ? AND {MAY_GO} "
             "ORDER BY seq", camera, kind))
+    return (clip for clip in found if clip.seq not in spared)
 
 
 def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[KeptClip]:

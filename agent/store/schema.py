@@ -4,7 +4,7 @@ SCHEMA = 17             # the number of TABLES, in PRAGMA user_version; lower on
 
 # A version that knows this schema can go on with a store that later ones were at work in: those only added what it need
 # not know. This is the way back after an update that went wrong; a schema that changes or takes away what was there
-# raises the number to its own, and docs/design/update.md says what that costs.
+# raises the number to its own, and docs/design/device.md says what that costs.
 READABLE_FROM = 13
 
 TABLES = """
@@ -19,7 +19,7 @@ CREATE TABLE boot (                       -- every start of the machine that lef
     doubtful INTEGER NOT NULL DEFAULT 0   -- 1: told two times, the last for less than a day
 ) STRICT;
 
-CREATE TABLE anchor (                     -- what the wall clock was found to be: docs/design/time.md
+CREATE TABLE anchor (                     -- what the wall clock was found to be: docs/design/storage.md
     boot TEXT NOT NULL,
     from_mono_ms INTEGER NOT NULL,        -- it held from here on; the first of a boot reaches back to its start: 0
     offset_ms INTEGER NOT NULL,           -- wall minus monotonic
@@ -182,10 +182,6 @@ CREATE TABLE ledger (                     -- what the device did, chained and si
     hash BLOB NOT NULL,                   -- SHA-256 of prev and doc
     sig BLOB NOT NULL                     -- Ed25519
 ) STRICT;
-CREATE TRIGGER ledger_keeps_its_rows BEFORE DELETE ON ledger
-BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
-CREATE TRIGGER ledger_keeps_its_words BEFORE UPDATE ON ledger
-BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
 
 CREATE TABLE handed_out (                 -- clips whose footage the ward has, by its receipt: the first to make room
     clip INTEGER PRIMARY KEY REFERENCES clip (seq) ON DELETE CASCADE

@@ -1,14 +1,15 @@
 """Compares rows and files, folder by folder: what only one side has is resolved, never guessed at, never deleted.
 
-A cut can't make such orphans (docs/design/storage.md);
-a lost database, a file system repair or a person with a card reader can.
+A lost database, a file system repair or a person with a card reader can make such orphans, and a cut only while another
+process held the database (docs/design/storage.md).
 """
 import contextlib
 import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from agent.core.evidence.encrypted import DamagedError, FileKey, LockedError
@@ -17,12 +18,16 @@ from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
 from agent.host.clock import Instant
 from agent.host.files import is_plain
-from agent.store import announce, clips
-from agent.store.clip_recovery import UNREADABLE, complete
+from agent.store import announce, boots, clips, meta, numbers
+from agent.store.clip_recovery import UNREADABLE, Unwritable, complete
+from agent.store.database import FOLDER as DATABASE
 from agent.store.database import transaction
 from agent.store.encryption.clear_file import day_of, open_clear
 from agent.store.folders import Folders
 from agent.store.names import CLIPS_A_FOLDER, FOLDER, OURS, PART
+
+LINKS = "strange_links"     # in meta: what was told of them
+LINKS_MAX = 100             # of a folder
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +44,10 @@ class Sweep:
     file_key: FileKey
     adopted_n: int = 0          # files that had no row
     missing_n: int = 0          # rows that had no file
+    being_written_n: int = 0    # files of ours without a row that somebody still writes: their database was lost
+    links: list[str] = field(default_factory=list)      # that somebody has laid into the store: nobody follows them
     _steps: Iterator[None] = field(init=False)
+    _now: Instant = field(init=False)
 
     def __post_init__(self) -> None:
         """It begins with the first step."""
@@ -48,22 +56,38 @@ class Sweep:
     def go_on(self, now: Instant, enough: Callable[[], bool] = lambda: False) -> bool:
         """Go on until it is `enough`; returns whether the walk has come to its end. Raises OSError and sqlite3.Error.
         """
-        missing_n = self.missing_n
+        missing_n, self._now = self.missing_n, now
         ended = all(not enough() for _ in self._steps)
         if self.missing_n > missing_n:
             with transaction(self.db):
                 announce.storage(self.db, now, "clips_missing", over=False, lost_n=self.missing_n - missing_n,
                                  detail="clips vanished from the card; was it in another computer?")
             _log.error("%d clips are gone from the card", self.missing_n - missing_n)
+        if ended:
+            self._tell_of_links(now)
         return ended
 
+    def _tell_of_links(self, now: Instant) -> None:
+        """Nothing of ours is one, and nobody follows them: what lies there is told once."""
+        told = f"{len(self.links)} links lie in the store, such as {min(self.links)!r}" if self.links else ""
+        if told != (meta.get(self.db, LINKS) or ""):
+            with transaction(self.db):
+                meta.put(self.db, LINKS, told)
+                if told:
+                    announce.storage(self.db, now, "strange_link", over=True, detail=told)
+            _log.error("%s", told or "the links are gone from the store")
+
     def _walk(self) -> Iterator[None]:
+        for folder in (self.folders.root, self.folders.root / DATABASE, self.folders.thumbs):
+            self.links += _links(folder)
+            yield
         for folder in _folders(self.folders):
+            self.links += _links(folder)
             for part in _strays(self.db, folder, PART):
-                _complete(self.db, part)
+                self.being_written_n += not _complete(part)
                 yield
             for path in _strays(self.db, folder):
-                self.adopted_n += _adopt(self.db, path, self.file_key)
+                self.adopted_n += _adopt(self.db, path, self.file_key, self._now)
                 yield
             yield
         first: int | None = 0
@@ -78,6 +102,12 @@ class Sweep:
 def _folders(folders: Folders) -> list[Path]:
     return sorted(Path(entry.path) for entry in os.scandir(folders.clips)
                   if FOLDER.match(entry.name) and entry.is_dir())
+
+
+def _links(folder: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return list(islice((entry.path for entry in entries if entry.is_symlink()), LINKS_MAX))
+    return []
 
 
 def _names_in(db: sqlite3.Connection, folder: int) -> set[str]:
@@ -102,19 +132,21 @@ def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path
     return found
 
 
-def _complete(db: sqlite3.Connection, part: Path) -> None:
-    """Finish a clip that was being written when its row was lost; one that still is has its lock, and a row."""
+def _complete(part: Path) -> bool:
+    """Finish a clip that was being written when its row was lost; False: it still is, and has its lock."""
     final = part.with_suffix("")
     try:
         complete(part, final)
     except BlockingIOError:
-        return
-    except (Mp4Error, DamagedError, OSError) as error:
+        return False
+    except (Mp4Error, DamagedError, Unwritable, OSError) as error:
         _log.warning("%s: no row and nothing whole in it (%s); left alone", part, error)
+    return True
 
 
-def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey) -> bool:
-    """Make a row for a file whose row is lost; its own head tells when it was and what is in it. Raises OSError."""
+def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) -> bool:
+    """Make a row for a file that has none, by what its head tells, and announce it if it never had one. Raises OSError.
+    """
     match = OURS.match(path.name)
     assert match is not None
     seq = int(match["seq"])
@@ -131,9 +163,16 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey) -> bool:
         _log.warning("%s: no row and nothing whole in it (%s); left alone", path, error)
         return False
     with transaction(db):
-        clips.adopt(db, seq, path.stem, match["camera"], plan.wall_s * 1000, plan.stream,
-                    kept.duration_us // 1000, path.stat().st_size if day_key else kept.size_b, kept.frames_n, day_key)
-    _log.warning("%s: its row was lost; adopted", path)
+        is_new = numbers.was_reserved(db, seq)
+        start = Instant("lost", 0, plan.wall_s * 1000, "saved" if plan.wall_s else "unset")
+        offset_ms = now.wall_ms - now.mono_ms if match["boot"] == now.boot else boots.offset_ms(db, match["boot"])
+        if is_new and offset_ms is not None and offset_ms <= start.wall_ms:
+            start = replace(start, boot=match["boot"], mono_ms=start.wall_ms - offset_ms)
+        clips.adopt(db, seq, path.stem, match["camera"], start, plan.stream, kept.duration_us // 1000,
+                    path.stat().st_size if day_key else kept.size_b, kept.frames_n, day_key)
+        if is_new and (row := clips.get(db, path.stem)):
+            announce.clip_done(db, row, now)
+    _log.warning("%s: it had no row; adopted", path)
     return True
 
 

@@ -34,8 +34,7 @@ class UpdateOrder(Struct, kw_only=True, frozen=True):
 
 def read(db: sqlite3.Connection) -> UpdateOrder | None:
     """The newest order. Raises sqlite3.Error."""
-    text = meta.get(db, KEY)
-    return msgspec.json.decode(text, type=UpdateOrder) if text else None
+    return meta.read(db, KEY, UpdateOrder)
 
 
 def put(db: sqlite3.Connection, order: UpdateOrder) -> None:

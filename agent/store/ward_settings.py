@@ -28,8 +28,7 @@ NOTHING = Given(ver=-1)             # what stands as long as the ward has given 
 
 def read(db: sqlite3.Connection) -> Given:
     """What the ward has given, or NOTHING. Raises sqlite3.Error."""
-    text = meta.get(db, KEY)
-    return msgspec.json.decode(text, type=Given) if text else NOTHING
+    return meta.read(db, KEY, Given) or NOTHING
 
 
 def put(db: sqlite3.Connection, given: Given) -> None:

@@ -1,8 +1,7 @@
 """`taimat ward configure`: sets on devices what a ward may set there, and shows what they made of it.
 
-`python -m agent.ward.configure`. What is asked for is signed and retained, so a device that is away gets it later.
+What is asked for is signed and retained, so a device that is away gets it later.
 """
-import argparse
 import functools
 import json
 import sys
@@ -25,7 +24,8 @@ from agent.host.clock import SystemClock
 from agent.mqtt.connection import Outgoing
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey
-from agent.ward.opslink import EXIT_UNDONE, OpsLink, ended
+from agent.ward.exits import EXIT_UNDONE, OPS, ended
+from agent.ward.opslink import OpsLink
 
 COLUMNS = ("device", "state", "why", "in effect", "not as wished")
 COLOURS = {"applied": "green", "refused": "red", "silent": "yellow"}
@@ -129,18 +129,20 @@ def show(heard: Iterable[SettingsReport], as_json: bool) -> bool:
     return all_well
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code. Raises ConfigError, SigningKeyFault and OpsFault."""
-    own, clock = settings.load(wishes.config), SystemClock()
-    if wrong := [dev for dev in wishes.devices if not settings.ID.fullmatch(dev)]:
+@ended(OPS)
+def run(config: Path, names: Sequence[str], pairs: Sequence[str], file: Path | None, *, clear: bool, wait_s: float,
+        as_json: bool) -> int:
+    """Ask these devices, and print what they made of it; without any wish, what they have."""
+    own, clock = settings.load(config), SystemClock()
+    if wrong := [dev for dev in names if not settings.ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
-    document = asked_for(wishes.set, wishes.file)
-    key = CommandKey.load(own.ops.command_key) if document or wishes.clear or wishes.file else None
-    devices = {dev: wire.Topics(own.ward.ward, dev) for dev in wishes.devices}
+    document = asked_for(pairs, file)
+    key = CommandKey.load(own.ops.command_key) if document or clear or file else None
+    devices = {dev: wire.Topics(own.ward.ward, dev) for dev in names}
     with OpsLink(own, [topics.cfg_reported for topics in devices.values()], clock) as ops:
-        heard = reports(ops, devices, wishes.wait, clock.now().wall_ms, functools.partial(
+        heard = reports(ops, devices, wait_s, clock.now().wall_ms, functools.partial(
             _send, ops, devices, key, document)) if key else reports(ops, devices, LOOK_S)
-        return 0 if show(heard, wishes.json) else EXIT_UNDONE
+        return 0 if show(heard, as_json) else EXIT_UNDONE
 
 
 def _send(ops: OpsLink, devices: Mapping[str, wire.Topics], key: CommandKey, document: dict[str, Any], dev: str,
@@ -148,20 +150,3 @@ def _send(ops: OpsLink, devices: Mapping[str, wire.Topics], key: CommandKey, doc
     """Ask one device, signed; it stays at the broker for one that is away. Raises OpsFault."""
     signed = key.sign({"v": wire.VERSION, "ver": ver, "dev": dev, "cfg": document})
     ops.send(Outgoing(devices[dev].cfg_desired, msgspec.json.encode(signed), retain=True))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward configure")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--set", action="append", default=[])
-    parser.add_argument("--file", type=Path)
-    parser.add_argument("--clear", action="store_true")
-    parser.add_argument("--wait", type=float, default=30.0)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("devices", nargs="+")
-    return ended("configure", lambda: run(parser.parse_args(argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

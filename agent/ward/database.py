@@ -1,5 +1,6 @@
 """The ward's database: its tables, in one SQL for SQLite and PostgreSQL, and its opening."""
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -7,11 +8,16 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from agent.host.notify import notify
+from agent.host.stop import Stop
+
 VERSION = 5                     # of the tables; lower ones date from before the first release
 CONNECT_S = 10                  # a server that does not answer is given up after this;
 SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
 TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
 NAME_MAX = 96                   # of a device; in a city with its ward before it
+
+_log = logging.getLogger(__name__)
 
 _tables = sql.MetaData()
 
@@ -210,14 +216,30 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
 
 
 def _make(db: sql.Connection) -> int:
-    """Make the tables; returns their version."""
     _tables.create_all(db)
     db.execute(sql.insert(version).values(version=VERSION))
     return VERSION
 
 
 def _version(db: sql.Connection) -> int | None:
-    """The version of the tables; None without tables."""
     if not sql.inspect(db).has_table(version.name):
         return None
     return db.execute(sql.select(version.c.version)).scalar()
+
+
+def while_there(url: str, stop: Stop, work: Callable[[sql.Engine], None], gone: Callable[[], None],
+                pause_s: float) -> None:
+    """Let a service `work` with the database until `stop`; when that is `gone`, it begins anew after `pause_s`."""
+    notify("READY=1")
+    while not stop.is_set():
+        try:
+            engine = open_engine(url)
+            try:
+                work(engine)
+            finally:
+                engine.dispose()
+        except DatabaseFault as error:
+            gone()
+            _log.error("%s", error)
+            notify("WATCHDOG=1")
+            stop.wait(pause_s)

@@ -144,7 +144,6 @@ class DeviceCache:
             yield db
 
     def _touch(self, dev: str, now_ms: int) -> list[Change]:
-        """The cached changes of a device, which is known from now on."""
         if dev not in self.devices:
             if len(self.devices) >= DEVICES_MAX:
                 raise TooManyDevices
@@ -194,7 +193,6 @@ def read_devices(engine: sql.Engine) -> Iterable[DeviceRecord]:
 
 
 def _read(db: sql.Connection, devs: Sequence[str]) -> dict[str, DeviceRecord]:
-    """Those of these devices that the database has, freshly read."""
     own, found = database.device, {}
     for start in range(0, len(devs), ASK_AT_ONCE):
         for row in db.execute(sql.select(own).where(own.c.dev.in_(devs[start:start + ASK_AT_ONCE]))):

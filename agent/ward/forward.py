@@ -1,26 +1,20 @@
-"""The ward's forwarder: sends every event of the ward's database to the city, until the city's receipt is there.
-
-`python -m agent.ward.forward`
-"""
-import argparse
+"""The ward's forwarder: sends every event of the ward's database to the city, until the city's receipt is there."""
 import logging
 import random
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sql
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.config.load import ConfigError
 from agent.core.contract import wire
 from agent.core.contract.wire import commands
 from agent.core.contract.wire.citytopics import ForwardTopics
 from agent.core.contract.wire.ward_side import SEQ_MAX
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import OutboxPace
-from agent.host import log
-from agent.host.clock import Clock, SystemClock
+from agent.host.clock import Clock
 from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.mqtt.connection import Acknowledged, Arrived, Connection
@@ -28,16 +22,16 @@ from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, Told, Up
 from agent.ward import database, forward_marks, settings
-from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.database import DatabaseFault, open_engine, while_there
 from agent.ward.device_cache import read_devices
-from agent.ward.forward_metrics import ForwardMetrics
-from agent.ward.forward_queue import ForwardQueue
+from agent.ward.exits import EXIT_NOT_WRITTEN, OPS, ended
+from agent.ward.forward_queue import ForwardMetrics, ForwardQueue
 from agent.ward.metrics import MetricsFault
 from agent.ward.metrics import serve as serve_metrics
+from agent.ward.service import run
 
 NAME = "forward"
-EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE,
-EXIT_DATABASE = 73              # EX_CANTCREAT
+EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE
 BURST_N = 20.0
 TICK_S = 0.1
 
@@ -146,53 +140,27 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: ForwardTempo 
     tempo, metrics = tempo or ForwardTempo(), ForwardMetrics()
     if own.metrics.enabled:
         serve_metrics(metrics.registry, own.metrics.listen, own.city.metrics_port, "[city] metrics_port")
-    notify("READY=1")
-    while not stop.is_set():
-        try:
-            _stay(own, clock, stop, metrics, tempo)
-        except DatabaseFault as error:
-            metrics.database_up.set(0)
-            _log.error("%s", error)
-            notify("WATCHDOG=1")
-            stop.wait(tempo.database_s)
 
-
-def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: ForwardMetrics, tempo: ForwardTempo) -> None:
-    engine = open_engine(own.database.url)
-    try:
+    def stay(engine: sql.Engine) -> None:
         metrics.database_up.set(1)
         Forwarder(own, engine, clock, metrics, tempo).run(stop)
-    finally:
-        engine.dispose()
+    while_there(own.database.url, stop, stay, lambda: metrics.database_up.set(0), tempo.database_s)
 
 
-def main(argv: Sequence[str] | None = None, tempo: ForwardTempo | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward forward")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--mark-all", action="store_true")
-    wishes = parser.parse_args(argv)
-    try:
-        own = settings.load(wishes.config)
-        if not own.city.host:
-            raise ConfigError(f"{wishes.config}: [city] host: names no broker; without a city there is nothing to do")
-        if wishes.mark_all:
-            mark_all(own)
-            return 0
-        log.set_up(NAME, own.log.level)
-        serve(own, SystemClock(), Stop().on_signals(), tempo)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except DatabaseFault as error:
-        print(error, file=sys.stderr)
-        return EXIT_DATABASE
-    except MetricsFault as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return EXIT_METRICS
-    notify("STOPPING=1")
+def main(config: Path, tempo: ForwardTempo | None = None) -> int:
+    """The entry of the service. Returns the exit code."""
+    return run(NAME, config, lambda own, clock, stop: serve(_with_city(config, own), clock, stop, tempo),
+               {DatabaseFault: EXIT_NOT_WRITTEN, MetricsFault: EXIT_METRICS})
+
+
+@ended(OPS)
+def run_mark_all(config: Path) -> int:
+    """Mark all events for the city; the running forwarder brings them."""
+    mark_all(_with_city(config, settings.load(config)))
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _with_city(config: Path, own: settings.Settings) -> settings.Settings:
+    if not own.city.host:
+        raise ConfigError(f"{config}: [city] host: names no broker; without a city there is nothing to do")
+    return own

@@ -1,26 +1,24 @@
 """The ward's ingest: receives the devices' messages, commits them, and only then sends receipts.
 
 While its database is away it says so to the devices, leaves the broker, and comes back with the database.
-`python -m agent.ward.ingest`
 """
-import argparse
 import logging
 import os
 import random
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import sqlalchemy as sql
+from msgspec.structs import replace
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.config.load import ConfigError
 from agent.core.contract import ulid, wire
 from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.core.contract.wire.commands import plain
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.host import log
-from agent.host.clock import Clock, SystemClock
+from agent.host.clock import Clock
 from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.mqtt.connection import Arrived, Connection, Outgoing
@@ -28,17 +26,16 @@ from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, Told, Up
 from agent.ward import certificates, settings
-from agent.ward.authority.ends import CertificateEnds
-from agent.ward.authority.findings import FindingsFigures
-from agent.ward.database import DatabaseFault, open_engine
+from agent.ward.authority.findings import CertificateEnds, FindingsFigures
+from agent.ward.database import while_there
 from agent.ward.device_cache import DeviceCache
-from agent.ward.echo import Echo
 from agent.ward.gaps import SeqGap
 from agent.ward.metrics import IngestMetrics, MetricsFault
 from agent.ward.presence import presence
 from agent.ward.quota import Quota
 from agent.ward.reception import Reception
 from agent.ward.register import DeviceRecord
+from agent.ward.service import run
 
 NAME = "ingest"
 SHARE = "ingest"                # the group of ingests that share a city's events
@@ -61,6 +58,45 @@ MB = 1_000_000
 FAREWELL_S = 1.5
 
 _log = logging.getLogger(__name__)
+UNHEARD_MAX = 3
+
+
+class Echo:
+    """The words of the ingest to itself: they show whether the broker brings what it has for it. Pure.
+
+    A flood of messages without acknowledgement fills the broker's queue of packets, and mosquitto drops acknowledged
+    ones that do not fit, too. It waits for their acknowledgement and never sends them again on that connection; with as
+    many as may be under way nothing more would come, while pings are answered. So after several words without one
+    acknowledged message from anybody, a new connection is due, which gets all of them.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._due_mono_s = float("-inf")
+        self._unheard_n = 0
+        self._works = False         # else the broker's list of rights has no echo, and there is nothing to conclude
+
+    def begin(self) -> None:
+        """A connection has been made."""
+        self._unheard_n = 0
+
+    def is_due(self, now_mono_s: float) -> bool:
+        """Whether it is time for the next word."""
+        return now_mono_s >= self._due_mono_s
+
+    def said(self, now_mono_s: float) -> None:
+        """A word has gone out."""
+        self._due_mono_s = now_mono_s + self._every_s
+        self._unheard_n += 1
+
+    def heard(self) -> None:
+        """An acknowledged message has come, from whomever: while the broker works through a queue, ours is the last."""
+        self._unheard_n, self._works = 0, True
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether so many words found no way back."""
+        return self._works and self._unheard_n >= UNHEARD_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +155,6 @@ class Ingest:
             self._prune(now_mono_s)
 
     def _wait(self, timeout_s: float) -> None:
-        """Sleep until something comes or is due, and receive what came."""
         for each in self._session.wait(timeout_s):
             self._hear(each)
 
@@ -148,10 +183,17 @@ class Ingest:
             self._echo.said(now_mono_s)
 
     def _send_receipts(self) -> None:
+        """Each says how far its device is, and the newest stays at the broker: a card that went back reads it first.
+
+        Not so in a city: there a forwarder reads it.
+        """
+        stays = self._topics.state is not None
         while self._session.room_n > 0 and (owed := self._reception.receipts.next()):
             dev, ack = owed
-            topic = self._topics.receipt(dev)
-            self._session.publish(Outgoing(topic, wire.encode(ack), expiry_s=RECEIPT_LIVES_S), topic)
+            topic, known = self._topics.receipt(dev), self._cache.devices.get(dev)
+            payload = wire.encode(replace(ack, top=known.reach.top if known else 0))
+            expiry_s = None if stays else RECEIPT_LIVES_S
+            self._session.publish(Outgoing(topic, payload, retain=stays, expiry_s=expiry_s), topic)
             self._metrics.receipts.inc()
 
     def _prune(self, now_mono_s: float) -> None:
@@ -168,7 +210,6 @@ class Ingest:
         self._prune_mono_s = now_mono_s + (PRUNE_EVERY_S if pruned_n else TIDY_EVERY_S)
 
     def _say(self) -> None:
-        """Tell the ward's devices that the ingest is at work."""
         self._state_mono_s = self._clock.mono_s() + STATE_EVERY_S
         if state := self._state(online=True, expiry_s=STATE_LIVES_S):
             self._session.post(state)
@@ -264,45 +305,14 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
         metrics.registry.register(CertificateEnds(own.ward.cert, own.authority.ca))
         metrics.registry.register(FindingsFigures(Path(own.authority.folder)))
         metrics.serve(own.metrics.listen, own.metrics.port)
-    notify("READY=1")
-    while not stop.is_set():
-        try:
-            _stay(own, clock, stop, metrics, tempo, quota)
-        except DatabaseFault as error:
-            metrics.database_up.set(0)
-            _log.error("%s", error)
-            notify("WATCHDOG=1")
-            stop.wait(tempo.database_s)
 
-
-def _stay(own: settings.Settings, clock: Clock, stop: Stop, metrics: IngestMetrics, tempo: IngestTempo,
-          quota: Quota) -> None:
-    engine = open_engine(own.database.url)
-    try:
+    def stay(engine: sql.Engine) -> None:
         cache = DeviceCache(engine, for_city=bool(own.city.host))
         metrics.database_up.set(1)
         Ingest(own, cache, clock, metrics, tempo, quota).run(stop)
-    finally:
-        engine.dispose()
+    while_there(own.database.url, stop, stay, lambda: metrics.database_up.set(0), tempo.database_s)
 
 
-def main(argv: Sequence[str] | None = None, tempo: IngestTempo | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward ingest")
-    parser.add_argument("--config", type=Path, required=True)
-    try:
-        own = settings.load(parser.parse_args(argv).config)
-        log.set_up(NAME, own.log.level)
-        serve(own, SystemClock(), Stop().on_signals(), tempo)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except MetricsFault as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return EXIT_METRICS
-    notify("STOPPING=1")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(config: Path, tempo: IngestTempo | None = None) -> int:
+    """The entry of the service. Returns the exit code."""
+    return run(NAME, config, lambda own, clock, stop: serve(own, clock, stop, tempo), {MetricsFault: EXIT_METRICS})

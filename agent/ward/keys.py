@@ -1,11 +1,9 @@
 """`taimat ward keys`: makes the command key and the receipt key that the settings name, and changes the command key.
 
-`python -m agent.ward.keys`. Beside each private half, `FILE`, it writes the public one, `FILE.pub`. The command key has
-a next one, `FILE.next`, whose private half lies in a safe; `FILE.pub` has the public halves of both, for the devices.
+Beside each private half, `FILE`, it writes the public one, `FILE.pub`. The command key has a next one, `FILE.next`,
+whose private half lies in a safe; `FILE.pub` has the public halves of both, for the devices.
 """
-import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,10 +25,9 @@ from agent.ward import settings
 from agent.ward.authority import units
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.command_signer import CommandKey, SigningKeyFault
-from agent.ward.opslink import EXIT_UNDONE, ended
+from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.orders import give
 
-EXIT_NOT_WRITTEN = 73           # sysexits.h EX_CANTCREAT
 OWN_ONLY, FOR_ALL = 0o600, 0o644
 PUBLIC = ".pub"
 NEXT = ".next"
@@ -112,36 +109,17 @@ def _pem(public: Ed25519PublicKey) -> bytes:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code. Raises ConfigError, SigningKeyFault, AuthorityFault, OpsFault, OSError.
-    """
-    own = settings.load(wishes.config)
-    if wishes.rotate:
+@ended({**OPS, AuthorityFault: EXIT_UNDONE}, "make its folder, or try it as another user (sudo)")
+def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rotates: bool = False) -> int:
+    """Make the keys, and tell these devices of them; with `rotates`, the next command key takes over before."""
+    own = settings.load(config)
+    if rotates:
         rotate(own.ops.command_key)
         units.restart_desk()
     see_to(own.ops.command_key, "[ops] command_key")
     told = see_to_next(own.ops.command_key)
-    if wishes.devices:
-        return give(own, wishes.devices, CHANGE, msgspec.to_builtins(told), wishes.wait, wishes.json)
+    if devices:
+        return give(own, devices, CHANGE, msgspec.to_builtins(told), wait_s, as_json)
     see_to(own.intake.receipt_key, "[intake] receipt_key")
     print(f"devices get {own.ops.command_key}{PUBLIC} as [ward] command_key; the receipt key travels in each request")
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward keys")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--rotate", action="store_true")
-    parser.add_argument("--wait", type=float, default=30.0)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("devices", nargs="*")
-    try:
-        return ended("keys", lambda: run(parser.parse_args(argv)), {AuthorityFault: EXIT_UNDONE})
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}; make its folder, or try it as another user (sudo)", file=sys.stderr)
-        return EXIT_NOT_WRITTEN
-
-
-if __name__ == "__main__":
-    sys.exit(main())

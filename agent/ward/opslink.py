@@ -4,28 +4,18 @@ For commands that a person waits for: a fault ends them with one line. Only whil
 connection come back by itself; the broker keeps what came in between.
 """
 import random
-import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.host import log
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import WARD_DESK, WARD_PAGE
 from agent.mqtt.session import Acknowledged, Down, Session, Told
-from agent.ward.command_signer import SigningKeyFault
-from agent.ward.database import DatabaseFault
 from agent.ward.settings import Settings
-
-EXIT_UNDONE = 1                 # a device refused or did not answer, or a person has interrupted the command
-EXIT_BROKER = 69                # sysexits.h EX_UNAVAILABLE
-EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
-
 
 OrdersBy = Literal["ops", "desk"]   # who visits: a second one of a name takes the first one's place at the broker
 NAME: OrdersBy = "ops"          # answers go to rsp/ops, whoever visits
@@ -134,7 +124,6 @@ class OpsLink:
                           self._listening, None, 0, SESSION_S)
 
     def _wait(self, until_mono_s: float) -> list[Told]:
-        """Sleep until something comes, or until this moment; what arrived is kept for `answers`."""
         told = self._session.wait(until_mono_s - self._clock.mono_s())
         self._arrived.extend(each for each in told if isinstance(each, Arrived))
         return told
@@ -145,21 +134,3 @@ def _taken(topic: str, reason: int) -> bool:
         raise OpsFault(f"{topic}: the broker refuses it (reason 0x{reason:02x}): its ACL lets only ops and "
                        "desk give orders; see [ops] cert, [desk] cert")
     return reason == 0
-
-
-EXITS: Mapping[type[Exception], int] = {
-    ConfigError: EXIT_BAD_CONFIG, SigningKeyFault: EXIT_BAD_CONFIG, OpsFault: EXIT_BROKER, DatabaseFault: EXIT_DATABASE}
-
-
-def ended(name: str, work: Callable[[], int], more: Mapping[type[Exception], int] | None = None) -> int:
-    """Run the command `name`; returns its exit code. `more` are exit codes of the command's own faults."""
-    exits = {**EXITS, **(more or {})}
-    log.set_up(name, "error")           # what goes wrong is printed once, below
-    try:
-        return work()
-    except tuple(exits) as error:
-        print(error, file=sys.stderr)
-        return next(code for kind, code in exits.items() if isinstance(error, kind))
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.stderr.close()              # the interpreter would complain about the pipe at its end
-    return EXIT_UNDONE

@@ -10,10 +10,12 @@ from agent.config.load import ConfigError
 from agent.core.contract import ulid, wire
 from agent.core.contract.wire.citytopics import WardTopics
 from agent.core.contract.wire.commands import plain
+from agent.core.contract.wire.ward_side import Code
 from agent.host.clock import Clock, SystemClock
 from agent.mqtt.connection import Outgoing
 from agent.ward.command_signer import CommandKey
-from agent.ward.opslink import EXIT_UNDONE, NAME, OpsLink, OrdersBy
+from agent.ward.exits import EXIT_UNDONE
+from agent.ward.opslink import NAME, OpsLink, OrdersBy
 from agent.ward.settings import ID, Settings
 
 GOING_ON = ("accepted", "waiting_consent", "running")
@@ -24,8 +26,8 @@ class OrderAnswer(msgspec.Struct, frozen=True):
     """The fields of an answer that matter here; devices are not trusted."""
 
     id: str
-    st: str
-    code: str | None = None
+    st: Code
+    code: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)

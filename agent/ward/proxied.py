@@ -1,13 +1,11 @@
-"""What the ward's programs behind the proxy have in common: entry, socket, life, and whose certificate it was."""
-import argparse
+"""What the ward's programs behind the proxy have in common: socket, life, and whose certificate it was."""
 import asyncio
 import contextlib
 import os
 import re
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,49 +15,17 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
-from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.host import log
-from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
 from agent.host.sockets import listen
 from agent.host.stop import Stop
-from agent.ward import settings
+from agent.ward.service import CannotServe
 
 CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded
 NAME = re.compile(r"[a-z0-9+-]{1,64}")
-EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
-EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 WATCHDOG_EVERY_S = 5.0
 END_WITHIN_S = 3
 WAITING_N_MAX = 100
 FIRST_FD = 3                    # of the sockets that systemd hands on, sd_listen_fds(3)
-
-
-class CannotServe(Exception):
-    """There is no listening or no storing; the text names the place and the remedy."""
-
-
-def run(name: str, serve: Callable[[settings.Settings, Clock, Stop], None], faults: Mapping[type[Exception], int],
-        argv: Sequence[str] | None) -> int:
-    """The entry of one of them: `serve` answers until a signal comes, or one of its `faults`, each with its exit code.
-
-    Returns the exit code.
-    """
-    parser = argparse.ArgumentParser(prog=f"taimat ward {name}")
-    parser.add_argument("--config", type=Path, required=True)
-    faults = {CannotServe: EXIT_CANNOT_SERVE, **faults}
-    try:
-        own = settings.load(parser.parse_args(argv).config)
-        log.set_up(name, own.log.level)
-        serve(own, SystemClock(), Stop().on_signals())
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except tuple(faults) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return next(code for kind, code in faults.items() if isinstance(error, kind))
-    notify("STOPPING=1")
-    return 0
 
 
 def client_certificate(header: str) -> x509.Certificate | None:

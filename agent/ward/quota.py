@@ -9,7 +9,7 @@ from typing import Literal
 # `over_spool` is the intake's; with `not_taken` a message was none of the contract's; of `cloned` there are two.
 Excess = Literal["over_rate", "over_room", "over_spool", "not_taken", "cloned"]
 
-# A device sends 20 events a second at most (docs/design/mqtt.md), some 600 bytes each.
+# A device sends 20 events a second at most (docs/design/ward.md), some 600 bytes each.
 PACE_B_PER_S = 50_000
 BURST_B = 8_000_000             # what waits of one device at a broker whose ingest was away
 MESSAGE_B = 500                 # what a message costs beside its payload

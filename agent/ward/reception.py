@@ -6,10 +6,13 @@ and those around it are taken.
 import functools
 import logging
 import traceback
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.citytopics import CityTopics, WardTopics
+from agent.core.contract.wire.inbound import REFUSED_MAX, Ack, Rejected
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived
 from agent.ward import register
@@ -18,7 +21,6 @@ from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came
 from agent.ward.metrics import ReceptionMetrics
 from agent.ward.quota import Excess, Quota
-from agent.ward.receipts import Receipts
 from agent.ward.register import Arrival
 
 BATCH_N = 500               # messages of a commit, at most
@@ -27,6 +29,46 @@ REPORTS_WAIT_S = 1.0        # and a report, which gets no receipt
 EXCESS_EVERY_S = 60.0       # so often it is told of a device that it is over its share
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Owed:
+    taken: set[int] = field(default_factory=set)
+    rejected: dict[int, str] = field(default_factory=dict)
+
+
+class Receipts:
+    """Owed receipts by device, the longest waiting first; sent as few messages. Pure.
+
+    A receipt names each seq that was committed. It never says "all up to": that would settle events that never came.
+    """
+
+    def __init__(self) -> None:
+        self._owed: OrderedDict[str, _Owed] = OrderedDict()
+
+    def confirm(self, dev: str, seq: int) -> None:
+        """This event was committed."""
+        self._owed.setdefault(dev, _Owed()).taken.add(seq)
+
+    def reject(self, dev: str, seq: int, code: str) -> None:
+        """This event was refused for good, for the reason `code`."""
+        self._owed.setdefault(dev, _Owed()).rejected[seq] = code
+
+    def next(self) -> tuple[str, Ack] | None:
+        """A device and its receipt, which is no longer owed then; None when none is owed."""
+        if not self._owed:
+            return None
+        dev, owed = self._owed.popitem(last=False)
+        also, reject = sorted(owed.taken), sorted(owed.rejected.items())
+        rest = _Owed(set(also[REFUSED_MAX:]), dict(reject[REFUSED_MAX:]))
+        if rest.taken or rest.rejected:
+            self._owed[dev] = rest
+        return dev, Ack(upto=0, also=also[:REFUSED_MAX],
+                        reject=[Rejected(seq=seq, code=code) for seq, code in reject[:REFUSED_MAX]])
+
+    def __len__(self) -> int:
+        """How many devices are owed a receipt."""
+        return len(self._owed)
 
 
 class Received(NamedTuple):
@@ -84,7 +126,6 @@ class Reception:
         return max(0.0, self._since_mono_s + patience_s - self._clock.mono_s())
 
     def _wait(self) -> None:
-        """Something waits for a commit."""
         if self._since_mono_s is None:
             self._since_mono_s = self._clock.mono_s()
 
@@ -115,13 +156,13 @@ class Reception:
                 self._save(half)
 
     def _settle(self, done: Committed) -> None:
-        """Owe receipts for what is committed."""
         now_ms = self._clock.now().wall_ms
         for dev, seq in done.safe:
             self.receipts.confirm(dev, seq)
         for dev, seq in done.reused:
             self._refuse("seq_reused", f"{dev}/evt", dev, seq)
-            _log.warning("%s: its numbers start anew: was its card replaced? It needs a new id; enrol it again", dev)
+            _log.warning("%s: its numbers start anew: was its card replaced or set back? It goes on behind ours; "
+                         "one that does not needs a new id: enrol it again", dev)
         for dev in done.cloned:
             _log.warning("%s: two devices take turns with its certificate: a card was copied. Throw both out by a new "
                          "claim for one: taimat ward enrol --again SERIAL", dev)

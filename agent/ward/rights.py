@@ -1,20 +1,18 @@
 """`taimat ward rights`: who may do what at a city's clustered broker, RabbitMQ, as definitions that it imports.
 
-`python -m agent.ward.rights`. RabbitMQ asks for a user of each name that a certificate may have: who has none, or none
-any more, is out at all nodes. The rights are those of acl.in, acl.city and acl.city.in, as regular expressions over
-its own spelling of topics: dots for slashes, a star for a plus.
+RabbitMQ asks for a user of each name that a certificate may have: who has none, or none any more, is out at all nodes.
+The rights are those of acl.in, acl.city and acl.city.in, as regular expressions over its own spelling of topics: dots
+for slashes, a star for a plus.
 """
-import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.config.load import ConfigError
 from agent.core.contract.wire.topics import ROOT
-from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import DEVICE
+from agent.ward.exits import by_root
 from agent.ward.settings import NAME, read_roster
 
 VHOST, TOPICS = "/", "amq.topic"            # of the MQTT plugin
@@ -102,19 +100,9 @@ def users_of(wards: Mapping[str, str], ingests_n: int) -> list[BrokerUser]:
     return users
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward rights")
-    parser.add_argument("--ingests", type=int, default=2)
-    parser.add_argument("wards", nargs="+")
-    wishes = parser.parse_args(argv)
-    wards = {ward: file for ward, _, file in (word.partition("=") for word in wishes.wards)}
-
-    def show() -> int:
-        print(json.dumps(definitions(users_of(wards, wishes.ingests)), indent=1))
-        return 0
-    return ended(show)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@by_root
+def run(words: Sequence[str], ingests_n: int) -> int:
+    """Print the rights of these wards, each WARD or WARD=FILE."""
+    wards = {ward: file for ward, _, file in (word.partition("=") for word in words)}
+    print(json.dumps(definitions(users_of(wards, ingests_n)), indent=1))
+    return 0

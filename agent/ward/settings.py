@@ -215,7 +215,6 @@ def _handed(settings: Settings) -> Settings:
 
 
 def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
-    """Problems between values."""
     for table, account in (("ward", settings.ward), ("ops", settings.ops), ("desk", settings.desk),
                            ("city", settings.city)):
         if bool(account.cert) != bool(account.key):
@@ -234,7 +233,6 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
 
 
 def _check_city(settings: Settings) -> Iterator[ConfigProblem]:
-    """Problems of a city's ingest and of a ward's forwarder."""
     ward = settings.ward
     if not all(map(NAME.fullmatch, ward.wards)) or ALL in ward.wards and len(ward.wards) > 1:
         yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')

@@ -1,10 +1,8 @@
 """`taimat ward update`: orders a release for devices. The release's maker has signed it; each household decides.
 
-`python -m agent.ward.update`. Most releases tell devices by which keys later ones will be signed, and so one that the
-maker's next key has signed ends the present one: `taimat ward rotate release` orders it, and no release that does not.
+Most releases tell devices by which keys later ones will be signed, and so one that the maker's next key has signed ends
+the present one: `taimat ward rotate release` orders it, and no release that does not.
 """
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from agent.core.release import Release, ReleaseRefused, message, read
 from agent.host import digest, release_file
 from agent.host.command_key import verifies
 from agent.ward import settings
-from agent.ward.opslink import ended
+from agent.ward.exits import OPS, ended
 from agent.ward.orders import give
 
 
@@ -46,32 +44,17 @@ def update_of(bundle: Path, version: str, url: str) -> Update:
         raise ConfigError(f"{url}: {error}; it takes an https:// URL") from error
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Order and print; returns the exit code. Raises ConfigError, SigningKeyFault and OpsFault."""
-    own, release = settings.load(wishes.config), opened(wishes.bundle)
-    if wishes.rotate and release.keys is None:
-        raise ConfigError(f"{wishes.bundle}: it names no keys, so it changes none: its maker runs scripts/package "
+@ended(OPS)
+def run(config: Path, bundle: Path, url: str, devices: Sequence[str], *, wait_s: float, as_json: bool,
+        rotates: bool = False) -> int:
+    """Order the release in the file `bundle`, which devices fetch from `url`; `rotates`: it changes the release key."""
+    own, release = settings.load(config), opened(bundle)
+    if rotates and release.keys is None:
+        raise ConfigError(f"{bundle}: it names no keys, so it changes none: its maker runs scripts/package "
                           "--rotate-key, and makes the release anew")
-    if wishes.rotate and not wishes.json:
+    if rotates and not as_json:
         current, following = (fingerprint(bytes.fromhex(key)) for key in (release.keys.current, release.keys.next))
         print(f"a device that takes {release.version} obeys release key {current} from then on, no other one; only "
               f"{following} can replace it", flush=True)
-    args = msgspec.to_builtins(update_of(wishes.bundle, release.version, wishes.url))
-    return give(own, wishes.devices, "update", args, wishes.wait, wishes.json)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward update")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--rotate", action="store_true")
-    parser.add_argument("--wait", type=float, default=30.0)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("url")
-    parser.add_argument("devices", nargs="+")
-    return ended("update", lambda: run(parser.parse_args(argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    args = msgspec.to_builtins(update_of(bundle, release.version, url))
+    return give(own, devices, "update", args, wait_s, as_json)

@@ -1,8 +1,7 @@
 """`taimat ward watch`: the presence of each device, and the reason where it is away, from the ingest's database.
 
-`python -m agent.ward.watch`: a live table on a terminal, lines that change for a pipe or a program.
+It is a live table on a terminal; a pipe or a program gets the lines that change.
 """
-import argparse
 import sys
 import time
 from collections import Counter
@@ -21,9 +20,11 @@ from rich.text import Text
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.contract.wire import ward_side
+from agent.core.harmless import one_line
 from agent.ward import certificates, excess, settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
+from agent.ward.exits import EXIT_NOT_WRITTEN, ended
 from agent.ward.presence import DevicePresence, State, presence
 from agent.ward.register import DeviceRecord
 from agent.ward.settings import Roster
@@ -111,8 +112,8 @@ def cells(line: WatchLine, now_s: float) -> tuple[str, ...]:
     """A line's cells in the order of the columns; unknown ones are empty."""
     event = f"{line.event_kind} {ago(now_s - line.event_ms / 1000)}" if line.event_ms is not None else ""
     numbers = ("" if n is None else str(n) for n in (line.outbox_n, line.missing_n))
-    return (line.dev, line.site or "", line.state, line.why or "", line.clock or "", ", ".join(line.cond), event,
-            *numbers, line.agent or "")
+    return (line.dev, one_line(line.site or ""), line.state, line.why or "", line.clock or "", ", ".join(line.cond),
+            event, *numbers, one_line(line.agent or ""))
 
 
 def ago(age_s: float) -> str:
@@ -124,7 +125,6 @@ def ago(age_s: float) -> str:
 
 
 EVERY_S = 2.0
-EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 
 Line = TypeVar("Line")
 
@@ -188,33 +188,14 @@ def _print(view: LineView[Line], found: Sequence[Line], json: bool) -> None:
     sys.stdout.flush()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    return watch("taimat ward watch", looker, argv)
-
-
-def watch(name: str, view: Callable[[settings.Settings, sql.Engine], LineView[Line]],
-          argv: Sequence[str] | None = None) -> int:
-    """Run the command `name`, which shows a view of the ward's database. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog=name)
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--once", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    wishes = parser.parse_args(argv)
+@ended({ConfigError: EXIT_BAD_CONFIG, DatabaseFault: EXIT_NOT_WRITTEN})
+def run(config: Path, view: Callable[[settings.Settings, sql.Engine], LineView[Line]], is_once: bool,
+        as_json: bool) -> int:
+    """Show a view of the ward's database, once or until interrupted."""
+    own = settings.load(config)
+    found = view(own, open_engine(own.database.url, read_only=True))
     try:
-        own = settings.load(wishes.config)
-        found = view(own, open_engine(own.database.url, read_only=True))
-        (once if wishes.once else follow)(found, wishes.json)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except DatabaseFault as error:
-        print(error, file=sys.stderr)
-        return EXIT_DATABASE
+        (once if is_once else follow)(found, as_json)
     except (KeyboardInterrupt, BrokenPipeError):
         sys.stderr.close()      # the interpreter would complain about the pipe at its end
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

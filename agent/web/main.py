@@ -10,23 +10,21 @@ from agent.host.datagram import Inbox, Outlet
 from agent.host.handed import handed_sockets
 from agent.host.setup_folders import SetupFolders
 from agent.process import role
+from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import EVERY_S
 from agent.process.role import Role
 from agent.store.page_certificate import fingerprint
-from agent.web.access import is_loopback_name
-from agent.web.app import PageParts, build
-from agent.web.browsers import Browsers
-from agent.web.camera_search import CameraSearch
-from agent.web.doors import CannotListen, open_doors, turn_away
-from agent.web.encrypted import context
-from agent.web.films import Films
-from agent.web.health import LOOK_IDLY_S, HealthWatcher, monitor
-from agent.web.live import LiveStreams
-from agent.web.preview import Previews
-from agent.web.rehearsal import Rehearsals
-from agent.web.server import PageServer
-from agent.web.setup_desk import SettingsDesk
-from agent.web.store_pool import StorePool
+from agent.web.app import build
+from agent.web.live.streams import LiveStreams
+from agent.web.server.access import is_loopback_name
+from agent.web.server.browsers import Browsers
+from agent.web.server.doors import CannotListen, open_doors, turn_away
+from agent.web.server.page_server import PageServer, context
+from agent.web.server.parts import PageParts
+from agent.web.server.render import Renderer
+from agent.web.server.settings_desk import SettingsDesk
+from agent.web.server.store_pool import StorePool
+from agent.web.server.watcher import LOOK_IDLY_S, HealthWatcher, monitor
 
 EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
 
@@ -42,18 +40,18 @@ def serve(parts: Role) -> None:
         _idle(parts)
         return
     doors = open_doors(web, handed)
-    tls = context(parts.folders) if web.tls and not is_loopback_name(web.listen) else None
+    tls = (once_there_is_room(parts.heartbeat, parts.stop, parts.folders.root, lambda: context(parts.folders))
+           if web.tls and not is_loopback_name(web.listen) else None)
     inbox = Inbox(parts.runtime, "web")
     page_port.tell(parts.runtime, doors.port)
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
-    health = HealthWatcher(inbox, Outlet(parts.runtime), monitor(parts.settings, parts.clock), parts.clock,
-                           browsers.doubt)
-
-    desk = SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock)
-    search, rehearsals = CameraSearch(parts.settings.camera, parts.clock), Rehearsals(parts.settings, parts.clock)
-    films = Films(pool, parts.folders, parts.runtime, parts.clock)
-    previews = Previews(pool, films, parts.clock)
+    outlet = Outlet(parts.runtime)
+    health = HealthWatcher(inbox, outlet, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
+    page = PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
+                     browsers=browsers, desk=SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock),
+                     outlet=outlet, renderer=Renderer(parts.settings), stops=[streams.close],
+                     fingerprint=fingerprint(parts.folders) if tls else None, port=doors.port, led_port=doors.led_port)
 
     async def tick() -> float:
         await health.report(LOOK_IDLY_S)
@@ -65,15 +63,10 @@ def serve(parts: Role) -> None:
         return parts.heartbeat.wait_s()
 
     def end() -> None:
-        streams.close()
-        search.stop()
-        rehearsals.stop()
-        previews.stop()
+        for stop in page.stops:
+            stop()
 
-    app = build(PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
-                          streams=streams, browsers=browsers, fingerprint=fingerprint(parts.folders) if tls else None,
-                          desk=desk, search=search, rehearsals=rehearsals, films=films, previews=previews,
-                          port=doors.port, led_port=doors.led_port))
+    app = build(page, streams)
     _log.info("the page is at %s://%s:%d%s", "https" if tls else "http",
               f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
               f" and at port {doors.port}" if doors.port != web.port else "")
@@ -86,7 +79,6 @@ def serve(parts: Role) -> None:
 
 
 def _idle(parts: Role) -> None:
-    """Stay alive without a page: systemd would only start the role again."""
     _log.info("the page is switched off: [web] enabled = false")
     while not parts.stop.wait(EVERY_S):
         parts.heartbeat.beat()

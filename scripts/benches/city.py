@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.ward import database, rights
 from agent.ward.authority.probe import BrokerDoor, Pass
-from agent.ward.simulate.machine import busy_cpu_s, raise_open_files, used
-from agent.ward.simulate.plan import WARD, CityPlan
-from agent.ward.simulate.processes import DeviceProcesses
-from agent.ward.simulate.tally import FleetLook
 from scripts.benches import needs
+from scripts.benches.city_simulation.machine import busy_cpu_s, raise_open_files, used
+from scripts.benches.city_simulation.plan import WARD, CityPlan
+from scripts.benches.city_simulation.processes import DeviceProcesses
+from scripts.benches.city_simulation.tally import FleetLook
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError
 from scripts.benches.table import Table, Verdict
@@ -45,7 +45,7 @@ PATIENCE_S = 900.0
 class CityIngest(WardIngest):
     """With the contract's waits, at one of the nodes: two ingests at one node would hang with it."""
 
-    module = "agent.ward.ingest"
+    started_as = ("agent.__main__:main", "ward", "ingest")
 
     def __init__(self, folder: Path, authority: Hierarchy, name: str, url: str, host: str) -> None:
         cert, key = authority.account(name)

@@ -34,7 +34,7 @@ from agent.core.vision.event import EventOrder
 from agent.core.vision.label import CutOut, cut_out, word_for
 from agent.core.vision.luma import Luma
 from agent.core.vision.motion.sharpness import worth
-from agent.footage.event_label import scores
+from agent.helpers.event_label import scores
 from scripts.packaging import weights
 from tests.rigs import footage
 from tests.rigs.worlds import worlds

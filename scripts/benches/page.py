@@ -26,7 +26,7 @@ from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from agent.web.access import COOKIE
+from agent.web.server.access import COOKIE
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, memory_b, own_cpu_s, running, wait_until
 from scripts.benches.shelf import CAMERAS, CLIPS_N, QUICK_N, fill, moment

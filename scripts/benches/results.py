@@ -22,7 +22,7 @@ COLOURS = ("#2f6f8f", "#c2803b", "#6c8f2f", "#8f5a9a", "#777777")
 STYLE = ("text{font:13px sans-serif;fill:#333}@media(prefers-color-scheme:dark){text{fill:#ddd}}")
 HEAD = """# What Taimat costs, measured
 Written by `scripts/bench`; nothing in it is edited by hand. How each figure is measured, and which targets there are
-and why: [performance](../design/performance.md). None of this is a Raspberry Pi: ratios carry over, seconds do not.
+and why: [budgets](../design/health.md#budgets). None of this is a Raspberry Pi: ratios carry over, seconds do not.
 """
 
 

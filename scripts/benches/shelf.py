@@ -29,10 +29,9 @@ from agent.store.export.find import reaching_into
 from agent.store.folders import CLIPS_A_FOLDER, Folders
 from agent.store.recordings import camera_day, days_with_footage
 from agent.store.space import Space
-from agent.web import words
-from agent.web.local_days import day_of
-from agent.web.pages import home_rows, listing
-from agent.web.present_day import DayQuery, lane_view, pieces_of
+from agent.web.live.pages import home_rows
+from agent.web.recordings.present_day import DayQuery, day_of, lane_view, listing, pieces_of
+from agent.web.server import words
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.rigs.cards import film

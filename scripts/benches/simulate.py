@@ -1,14 +1,14 @@
-"""The whole city on this machine, broker restart included: `taimat ward simulate` with its promises as targets."""
+"""The whole city on this machine, broker restart included: `scripts/simulate` with its promises as targets."""
 from collections.abc import Iterator
 
 import msgspec
 
-from agent.ward.simulate.city import simulate
-from agent.ward.simulate.figures import targets
-from agent.ward.simulate.plan import CityPlan as Simulation
-from agent.ward.simulate.plan import SimulationFault
-from agent.ward.simulate.show import rows
 from scripts.benches import needs
+from scripts.benches.city_simulation.city import simulate
+from scripts.benches.city_simulation.figures import targets
+from scripts.benches.city_simulation.plan import CityPlan as Simulation
+from scripts.benches.city_simulation.plan import SimulationFault
+from scripts.benches.city_simulation.show import rows
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError
 from scripts.benches.table import Table, Verdict

@@ -19,7 +19,7 @@ from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from agent.web.access import COOKIE
+from agent.web.server.access import COOKIE
 from scripts.benches import needs, streams
 from scripts.benches.device import Device, device, network, roles
 from scripts.benches.others import others

@@ -26,7 +26,7 @@ ASKS = {"responseTopic": TOPICS.response("{who}", "{id}"), **CORRELATION}
 DRAFT7 = "application/schema+json;version=draft-07"
 ABOUT = """\
 What a Taimat device tells its ward over MQTT 5, and what the ward can tell it. The application described is the device:
-it "sends" what it publishes and "receives" what it subscribes to. docs/guide/subscriber.md tells the same in prose.
+it "sends" what it publishes and "receives" what it subscribes to. docs/reference/subscriber.md tells the same in prose.
 
 Ignore fields that you don't know: later versions add some. What is absent is unknown, never 0."""
 

@@ -62,7 +62,7 @@ CHANNELS = (
     Channel("evt", TOPICS.evt, "send", messages=("evt",), about=(
             "Events, one CloudEvent a message, again and again until the ward's receipt names them. (dev, seq) is the "
             "key by which repetitions are known.")),
-    Channel("ack", TOPICS.ack, "receive", expiry_s=3600, messages=("ack",), about=(
+    Channel("ack", TOPICS.ack, "receive", retain=True, messages=("ack",), about=(
             "The ward's receipts for events. Commit first, then send.")),
     Channel("command", f"{TOPICS.root}/cmd/{{name}}", "receive", messages=ORDERS, reply="response", about=(
             "An order to one device; expires at its exp. Never retained: a retained one is refused.")),

@@ -63,7 +63,8 @@ HAPPENINGS: dict[str, tuple[str | None, Struct]] = {        # by kind: the camer
 
 SIGNED = {"kid": "w07-2026", "sig": 86 * "A" + "=="}       # the form of a signature, not one
 FROM_WARD: dict[str, dict[str, Any]] = {
-    "ack": {"v": 1, "upto": 10_481, "also": [10_484], "reject": [{"seq": 10_479, "code": "schema"}]},
+    "ack": {"v": 1, "upto": 10_481, "also": [10_484], "reject": [{"seq": 10_479, "code": "schema"}],
+            "top": 10_484},
     "command": {"v": 1, "id": ULID, "iat": WALL_MS, "exp": WALL_MS + 86_400_000, "by": "w07/officer-118", "args": {}},
     "cfg-desired": {"v": 1, "ver": 18, "dev": DEV, "cfg": {"health_int_s": 60, "retention_d": 30}, **SIGNED},
     "ward-state": {"v": 1, "online": True},

@@ -11,7 +11,9 @@ NAME = "taimat-ward"
 HOME = f"usr/lib/{NAME}"
 DOC = f"usr/share/doc/{NAME}"
 # What somebody types there: `taimat ward ...`, and the check of what a household has delivered.
-COMMANDS = ("agent/__main__", "agent/ward", "agent/cli/ward", "agent/cli/verify")
+COMMANDS = ("agent/__main__", "agent/ward", "agent/cli/verify")
+# Where a checkout has the check of devices and ingests; it is laid beside `agent`.
+CONFORMANCE = "scripts/conformance"
 BUILDERS = ("pyproject.toml",)
 # Whether there is a city says the configuration: its owner enables this one.
 BY_CONFIGURATION = ("ward-taimat-forward.service",)
@@ -20,7 +22,7 @@ RELATIONS = {
     "Depends": ", ".join((
         "python3 (>= 3.13)", "python3-anyio (>= 4.8)", "python3-cryptography (>= 43)", "python3-jinja2 (>= 3.1)",
         "python3-msgspec (>= 0.19)", "python3-paho-mqtt (>= 2.1)", "python3-prometheus-client (>= 0.21)",
-        "python3-psutil (>= 7.0)", "python3-reportlab (>= 4.3)", "python3-rich (>= 13.9)", "python3-segno (>= 1.6)",
+        "python3-reportlab (>= 4.3)", "python3-rich (>= 13.9)", "python3-segno (>= 1.6)",
         "python3-sqlalchemy (>= 2.0.40)", "python3-starlette (>= 0.46)", "python3-typer (>= 0.15)",
         "python3-uvicorn (>= 0.32)", "fonts-dejavu-core", "mosquitto (>= 2.0.21)", "nginx (>= 1.26)", "openssl",
         "sqlite3", "systemd (>= 257)",
@@ -51,7 +53,9 @@ def build(source: Path, version: str, moment_s: int) -> Package:
            for path in (source / "firmware_cfg/card").iterdir()},
         **units(source / "systemd/ward", BY_CONFIGURATION),
         "usr/bin/taimat": Entry(papers["taimat"], 0o755),
+        "usr/bin/taimat-conformance": Entry(papers["taimat-conformance"], 0o755),
         "usr/share/man/man1/taimat.1.gz": Entry(gzip(papers["taimat.1"])),
+        "usr/share/man/man1/taimat-conformance.1.gz": Entry(gzip(b".so man1/taimat.1\n")),
         f"usr/share/lintian/overrides/{NAME}": Entry(papers["overrides"]),
         f"{DOC}/copyright": Entry(papers["copyright"]),
         f"{DOC}/changelog.gz": Entry(changelog(NAME, version, source, moment_s))}
@@ -61,13 +65,17 @@ def build(source: Path, version: str, moment_s: int) -> Package:
 
 def code(source: Path) -> Iterator[tuple[str, bytes]]:
     """The files of the ward's commands and of all that they import, with the data beside them, by their path."""
-    modules = closure(source, [path for name in COMMANDS for path in _python(source / name)])
+    check = source / CONFORMANCE
+    tool = _python(check / "taimat_conformance")
+    modules = closure(source, [*tool, *(path for name in COMMANDS for path in _python(source / name))]) - {*tool}
     packages = {path.parent for path in modules if path.name == "__init__.py"}
     data = [path for path in (source / "agent").rglob("*")
             if path.is_file() and path.suffix != ".py" and path.name not in BUILDERS
             and not {"__pycache__", "build"} & {*path.relative_to(source).parts} and _owner(path) in packages]
     for path in sorted({*modules, *data}):
         yield str(path.relative_to(source)), path.read_bytes()
+    for path in sorted(tool):
+        yield str(path.relative_to(check)), path.read_bytes()
 
 
 def _python(place: Path) -> list[Path]:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.setup.main import Setup
-from agent.cli.setup.notice import NoticePlaces
 from agent.config.load import load
+from agent.privileged.setup.main import Setup
+from agent.privileged.setup.notice import NoticePlaces
 from tests.browser.test_setup_in_chromium import at
 from tests.rigs.household import Household, happen
 from tests.rigs.phones import Ntfy, telling

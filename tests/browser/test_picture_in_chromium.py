@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.cli.setup.main import Setup
-from agent.cli.setup.notice import NoticePlaces
 from agent.config.load import load
 from agent.config.settings import Camera
 from agent.core.contract.setup import ChangeCamera
 from agent.host.clock import SystemClock
+from agent.privileged.setup.main import Setup
+from agent.privileged.setup.notice import NoticePlaces
 from agent.store import clips, events
 from agent.store.database import connect
 from tests.cli.test_page_rehearsal import put_clip

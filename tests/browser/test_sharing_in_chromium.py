@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.setup.main import Setup
-from agent.cli.setup.notice import NoticePlaces
 from agent.config.load import load
 from agent.host.setup_folders import SetupFolders
+from agent.privileged.setup.main import Setup
+from agent.privileged.setup.notice import NoticePlaces
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from tests.browser.test_page_in_chromium import SMALL_TARGETS

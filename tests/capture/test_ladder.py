@@ -8,13 +8,13 @@ import pytest
 
 from agent.cameras import SourceError, SourceStuck
 from agent.capture.main import EXIT_STUCK, serve
-from agent.cli import rescue as root
 from agent.config.settings import Camera, Recovery, Settings
 from agent.core.media.model import Packet
 from agent.core.recovery import HEALTHY_AFTER_S, PATIENCE_S, REBOOT_AGAIN_MS, REBOOT_UP_MS, Reboots, Step
 from agent.host import rescue
 from agent.host.files import Lock
 from agent.host.stop import Stop
+from agent.privileged import rescue as root
 from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
 from agent.process.role import Role

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.cameras.encode import KeyWatch
 from agent.cameras.picamera import sensor
-from agent.cameras.picamera.keyframes import KeyWatch
-from agent.cameras.picamera.layout import buffers_n, lores_size, planes
+from agent.cameras.picamera.sensor import buffers_n, lores_size, planes
 from agent.config.settings import Camera, Motion, Sensor
 
 

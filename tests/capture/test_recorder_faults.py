@@ -2,6 +2,7 @@
 import errno
 import gc
 import os
+import resource
 import sqlite3
 import weakref
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from agent.capture import clipfile, row_queue
 from agent.capture import recorder as recorder_module
+from agent.capture.clip_rows import SLOW_FLUSH_S
 from agent.capture.clipfile import ClipFile
 from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder
 from agent.capture.writer_jobs import BestLook, Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job
@@ -20,12 +22,11 @@ from agent.core.media.model import Packet
 from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
-from agent.store.card_fault import fault_of
+from agent.store.card_fault import OWN, fault_of
 from agent.store.database import FILE, StoreError, connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.h264 import movie
-from tests.rigs.wait import HANG_S, until
 
 START_US = 1_000_000_000        # where the hand clock stands
 MOTION = EventOpen(START_US + 1_000_000, 0.5, (), False)
@@ -79,13 +80,14 @@ def retry(recorder: Recorder, clock: HandClock, *jobs: Job) -> None:
     obey(recorder, list(jobs))
 
 
-def clip(start_us: int = START_US) -> tuple[list[Job], list[Job]]:
+def clip(start_us: int = START_US, wall_ms: int = 0) -> tuple[list[Job], list[Job]]:
     """Four seconds of real video from `start_us` on: the jobs of its begin, and those of its end."""
     info, packets = movie()
     packets = [Packet(p.data, p.pts_us + start_us, p.dts_us + start_us, p.key) for p in packets]
-    fragmenter = Fragmenter(info, packets[0], 0, 60, 1.8)
+    fragmenter = Fragmenter(info, packets[0], wall_ms, 60, 1.8)
     begin = [ClipBegin(info, start_us, "motion"), Block(fragmenter.head)]
-    begin += [Block(fragment) for packet in packets if (fragment := fragmenter.add(packet))]
+    begin += [Block(fragment, fragmenter.dur_us, fragmenter.frames_n) for packet in packets
+              if (fragment := fragmenter.add(packet))]
     tail, head = fragmenter.close(packets[-1].dts_us + 100_000)
     return begin, [Block(tail), ClipEnd(head, fragmenter.dur_us, fragmenter.frames_n)]
 
@@ -164,14 +166,15 @@ def test_an_event_that_waits_for_a_card_holds_no_video(recorder, db, hand_clock,
 
 
 @pytest.mark.parametrize("happening", [[MOTION, STILL], [GAP, GAP]], ids=["events", "gaps"])
-def test_what_is_remembered_for_a_bad_card_is_bounded_and_the_rest_counted(recorder, db, hand_clock, card, happening):
+def test_what_is_remembered_for_a_bad_card_is_bounded_and_the_rest_counted(
+        recorder, db, hand_clock, card, monkeypatch, happening):
+    monkeypatch.setattr(row_queue, "PENDING_MAX", 64)
     card.error = errno.EIO
     obey(recorder, clip()[0])
     obey(recorder, *[happening] * 100)
     card.error = None
     retry(recorder, hand_clock)
-    assert recorder._rows.forgotten_n == 200 - row_queue.PENDING_MAX
-    assert len(outbox.after(db, 0, 1000)) == row_queue.PENDING_MAX
+    assert recorder.rows.forgotten_n == 200 - 64 and len(outbox.after(db, 0, 1000)) == 64
 
 
 def test_an_event_after_an_hours_gap_is_not_shown_by_the_clip_before_it(folders, db, hand_clock, tmp_path):
@@ -191,27 +194,6 @@ def test_an_event_is_shown_by_the_clips_of_its_time_however_late_it_is_written_d
     motion = EventOpen(START_US + 5_000_000, 0.5, (), False)        # its pre-roll reaches into the first clip
     obey(recorder, begin + end, [*begin_2, motion, *end_2])         # and it is committed when the second one has ended
     assert [events.of_clip(db, seq) for seq in (1, 2)] == [[1], [1]]
-
-
-def test_a_lock_that_other_roles_would_not_wait_for_is_no_fault_of_the_card(recorder, folders, db, monkeypatch):
-    monkeypatch.setattr(row_queue, "connect", lambda folder, busy_s=10.0: connect(folder, busy_s / 100))
-    other = connect(folders.root, 10.0 / 100)       # a hundredth of everybody's patience
-    begin, end = clip()
-    recorder.start()
-    recorder.offer(begin)
-    until(lambda: recorder.recording)
-    db.execute("BEGIN IMMEDIATE")
-    recorder.offer([MOTION])
-    for _ in range(2):
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
-    db.execute("COMMIT")
-    until(lambda: events.latest(db))
-    assert recorder.recording and recorder.fault is None and recorder.errors_n == 0
-    recorder.offer([*end, STILL])
-    recorder.finish(HANG_S)
-    assert in_events(db) == [("done", clips.finished(db)[0].name, 1000)]
-    other.close()
 
 
 def test_a_fault_of_the_database_is_named_by_its_cause_not_by_the_remedies(tmp_path: Path):
@@ -252,3 +234,61 @@ def test_two_cameras_may_make_the_same_folder_at_once(folders, hand_clock, monke
     file = ClipFile(target / "gate-0b007001-000001.mp4.part")
     file.append(b"video")
     file.close()
+
+
+def test_pictures_whose_folder_is_gone_get_another_one_and_the_ward_is_told_once(folders, db, hand_clock, tmp_path):
+    folders.thumbs.rmdir()
+    info, packets = movie()
+    seen = EventClose(START_US + 3_000_000, BestLook((), info, packets), SUMMARY, "1", "")
+    for _ in range(2):
+        hand_clock.advance(10)
+        obey(make(folders, hand_clock, tmp_path, always=False), *clip(), [MOTION, seen])
+    pictures = [event.thumb for event in events.latest(db)]
+    assert len(pictures) == 2 and all((folders.thumbs / name).stat().st_size > 0 for name in pictures)
+    assert sum("pictures_missing" in row["data"] for row in outbox.after(db, 0, 100)) == 1
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_process_that_has_nothing_left_to_open_a_file_with_does_not_blame_the_card(recorder, hand_clock, card, error):
+    card.error = error
+    obey(recorder, clip()[0])
+    assert recorder.fault == OWN
+    card.error = None
+    retry(recorder, hand_clock)
+    assert recorder.fault is None
+
+
+def test_a_database_that_finds_no_file_number_free_does_not_blame_the_card(recorder, folders, hand_clock):
+    gc.collect()                    # no file of another test is to be closed meanwhile
+    before, met = resource.getrlimit(resource.RLIMIT_NOFILE), []
+    highest, kept = max(map(int, os.listdir("/proc/self/fd"))), [os.open("/dev/null", os.O_RDONLY)]
+    while kept[-1] <= highest:      # numbers that other tests have left free would be given first
+        kept.append(os.open("/dev/null", os.O_RDONLY))
+    try:
+        for used_n in range(kept[-1] + 1, kept[-1] + 5):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used_n, before[1]))
+            obey(recorder, clip()[0])
+            met.append(recorder.fault)
+            hand_clock.advance(2 * RETRY_AFTER_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for handle in kept:
+            os.close(handle)
+    assert met[0] == met[1] == OWN and set(met) <= {OWN, None}
+    retry(recorder, hand_clock, *clip(START_US + 60_000_000)[0])
+    assert recorder.fault is None and recorder.recording
+
+
+def test_a_flush_that_took_far_too_long_is_told_for_two_minutes(recorder, hand_clock, monkeypatch):
+    flush = os.fdatasync
+    begin, end = clip()
+    begin[-1] = replace(begin[-1], flush=True)
+    for took_s, slow in ((SLOW_FLUSH_S - 0.1, False), (SLOW_FLUSH_S + 0.1, True)):
+        monkeypatch.setattr(os, "fdatasync", lambda handle, took_s=took_s: (hand_clock.advance(took_s), flush(handle)))
+        obey(recorder, begin)
+        obey(recorder, end)
+        assert recorder.slow_card == slow
+        hand_clock.advance(60)
+        assert recorder.slow_card == slow
+    hand_clock.advance(120)
+    assert not recorder.slow_card

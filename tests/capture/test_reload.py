@@ -1,4 +1,5 @@
 """Other settings at run time: they reach those cameras that they are about, and a mistake reaches none."""
+import os
 import signal
 import threading
 import time
@@ -18,10 +19,12 @@ from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.meter import Rate
 from agent.host.stop import Stop
+from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, film, shift
 from tests.process.agent import Agent
 from tests.rigs import footage
 from tests.rigs.rtsp import RtspCamera
+from tests.rigs.small_card import empty, fill_files, small_card
 from tests.rigs.wait import HANG_S, free_port, until
 
 CLOCK = SystemClock()
@@ -129,6 +132,20 @@ def test_a_camera_that_another_process_has_is_left_to_it_and_taken_when_it_ends(
         assert set(second.facts()) == {"yard"} and "gate is left to the other process" in caplog.text
         first.obey()
         second.tick_until(lambda: second.recording("gate"), "it is taken over")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_camera_for_whose_lock_a_full_card_has_no_room_is_taken_up_once_there_is_some(
+        tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("agent.capture.camera_set.LOCK_AGAIN_S", 0.5)
+    with small_card(tmp_path, "-N", "64") as card, shift(tmp_path, CLOCK) as made:
+        made.folders = made.camera_set._folders = Folders(card / "store").create()
+        fill_files(card)
+        made.obey(film("gate"), insist=True)
+        assert not made.facts() and "gate has no lock" in caplog.text
+        empty(card)
+        made.tick_until(lambda: made.recording("gate"), "it records")
+        made.obey()
 
 
 CONFIG = """

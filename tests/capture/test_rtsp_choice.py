@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.rtsp import choice
+from agent.cameras import rtsp
 from agent.cameras.rtsp.libav import LibavSource
 from agent.config.settings import Camera, Motion
 from agent.host.clock import SystemClock
@@ -19,7 +19,7 @@ FILM = footage.clip(320, 180, 10, 10, 300, seconds=4)
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(choice, "_for_libav", set())
+    monkeypatch.setattr(rtsp, "_for_libav", set())
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_ours_alone_says_how_to_let_the_other_try(rig: Rig):
 @pytest.mark.parametrize("keys", [{"reader": "libav"}, {"transport": "udp"}, {"reader": "own", "transport": "udp"}])
 def test_libav_is_taken_when_the_household_says_so(keys: dict[str, str]):
     camera = Camera(name="gate", source="rtsp://cam/live", **keys)
-    assert isinstance(choice.open_rtsp(camera, camera.source, SystemClock()), LibavSource)
+    assert isinstance(rtsp.open_rtsp(camera, camera.source, SystemClock()), LibavSource)
 
 
 @pytest.mark.parametrize("reader", ["auto", "libav"])

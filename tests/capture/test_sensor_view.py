@@ -2,7 +2,7 @@
 import pytest
 
 from agent.cameras.picamera import version
-from agent.cameras.picamera.view import choose
+from agent.cameras.picamera.sensor import choose
 from agent.core.media.headroom import HARDWARE, Level
 from agent.host.board import Board
 

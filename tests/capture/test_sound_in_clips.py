@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -48,7 +49,8 @@ class Book:
         self.forgives = False               # what still comes of a clip that was lost
         self.full = False
         self.clip_lost = threading.Event()
-        self.recording, self.fault = False, None
+        self.recording, self.fault, self.slow_card = False, None, False
+        self.rows = SimpleNamespace(held_by=None, numbers=())
         self.events_n = self.errors_n = self.dropped_n = 0
         self.sync_every_s = 1.8
 

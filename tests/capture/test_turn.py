@@ -14,7 +14,7 @@ from agent.core.media.mp4.cut import Strip, cut
 from agent.core.media.mp4.read import read_head
 from agent.core.media.mp4.salvage import salvage
 from agent.footage.film import Film
-from agent.footage.light_copy import copy
+from agent.helpers.light_copy import copy
 from agent.host.clock import SystemClock
 from agent.host.luma import luma_of
 from agent.host.stop import Stop

@@ -1,5 +1,7 @@
 """The real `taimat` command in a process of its own."""
+import contextlib
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -40,6 +42,20 @@ def taimat_until(told: str, home: Path, *arguments: object) -> tuple[int, str]:
         finally:
             running.kill()
             running.wait()
+
+
+def on_terminal(home: Path, columns: int, *arguments: object) -> str:
+    """What `taimat` writes to a terminal of this width that knows no colours, whatever its exit code."""
+    mine, its = pty.openpty()
+    running = subprocess.Popen([sys.executable, "-m", "agent", *map(str, arguments)], cwd=home, stdin=its, stdout=its,
+                               stderr=its, env=environment(home) | {"TERM": "dumb", "COLUMNS": str(columns)})
+    os.close(its)
+    with open(mine, "rb", buffering=0) as screen, contextlib.suppress(OSError):     # which is how its end is told
+        said = bytearray()
+        while piece := screen.read(65_536):
+            said += piece
+    running.wait(HANG_S)
+    return said.decode().replace("\r\n", "\n")
 
 
 def write_config(folder: Path, camera: str = "", more: str = "") -> Path:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.update import adoption, root
-from agent.cli.update.adoption import TRY, adopt
-from agent.cli.update.work import RESTART
 from agent.core.release import ReleaseRefused
 from agent.host import tree
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result
+from agent.privileged.update import adoption, root
+from agent.privileged.update.adoption import TRY, adopt
+from agent.privileged.update.work import RESTART
 from tests.rigs.updating import KILLER, NEW, OLD, QUICK, Device, Killed
 
 NEWEST = "3.0.0"

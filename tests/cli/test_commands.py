@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.__main__ import COMMANDS, group
+from agent.__main__ import group
 from tests.cli.cli import environment, taimat, write_config
 from tests.rigs.wait import HANG_S
 
 
-@pytest.mark.parametrize("name", [name for commands in COMMANDS.values() for name, _, line in commands if line])
+@pytest.mark.parametrize("name", [name for name, each in group().commands.items() if not each.hidden])
 def test_a_command_says_of_itself_what_the_list_says(name: str):
     listed = group().commands[name]
     assert listed.load().help == listed.help

@@ -108,7 +108,7 @@ def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path
     shown = tomllib.loads(said.stdout)
     assert said.returncode == 0 and "s3cret" not in said.stdout
     assert shown["camera"][0]["source"] == "rtsp://u:***@host/1" and shown["store"]["keep_days"] == 10
-    assert "# pictures a second, likewise (default: 15)" in said.stdout
+    assert "# pictures a second, only for these cameras (default: 15)" in said.stdout
 
 
 @pytest.mark.parametrize("url", ["rtsp://u:p@ss#s3cret@host/1", "rtsp://u:p@ss s3cret@host/1"])

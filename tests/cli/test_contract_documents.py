@@ -20,7 +20,7 @@ SCHEMAS = sorted(path.name for path in (REFERENCE / "schemas").iterdir())
 FROM_WARD = {"ack": wire.Ack, "command-restart": wire.Command, "cfg-desired": wire.Desired,
              "ward-state": wire.WardState}
 NAMES_AS_KEYS = ("roles", "schemas", "args", "cfg", "clamped")      # tables without fields of their own
-GUIDE = REFERENCE.parent / "guide" / "subscriber.md"
+GUIDE = REFERENCE / "subscriber.md"
 TELLTALE = {"specversion": "evt", "upto": "ack", "iat": "command-rebirth", "int_s": "health", "conn": "status",
             "cfg_ver": "cfg-reported", "st": "response", "online": "ward-state", "cfg": "cfg-desired"}
 

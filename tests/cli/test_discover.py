@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.discover import search
+from agent.cameras.discovery import network
 from agent.config.load import load, parse
 from tests.cli.cli import environment, taimat, write_config
 from tests.cli.discovering import ask, ask_json, at
@@ -105,13 +105,13 @@ def test_a_password_that_the_camera_puts_into_the_path_is_shown_on_demand_only(t
 
 
 def test_multicast_finds_a_camera(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(search, "LISTEN_S", 1.0)
+    monkeypatch.setattr(network, "LISTEN_S", 1.0)
     with OnvifCamera(Camera()) as camera:
         try:
             camera.join("127.0.0.1")
         except OSError as error:
             pytest.skip(f"no multicast here: {error}")
-        found, troubles = search.search(["127.0.0.1"])
+        found, troubles = network.search(["127.0.0.1"])
     (told,) = (each for each in found if each.address == camera.address)
     assert told.match.name == "Cổng trước" and not troubles
     assert told.services[0] == f"http://{camera.address}:{camera.port}/onvif/device_service"

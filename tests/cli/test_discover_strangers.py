@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.cameras.discovery import network as networks
+from agent.cameras.discovery.connection import Deadline, post
+from agent.cameras.discovery.look import Lead, look
 from agent.cameras.rtsp.connect import ConnectStopped
-from agent.cli.discover import networks
-from agent.cli.discover.connection import Deadline
-from agent.cli.discover.look import Lead, look
-from agent.cli.discover.onvif import post
 from agent.host.stop import Stop
 from tests.cli.discovering import ask, ask_json, at
 from tests.rigs import footage, onvif, rtsp

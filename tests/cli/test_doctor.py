@@ -6,23 +6,28 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.cli.doctor import broker
-from agent.cli.doctor.in_child import ask
+from agent.cli.doctor.main import ask
 from agent.cli.doctor.verdict import Check, CheckVerdict, bad, ok, warn, worst
 from agent.config.load import load
 from agent.config.settings import Ward
+from agent.mqtt import trial
 from agent.store import identity
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.cli.cli import environment, taimat, write_config
 from tests.rigs import footage, rtsp
+from tests.rigs.holder import Holder
 from tests.rigs.joined import join_in
+from tests.rigs.small_card import fill_bytes, fill_files, small_card
 from tests.rigs.wait import HANG_S, Stopwatch, deaf_port
 
 
@@ -34,8 +39,9 @@ def look(tmp_path: Path, config: Path) -> tuple[int, dict[str, dict[str, str]], 
 
 
 @pytest.fixture(scope="module")
-def film() -> Path:
-    return footage.clip(640, 360, fps=10, gop=20, kbps=400)
+def film() -> Iterator[Path]:
+    with footage.for_everybody(footage.clip(640, 360, fps=10, gop=20, kbps=400)) as film:
+        yield film
 
 
 def test_a_camera_that_plays_is_described_and_all_parts_are_looked_at(tmp_path: Path, film: Path):
@@ -82,6 +88,62 @@ def test_secrets_that_anybody_may_read_are_told(tmp_path: Path):
     assert told["permissions"]["state"] == "warn" and f"chmod 600 {config}" in told["permissions"]["remedy"]
 
 
+def test_who_holds_the_database_is_named(tmp_path: Path):
+    config = write_config(tmp_path)
+    store = Path(load(config).store.folder)
+    connect(Folders(store).create().root).close()
+    with contextlib.closing(connect(store)), Holder(store, "reader") as holder:
+        _, told, _ = look(tmp_path, config)
+    assert f"process {holder.pid} (not a part of Taimat) holds the database" in told["card"]["text"]
+    assert told["card"]["state"] == "warn" and "restart the device" in told["card"]["remedy"]
+
+
+@pytest.fixture
+def card() -> Iterator[Path]:
+    """A small card with a store, below a folder that every user may pass through; its configuration is beside it."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o711)
+        with small_card(place, "-N", "512") as card:
+            connect(Folders(card / "store").create().root).close()
+            (place / "store").symlink_to(card / "store")
+            write_config(place)
+            yield card
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_card_says_how_much_is_not_the_recorder_s_and_where_that_lies(card: Path):
+    (card / "store/clips/000000").mkdir()
+    (card / "store/clips/000000/gate-0b007001-000001.mp4").write_bytes(bytes(3_000_000))
+    for name, size_b in (("anna/films/long", 20_000_000), ("ben/films/short", 9_000_000), ("root/s", 1_000_000)):
+        (card / "home" / name).parent.mkdir(parents=True)
+        (card / "home" / name).write_bytes(bytes(size_b))
+    os.link(card / "home/anna/films/long", card / "home/anna/the-same")
+    (card / "home/ben/elsewhere").symlink_to("/usr")
+    (card / "home/root").chmod(0o700)
+    fill_bytes(card)
+    _, told, _ = look(card.parent, card.parent / "taimat.toml")
+    said = told["card"]
+    assert said["state"] == "bad" and "by itself" in said["remedy"] and "permissions" not in said["remedy"]
+    assert re.search(r"the card is full \(0 B free of 4\d\.\d MB\): 4\d\.\d MB are not the recorder's: "
+                     rf"{card}/home/anna 20\.0 MB, {card} 1\d\.\d MB, {card}/home/ben 9\.0 MB;", said["text"])
+    assert "may not look into" not in said["text"] and "taimat doctor" not in said["text"] + said["remedy"]
+    subprocess.run(["chown", "-R", "nobody", card / "store"], check=True)
+    _, told, _ = look(card.parent, card.parent / "taimat.toml")     # with the rights of the store's owner
+    as_owner = told["card"]["text"]
+    assert f"{card}/home/root" in as_owner.partition("may not look into ")[2]
+    assert as_owner.partition("are not")[0] == said["text"].partition("are not")[0]     # it knows how much all the same
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_card_without_room_for_files_says_who_has_most_of_them(card: Path):
+    fill_files(card)
+    _, told, _ = look(card.parent, card.parent / "taimat.toml")
+    assert told["card"]["state"] == "bad"
+    assert re.search(rf"room for 0 files only: \d+ files are not the recorder's: {card}/stranger-files \d+ files",
+                     told["card"]["text"])
+
+
 def test_a_check_that_hangs_is_ended_in_time():
     with Stopwatch() as watch:
         verdict = ask(Check("x", lambda: time.sleep(60) or ok("late"), 0.5), lambda: None)
@@ -114,7 +176,8 @@ def mosquitto(tmp_path: Path):
     try:
         program = find(tmp_path)
         subprocess.run(["mosquitto_passwd", "-b", tmp_path / "users", "c1", "right"], check=True, capture_output=True)
-        with Broker(program, tmp_path, f"password_file {tmp_path}/users\nallow_anonymous false\n") as running:
+        rights = f"password_file {tmp_path}/users\nallow_anonymous false\n"
+        with contextlib.closing(Broker(program, tmp_path, rights)) as running:
             yield running
     except (NotToBeHad, OSError) as error:
         pytest.skip(f"no mosquitto: {error}")
@@ -159,7 +222,7 @@ password_file = "{tmp_path}/pw"
 
 
 def test_a_broker_that_is_not_there_or_mute_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(broker, "CONNECT_S", 1.0)
+    monkeypatch.setattr(trial, "CONNECT_S", 1.0)
     told = broker.examine(ward(deaf_port()), tmp_path)
     assert told.state == "bad" and "nothing listens there" in told.text
     with socket.create_server(("127.0.0.1", 0)) as mute:

@@ -3,7 +3,8 @@ import json
 import re
 from pathlib import Path
 
-from agent.cli.doctor import masks
+from agent.cameras import mask_cost
+from agent.cli.doctor import camera as doctor
 from agent.config.settings import Camera
 from agent.host.clock import SystemClock
 from agent.store import pause
@@ -17,9 +18,9 @@ AREAS = [[(0.0, 0.0), (0.5, 0.0), (0.5, 0.5)]]
 
 def said_of(tmp_path: Path, more: str) -> tuple[dict[str, str], dict[str, str]]:
     """The verdicts on the camera and on the encoder."""
-    film = footage.clip(640, 360, fps=10, gop=20, kbps=400)
-    config = write_config(tmp_path, f"file:{film}", more)
-    lines = taimat(tmp_path, "doctor", "-c", config, "--json").stdout.splitlines()
+    with footage.for_everybody(footage.clip(640, 360, fps=10, gop=20, kbps=400)) as film:
+        config = write_config(tmp_path, f"file:{film}", more)
+        lines = taimat(tmp_path, "doctor", "-c", config, "--json").stdout.splitlines()
     told = {each["check"]: each for each in map(json.loads, lines)}
     return told["camera yard"], told["encoder"]
 
@@ -46,13 +47,13 @@ def test_what_would_not_fit_is_bad_and_names_both_ways_out(monkeypatch):
     masked = Camera(name="gate", source="file:/x.mp4", masks=AREAS, privacy_mask="transcode")
     info, packets = movie()
     for pct, state in ((20, "ok"), (75, "warn"), (140, "bad")):
-        monkeypatch.setattr(masks, "measure", lambda *_, pct=pct: masks.Cost(2 * pct, pct))
-        verdict = masks.verdict(masked, info, packets)[0]
+        monkeypatch.setattr(mask_cost, "measure", lambda *_, pct=pct: mask_cost.MaskingCost(2 * pct, pct))
+        verdict = doctor.masks_verdict(masked, info, packets)[0]
         assert verdict.state == state and (state == "ok" or 'privacy_mask = "camera"' in verdict.remedy)
 
 
 def test_too_little_is_not_taken_for_a_measurement():
     masked = Camera(name="gate", source="file:/x.mp4", masks=AREAS, privacy_mask="transcode")
     info, packets = movie()
-    assert masks.measure(masked, info, packets[:2]) is None
-    assert all(pct > 0 for pct in masks.measure(masked, info, packets))
+    assert mask_cost.measure(masked, info, packets[:2]) is None
+    assert all(pct > 0 for pct in mask_cost.measure(masked, info, packets))

@@ -13,12 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.doctor import enrolment
-from agent.cli.enrol.main import Enroller
-from agent.cli.enrol.readiness import ReadyPace
-from agent.cli.setup.enrolment import NOTE_FILE
-from agent.cli.setup.main import Setup
-from agent.cli.setup.notice import NoticePlaces
+from agent.cli.doctor import broker as doctor
 from agent.config.load import load
 from agent.core.contract.enrolment import BUNDLE_FILE, BUNDLE_FOLDER, RenewAsk
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
@@ -26,6 +21,11 @@ from agent.host.clock import Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.ward_folder import KEY, WardFolder, shown
 from agent.mqtt import credentials
+from agent.privileged.enrol.main import Enroller
+from agent.privileged.enrol.readiness import ReadyPace
+from agent.privileged.setup.enrolment import NOTE_FILE
+from agent.privileged.setup.main import Setup
+from agent.privileged.setup.notice import NoticePlaces
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, deaf_port
@@ -179,14 +179,14 @@ def test_a_busy_ward_is_asked_again_ever_more_slowly_and_by_the_same_key(recorde
 
 def test_the_doctor_tells_how_far_it_is(recorder: Recorder, ward: WardDoor):
     def said() -> tuple[str, str]:
-        verdict = enrolment.examine(recorder.config, recorder.runtime)
+        verdict = doctor.examine_enrolment(recorder.config, recorder.runtime)
         return verdict.state, verdict.text
 
     recorder.set_up()
-    assert not enrolment.concerns(recorder.config, recorder.runtime)
+    assert not doctor.is_enrolling(recorder.config, recorder.runtime)
     ward.refuses = "claim_expired"
     recorder.boot_with(ward.bundle())
-    assert enrolment.concerns(recorder.config, recorder.runtime) and said() == (
+    assert doctor.is_enrolling(recorder.config, recorder.runtime) and said() == (
         "warn", "not enrolled yet: no try since this boot")
     recorder.enrol()
     assert said()[0] == "bad" and "claim_expired: this claim is too old" in said()[1]
@@ -309,7 +309,7 @@ KILLER = textwrap.dedent("""
     from pathlib import Path
     from tests.cli.test_enrol import Recorder
     base, template = Path(sys.argv[1]), sys.argv[2]
-    import agent.cli.enrol.own_key, agent.cli.setup.enrolment, cryptography.x509, http.client
+    import agent.privileged.enrol.main, agent.privileged.setup.enrolment, cryptography.x509, http.client
 
     os.fsync = lambda handle: None          # a kill needs none, and a slow disk has this test wait for hundreds
 

@@ -68,7 +68,7 @@ def tried(folders: Folders, draft: Camera, budget_s: float = HANG_S) -> list[Reh
     question = RehearsalQuestion(
         store=str(folders.root), runtime=str(folders.root), now=msgspec.to_builtins(YARD),
         draft=msgspec.to_builtins(draft), since_ms=int((time.time() - 24 * HOUR_S) * 1000), budget_s=budget_s)
-    done = subprocess.run([sys.executable, "-m", "agent.cli.tune.page_rehearsal"], input=msgspec.json.encode(question),
+    done = subprocess.run([sys.executable, "-m", "agent.helpers.rehearsal"], input=msgspec.json.encode(question),
                           capture_output=True, timeout=HANG_S, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return [parse(each) for each in done.stdout.splitlines()]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.update import root
 from agent.core.release import ReleaseRefused
+from agent.privileged.update import root
 from scripts.packaging import signer
 from tests.cli.cli import REPO
 from tests.rigs.bundles import Maker

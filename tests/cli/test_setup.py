@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.setup.main import Setup
-from agent.cli.setup.notice import CODE_FILE, NOTE_FILE, NoticePlaces, read_code
 from agent.config.load import load
 from agent.config.settings import Settings
 from agent.core.contract.setup import (
@@ -31,6 +29,8 @@ from agent.host.clock import SystemClock
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
+from agent.privileged.setup.main import Setup
+from agent.privileged.setup.notice import CODE_FILE, NOTE_FILE, NoticePlaces, read_code
 from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.setup.first import first_text, write_first
-from agent.cli.setup.local_cameras import find
 from agent.config.load import parse
 from agent.config.settings import Camera
 from agent.core.contract.setup import LocalCamera
+from agent.privileged.setup.first import first_text, write_first
+from agent.privileged.setup.local_cameras import find
 
 # A Raspberry Pi 4 with a camera module: the receiver, the codecs and the image processor are nodes, too.
 BOARD = {"video0": "unicam-image", "video1": "unicam-embedded", "video10": "bcm2835-codec-decode",

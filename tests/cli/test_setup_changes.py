@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cli.setup.changes import SettingsRefused, changed
 from agent.config.load import TEMPLATE, parse
 from agent.config.settings import Camera, Motion, Notify, Sensor, Settings, Zone
 from agent.core.contract.setup import (
@@ -31,6 +30,7 @@ from agent.core.contract.setup import (
     in_short,
     keys_set,
 )
+from agent.privileged.setup.changes import SettingsRefused, changed
 
 TITLE = "Cổng trước"
 OWN = """\

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -71,17 +70,13 @@ def test_what_if_is_one_variant_of_everything_that_was_asked_for(tmp_path: Path,
     assert other["events"] == [] and other["missed"] == now["events"]
 
 
-def test_tables_tell_events_and_variants_and_a_picture_is_drawn(tmp_path: Path, film: Path):
-    picture = tmp_path / "why.svg"
-    said = taimat(tmp_path, "tune", film, film, "--plot", picture)
+def test_tables_tell_events_and_variants(tmp_path: Path, film: Path):
+    said = taimat(tmp_path, "tune", film, film)
     assert said.returncode == 0 and f"{film.name} and 1 more, 2:38 min" in said.stdout
     rows = [line.split("\t") for line in said.stdout.splitlines() if "\t" in line]
     assert rows[0][0].startswith(film.name) and "% of the picture: " in rows[0][3]
     assert [row[0] for row in rows if row[0] == "now" or row[0].startswith("sens")] == [
         "now", "sensitivity low", "sensitivity high"]
-    texts = [each.text for each in ElementTree.parse(picture).getroot().iter("{http://www.w3.org/2000/svg}text")]
-    assert f"{film.name} and 1 more" in texts and "nothing recorded" in texts
-    assert texts.count(film.stem[:13]) == 2 and any(text.startswith("now: ") for text in texts)
 
 
 def test_no_event_is_explained(tmp_path: Path, short: Path):
@@ -190,8 +185,6 @@ MISTAKES = {
     "no zones": (["FILM", "--without-zones"], 2, "--without-zones is about a camera with zones that decide"),
     "area": (["FILM", "--ignore", "0,0 1,1"], 2, "--ignore takes three or more corners"),
     "outside": (["FILM", "--ignore", "0,0 1,1 0,nan"], 2, "--ignore takes three or more corners"),
-    "picture": (["FILM", "--plot", "why.pdf"], 2, "--plot takes a file that ends in .svg"),
-    "place": (["FILM", "--plot", "nowhere/why.svg"], 73, "choose another place with --plot"),
 }
 
 

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from agent.cli.doctor import machine as doctor
 from agent.cli.doctor.verdict import CheckVerdict
-from agent.cli.update import root
-from agent.cli.update.bundle import unpack
-from agent.cli.update.work import RESTART
 from agent.config.settings import Settings, Update
 from agent.core.key_slots import begin
-from agent.core.release import ReleaseRefused
+from agent.core.release import UNITS, ReleaseRefused
 from agent.host import command_key
 from agent.host.clock import SystemClock
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.updates import Result, bundle
+from agent.privileged.update import root
+from agent.privileged.update.bundle import unpack
+from agent.privileged.update.work import RESTART
 from agent.store.schema import SCHEMA
 from scripts.packaging.wheels import NoWheel
 from tests.rigs.bundles import HOME, MACHINE, PACKERS, Maker, agent, ar, data_files, libraries, tar
@@ -224,7 +224,7 @@ def spoiled(maker: Maker, case: str) -> bytes:
         "old": lambda: maker.bundle(NEW, version=OLD),
         "a newer Python": lambda: maker.bundle(NEW, needs={"python": "4.0", "schema": 1, "units": 1}),
         "a store of no return": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": SCHEMA + 1, "units": 1}),
-        "other units": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": 1, "units": 2}),
+        "other units": lambda: maker.bundle(NEW, needs={"python": "3.11", "schema": 1, "units": UNITS + 1}),
         "code that is none": lambda: ar(maker.members(maker.told(NEW, bad := {**code, "x.py": b"def"}, shelf),
                                                       tar(data_files(bad, shelf)))),
         "no command": lambda: ar(maker.members(maker.told(NEW, bare := {"x.py": b""}, shelf),

@@ -11,6 +11,7 @@ from agent.core.evidence.ledger import CameraPaused, decode
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import FILE, connect, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.conftest import HandClock
@@ -66,7 +67,7 @@ def test_a_head_that_the_ward_kept_shows_a_tail_that_was_cut_with_care(tmp_path,
     head = f"{n}:{seen[:32].lower()}"
     assert "heads that agree: 1 of 1" in taimat(tmp_path, "verify", card.root, "--head", head).stdout
     last = json.loads(db.execute("SELECT doc FROM ledger WHERE n = ?", (n,)).fetchone()[0])
-    db.executescript(f"DROP TRIGGER ledger_keeps_its_rows; DELETE FROM ledger WHERE n = {n}; "
+    db.executescript(f"DELETE FROM ledger WHERE n = {n}; "
                      f"DELETE FROM clip WHERE name = '{last['body']['clip']}'; "
                      f"UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'act'")
     db.close()
@@ -89,7 +90,7 @@ def test_a_card_from_a_recorder_that_died_is_read_with_what_is_in_its_log(tmp_pa
     film(db, card, hand_clock, b"four")
     with transaction(db):
         ledger.note(db, hand_clock.now(), CameraPaused(camera="gate", paused=True, by="page"))
-    LedgerWriter(card, hand_clock, None).seal_some(db)
+    LedgerWriter(card, hand_clock, decisions.connect(card)).seal_some(db)
     dead = tmp_path / "dead"
     (dead / "clips" / "000000").mkdir(parents=True)
     (dead / FILE).parent.mkdir()

@@ -33,9 +33,9 @@ class Found(NamedTuple):
 
 
 def record(stream: StreamInfo, packets: Sequence[Packet], until_us: int, audio: AudioInfo | None = None,
-           sounds: Sequence[Sound] = (), finished: bool = True) -> Clip:
-    """The clip of these packets, and of the sound that begins in its time."""
-    clip = Fragmenter(stream, packets[0], 0, 60, 1.8, audio)
+           sounds: Sequence[Sound] = (), finished: bool = True, wall_ms: int = 0) -> Clip:
+    """The clip of these packets, and of the sound that begins in its time; its head has the wall time, if any."""
+    clip = Fragmenter(stream, packets[0], wall_ms, 60, 1.8, audio)
     for sound in sounds:
         clip.add_sound(sound)
     data = clip.head + b"".join(filter(None, map(clip.add, packets)))
@@ -47,14 +47,16 @@ def record(stream: StreamInfo, packets: Sequence[Packet], until_us: int, audio: 
 
 
 def record_all(stream: StreamInfo, packets: Sequence[Packet], starts: Sequence[int], end_us: int,
-               audio: AudioInfo | None = None, sounds: Sequence[Sound] = ()) -> list[Clip]:
-    """A run without a break in clips that begin with these packets."""
+               audio: AudioInfo | None = None, sounds: Sequence[Sound] = (),
+               offset_ms: int | None = None) -> list[Clip]:
+    """A run without a break in clips that begin with these packets; `offset_ms` dates them by the wall clock."""
     clips = []
     for start, end in zip(starts, [*starts[1:], len(packets)], strict=True):
         reorder_us = packets[start].pts_us - packets[start].dts_us
         until_us = packets[end].dts_us if end < len(packets) else end_us
         own = [sound for sound in sounds if packets[start].pts_us <= sound.pts_us < until_us + reorder_us]
-        clips.append(record(stream, packets[start:end], until_us, audio, own))
+        wall_ms = 0 if offset_ms is None else packets[start].dts_us // 1000 + offset_ms
+        clips.append(record(stream, packets[start:end], until_us, audio, own, wall_ms=wall_ms))
     return clips
 
 

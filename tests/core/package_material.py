@@ -34,7 +34,7 @@ OF_EXPORTS = {FlawCode.MANIFEST_EDITED, FlawCode.MANIFEST_MALFORMED, FlawCode.EX
               FlawCode.EXPORT_WITHOUT_ROW, FlawCode.SEAL_BROKEN, FlawCode.KEY_FILE_DIFFERS,
               FlawCode.FILE_EDITED, FlawCode.FILE_TRUNCATED, FlawCode.FILE_SWAPPED,
               FlawCode.FILE_MISSING, FlawCode.FILE_UNKNOWN, FlawCode.SOURCE_WITHOUT_ROW, FlawCode.GAP_UNNAMED,
-              FlawCode.IDENTITY_WITHOUT_ROW}
+              FlawCode.IDENTITY_WITHOUT_ROW, FlawCode.SOURCE_FOREIGN}
 CASE = {"case": "12/2026", "purpose": "a theft at the gate", "officer": "Lê Văn Tám"}
 
 

@@ -22,5 +22,5 @@ def test_all_that_a_ward_can_be_told_is_named():
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_the_guide_has_the_very_words(language: str):
-    assert TEXTS[language] in (GUIDES / f"terminal.{language}.md").read_text(encoding="utf-8")
+    assert TEXTS[language] in (GUIDES / f"household.{language}.md").read_text(encoding="utf-8")
     assert TEXTS[language].count("\n") == TEXTS["en"].count("\n")

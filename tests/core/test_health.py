@@ -57,6 +57,13 @@ def test_a_device_that_is_well_has_no_condition():
     assert lasting(facts(unit(cameras=[camera()]), unit("keeper"), unit("link", broker="connected", outbox_n=0))) == ()
 
 
+def test_a_full_card_s_detail_tells_how_much_on_it_is_no_clip_where_the_keeper_knows():
+    look = facts(unit("keeper", clips_b=3_000_000_000), disk_tot_b=64_000_000_000, disk_free_b=12_000_000)
+    assert [each.detail for each in lasting(look)] == ["12 MB free, 60988 MB no clips"]
+    look = facts(unit("keeper"), disk_tot_b=64_000_000_000, disk_free_b=12_000_000)
+    assert [each.detail for each in lasting(look)] == ["12 MB free"]
+
+
 def test_a_device_of_which_nothing_is_known_has_no_condition():
     assert lasting(Facts()) == ()
 
@@ -80,13 +87,19 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("card_io", "alarm", facts(unit(cameras=[camera(write_fault="card_io")]))),
     ("card_read_only", "alarm", facts(read_only=True)),
     ("card_read_only", "alarm", facts(unit("link", card_fault="card_read_only"))),
+    ("card_given_up", "alarm", facts(card_given_up=True)),
     ("card_full", "alarm", facts(disk_free_b=2_000_000_000)),
     ("card_full", "alarm", facts(unit(cameras=[camera(write_fault="card_full")]))),
     ("inodes_low", "warn", facts(inodes_free_n=100_000)),
     ("inodes_low", "alarm", facts(unit(cameras=[camera(write_fault="inodes_low")]))),
     ("card_missing", "alarm", facts(unit(cameras=[camera(write_fault="card_missing")]))),
+    ("card_ends", "warn", replace(facts(), card_end="worn: 90 %")),
+    ("card_went_back", "warn", facts(unit("keeper", card_went_back="message 10481 is at the ward"))),
+    ("clip_redated", "warn", facts(unit("keeper", redated_n=3))),
     ("card_drops_writes", "alarm", facts(unit("keeper", card_drops="9 messages were on it, 7 are"))),
     ("database_damaged", "warn", facts(unit("keeper", database_aside="taimat.db.damaged-1"))),
+    ("database_unclear", "warn", facts(unit("keeper", database_unclear=True))),
+    ("database_held", "warn", facts(unit(cameras=[camera(database_held_by=0)]))),
     ("nothing_signed", "warn", facts(unit("keeper", key_fault="signing.key can't be used"))),
     ("card_days_low", "warn", facts(days_left=1.5)),
     ("holds_over", "warn", facts(unit("keeper", holds_over="gate-0b007001-000007 (case 7)"))),
@@ -151,6 +164,9 @@ UNREACHABLE = {"state": "retrying", "fault": "camera_unreachable"}
     # A restart comes before another card.
     (["card_read_only"], facts(unit(cameras=[camera(write_fault="card_io")]),
                                unit("keeper", card_fault="card_read_only"), card_errors_n=1, card_errors_new_n=1)),
+    (["card_given_up"], facts(unit(cameras=[camera(write_fault="card_read_only", recording=False)]),
+                              unit("keeper", card_fault="card_read_only"), card_given_up=True, read_only=True,
+                              card_errors_n=1, continuous=["gate"])),
     (["card_hung"], facts(unit(cameras=[camera(write_fault="io_timeout")]), card_hung=True)),
     (["card_missing"], facts(unit(cameras=[camera(write_fault="card_read_only")]), card_missing=True, disk_free_b=0,
                              inodes_free_n=0)),
@@ -242,6 +258,13 @@ def test_a_condition_goes_only_when_its_value_has_come_back_by_a_margin(code, ba
 ])
 def test_what_is_no_fault(look):
     assert lasting(look) == ()
+
+
+def test_a_card_that_is_well_again_is_not_called_failing_for_long():
+    machine, _ = HealthMachine().step(facts(unit("keeper", card_fault="card_io")), 0.0)
+    machine, shown = machine.step(facts(unit("keeper")), 5.0)
+    assert codes(shown) == ["card_io"]
+    assert machine.step(facts(unit("keeper")), 20.0)[1] == ()
 
 
 def test_a_symptom_that_outlives_its_cause_shows_when_the_cause_is_over():
@@ -342,3 +365,17 @@ def test_a_heartbeat_with_facts_of_another_form_is_none(facts):
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(f'{{"type":"beat","role":"link","unit":"link","pid":1,"mono_s":1,"up_s":1,"facts":{facts}}}',
                             type=Beat)
+
+
+def test_who_holds_the_database_is_named_by_its_heartbeat_s_process():
+    held = camera(database_held_by=7)
+    found, = lasting(facts(unit("link"), unit(cameras=[held, camera("yard", database_held_by=7)])))
+    assert (found.code, found.unit, found.detail) == ("database_held", "link", "process 7")
+    for pid, said in ((4711, "process 4711"), (0, "process ?")):
+        found, = lasting(facts(unit("link"), unit(cameras=[camera(database_held_by=pid)])))
+        assert (found.unit, found.detail) == (None, said)
+
+
+def test_a_camera_that_can_begin_no_clip_for_a_held_database_does_not_record():
+    held = camera(database_held_by=9, write_fault="database_held", recording=False)
+    assert set(codes(lasting(facts(unit(cameras=[held]))))) == {"database_held", "not_recording"}

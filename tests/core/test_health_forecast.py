@@ -3,6 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.health import forecast
+from agent.core.health.conditions import Condition
 from agent.core.health.forecast import DAYS_MAX, SAMPLES_N_MAX, RecordingRate, Trend, days_kept, days_left
 
 GB = 1_000_000_000
@@ -75,3 +77,30 @@ def test_memory_is_bounded_and_the_answer_is_a_number_of_days_or_none(steps):
     assert len(rate.samples) <= SAMPLES_N_MAX
     days = days_left(latest, 10**12, 10, rate.falls_b_per_day)
     assert days is None or 0 <= days <= DAYS_MAX
+
+
+WELL = {"worn_pct": None, "lifetime_b": None, "rated_tb": 0.0, "b_per_day": None, "ill_days_n": 0}
+
+
+@pytest.mark.parametrize(("known", "sign"), [
+    ({}, None), ({"ill_days_n": None}, None),
+    ({"worn_pct": 89}, None), ({"worn_pct": 90}, "worn: 90 %"), ({"worn_pct": 100}, "worn: 100 %"),
+    ({"lifetime_b": 10**15}, None),                                                     # nobody has promised anything
+    ({"lifetime_b": 57 * 10**12, "rated_tb": 58.0}, None),
+    ({"lifetime_b": 57 * 10**12, "rated_tb": 58.0, "b_per_day": 1e11}, None),
+    ({"lifetime_b": 57.4 * 10**12, "rated_tb": 58.0, "b_per_day": 1e11}, "written: 57.4 of 58 TB"),     # in six days
+    ({"lifetime_b": 60 * 10**12, "rated_tb": 58.0}, "written: 60.0 of 58 TB"),
+    ({"ill_days_n": 1}, None), ({"ill_days_n": 2}, None), ({"ill_days_n": 3}, "trouble: 3 of 14 days"),
+])
+def test_a_card_s_end_is_told_by_a_sign_and_never_by_one_bad_day(known, sign):
+    assert forecast.end_in_sight(**(WELL | known)) == sign
+
+
+@pytest.mark.parametrize(("code", "severity", "slow", "points"), [
+    ("card_io", "alarm", False, forecast.ILL_DAY_POINTS), ("card_io", "warn", False, 0),        # of an earlier life
+    ("card_hung", "alarm", True, forecast.ILL_DAY_POINTS), ("card_read_only", "alarm", False, forecast.ILL_DAY_POINTS),
+    ("card_drops_writes", "alarm", False, forecast.ILL_DAY_POINTS), ("card_full", "alarm", False, 0),
+    ("card_missing", "alarm", False, 0), ("hot", "warn", True, 1), ("hot", "warn", False, 0),
+])
+def test_what_counts_as_trouble_with_the_card(code, severity, slow, points):
+    assert forecast.card_ill([Condition(code=code, severity=severity, since_mono_s=0.0)], slow) == points

@@ -254,10 +254,30 @@ def call_it_another_one_of_the_ward_s(package: Parcel) -> None:
     package.change_claim(KEY, ward=WardIdentity(name="c-0123456789ab", key="a" * 64))
 
 
+FOREIGN = {("source_foreign", 3)}
+
+
 def ask_for_an_earlier_begin(package: Parcel) -> None:
     """By somebody who may sign: the films begin later than the manifest makes believe."""
     wish = package.told().claim.wish
     package.change_claim(KEY, wish=msgspec.structs.replace(wish, begin_ms=wish.begin_ms - 8_000))
+
+
+def ask_for_another_camera(package: Parcel) -> None:
+    """By somebody who may sign: the films show another room than the manifest makes believe."""
+    package.change_claim(KEY, wish=msgspec.structs.replace(package.told().claim.wish, camera="yard"))
+
+
+def ask_for_another_day(package: Parcel) -> None:
+    """By somebody who may sign: the films show another time than the one that was asked for."""
+    wish = package.told().claim.wish
+    package.change_claim(KEY, wish=msgspec.structs.replace(
+        wish, begin_ms=wish.begin_ms + 86_400_000, end_ms=wish.begin_ms + 86_400_001))
+
+
+def hand_out_what_nobody_was_shown(package: Parcel) -> None:
+    """By somebody who may sign."""
+    package.change_claim(KEY, wish=msgspec.structs.replace(package.told().claim.wish, only=[]))
 
 
 def name_another_device(package: Parcel) -> None:
@@ -318,6 +338,9 @@ TAMPERINGS = [
     (keep_silent_about_what_is_missing, {("gap_unnamed", None), ("export_without_row", LAST)}),
     (call_it_another_one_of_the_ward_s, {("identity_without_row", None), ("export_without_row", LAST)}),
     (ask_for_an_earlier_begin, {("gap_unnamed", None), ("export_without_row", LAST)}),
+    (ask_for_another_camera, {*FOREIGN, ("export_without_row", LAST)}),
+    (ask_for_another_day, {*FOREIGN, ("export_without_row", LAST)}),
+    (hand_out_what_nobody_was_shown, {*FOREIGN, ("export_without_row", LAST)}),
     (name_another_device, {("device_differs", 3)}),
     (name_another_board, {("device_differs", None)}),
 ]

@@ -1,12 +1,10 @@
 """A replay sees what the recorder would have seen, for each of its variants, whatever the others do."""
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
-from math import floor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.media.model import Box, Point
@@ -16,10 +14,8 @@ from agent.core.vision.motion import Detector, Look, MotionSettings, Reason, See
 from agent.core.vision.replay import FootageReplay, FootageStretch, ReplayEvent, Variant, VariantOutcome, differences
 from agent.core.vision.replay.outcome import silences
 from agent.core.vision.replay.story import EventCollector
-from agent.core.vision.replay.trace import Trace, TracePoint
 from agent.core.vision.replay.variant import Turns
 from agent.core.vision.zones import Counted, Zone, ZoneRule, Zones
-from tests.rigs.examples import examples
 from tests.scenes import START_MONO_S, Walk, noise, pictures
 
 NOW = Variant("now", "normal", 0.1, 5)
@@ -167,43 +163,6 @@ def test_each_silence_has_its_name():
     assert silences(unsure, nothing, told=False) == {"busy", "frozen"}
 
 
-def dated(steps: list[tuple[float, float, bool, frozenset[str]]]) -> list[TracePoint]:
-    times = np.cumsum([step[0] for step in steps]).tolist()
-    return [TracePoint(at_s, at_s, *said) for at_s, (_, *said) in zip(times, steps, strict=True)]
-
-
-LOOKS = st.lists(st.tuples(st.floats(0.01, 30), st.floats(0, 1), st.booleans(), st.frozensets(
-    st.sampled_from(["settling", "busy", "no_zone"]))), max_size=300).map(dated)
-
-
-@settings(max_examples=examples(60))
-@given(LOOKS, st.integers(4, 40))
-def test_a_thinned_trace_is_bounded_and_keeps_every_peak(looks, points_max):
-    trace = Trace(points_max)
-    for look in looks:
-        trace.add(look)
-    points = trace.points
-    assert len(points) <= points_max
-    assert all(point.ended_s < after.began_s for point, after in zip(points, points[1:], strict=False))
-    for look in looks:
-        (point,) = [point for point in points if point.began_s <= look.began_s <= point.ended_s]
-        assert point.score >= look.score and point.moving >= look.moving and point.silences >= look.silences
-    assert max((p.score for p in points), default=0) == max((look.score for look in looks), default=0)
-
-
-@settings(max_examples=examples(40))
-@given(LOOKS, st.integers(4, 40))
-def test_thinning_on_the_way_is_thinning_at_the_end(looks, points_max):
-    trace = Trace(points_max)
-    for look in looks:
-        trace.add(look)
-    for bucket_s in (0.0, *(0.25 * 2**n for n in range(20))):
-        groups = [list(g) for _, g in groupby(looks, lambda one: floor(one[0] / bucket_s) if bucket_s else one[0])]  # noqa: B023
-        if len(groups) <= points_max:
-            break
-    assert [(g[0][0], g[-1][0], max(look.score for look in g)) for g in groups] == [p[:3] for p in trace.points]
-
-
 SPANS = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 20)), max_size=20).map(
     lambda pairs: [ReplayEvent(*span) for span in np.cumsum(np.ravel(pairs)).reshape(-1, 2).tolist()])
 
@@ -223,4 +182,4 @@ def test_stretches_tell_where_there_was_footage(walk):
     for luma in [*walk, *(replace(luma, mono_s=luma.mono_s + 100) for luma in walk)]:
         replay.look(luma)
     begin, end = START_MONO_S, walk[-1].mono_s
-    assert replay.stretches == (FootageStretch(begin, end), FootageStretch(begin + 100, end + 100))
+    assert replay.stretches == [FootageStretch(begin, end), FootageStretch(begin + 100, end + 100)]

@@ -12,6 +12,7 @@ KEEPER, LINK, WEB = "taimat-keeper.service", "taimat-link.service", "taimat-web.
 SOCKETS = set(PAGE_SOCKETS)
 NETWORK = "taimat-capture-network.service"
 GATE = "taimat-capture@gate.service"
+CARD = "rescue-taimat-card.service"
 HOUSE = """
 [[camera]]
 name = "gate"
@@ -35,8 +36,8 @@ def steps(old: Settings, new: Settings, up: set[str] | None = None) -> UnitSteps
 
 def test_a_device_that_starts_starts_what_it_needs_and_no_link():
     wishes = unit_wishes(house())
-    assert plan(wishes, {}, {KEEPER, WEB} | SOCKETS) == UnitSteps(start=[GATE, NETWORK])
-    assert set(wishes) - {LINK} == {KEEPER, WEB, GATE, NETWORK} | SOCKETS and not wishes[LINK].wanted
+    assert plan(wishes, {}, {KEEPER, CARD, WEB} | SOCKETS) == UnitSteps(start=[GATE, NETWORK])
+    assert set(wishes) - {LINK} == {KEEPER, CARD, WEB, GATE, NETWORK} | SOCKETS and not wishes[LINK].wanted
     joined = parse(HOUSE + '[home]\nenabled = true\nhost = "192.168.1.2"', "f")
     assert LINK in plan(unit_wishes(joined), {}, {KEEPER, WEB} | SOCKETS).start
 
@@ -91,7 +92,12 @@ def test_the_link_takes_away_what_it_showed_before_it_is_stopped():
 
 
 def test_a_unit_that_failed_is_started_again():
-    assert steps(house(), house(), up={KEEPER, WEB, NETWORK} | SOCKETS).start == [GATE]
+    assert steps(house(), house(), up={KEEPER, CARD, WEB, NETWORK} | SOCKETS).start == [GATE]
+
+
+def test_where_the_machine_must_not_restart_nobody_watches_the_card():
+    quiet = house(recovery=replaced(house().recovery, reboot=False))
+    assert steps(house(), quiet).stop == [CARD] and steps(quiet, house()).start == [CARD]
 
 
 def test_a_wish_covers_every_section_of_the_settings():

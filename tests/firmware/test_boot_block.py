@@ -10,7 +10,7 @@ from agent.core.card.config_txt import BOARDS, overlays, parameters, seen_by, se
 from tests.cli.cli import taimat
 from tests.rigs.bootcard import CMDLINE, CONFIG, README, stock
 
-PAPER = Path(__file__).parents[2] / "docs" / "design" / "board.md"
+PAPER = Path(__file__).parents[2] / "docs" / "design" / "device.md"
 # What somebody has made of a stock card before the package came.
 CARDS = {
     "stock": (CONFIG, CMDLINE),

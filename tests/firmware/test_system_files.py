@@ -12,7 +12,7 @@ from tests.rigs.wait import HANG_S
 
 FOLDER = Path(__file__).parents[2] / "firmware_cfg"
 ROOT = FOLDER / "board" / "root"
-PAPER = FOLDER.parent / "docs" / "design" / "board.md"
+PAPER = FOLDER.parent / "docs" / "design" / "device.md"
 FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*")) if path.is_file()}
 SETTING_FILES = {**FILES, "fstab.data": FOLDER / "fstab.data"}
 APT = "etc/apt/apt.conf.d/52taimat-board"

@@ -5,10 +5,12 @@ from contextlib import closing
 
 import pytest
 
-from agent.core.contract.facts import Beat
+from agent.core.contract.facts import Beat, CameraFacts, CaptureFacts, LinkFacts, Poke
 from agent.host import runtime
-from agent.host.datagram import Inbox
-from agent.process.heartbeat import CAMERAS_EVERY_S, EVERY_S, Heartbeat
+from agent.host.datagram import Inbox, Outlet
+from agent.host.stop import Stop
+from agent.process.heartbeat import AGAIN_S, CAMERAS_EVERY_S, EVERY_S, Heartbeat
+from agent.store.card_fault import OWN
 from tests.rigs.desk import HandClock
 
 SETTLING = """
@@ -50,6 +52,36 @@ def test_who_tells_of_cameras_beats_more_often(tmp_path, role, every_s):
         assert [each.unit for each in inbox.waiting() if isinstance(each, Beat)] == [role] * 2
 
 
+def test_who_finds_an_inbox_full_tries_again_soon(tmp_path):
+    clock = HandClock()
+    heart = Heartbeat("capture", "capture", tmp_path, clock)
+    runtime.own(tmp_path, "link")
+    with closing(Inbox(tmp_path, "link")) as inbox:
+        flood = Outlet(tmp_path)
+        while not flood.met_full:
+            flood.send(Poke(what="requests"), "link")
+        heart.beat()
+        assert heart.wait_s() == AGAIN_S
+        assert [*inbox.waiting()]
+        clock.step(AGAIN_S)
+        heart.beat()
+        assert heart.wait_s() == CAMERAS_EVERY_S
+        assert [each for each in inbox.waiting() if isinstance(each, Beat)]
+
+
 def test_what_the_start_has_left_free_goes_back_once_the_role_has_settled(tmp_path):
     done = subprocess.run([sys.executable, "-c", SETTLING, tmp_path], capture_output=True, text=True, check=True)
     assert float(done.stdout) > 30
+
+
+@pytest.mark.parametrize(("facts", "cameras"), [
+    (LinkFacts(card_fault=OWN), []), (CaptureFacts(), [CameraFacts(camera="gate", state="ok", write_fault=OWN)])])
+def test_a_role_that_has_no_files_left_starts_anew_and_one_whose_card_fails_does_not(tmp_path, facts, cameras):
+    clock, stop = HandClock(), Stop()
+    heart = Heartbeat("link", "link", tmp_path, clock, stop)
+    for told in (LinkFacts(card_fault="card_io"), LinkFacts(), None):
+        heart.beat([CameraFacts(camera="gate", state="ok", write_fault="card_io")], told)
+        clock.step(EVERY_S)
+    assert not stop.is_set()
+    heart.beat(cameras, facts)
+    assert stop.is_set()

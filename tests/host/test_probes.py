@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.host.probes.card import NEW_S
 from agent.host.probes.machine import Probes
 from tests.host import trees
 from tests.host.trees import Tree
@@ -42,6 +43,12 @@ def test_a_pc_knows_nothing_of_voltage_and_does_not_take_the_case_for_the_chip(t
     facts = read(trees.pc(tmp_path))
     assert (facts.throttle, facts.volt_low, facts.rssi_dbm, facts.mem_limits) == (None, None, None, None)
     assert (facts.soc_temp_c, facts.watchdog_reset) == (44.0, True)
+
+
+def test_root_s_word_that_it_restarts_no_more_for_the_card(tmp_path):
+    tree = trees.zero2w(tmp_path)
+    assert read(tree).card_given_up is None
+    assert read(tree.put("run/taimat-card/given-up", "")).card_given_up is True
 
 
 def test_an_empty_machine_is_unknown_in_everything_but_its_store(tmp_path):
@@ -128,6 +135,8 @@ def test_errors_of_the_file_system_are_told_apart_from_those_of_an_earlier_life(
     assert (first.card_errors_n, first.card_errors_new_n) == (3, 0)
     tree.put("sys/fs/ext4/mmcblk0p2/errors_count", "5\n")
     assert probes.read(2.0).card_errors_new_n == 2
+    later = probes.read(2.0 + NEW_S)
+    assert (later.card_errors_n, later.card_errors_new_n) == (5, 0)
 
 
 @pytest.mark.parametrize("options", ["ro,noatime", "rw,emergency_ro"])
@@ -216,3 +225,20 @@ def test_this_machine_can_be_asked_and_answers_soon(tmp_path):
     assert facts.clock in ("unset", "saved", "rtc", "ntp")
     if not Path("/proc/device-tree/model").exists():
         assert (facts.throttle, facts.volt_low) == (None, None)
+
+
+@pytest.mark.parametrize(("life_time", "pre_eol_info", "worn_pct"), [
+    ("0x01 0x01\n", "0x01\n", None), ("0x02 0x09\n", "0x01\n", 80), ("0x0a 0x01\n", "0x01\n", 90),
+    ("0x01 0x0b\n", "0x01\n", 100), ("0x00 0x00\n", "0x02\n", 90), ("0x00 0x00\n", "0x00\n", None),
+    ("nonsense\n", "\n", None), ("0xzz\n", "0x03\n", 90)])
+def test_what_an_emmc_says_of_its_wear(tmp_path, life_time, pre_eol_info, worn_pct):
+    tree = trees.zero2w(tmp_path)
+    tree.put("sys/devices/block/mmcblk0/device/life_time", life_time)
+    tree.put("sys/devices/block/mmcblk0/device/pre_eol_info", pre_eol_info)
+    assert read(tree).card_worn_pct == worn_pct
+
+
+def test_how_much_a_file_system_was_given_in_its_life(tmp_path):
+    tree = trees.zero2w(tmp_path)
+    assert (read(tree).card_lifetime_b, read(tree).card_worn_pct) == (None, None)
+    assert read(tree.put("sys/fs/ext4/mmcblk0p2/lifetime_write_kbytes", "2048\n")).card_lifetime_b == 2 << 20

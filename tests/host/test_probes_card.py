@@ -7,7 +7,7 @@ import pytest
 
 from agent.core.health.facts import Facts
 from agent.core.health.machine import HealthMachine
-from agent.host.probes.file_system import is_aborted, refuses
+from agent.host.probes.file_system import Abort, refuses
 from agent.host.probes.machine import Probes
 from tests.rigs.wait import HANG_S, until
 
@@ -84,7 +84,7 @@ def test_an_error_that_the_file_system_noted_while_we_look(card):
         (card / "clip").touch()
     # An error of an earlier life is still told; older kernels do not say that nothing can be written any more.
     assert {*shown(probes), *shown(Probes(card))} in ({"card_read_only"}, {"card_io"})
-    assert is_aborted(card) and refuses(card)
+    assert Abort(card).seen() and refuses(card)
 
 
 def test_a_card_that_can_not_be_read_any_more(card):

@@ -113,3 +113,16 @@ def test_a_recorder_without_a_camera_and_a_unit_that_nobody_enabled_are_not_well
         found = {(each.code, each.unit, each.severity) for each in watch.look(now_mono_s).conditions}
         assert ("no_camera", None, "warn") in found
     assert ("role_not_started", "capture@gate", "alarm") in found and "role_down" not in {code for code, *_ in found}
+
+
+def test_days_of_trouble_that_the_keeper_has_counted_are_a_sign_of_the_card_s_end(tmp_path):
+    watch = monitor(tmp_path)
+    for ill_days_n, code in ((2, False), (3, True)):
+        watch.receive(beat("keeper", card_ill_days=ill_days_n), 1001.0)
+        assert ("card_ends" in [each.code for each in watch.look(1001.0).conditions]) == code
+
+
+def test_what_its_maker_promises_is_compared_with_what_was_written(tmp_path):
+    watch = monitor(tmp_path, endurance_tb=0.001)
+    (tmp_path / "sys/fs/ext4/mmcblk0p2/lifetime_write_kbytes").write_text(f"{10**6}\n")
+    assert "card_ends" in [each.code for each in watch.look(1001.0).conditions]

@@ -68,6 +68,8 @@ def test_links_pipes_folders_and_giants_are_no_changes_and_hold_up_nobody(folder
     for lay in (lambda path: path.symlink_to(elsewhere), lambda path: os.mkfifo(path), lambda path: path.mkdir(),
                 lambda path: path.write_bytes(b" " * LARGEST_B + encoded("0" * 20)),
                 lambda path: path.write_bytes(encoded("1" * 20)), lambda path: path.write_bytes(b"\xff{"),
+                lambda path: path.write_bytes(b'{"id": "\xff"}'),
+                lambda path: path.write_bytes(b'{"x":' + 60_000 * b"["),
                 lambda path: path.write_bytes(b'{"id": "../../etc", "boot": "boot", "mono_ms": 1, "change": {}}')):
         lay(folders.asked / name)
         assert folders.collect(NOW) == []

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.keeper.canary import EVERY_S, FILE, PAGE_B, Canary
+from agent.keeper.canary import EVERY_S, PAGE_B, Canary
 from agent.store import outbox
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
+from agent.store.numbers import PAGE
 from tests.rigs.powercut.disk import logged_disk, missing
 
 CARD_B = 32 << 20
@@ -18,7 +19,7 @@ def test_a_card_that_is_well_is_looked_at_now_and_then_and_says_nothing(folders,
     for _ in range(3):
         canary.look(db, hand_clock.now())
         canary.look(db, hand_clock.now())       # not due
-        pages.append((folders.root / FILE).read_bytes())
+        pages.append((folders.root / PAGE).read_bytes())
         hand_clock.advance(EVERY_S)
     assert canary.trouble is None and len(set(pages)) == 3 and {len(page) for page in pages} == {PAGE_B}
     again = Canary(folders)
@@ -53,12 +54,12 @@ def test_a_database_that_is_behind_the_page_has_lost_what_was_flushed(folders, d
         db.execute("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'outbox'")
     reborn = Canary(folders)
     reborn.look(db, hand_clock.now())
-    assert reborn.trouble == "5 messages were on it, 3 are"
+    assert reborn.trouble == "outbox 5 was on it, 3 is"
 
 
 @pytest.mark.parametrize("page", [b"", b"\xa5" * PAGE_B, b'{"number":', b"null"])
 def test_a_page_that_is_none_says_nothing_and_is_written_anew(folders, db, hand_clock, page):
-    (folders.root / FILE).write_bytes(page)
+    (folders.root / PAGE).write_bytes(page)
     canary = Canary(folders)
     canary.look(db, hand_clock.now())
     hand_clock.advance(EVERY_S)

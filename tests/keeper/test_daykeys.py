@@ -9,8 +9,8 @@ import pytest
 
 from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
 from agent.keeper.daykeys import DAY_MS, DayKeys
-from agent.keeper.key import open_key_socket
-from agent.store import clips, events, ledger
+from agent.keeper.key_socket import open_key_socket
+from agent.store import clips, events
 from agent.store.decisions import days
 from agent.store.decisions.household_key import install
 from agent.store.encryption.ciphers import new_file, new_private, public_of, unwrap
@@ -18,6 +18,8 @@ from agent.store.encryption.days import FOLDER, private_file
 from agent.store.encryption.file_keys import SOCKET, KeyQuestion, Keyring
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.cards import all_acts
+from tests.rigs.holder import Holder
 from tests.rigs.vault import Vault
 from tests.rigs.wait import HANG_S
 
@@ -32,7 +34,7 @@ def on_card(folders: Folders) -> list[str]:
 
 
 def acts(db: sqlite3.Connection) -> list[tuple[str, int]]:
-    return [(row.body["code"], row.body["day"]) for row in ledger.waiting(db) if row.kind == "day_key"]
+    return [(row.body["code"], row.body["day"]) for row in all_acts(db) if row.kind == "day_key"]
 
 
 def encrypted_clip(own, db, clock: HandClock) -> clips.Clip:
@@ -52,6 +54,17 @@ def test_a_key_lasts_a_day_and_the_file_is_the_keepers_alone(keys, own, db, fold
         path = private_file(folders.keys, day)
         assert public_of(path.read_bytes()) == days.get(own, day).public
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_while_the_database_is_held_no_file_is_made(keys, own, db, folders, hand_clock):
+    db.execute("PRAGMA busy_timeout = 0")
+    with Holder(folders.root, "writer"):
+        for _ in range(3):
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                keys.renew(own, db, hand_clock.now())
+    assert on_card(folders) == []
+    keys.renew(own, db, hand_clock.now())
+    assert on_card(folders) == ["000001.key"]
 
 
 @pytest.mark.parametrize(("state", "later_s", "made_n"), [
@@ -167,5 +180,5 @@ def test_a_household_s_key_is_told_and_other_roles_can_set_none(keys, own, db, h
     install(own, db, public_of(new_private()), hand_clock.now())
     keys.renew(own, db, hand_clock.now())
     assert days.public(own)[0].for_household is not None
-    assert [row.kind for row in ledger.waiting(db)][-1] == "household_key"
+    assert [row.kind for row in all_acts(db)][-1] == "household_key"
     assert db.execute("SELECT COUNT(*) FROM outbox WHERE kind = 'security'").fetchone()[0] == 1

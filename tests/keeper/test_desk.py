@@ -34,12 +34,14 @@ from agent.host.setup_folders import WAITING_MAX_N, SetupFolders
 from agent.host.sockets import ask
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.store import ledger, pause
+from agent.store import pause
 from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.cards import all_acts
+from tests.rigs.wait import Stopwatch
 
 NOBODY = 65_534
 
@@ -58,7 +60,7 @@ def say(desk: DecisionDesk, question: Question, user: int | None = None) -> Deci
 
 def kinds(folders: Folders) -> list[str]:
     db = connect(folders.root)
-    found = [row.kind for row in ledger.waiting(db)]
+    found = [row.kind for row in all_acts(db) if row.kind != "begin"]
     db.close()
     return found
 
@@ -177,6 +179,7 @@ def test_a_browser_from_before_there_were_roles_is_an_owner(desk, own, folders):
         used_wall_ms INTEGER NOT NULL         -- to the hour, so that looking costs few writes
     ) STRICT, WITHOUT ROWID""")
     own.execute("INSERT INTO browser SELECT token_sha256, name, paired_wall_ms, used_wall_ms FROM kept")
+    own.execute("DROP TABLE ledger")
     own.execute("PRAGMA user_version = 1")
     assert say(desk, KnowBrowser(token=token)).role == "owner"
     assert own.execute("PRAGMA user_version").fetchone()[0] == decisions.SCHEMA
@@ -215,7 +218,7 @@ def test_a_paired_browser_has_settings_changed_and_nobody_else(desk, own, folder
     assert [(each.id, type(each.change), fresh) for each, fresh in asked] == [
         (first, AddCamera, True), (second, ChangeCamera, True)]
     with closing(connect(folders.root)) as db:
-        told = [row.body for row in ledger.waiting(db) if row.kind == "settings"]
+        told = [row.body for row in all_acts(db) if row.kind == "settings"]
     assert told == [
         {"change": first, "by": "page", "what": "add_camera", "camera": "gate", "keys": ["source", "title"]},
         {"change": second, "by": "page", "what": "change_camera", "camera": "gate", "keys": ["enabled"]}]
@@ -248,7 +251,9 @@ def test_a_paired_browser_is_known_while_the_card_can_not_be_written(own, db, ha
 
 
 def test_nonsense_and_other_users_get_nothing(desk, own):
-    assert b"not_understood" in desk.answer(b"[" * 5000, os.geteuid())
+    deep = b'{"ask":"pair","x":' + b"[" * 16_000
+    for nonsense in (b"[" * 5000, b'{"ask":"pair","code":"\xff","browser":"x"}', deep, b""):
+        assert b"not_understood" in desk.answer(nonsense, os.geteuid())
     right = PairBrowser(code=browsers.pairing_code(own), browser="phone")
     assert say(desk, right, user=NOBODY) == DecisionAnswer(why="not_yours")
 
@@ -283,3 +288,16 @@ def test_the_set_up_waits_until_the_household_says_that_it_is_over(desk, own, fo
     assert say(desk, AskSetup(token="guess", over=True)).why == "not_paired"
     assert say(desk, AskSetup(token=token)).setup == "waits"
     assert say(desk, AskSetup(token=token, over=True)).setup == "over" == say(desk, AskSetup(token=token)).setup
+
+
+def test_cameras_are_paused_while_another_role_holds_the_shared_database(desk, own, folders, hand_clock):
+    token = say(desk, PairBrowser(code=browsers.pairing_code(own), browser="phone")).token
+    with closing(connect(folders.root)) as role, Stopwatch() as watch:
+        role.execute("BEGIN EXCLUSIVE")
+        assert say(desk, KnowBrowser(token=token)) == DecisionAnswer(role="owner")
+        assert say(desk, PauseCameras(token=token, cameras=["gate"])).why == ""
+        assert pause.load(folders).of("gate", hand_clock.now())
+        assert say(desk, PauseCameras(token="guess", cameras=["gate"], paused=False)).why == "not_paired"
+        assert say(desk, PairBrowser(code=browsers.pairing_code(own), browser="other")).why == "card"
+        role.execute("ROLLBACK")
+    assert watch.fair_s < 3, "whoever waits behind has its turn"

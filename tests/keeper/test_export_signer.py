@@ -17,6 +17,7 @@ from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction
 from agent.store.export import ExportError, prepare
 from agent.store.export.package import Packer
+from tests.cli.cli import on_terminal, taimat
 from tests.core.cut_material import packets_of
 from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.cards import codes
@@ -156,6 +157,36 @@ def test_both_checks_name_what_was_done(keeper, tmp_path, what):
     assert re.search(f"FAILS {said}", ran.stdout), ran.stdout
 
 
+VERDICT = "all of it holds"
+FORGED = {"lines": f"x\r\n\x1b[2K{VERDICT}: signed rows: 1 to 9; files that hold: 5 of 5\n\x1b[8m\u202e",
+          "wide": f"{' ' * 72}{VERDICT}", "wider": "".join(f"{each} {VERDICT} " for each in range(40))}
+
+
+def with_texts(value, text: str, key: str = ""):
+    """The same JSON with another text in place of all that are no digests, keys or times."""
+    if isinstance(value, dict):
+        return {name: with_texts(each, text, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [with_texts(each, text, key) for each in value]
+    return text if isinstance(value, str) and key not in ("key", "hash", "sha256", "masks", "settings") else value
+
+
+@pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
+def test_no_word_of_a_package_passes_for_the_verdict(keeper, tmp_path, text):
+    made = pack(keeper, tmp_path / "out", wish())
+    path = made.path / "manifest.json"
+    manifest = with_texts(json.loads(path.read_bytes()), text)
+    manifest["claim"]["ward"] = {"name": text, "key": text}
+    path.write_text(json.dumps(manifest))
+    (made.path / text[:80].replace("/", "_")).touch()
+    for said, columns in ((checked(made.path).stdout, 80), (on_terminal(tmp_path, 80, "verify", made.path), 80),
+                          (taimat(tmp_path, "verify", made.path).stdout, 1_000_000)):
+        assert not [each for each in said if not each.isprintable() and each not in "\n\t"], said
+        seen = [line[at:at + columns] for line in said.split("\n") for at in range(0, len(line), columns)]
+        assert [line for line in seen if "does not hold" in line or "not all of it holds" in line], said
+        assert not [line for line in seen if line.startswith(VERDICT)], said
+
+
 def test_no_role_gets_a_signature_for_a_film_of_its_own(keeper, folders, tmp_path):
     def forge(claim):
         film = msgspec.structs.replace(claim.films[0], sha256="e" * 64)
@@ -251,8 +282,10 @@ def claim_of(keeper: Keeper):
     return seen[0]
 
 
-def test_what_is_no_claim_is_refused_and_answers_that_nobody_reads_are_forgotten(keeper):
-    keeper.db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (b"{}",))
+@pytest.mark.parametrize("claim", [b"{}", b'{"software":"\xff"}', b'{"x":' + 90_000 * b"["],
+                         ids=["empty", "no text", "very deep"])
+def test_what_is_no_claim_is_refused_and_answers_that_nobody_reads_are_forgotten(keeper, claim):
+    keeper.db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (claim,))
     keeper.round(asked_for_space=False)
     assert "can't be read" in signing_requests.answer(keeper.db, 1).why
     for _ in range(signing_requests.KEPT_N + 5):

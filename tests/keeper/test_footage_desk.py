@@ -17,12 +17,14 @@ from agent.core.contract.decisions import (
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.deletion import finish_deletion, retain
 from agent.keeper.desk import DecisionDesk
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.ward_signature import WardSignature
-from agent.store import clips, erase, events, holds, ledger
+from agent.store import clips, erase, events, holds
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.cards import all_acts
 
 SIZE_B = 1000
 MIN_MS = 60_000
@@ -82,11 +84,12 @@ class FootageHouse:
     def told(self) -> list[str]:
         """The kinds of the ledger's rows but for the browser's own."""
         with connect(self.folders.root) as db:
-            return [row.kind for row in ledger.waiting(db) if row.kind != "pairing"]
+            return [row.kind for row in all_acts(db) if row.kind not in ("begin", "pairing")]
 
 
 @pytest.fixture
 def house(folders: Folders, db, own, hand_clock) -> FootageHouse:
+    db.signer = LedgerWriter(folders, hand_clock, own)
     return FootageHouse(folders, db, own, hand_clock, Store())
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.contract.facts import HealthSample, ReachFacts
-from agent.core.health.history import HOUR_N, SAMPLE_EVERY_MS, WAITING_N_MAX, DatedSample
+from agent.core.health.facts import HostFacts
+from agent.core.health.history import HOUR_N, SAMPLE_EVERY_MS, WAITING_N_MAX, DatedSample, sample
 from agent.core.household.day_lane import WallSpan
 from agent.host.probes.machine import Probes
 from agent.keeper.health_notes import HealthNotes
@@ -120,3 +121,54 @@ def test_a_spoiled_row_is_passed_over(notes, db, hand_clock, spoiled: str):
     live(notes, db, hand_clock, 2 * HOUR_S)
     db.execute("UPDATE health SET samples = ? WHERE n = 1", (spoiled,))
     assert len(samples(db, hand_clock)) == HOUR_N
+
+
+def days(db: sqlite3.Connection, clock: HandClock, *ills: Sequence[int]) -> int:
+    """Days go by, of each what was told of the card in some of its minutes; returns how many count as bad by then."""
+    for of_day in ills:
+        for hour in range(24):
+            told = [of_day[n] if n < len(of_day) else 0 for n in range(hour * HOUR_N, (hour + 1) * HOUR_N)]
+            with transaction(db):
+                health_history.add(db, [sample(HostFacts(), ReachFacts(), clock.now().mono_ms, "ntp", ill)
+                                        for ill in told], clock.now())
+            clock.advance(HOUR_S)
+    return health_history.ill_days(db)
+
+
+def test_days_of_trouble_with_the_card_are_counted_and_forgotten_after_two_weeks(db, hand_clock):
+    assert days(db, hand_clock, [], [6, 6, 6, 1], []) == 1
+    assert days(db, hand_clock, [1, 1], [6]) == 2
+    assert days(db, hand_clock, [0, 6]) == 3
+    assert days(db, hand_clock, *[[]] * 8) == 3
+    assert days(db, hand_clock, *[[]] * 4) == 2
+    assert days(db, hand_clock, *[[]] * 5) == 0
+
+
+def test_a_night_in_which_the_card_is_slow_for_a_while_is_no_day_of_trouble_and_a_slow_day_is(db, hand_clock):
+    assert days(db, hand_clock, *[[1] * 3] * 4) == 0
+    assert days(db, hand_clock, *[[1] * 10] * 2) == 2
+
+
+def test_what_the_page_tells_of_the_card_is_noted_at_its_worst_and_once(notes, db, hand_clock):
+    for ill in (0, 6, 1):
+        notes.hear(ReachFacts(card_ill=ill), hand_clock.now())
+        hand_clock.advance(60)
+    live(notes, db, hand_clock, 2 * HOUR_S)
+    assert [each.sample.card_ill for each in samples(db, hand_clock)] == [6] + [0] * (2 * HOUR_N - 1)
+    reborn = HealthNotes(notes.probes)
+    live(reborn, db, hand_clock, 60)
+    assert reborn.card_ill_days == 1
+
+
+def test_rows_that_somebody_has_spoiled_and_rows_of_the_version_before_are_no_trouble(db, hand_clock):
+    days(db, hand_clock, [6])
+    for text in ("", "{", "null", '[[1,"ntp",null,null,null,null,null,null]]', '[[1,"ntp",2,3,4,5,6,7,"x"]]', '"x"'):
+        db.execute("INSERT INTO health (boot, mono_ms, wall_ms, clock, samples) VALUES ('a', 1, 0, 'ntp', ?)", (text,))
+    assert health_history.ill_days(db) == 1
+
+
+def test_a_clock_that_is_not_set_makes_no_days_out_of_one(db, hand_clock):
+    for _ in range(5):
+        hand_clock.wall_ms = 1_700_000_000_000
+        days(db, hand_clock, [6])
+    assert health_history.ill_days(db) == 1

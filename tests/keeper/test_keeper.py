@@ -12,8 +12,9 @@ from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
 from agent.host.digest import sha256
 from agent.host.stop import Stop
+from agent.keeper import ballast
 from agent.keeper.canary import Canary
-from agent.keeper.deletion import BALLAST_B, finish_deletion, release_ballast, renew_ballast, retain
+from agent.keeper.deletion import finish_deletion, retain
 from agent.keeper.digest import ClipStatement, hash_some
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
@@ -120,9 +121,9 @@ def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(own,
 
 
 def test_the_ballast_is_there_to_be_given_away(folders):
-    renew_ballast(folders, 1)
-    assert folders.ballast.stat().st_blocks * 512 >= BALLAST_B
-    assert release_ballast(folders) and not release_ballast(folders)
+    ballast.renew(folders, 1)
+    assert folders.ballast.stat().st_blocks * 512 >= ballast.BALLAST_B
+    assert ballast.release(folders) and not ballast.release(folders)
 
 
 def test_the_keeper_closes_what_a_camera_left_that_is_no_longer_configured(keeper, db, hand_clock):
@@ -187,7 +188,7 @@ def test_a_card_without_room_gives_its_ballast_to_the_database_whoever_meets_it(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    renew_ballast(folders, 1)
+    ballast.renew(folders, 1)
     monkeypatch.setattr(Canary, "look", full)
     keeper.round(asked_for_space=False)
     assert "No space left" in keeper.fault and not folders.ballast.exists()

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from agent.keeper import repair
+from agent.keeper import repair, succession
+from agent.keeper.own_repair import open_own
 from agent.store import clips, events, meta, outbox
-from agent.store.database import FILE, MENDED, Replaced, StoreError, connect, current, is_damage, transaction
+from agent.store.damage import is_damage
+from agent.store.database import FILE, WAITING, Replaced, StoreError, connect, current, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from agent.store.numbers import LEAP
 from tests.conftest import HandClock
+from tests.rigs import exfat
+from tests.rigs.cut import cut_before
 from tests.rigs.joined import join
 from tests.rigs.spoil import OTHER, all_pages, pages, root_of, rows_by_page, spoil
+from tests.store.test_numbers import go_behind_the_card
 
 
 @pytest.fixture
@@ -102,18 +109,17 @@ def test_rows_that_have_lost_their_table_are_known_by_their_form(full):
     db.close()
 
 
-def test_of_what_the_damaged_one_says_nothing_is_carried_out(full, hand_clock, tmp_path):
+def test_of_what_the_damaged_one_says_nothing_is_carried_out(full, tmp_path):
     """Its schema and its texts are somebody else's words, and SQLite's own recovery repeats them."""
     evil = f"');\n.shell touch {tmp_path}/shell\nDELETE FROM event;\n"
     with contextlib.closing(connect(full.root)) as db:
         db.execute(f"CREATE TABLE stranger (n INTEGER PRIMARY KEY /*\n.shell touch {tmp_path}/sql\n*/)")
         db.execute("INSERT INTO stranger VALUES (1)")
-        with transaction(db):
-            outbox.append(db, "motion", "gate", hand_clock.now(), evil)
+        meta.put(db, "evil", evil)
     spoil(full, pages(full, "outbox")[3])
     repair.mend(full)
     db = connect(full.root)
-    assert db.execute("SELECT data FROM outbox ORDER BY seq DESC LIMIT 1").fetchone()[0] == evil
+    assert meta.get(db, "evil") == evil
     assert numbers(db, "event", "id") == list(range(1, 401))
     assert not (tmp_path / "shell").exists() and not (tmp_path / "sql").exists()
     assert not db.execute("SELECT 1 FROM sqlite_schema WHERE name IN ('stranger', 'lost_and_found')").fetchall()
@@ -131,35 +137,64 @@ def test_a_file_of_which_nothing_can_be_read_gives_an_empty_one_that_repeats_no_
     repair.mend(full)
     db = connect(full.root)
     assert numbers(db, "outbox", "seq") == [] and outbox.next_seq(db) > 1_000_000
-    assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == 732
+    assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == LEAP["clip"] + 1
     db.close()
 
 
-@pytest.mark.parametrize("lasts_to", ["a flush", "its name", "the log is aside", "the old one is aside"])
+@pytest.mark.parametrize("lasts_to", [("os.fsync", 0), ("rename_durably", 0), ("os.rename", 0), ("os.rename", 1),
+                                      ("os.rename", 2), ("sync_folder", 0), ("rename_durably", 1)],
+                         ids=lambda step: f"{step[0]} {step[1]}")
 def test_a_cut_at_any_step_loses_neither_database(full, monkeypatch, lasts_to):
-    class Cut(Exception):
-        """The power goes."""
-
-    def cut(*_: object) -> None:
-        raise Cut
-
-    step = {"a flush": "_flush", "its name": "rename_durably", "the log is aside": "os.link",
-            "the old one is aside": "os.rename"}[lasts_to]
+    logged = connect(full.root)             # its log and index lie beside it
     spoil(full, 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(f"agent.keeper.repair.{step}", cut)
-        with pytest.raises(Cut):
-            repair.mend(full)
-    if (full.root / MENDED).exists():
-        with pytest.raises(StoreError, match="the keeper has not put the mended one"):
+    old = (full.root / FILE).read_bytes()
+    with cut_before(monkeypatch, succession, *lasts_to):
+        repair.mend(full)
+    if (full.root / f"{FILE}{WAITING}").exists():
+        with pytest.raises(StoreError, match="the keeper has not put"):
             connect(full.root)
-        repair.finish(full)
+        assert repair.finish(full) == full.root / f"{repair.ASIDE}1"
     else:
         repair.mend(full)
-    connect(full.root).close()
-    asides = [path for path in full.root.glob(f"{repair.ASIDE}*") if path.suffix[-1].isdecimal()]
-    assert asides and all(path.read_bytes().startswith(OTHER) for path in asides)
-    assert not (full.root / MENDED).exists() and repair.finish(full) is None
+    with contextlib.closing(connect(full.root)) as db:
+        assert numbers(db, "event", "id") == list(range(1, 401))
+    assert (full.root / f"{repair.ASIDE}1").read_bytes() == old and not (full.root / f"{repair.ASIDE}2").exists()
+    assert not (full.root / f"{FILE}{WAITING}").exists() and repair.finish(full) is None
+    logged.close()
+
+
+def test_a_file_that_was_made_while_they_change_places_gets_no_tables(full, monkeypatch):
+    """Nothing may be written beside it: it would be taken for the log of the mended one."""
+    spoil(full, 1)
+    with cut_before(monkeypatch, succession, "sync_folder", 0):
+        repair.mend(full)
+    looks = [False, True]                   # the first one just before it waited
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="the keeper has not put"):
+        patch.setattr("agent.store.database.is_own", lambda path: looks.pop(0))
+        connect(full.root)
+    log = Path(f"{full.root / FILE}-wal")
+    assert not looks and (not log.exists() or not log.stat().st_size)
+    repair.finish(full)
+    with contextlib.closing(connect(full.root)) as db:
+        assert numbers(db, "event", "id") == list(range(1, 401))
+
+
+@pytest.mark.skipif(bool(exfat.missing()), reason=exfat.missing())
+def test_a_card_whose_file_system_knows_no_second_names_is_mended_too(tmp_path, hand_clock):
+    with exfat.card(tmp_path) as mount:
+        folders = Folders(mount / "store").create()
+        with contextlib.closing(connect(folders.root)) as db:
+            for _ in range(50):
+                events.open_row(db, "gate", "motion", hand_clock.now())
+        with contextlib.closing(decisions.connect(folders)) as own:
+            meta.put(own, "pairing_code", "AB12CD34")
+        spoil(folders, 1)
+        kept = folders.keys / decisions.FILE
+        kept.write_bytes(OTHER * 64 + kept.read_bytes()[len(OTHER) * 64:])
+        with contextlib.closing(repair.open_database(folders)[0]) as db:
+            assert numbers(db, "event", "id") == list(range(1, 51))
+        with contextlib.closing(open_own(folders)[0]) as own:
+            assert meta.get(own, "pairing_code") == "AB12CD34"
 
 
 def test_who_has_the_old_one_open_is_told_before_he_writes_and_finds_the_new_one(full, hand_clock):
@@ -203,6 +238,7 @@ def test_a_lost_database_does_not_give_the_numbers_of_clips_again(folders, hand_
         path.parent.mkdir(exist_ok=True)
         path.touch()
     (folders.clips / "000001").mkdir()
+    go_behind_the_card(folders, hand_clock)
     db = connect(folders.root)
     assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == 10
     db.close()

@@ -10,12 +10,13 @@ from agent.core.contract.decisions import DecisionAnswer, HandOutEvent, Question
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.store import events, ledger, notify
+from agent.store import events, notify
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.cards import all_acts
 from tests.rigs.vault import Vault
 
 JPEG = b"\xff\xd8 a picture \xff\xd9"
@@ -44,11 +45,9 @@ def ask(desk: DecisionDesk, question: Question, user: int | None = None) -> Deci
 
 
 def told(desk: DecisionDesk) -> list[dict[str, object]]:
-    """The acts as the keeper finds them, which have its mark."""
-    with contextlib.closing(connect(desk.folders.root)) as db, \
-            contextlib.closing(decisions.connect(desk.folders)) as own:
-        db.mark = decisions.mark(own)
-        return [row.body for row in ledger.waiting(db) if row.kind == "notification"]
+    """The rows that the keeper has signed."""
+    with contextlib.closing(connect(desk.folders.root)) as db:
+        return [row.body for row in all_acts(db) if row.kind == "notification"]
 
 
 def test_a_picture_is_opened_for_whom_the_household_lets_have_it(desk: DecisionDesk):

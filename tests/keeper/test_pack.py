@@ -171,8 +171,8 @@ def test_a_clip_that_is_still_being_recorded_is_waited_for(keeper, folders):
     being_written, = clips.in_state(keeper.db, "open")
     request_id = wanted(keeper, end_ms=END_MS + 5000)
     keeper.round(asked_for_space=False)
-    until(lambda: keeper.judge.packager.is_at_work or keeper.round(asked_for_space=False))
-    until(lambda: keeper.round(asked_for_space=False) or not keeper.judge.packager.is_at_work)
+    until(lambda: keeper.judge.packager._at_work or keeper.round(asked_for_space=False))
+    until(lambda: keeper.round(asked_for_space=False) or not keeper.judge.packager._at_work)
     assert requests.find(keeper.db, request_id).state == "approved"
     with transaction(keeper.db):
         clips.finish(keeper.db, being_written.seq, "done", 5000, len(clip.data), 75)

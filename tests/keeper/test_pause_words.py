@@ -6,24 +6,25 @@ import pytest
 from agent.core.evidence.ledger import CameraPaused
 from agent.core.household.pause import By
 from agent.keeper import pause_words
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger, pause
 from agent.store.database import StoreConnection, transaction
-from agent.store.decisions.database import mark
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.cards import all_acts
 
 CAMERAS = ["gate", "yard"]
 
 
 @pytest.fixture
-def keepers(own: StoreConnection, db: StoreConnection) -> StoreConnection:
+def keepers(own: StoreConnection, db: StoreConnection, folders: Folders, hand_clock: HandClock) -> StoreConnection:
     """The shared database as the keeper has it."""
-    db.mark = mark(own)
+    db.signer = LedgerWriter(folders, hand_clock, own)
     return db
 
 
 def told(db: sqlite3.Connection) -> list[tuple[str, str, object]]:
-    return [(row.kind, row.body.get("camera", ""), row.body.get("paused")) for row in ledger.waiting(db)]
+    return [(row.kind, row.body.get("camera", ""), row.body.get("paused")) for row in all_acts(db)][1:]
 
 
 @pytest.mark.parametrize("by", ["page", "command", "home"])
@@ -35,7 +36,7 @@ def test_a_word_is_told_once_from_its_moment_on_and_its_end_too(own, keepers, fo
     for _ in range(2):
         pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
     assert told(keepers) == [("pause", "gate", True)]
-    assert ledger.waiting(keepers)[0].at.mono_ms == given.mono_ms and ledger.waiting(keepers)[0].body["by"] == by
+    assert all_acts(keepers)[1].at.mono_ms == given.mono_ms and all_acts(keepers)[1].body["by"] == by
     hand_clock.advance(60)
     pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
     assert told(keepers)[1:] == [("pause", "gate", False)]
@@ -52,9 +53,9 @@ def test_another_word_and_all_cameras_are_told_each(own, keepers, folders: Folde
 
 
 def test_a_role_that_says_that_the_household_paused_is_not_believed(own, keepers, db, hand_clock: HandClock):
-    db.mark = None
+    signer, db.signer = db.signer, None
     with transaction(db):
         ledger.note(db, hand_clock.now(), CameraPaused(camera="gate", paused=True, by="page"))
         ledger.note(db, hand_clock.now(), CameraPaused(camera="gate", paused=True, by="schedule"))
-    db.mark = mark(own)
+    db.signer = signer
     assert [row.kind for row in ledger.waiting(db)] == ["unauthorised", "pause"]

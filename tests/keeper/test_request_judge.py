@@ -18,6 +18,7 @@ from agent.core.contract.decisions import DecideRequest, DecisionAnswer
 from agent.core.evidence.ledger import Decided, canonical, decode
 from agent.core.household.sharing_rules import Decision
 from agent.host.setup_folders import SetupFolders
+from agent.keeper import damage
 from agent.keeper.desk import DecisionDesk
 from agent.store import identity, ledger, outbox, requests, wishes
 from agent.store.database import connect, transaction
@@ -106,7 +107,7 @@ class Stolen:
     def nothing_leaves(self) -> bool:
         """Whether nothing is packed, and nothing is about to be."""
         self.round()
-        return not list(self.folders.exports.iterdir()) and not self.keeper.judge.packager.is_at_work
+        return not list(self.folders.exports.iterdir()) and not self.keeper.judge.packager._at_work
 
 
 @pytest.fixture
@@ -134,7 +135,6 @@ FORGED: dict[str, tuple[Callable[[Stolen], bytes], dict[str, object], str]] = {
     "kept back": (lambda it: it.command(exp_ms=-HOUR_MS), {"wall_ms": 1}, "expired"),
     "bedroom": (Stolen.command, {"camera": "bedroom"}, "altered"),
     "longer": (Stolen.command, {"end_ms": END_MS + HOUR_MS}, "altered"),
-    "for ever": (Stolen.command, {"end_ms": 2**60}, "altered"),
     "thief": (Stolen.command, {"upload": "https://thief.example/exports"}, "altered"),
     "officer": (Stolen.command, {"officer": "somebody else"}, "altered"),
 }
@@ -145,6 +145,14 @@ def test_a_row_must_be_what_the_ward_has_signed_for_this_device(stolen, command,
     request_id = stolen.brings(command(stolen), **columns)
     assert (stolen.row(request_id).state, stolen.row(request_id).code) == ("failed", code)
     assert len(stolen.warnings()) == (code != "expired")
+
+
+def test_a_row_with_a_time_that_no_calendar_has_is_set_aside_and_holds_up_no_other(stolen):
+    absurd = stolen.brings(stolen.command(), end_ms=2**60)
+    true = stolen.brings(stolen.command())
+    assert stolen.row(true).state == "waiting" and stolen.taps(true) == ""
+    assert requests.find(stolen.db, absurd) is None and requests.open_ones(stolen.db) == [stolen.row(true)]
+    assert absurd in (stolen.folders.keys / damage.ASIDE).read_text() and stolen.keeper.fault is None
 
 
 def test_the_household_says_yes_to_what_it_was_shown_and_to_nothing_else(stolen):

@@ -67,11 +67,11 @@ def test_a_noisy_camera_makes_room_for_itself(db, folders, hand_clock: HandClock
     assert {clip.seq for clip in clips.finished(db)} == {*quiet, *noisy[13:]}
 
 
-def test_what_the_ward_has_goes_first_then_video_without_events(db, folders, hand_clock: HandClock):
+def test_video_without_events_goes_first_and_no_row_of_another_role_s_changes_that(db, folders, hand_clock: HandClock):
     events = [add_clip(db, folders, hand_clock.now()) for _ in range(3)]
     video = [add_clip(db, folders, hand_clock.now(), kind="continuous") for _ in range(3)]
     clips.hand_out(db, [events[2]])
-    assert gone(db, folders, quota(3), hand_clock.now()) == [events[2], video[0], events[0]]
+    assert gone(db, folders, quota(3), hand_clock.now()) == [video[0], events[0], events[1]]
 
 
 def test_old_video_goes_before_events_and_new_video_after_old_events(db, folders, hand_clock: HandClock):

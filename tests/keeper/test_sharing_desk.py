@@ -10,7 +10,6 @@ import pytest
 from agent.config.settings import Settings, Sharing, Store, Ward
 from agent.core.contract.decisions import AskSharing, ChangeSettings, DecisionAnswer, JoinWard, Question
 from agent.core.contract.setup import SetSharing, SetWard, UndoChange
-from agent.core.evidence.ledger import decode
 from agent.core.household import consent
 from agent.core.household.consent import KINDS_OF, TOLD, VERSION
 from agent.host.datagram import Outlet
@@ -22,12 +21,13 @@ from agent.keeper.main import Keeper
 from agent.keeper.ward_signature import WardSignature
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import ledger, membership, outbox, requests
+from agent.store import membership, outbox, requests
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers, page_word
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.cards import all_acts
 from tests.rigs.wishes import ask
 
 JOINED = Ward(enabled=True, ward="w07")
@@ -76,8 +76,7 @@ class Place:
 
     def consents(self) -> list[dict[str, Any]]:
         """All in the ledger."""
-        sealed = [row for line in ledger.lines(self.db) if (row := decode(line.doc))]
-        return [row.body for row in [*sealed, *ledger.waiting(self.db)] if row.kind == "consent"]
+        return [row.body for row in all_acts(self.db) if row.kind == "consent"]
 
     def keeps(self, kind: str) -> bool:
         """Whether a message that some role writes now is kept for the ward."""

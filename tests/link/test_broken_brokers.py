@@ -1,4 +1,6 @@
 """Brokers as they should not be: silent, hostile, refusing. The session names it, waits its time, comes back."""
+import resource
+import socket
 import ssl
 
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.mqtt import connection
-from agent.mqtt.connection import IN_FLIGHT_MAX, Acknowledged, Outgoing
+from agent.mqtt.connection import IN_FLIGHT_MAX, Acknowledged, Arrived, Outgoing
 from agent.mqtt.session import Down, Up
 from tests.rigs.examples import examples
 from tests.rigs.mumbler import CONNECT, KEEPALIVE_S, PUBLISH, SUBSCRIBE, TOPICS, Hand, Mumbler, connack, packet
@@ -165,4 +167,65 @@ def test_an_exception_in_the_librarys_callback_is_a_broken_connection():
         hand.until(lambda: not hand.session.up)
         assert [each.fault.code for each in hand.told if isinstance(each, Down)] == ["closed"]
         assert Up() in hand.told
+        hand.session.close()
+
+
+def grown_b(hand, broker):
+    """By how much the process has grown at most, until the connection is over."""
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    hand.until(lambda: hand.session.fault, "the connection is over")
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) * 1024
+
+
+@pytest.mark.parametrize("kind", [0x32, 0x20, 0x90, 0xF0], ids=["PUBLISH", "CONNACK", "SUBACK", "AUTH"])
+def test_a_packet_larger_than_we_take_is_refused_before_it_is_read(kind):
+    """268 MB are announced, and 40 MB come."""
+    with Mumbler(lambda caller: (caller.welcome(), caller.say(bytes([kind]) + b"\xff\xff\xff\x7f" + bytes(40_000_000)))
+                 ) as broker:
+        hand = Hand(broker.port)
+        hand.come_up()
+        assert grown_b(hand, broker) < 10_000_000
+        assert hand.session.fault.code == "oversized"
+        hand.session.close()
+
+
+def test_the_largest_packet_that_we_take_is_taken():
+    body = bytes([0, len(TOPICS.ack)]) + TOPICS.ack.encode() + b"\0\1\0"
+    whole = body + b"x" * (connection.TAKEN_MAX_B - len(body) - 4)
+    size = bytes([len(whole) & 127 | 128, len(whole) >> 7 & 127 | 128, len(whole) >> 14])
+    with Mumbler(lambda caller: (caller.welcome(), caller.say(b"\x32" + size + whole))) as broker:
+        hand = Hand(broker.port)
+        hand.come_up()
+        heard = hand.until(lambda: [each for each in hand.told if isinstance(each, Arrived)])
+        assert len(heard[0].payload) == len(whole) - len(body) and hand.session.up
+        hand.session.close()
+
+
+@pytest.mark.parametrize("first", [0x34, 0x36], ids=["QoS 2", "QoS 3"])
+def test_messages_that_the_library_would_keep_for_ever_are_refused(first):
+    """At QoS 2 it holds each until a PUBREL comes; we have subscribed at QoS 1."""
+    message = packet(first, bytes([0, len(TOPICS.ack)]) + TOPICS.ack.encode() + b"\0\1\0{}")
+    with Mumbler(lambda caller: (caller.welcome(), caller.say(message))) as broker:
+        hand = Hand(broker.port)
+        hand.come_up()
+        hand.until(lambda: hand.session.fault, "the connection is over")
+        assert not [each for each in hand.told if isinstance(each, Arrived)]
+        hand.session.close()
+
+
+def test_a_broker_that_asks_and_never_reads_is_left():
+    """Each PINGREQ wants an answer, and each answer waits for room."""
+    def ask(caller):
+        caller.welcome()
+        while True:
+            caller.say(packet(0xC0, b"") * 10_000)
+    with Mumbler(ask) as broker:
+        hand = Hand(broker.port)
+        hand.come_up()
+        hand.session.socket().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        for _ in range(400_000):
+            hand.session.turn(readable=True)
+            if hand.session.fault:
+                break
+        assert hand.session.fault
         hand.session.close()

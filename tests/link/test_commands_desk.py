@@ -1,6 +1,9 @@
 """The desk for commands: what is refused, what is done once, and what stands after a kill between any two steps."""
 import base64
+import contextlib
 import json
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,10 +14,11 @@ from hypothesis import strategies as st
 
 from agent.core.contract import wire
 from agent.core.evidence.ledger import canonical
+from agent.keeper import link_desk
 from agent.link.commands import COMMANDS_A_MINUTE
 from agent.link.verifier import LOOK_EVERY_S
 from agent.mqtt.connection import Arrived
-from agent.store.database import transaction
+from agent.store.database import StoreConnection, connect, transaction
 from agent.store.outbox import append
 from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
 from tests.rigs.examples import examples
@@ -155,7 +159,7 @@ def messages(rig, count):
     def write(db):
         with transaction(db):
             return [append(db, "motion", "gate", NOW, "{}") for _ in range(count)]
-    return rig.store.wait_for(write, HANG_S)
+    return rig.store.write(write)
 
 
 def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
@@ -164,7 +168,7 @@ def test_a_replay_offers_what_is_there_and_announces_what_is_not(rig):
     for seq in seqs[3:]:
         rig.drain.offers.offered(seq, rig.clock.mono_s())
         rig.drain.offers.taken(seq)
-    rig.store.wait_for(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"), HANG_S)
+    rig.store.write(lambda db: db.execute("DELETE FROM outbox WHERE seq <= 3 OR seq = 6"))
     rig.drain.offers.settled([6])
     assert rig.drain.offers.due(rig.clock.mono_s(), 20) == []
     rig.handler.handle(command(args={"from": 2, "to": 7}), "replay", to_all=False)
@@ -241,20 +245,30 @@ def test_killed_between_deed_and_answer_the_answer_is_sent_until_somebody_gets_i
 JSON = st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats() | st.text(max_size=20),
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
                     max_leaves=8)
-def test_a_card_that_takes_no_answer_is_asked_again(rig, clock):
-    deny = "CREATE TRIGGER deny BEFORE UPDATE ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
-    rig.store.wait_for(lambda db: db.execute(deny) and None, HANG_S)
-    assert rig.ask(command(), "rebirth") == [] and (rig.births_n, rig.events()) == (0, [])
-    rig.store.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
+@contextlib.contextmanager
+def denying(monkeypatch: pytest.MonkeyPatch, change: int) -> Iterator[None]:
+    """The keeper's database refuses this kind of change to commands."""
+    def opened(*given: object) -> StoreConnection:
+        db = connect(*given)
+        db.set_authorizer(lambda what, table, *_: sqlite3.SQLITE_DENY if (what, table) == (change, "command")
+                          else sqlite3.SQLITE_OK)
+        return db
+
+    with monkeypatch.context() as patch:
+        patch.setattr(link_desk, "connect", opened)
+        yield
+
+
+def test_a_card_that_takes_no_answer_is_asked_again(rig, clock, monkeypatch):
+    with denying(monkeypatch, sqlite3.SQLITE_UPDATE):
+        assert rig.ask(command(), "rebirth") == [] and (rig.births_n, rig.events()) == (0, [])
     clock.step(6)
     assert rig.answers() == [("done", None)] and rig.births_n == 1
 
 
-def test_a_card_that_takes_no_command_is_no_reason_for_silence(rig):
-    deny = "CREATE TRIGGER deny BEFORE INSERT ON command BEGIN SELECT RAISE(ABORT, 'no'); END"
-    rig.store.wait_for(lambda db: db.execute(deny) and None, HANG_S)
-    assert rig.ask(command(), "rebirth") == [("failed", "store")] and rig.births_n == 0
-    rig.store.wait_for(lambda db: db.execute("DROP TRIGGER deny") and None, HANG_S)
+def test_a_card_that_takes_no_command_is_no_reason_for_silence(rig, monkeypatch):
+    with denying(monkeypatch, sqlite3.SQLITE_INSERT):
+        assert rig.ask(command(), "rebirth") == [("failed", "store")] and rig.births_n == 0
     assert rig.ask(command(), "rebirth") == [("done", None)]
 
 

@@ -15,20 +15,11 @@ from hypothesis import strategies as st
 
 from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
+from agent.core.contract.signed_payload import BAD, GOOD, UNKNOWN_KEY, SignedPayload
 from agent.core.evidence.ledger.chain import fingerprint
+from agent.helpers.signature import judge
 from agent.link import verifier
-from agent.link.signature import judge
-from agent.link.verifier import (
-    AT_ONCE_N,
-    BAD,
-    EVERY_S,
-    GOOD,
-    LARGEST_B,
-    UNKNOWN_KEY,
-    WAITING_MAX,
-    SignedPayload,
-    Verifier,
-)
+from agent.link.verifier import AT_ONCE_N, EVERY_S, LARGEST_B, WAITING_MAX, Verifier
 from tests.rigs.broker import Broker
 from tests.rigs.desk import HandClock
 from tests.rigs.wait import Stopwatch, until
@@ -47,6 +38,7 @@ def signed(told, form=None):
     return json.dumps({**told, "sig": base64.b64encode(KEY.sign(form)).decode()}).encode()
 
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 ORDER = {"id": "01KAV0Z6V6M3W2Q8T1B7N5D4XE", "args": {"to": 7, "from": 3}, "by": "Đội trưởng", "kid": fingerprint(RAW)}
 
 
@@ -90,8 +82,8 @@ def test_a_key_that_is_none_is_told_with_its_place_by_doctor_and_checker(tmp_pat
     path = tmp_path / "key.pem"
     if file is not None:
         path.write_bytes(file)
-    ran = subprocess.run([sys.executable, "-m", "agent.link.signature", path, tmp_path / "none"], capture_output=True,
-                         input=msgspec.json.encode([SignedPayload(signed(ORDER))]), check=True)
+    ran = subprocess.run([sys.executable, "-m", "agent.helpers.signature", path, tmp_path / "none"],
+                         capture_output=True, input=msgspec.json.encode([SignedPayload(signed(ORDER))]), check=True)
     assert list(ran.stdout) == [UNKNOWN_KEY] and f"[ward] command_key: {path}: " in ran.stderr.decode()
     with Broker(tmp_path / "broker") as broker:
         ward = Ward(enabled=True, port=broker.port, tls=False, command_key=str(path))
@@ -185,3 +177,14 @@ def test_a_checker_that_hangs_is_ended(tmp_path, said, monkeypatch):
         clock.step(verifier.PATIENCE_S + 1)
         check.turn()
     assert said == ["unchecked"] and watch.fair_s < 30
+
+
+def test_a_signature_counts_as_it_is_written_and_in_no_other_spelling_of_the_same_bytes():
+    """Base64 leaves four bits of the last letter unused; what is made of them is none that the ward has sent."""
+    told = json.loads(signed(ORDER))
+    sig = told["sig"]
+    spellings = [*(f"{sig[:-3]}{letter}==" for letter in LETTERS), sig + "\n", " " + sig, sig[:-1], f"{sig}===",
+                 sig[:44] + "\n" + sig[44:]]
+    same = [each for each in spellings if base64.b64decode(each + "==") == base64.b64decode(sig)]
+    assert len(same) > 15
+    assert [each for each in spellings if judge(json.dumps({**told, "sig": each}).encode(), RAW) == GOOD] == [sig]

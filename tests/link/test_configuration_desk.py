@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,14 +24,14 @@ from agent.link.flow import FlowRunner
 from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.settings_in_force import SettingsInForce
-from agent.link.store_thread import StoreThread
 from agent.link.verifier import WAITING_MAX, Verifier
-from agent.store import outbox, ward_settings
+from agent.store import identity, outbox, ward_settings
 from agent.store.folders import COMMAND_KEYS, Folders
 from agent.store.ward_settings import Given
 from tests.rigs.desk import NOW, TOPICS, HandClock
 from tests.rigs.examples import examples
 from tests.rigs.joined import join
+from tests.rigs.kept_store import KeptStore
 from tests.rigs.wait import HANG_S
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -41,12 +42,14 @@ class Desk:
 
     def __init__(self, folder: Path, ward: Ward | None = None) -> None:
         self.clock, folders = HandClock(), Folders(folder).create()
-        self.store, self.births_n = StoreThread(folder), 0
         key = folder / "key.pem"
         key.write_bytes(KEY.public_key().public_bytes(serialization.Encoding.PEM,
                                                       serialization.PublicFormat.SubjectPublicKeyInfo))
-        self.store.ask(join)
-        pen, own = EventWriter(self.store, self.clock, lambda: None), Settings(ward=ward or Ward(enabled=True))
+        (folders.household / identity.FILE).write_text(TOPICS.dev)
+        own = Settings(ward=msgspec.structs.replace(ward or Ward(enabled=True), command_key=str(key)))
+        self.store, self.births_n = KeptStore(folder, self.clock, own), 0
+        self.store.write(join)
+        pen = EventWriter(self.store, lambda: None)
         self.audit = Audit(pen, self.clock)
         self.verifier = Verifier(str(key), folders.household / COMMAND_KEYS, self.clock)
         self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
@@ -64,8 +67,7 @@ class Desk:
             while self.verifier.wait_s() < 1:
                 self.verifier.turn()
                 time.sleep(0.005)
-            self.store.wait_for(lambda _: None, HANG_S)
-            self.store.turn()
+            self.store.settle()
 
     def reports(self, *payloads: bytes) -> list[tuple[int, str, str | None]]:
         """Hand documents in; what is reported in the end."""
@@ -153,9 +155,9 @@ def test_what_could_not_be_checked_may_come_again(desk):
 
 def test_a_card_that_takes_nothing_is_told_of_and_asked_again(desk):
     payload = document({"retention_d": 7})
-    desk.store.ask(lambda db: db.execute("ALTER TABLE meta RENAME TO gone"))
+    desk.store.write(lambda db: db.execute("ALTER TABLE meta RENAME TO gone"))
     assert desk.reports(payload) == [(18, "refused", "store")] and desk.in_force.ver is None
-    desk.store.ask(lambda db: db.execute("ALTER TABLE gone RENAME TO meta"))
+    desk.store.write(lambda db: db.execute("ALTER TABLE gone RENAME TO meta"))
     assert desk.reports(payload) == [(18, "applied", None)]
 
 

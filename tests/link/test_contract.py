@@ -11,9 +11,9 @@ from agent.core.contract.wire import ward_side
 from agent.core.evidence.ledger import fingerprint
 from agent.core.household.labels import EventWord
 from agent.host.clock import SystemClock
-from agent.link.outbox_bound import keep, measure
 from agent.store import announce, clips, events, requests
 from agent.store.database import transaction
+from agent.store.outbox import keep
 from agent.ward.command_signer import CommandKey
 from tests.rigs.broker import Broker
 from tests.rigs.contract import Ear, breaches
@@ -60,7 +60,7 @@ def fold_some_motion(rig: LinkRig) -> None:
     for clock in ("ntp", "unset"):
         for _ in range(20):
             rig.append(clock=clock)
-    keep(rig.db, rig.clock, measure(rig.db, rig.clock.now()), after_seq=0, bound_b=1)
+    keep(rig.db, rig.clock, after_seq=0, bound_b=1)
 
 
 def signed(key: Ed25519PrivateKey, dev: str) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from agent.core.contract.facts import Poke
 from agent.core.household.labels import PEOPLE, WORD_MS, EventWord
 from agent.host.clock import Instant
-from agent.link.deferral import Settled, settle
 from agent.store import announce, boots, clips, deferred, events, membership, outbox
 from agent.store.database import transaction
 from agent.store.decisions import consent
 from agent.store.decisions import database as decisions
+from agent.store.deferred import Settled, settle
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.link.test_membership import JOINED, never

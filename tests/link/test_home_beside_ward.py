@@ -32,7 +32,7 @@ def test_each_broker_hears_what_is_meant_for_it(tmp_path, ward_broker, home_brok
     with Ingest(ward_broker.port, tmp_path) as ward, Assistant(home_broker.port) as assistant, \
             LinkRig(tmp_path / "link", ward_broker.port, more=at_home(home_broker.port)) as rig:
         until(assistant.config)
-        rig.outlet.send(Beat(role="capture", unit="capture-network", pid=1, mono_s=0.0, up_s=1.0,
+        rig.outlet.send(Beat(role="capture", unit="capture@network", pid=1, mono_s=0.0, up_s=1.0,
                              cameras=[CameraFacts(camera="gate", state="ok", recording=True)]), "link")
         until(lambda: assistant.last("gate/recording") == "ON")
         with transaction(rig.db):

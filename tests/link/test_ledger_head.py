@@ -8,6 +8,7 @@ from agent.keeper.ledger_writer import LedgerWriter
 from agent.link.outbox_bound import OutboxBacklog
 from agent.link.report import Reporter
 from agent.store.database import connect
+from agent.store.decisions import database as decisions
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 
@@ -41,7 +42,7 @@ def beat(clock, unit: str, **more) -> Beat:
 
 
 def test_a_report_names_the_newest_signed_row_and_stays_small(folders, hand_clock):
-    db, sealer = connect(folders.root), LedgerWriter(folders, hand_clock, None)
+    db, sealer = connect(folders.root), LedgerWriter(folders, hand_clock, decisions.connect(folders))
     sealer.seal_some(db)
     facts = CameraFacts(camera="gate", source="rtsp", state="ok", fps=14.97, fps_set=15, dropped_n=12, kbps=2048,
                         events_n=123, luma_mean=99, last_frame_age_s=0.1, gaps_n=2, gap_s=12.3, recording=True)

@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.core.contract.still import Still, answer
 from agent.host.runtime import camera_socket
 from agent.host.sockets import SocketServer
+from agent.keeper.deletion import forget_claims
 from agent.store import requests
 from tests.rigs.broker import Broker
 from tests.rigs.handing import House, rfc3339
 from tests.rigs.pki import Authority
 from tests.rigs.tus import Tus
 from tests.rigs.wait import until
+from tests.rigs.wishes import as_keeper
 
 SHARING = 'allow = ["theft"]\nnever = ["traffic"]\nsnapshots = "allow"'
 ASKED = {"purpose": "missing-person"}       # has no rule of its own: the household is asked
@@ -84,6 +86,11 @@ def test_what_a_rule_allows_is_packed_uploaded_and_receipted(house, tus):
         "decision", "export", "delivery"]
     used = house.db.execute("SELECT COUNT(*) FROM handed_out").fetchone()[0]
     assert used == 4 and not house.db.execute("SELECT COUNT(*) FROM hold").fetchone()[0]
+    before = set(map(tuple, house.db.execute("SELECT clip FROM handed_out")))
+    house.db.execute("INSERT INTO handed_out SELECT seq FROM clip WHERE seq NOT IN (SELECT clip FROM handed_out)")
+    with as_keeper(house.db) as own:
+        forget_claims(own, house.db)
+    assert set(map(tuple, house.db.execute("SELECT clip FROM handed_out"))) == before, "others are nobody's word"
 
 
 def test_the_household_is_asked_and_its_yes_sets_it_going(house):

@@ -9,13 +9,15 @@ import pytest
 from agent.config.settings import Settings, Ward
 from agent.core.contract import wire
 from agent.host.clock import Instant
-from agent.link.outbox_bound import OutboxBacklog, keep, measure
+from agent.link.outbox_bound import OutboxBacklog, measure
 from agent.link.report import HISTORY_EVERY_S, Reporter
 from agent.link.store_thread import JOBS_MAX, StoreThread
 from agent.store import outbox
 from agent.store.database import FILE, StoreError, connect, transaction
 from agent.store.folders import Folders
+from agent.store.outbox import keep
 from tests.rigs.joined import join
+from tests.rigs.kept_store import KeptStore
 from tests.rigs.wait import HANG_S, until
 
 
@@ -50,7 +52,7 @@ def test_a_full_outbox_folds_motion_and_announces_all_that_went(tmp_path):
     fill(db, clock, 3000)
     bound_b, whole_b = 600_000, measure(db, clock.now()).bytes
     assert whole_b > bound_b
-    while keep(db, clock, measure(db, clock.now()), after_seq=10, bound_b=bound_b):
+    while keep(db, clock, after_seq=10, bound_b=bound_b):
         pass
     assert measure(db, clock.now()).bytes <= bound_b
     rows = [wire.Entry(*row) for row in outbox.after(db, 0, 10_000)]
@@ -71,12 +73,12 @@ def test_the_quarantine_is_bounded(tmp_path):
     fill(db, clock, 1100)
     for row in outbox.after(db, 0, 1100):
         outbox.quarantine(db, row["seq"], "schema")
-    keep(db, clock, measure(db, clock.now()), after_seq=0)
+    keep(db, clock, after_seq=0)
     assert tuple(db.execute("SELECT MIN(seq), COUNT(*) FROM quarantine").fetchone()) == (101, 1000)
 
 
 def test_a_store_thread_at_work_keeps_nobody_waiting(tmp_path):
-    store, gate, done = StoreThread(tmp_path), threading.Event(), []
+    store, gate, done = KeptStore(tmp_path, HandClock()), threading.Event(), []
     try:
         store.ask(lambda db: gate.wait(HANG_S), done.append)
         assert store.wait_for(lambda db: 1, 0.05) is None
@@ -92,7 +94,7 @@ def test_a_store_thread_at_work_keeps_nobody_waiting(tmp_path):
 
 
 def test_a_store_that_fails_is_named_and_healed_from(tmp_path):
-    store, results = StoreThread(tmp_path), []
+    store, results = KeptStore(tmp_path, HandClock()), []
     assert store.wait_for(lambda db: db.execute("SELECT * FROM no_such_table"), HANG_S) is None
     assert until(lambda: store.fault) == "no such table: no_such_table"
     store.ask(lambda db: db.execute("SELECT 5").fetchone()[0], results.append)
@@ -105,7 +107,7 @@ def test_a_store_that_can_not_be_opened_ends_the_role(tmp_path):
     (tmp_path / FILE).parent.mkdir()
     (tmp_path / FILE).write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match="taimat.db"):
-        StoreThread(tmp_path)
+        StoreThread(tmp_path, tmp_path)
 
 
 class Offline:

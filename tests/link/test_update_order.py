@@ -10,15 +10,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from agent import __version__
-from agent.cli.update import main, root
-from agent.cli.update.adoption import adopt
-from agent.cli.update.root import Root
-from agent.cli.update.work import RESTART
+from agent.cli.update import main
 from agent.core.evidence.ledger import fingerprint
 from agent.core.trial import TrialPace
 from agent.host import command_key
 from agent.host.clock import SystemClock
 from agent.host.updates import UpdateFolders
+from agent.privileged.update import root
+from agent.privileged.update.adoption import adopt
+from agent.privileged.update.root import Root
+from agent.privileged.update.work import RESTART
 from agent.store import updates
 from tests.cli.cli import taimat
 from tests.link.test_commands import KEY, Ops, st

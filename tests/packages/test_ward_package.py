@@ -16,6 +16,7 @@ from tests.rigs.packaged import MOMENT_S, REPO
 from tests.rigs.wait import HANG_S
 
 DEBIAN = "/usr/bin/python3"
+OWN = ("agent", "taimat_conformance")
 UNITS = "usr/lib/systemd/system/"
 # What Debian calls the package of a library.
 LIBRARIES = {"anyio": "anyio", "cryptography": "cryptography", "jinja2": "jinja2", "msgspec": "msgspec",
@@ -58,7 +59,7 @@ def test_no_role_of_a_recorder_and_none_of_its_units_is_in_it(package):
 def test_what_the_code_imports_is_debians_and_asked_for(package, laid):
     found = {name.split(".")[0] for path in (laid / ward.HOME).rglob("*.py") for name in imports(path)}
     needed = set(re.findall(r"python3-([a-z0-9-]+)", package.relations["Depends"]))
-    assert {LIBRARIES[name] for name in found - {*sys.stdlib_module_names, "agent"}} == needed
+    assert {LIBRARIES[name] for name in found - {*sys.stdlib_module_names, *OWN}} == needed
 
 
 @pytest.mark.skipif(not os.access(DEBIAN, os.X_OK), reason="no /usr/bin/python3")
@@ -101,7 +102,7 @@ def test_all_starts_with_the_target_but_for_what_only_some_wards_want(package):
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck")
-@pytest.mark.parametrize("name", ["postinst", "prerm", "postrm", "taimat"])
+@pytest.mark.parametrize("name", ["postinst", "prerm", "postrm", "taimat", "taimat-conformance"])
 def test_shellcheck_has_nothing_to_say(name):
     script = REPO / "scripts/packaging/debian/ward" / name
     said = subprocess.run(["shellcheck", script], capture_output=True, text=True)

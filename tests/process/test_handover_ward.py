@@ -61,7 +61,7 @@ def test_footage_comes_when_its_household_agrees_even_if_the_intake_is_away_just
         "bytes": known.bytes, "sha256": known.sha256, "manifest": known.manifest}
     assert house.request(asked).receipt == known.receipt
     capsys.readouterr()
-    ward.ask("--json", "show", asked)
+    ward.ask("show", asked, "--json")
     steps = [step["what"] for step in json.loads(capsys.readouterr().out)["steps"]]
     assert steps[:3] == ["made", "sent", "waiting"] and steps[-1] == "done"
     assert sorted(steps[3:-1]) == ["announced", "running"], "two hands wrote these"

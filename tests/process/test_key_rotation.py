@@ -6,12 +6,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agent.keeper import command_keys
 from agent.keeper.ward_signature import WardSignature
-from agent.store import ledger
 from agent.store.folders import COMMAND_KEYS
 from agent.ward import keys
 from tests.rigs.broker import Broker
+from tests.rigs.cards import all_acts
 from tests.rigs.handing import DEV, House
 from tests.rigs.pki import Authority
+from tests.rigs.typed import typed
 from tests.rigs.wait import until
 
 BELIEVED = ("refused", "no_such_request")       # of a `clip.cancel`: its signature was good
@@ -32,7 +33,7 @@ def test_a_stolen_command_key_signs_nothing_any_more_and_its_thief_locks_nobody_
         config, key = tmp_path / "ward.toml", tmp_path / "command.key"
         config.write_text(f'[ward]\nward = "w07"\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n'
                           f'[ops]\ncommand_key = "{key}"\n[intake]\nreceipt_key = "{tmp_path}/receipt.key"\n')
-        assert keys.main(["--config", str(config)]) == 0
+        assert typed("keys", "--config", config) == 0
         door = SimpleNamespace(authority=Authority(tmp_path / "pki", "ward-ca"), url="https://localhost/")
         house = House(tmp_path / "house", broker, door)
         (tmp_path / "house/command.pem").write_bytes(Path(f"{key}.pub").read_bytes())
@@ -43,14 +44,14 @@ def test_a_stolen_command_key_signs_nothing_any_more_and_its_thief_locks_nobody_
             assert answered(house, "clip.cancel", NO_REQUEST, safe) == ("refused", "bad_signature")
             assert answered(house, "keys.change", thiefs, stolen) == ("refused", "not_entitled")
             capsys.readouterr()
-            assert keys.main(["--config", str(config), "--rotate", DEV]) == 0
+            assert typed("rotate", "command", "--config", config, DEV) == 0
             assert f"{DEV}\tdone" in capsys.readouterr().out
             assert answered(house, "clip.cancel", NO_REQUEST, stolen) == ("refused", "bad_signature")
             assert answered(house, "keys.change", thiefs, stolen) == ("refused", "bad_signature")
             house.kill_keeper()
             house.start_keeper()
             assert answered(house, "clip.cancel", NO_REQUEST, private(key)) == BELIEVED
-            until(lambda: keys.main(["--config", str(config), DEV]) == 0, "the keeper is back; it changes nothing")
+            until(lambda: typed("keys", "--config", config, DEV) == 0, "the keeper is back; it changes nothing")
             until(lambda: house.rows().count("command_key") == 2, "the file's keys, and the change")
             assert "command_key" in [event["data"].get("code") for event in house.ward.events()]
 
@@ -66,7 +67,7 @@ def test_another_file_of_a_technicians_starts_anew(tmp_path: Path, db, folders, 
         command_keys.begin(signature, db, hand_clock.now())
     named.ward.command_key = f"{other}.pub"
     command_keys.begin(signature, db, hand_clock.now())
-    told = [row.body for row in ledger.waiting(db) if row.kind == "command_key"]
+    told = [row.body for row in all_acts(db) if row.kind == "command_key"]
     assert [each["by"] for each in told] == ["file", "file"] and told[-1]["current"] == signature.slots().current
     (folders.household / COMMAND_KEYS).write_bytes(b"spoiled")
     try:

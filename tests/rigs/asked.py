@@ -5,7 +5,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from agent.ward.request import main
+from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S, until
 
 DEV = "c-7f3a9c21b04d"
@@ -57,4 +57,4 @@ class Asked:
 
 def request(config: object, *words: object) -> int:
     """`taimat ward request` with these words, in this process; returns the exit code."""
-    return main.main(["--config", str(config), *map(str, words)])
+    return typed("request", *words, "--config", config)

@@ -27,10 +27,10 @@ class Broker:
     """One mosquitto. Use as a context manager, or call `start` and `stop`."""
 
     def __init__(self, folder: Path, *, lines: str = "", user: tuple[str, str] | None = None, acl: str | None = None,
-                 tls: Tls | None = None, host: str = "127.0.0.1") -> None:
+                 tls: Tls | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
         """`lines` go into its configuration; `user` is the one (name, password) that it accepts."""
         assert MOSQUITTO, "mosquitto is not installed: apt install mosquitto"
-        self.folder, self.host, self.port = folder, host, free_port()
+        self.folder, self.host, self.port = folder, host, port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._write_configuration(lines, user, acl, tls)

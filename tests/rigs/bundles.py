@@ -12,6 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.core.release import UNITS
+
 PURPOSE = b"taimat release 2\n"
 HOME = "./usr/lib/taimat/"
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -42,7 +44,7 @@ def libraries(size: int = 1) -> Files:
 
 
 def digest(files: Files) -> str:
-    """As docs/design/update.md says it."""
+    """As docs/design/device.md says it."""
     lines = [f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -63,7 +65,7 @@ class Maker:
     def told(self, version: str, code: Files, shelf: Files, /, **other: object) -> bytes:
         """`release.json`; `other` takes the place of what is right."""
         release = {"v": 2, "version": version, "architecture": MACHINE,
-                   "needs": {"python": "3.11", "schema": 1, "units": 1},
+                   "needs": {"python": "3.11", "schema": 1, "units": UNITS},
                    "trees": {"agent": digest(code), "libraries": digest(shelf)}}
         return json.dumps(release | other).encode()
 

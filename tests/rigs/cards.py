@@ -3,10 +3,10 @@ import sqlite3
 
 from agent.cli.verify import card
 from agent.core.evidence.encrypted import FileKey
-from agent.core.evidence.ledger import Flaw, check, check_card
+from agent.core.evidence.ledger import Flaw, Row, check, check_card, decode
 from agent.host.clock import Clock, Instant
 from agent.host.command_key import verifies
-from agent.store import clips
+from agent.store import clips, ledger
 from agent.store.folders import Folders
 from agent.store.sweep import Sweep
 
@@ -24,6 +24,11 @@ def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes)
 def look(folders: Folders) -> card.CardContent:
     """The card as the check reads it."""
     return card.read(folders.root, lambda clips_n: None)
+
+
+def all_acts(db: sqlite3.Connection) -> list[Row]:
+    """All that was noted: the ledger's rows, and what waits for the keeper."""
+    return [*(row for line in ledger.lines(db) if (row := decode(line.doc))), *ledger.waiting(db)]
 
 
 def findings(folders: Folders) -> list[Flaw]:

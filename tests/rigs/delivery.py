@@ -15,6 +15,7 @@ import sqlalchemy as sql
 
 from agent.ward import database
 from tests.rigs.broker import Broker
+from tests.rigs.forked import TAIMAT
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.ward import Ingest
@@ -65,7 +66,7 @@ class Receiver:
     def __init__(self, folder: Path, port: int, storm: Storm) -> None:
         self._ward = WardIngest(folder, port)
         if storm.contract_waits:
-            self._ward.module = "agent.ward.ingest"
+            self._ward.started_as = (TAIMAT, "ward", "ingest")
         self._ward.start()
         self._counted_n = self._earlier_n = 0
 

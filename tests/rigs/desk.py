@@ -14,21 +14,20 @@ from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions
 from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
-from agent.link.command_log import close_interrupted
 from agent.link.commands import CommandHandler
 from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.requests.inbox import RequestInbox
 from agent.link.settings_in_force import SettingsInForce
-from agent.link.store_thread import StoreThread
 from agent.link.update.flow import UpdateFlow
 from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.folders import COMMAND_KEYS, Folders
+from agent.store.link_questions import close_interrupted
 from tests.rigs.joined import join
+from tests.rigs.kept_store import KeptStore
 from tests.rigs.wait import HANG_S
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
@@ -74,9 +73,9 @@ class DeskRig:
     def __init__(self, folder: Path, clock: HandClock, key_file: str = "", sharing: Sharing | None = None) -> None:
         settings = Settings(camera=[Camera(name="gate", source="picamera:0")], sharing=sharing or Sharing())
         self.clock, folders = clock, Folders(folder).create()
-        self.store = StoreThread(folder)
+        self.store = KeptStore(folder, clock, settings)
         self.births_n = self.written_n = 0
-        writer = EventWriter(self.store, clock, lambda: None)
+        writer = EventWriter(self.store, lambda: None)
         self.audit = Audit(writer, clock)
         self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace(), threading.Event())
         verifier = Verifier(key_file, folders.household / COMMAND_KEYS, clock)
@@ -84,11 +83,11 @@ class DeskRig:
         updates = UpdateFlow(settings, folder, UpdateFolders(), self.flows, Waits(), self.answer_queue, lambda: None)
         reporter, presence = Reporter(settings, folders, clock, writer), Presence(settings, clock)
         self.actions = Actions(settings, folder, clock, self.drain, reporter, presence,
-                               RequestInbox(settings, lambda: None), updates,
+                               lambda: None, updates,
                                SettingsInForce(settings, folder, reporter, presence, self._born),
                                lambda: LinkFacts(outbox_n=3, broker_detail="secret"), self._born)
-        self.store.ask(join)
-        self.store.ask(lambda db: close_interrupted(db, clock.now()))
+        self.store.write(join)
+        self.store.ask(close_interrupted())
         self.handler = CommandHandler(TOPICS, self.audit, self.flows, self.actions, self.answer_queue, self._written,
                                       draw=lambda: 0.5)
 
@@ -101,8 +100,7 @@ class DeskRig:
     def settle(self) -> None:
         """Let the store's thread do all that it was asked for, and what follows from that."""
         for _ in range(4):
-            self.store.wait_for(lambda _: None, HANG_S)
-            self.store.turn()
+            self.store.settle()
 
     def answers(self) -> list[tuple[str, str | None]]:
         """State and code of each answer that is to be sent now."""

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.core.contract.enrolment import Bundle, device_id, parse_bundle
 from agent.ward import keys
 from agent.ward.authority.issuer import CERTIFICATE, KEY
-from agent.ward.enrolment import main
 from agent.ward.enrolment.book import EnrolmentBook
 from tests.rigs.authority import Hierarchy, csr_of
+from tests.rigs.forked import TAIMAT
 from tests.rigs.ingest import ListeningPart
 from tests.rigs.proxy import MISSING, Proxy
+from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S, free_port
 
 HEADER = "serial,site,household,title,cameras,wifi,wifi_password,country,board,sensor,join"
@@ -49,7 +50,7 @@ class Ward:
 
     def enrols(self, *words: object) -> int:
         """`taimat ward enrol` with these words; returns the exit code."""
-        return main.main(["--config", str(self.config), "enrol", f"--output={self.out}", *map(str, words)])
+        return typed("enrol", f"--config={self.config}", f"--output={self.out}", *words)
 
     def lists(self, *rows: str, header: str = HEADER) -> Path:
         """A list with these rows."""
@@ -65,7 +66,7 @@ class Ward:
 class ServedWard(Ward, ListeningPart):
     """The same with its door open, which can be killed; the proxy stays. Skips without nginx."""
 
-    module = "agent.ward.enrolment.serve"
+    started_as = (TAIMAT, "ward", "serve")
 
     def __init__(self, folder: Path) -> None:
         if MISSING:

@@ -2,6 +2,7 @@
 
 File names say what they are: `vtest-1280x720-15fps-gop30-2000k.mp4` is real, `generated-...` is not.
 """
+import contextlib
 import fcntl
 import shutil
 import subprocess
@@ -67,6 +68,16 @@ def with_sound(movie: Path, codec: str = "aac", rate_hz: int = 16_000) -> Path:
     return _once(CACHE / f"{movie.stem}-{codec}-{rate_hz}.mov", lambda target: _run_ffmpeg(
         "-i", movie, "-f", "lavfi", "-i", noise, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec,
         "-ac", "1", "-shortest", target))
+
+
+@contextlib.contextmanager
+def for_everybody(film: Path) -> Iterator[Path]:
+    """A copy where every user may read it: what root's commands read of a camera, another user reads."""
+    with tempfile.TemporaryDirectory(prefix="tm-") as folder:
+        Path(folder).chmod(0o755)
+        copy = Path(shutil.copyfile(film, Path(folder, film.name)))
+        copy.chmod(0o644)
+        yield copy
 
 
 def frames(width: int, height: int, path: Path | None = None) -> Iterator[np.ndarray]:

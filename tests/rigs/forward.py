@@ -1,5 +1,6 @@
 """The ward's forwarder as a process for tests, with short waits: `python -m tests.rigs.forward --config CONFIG`."""
 import sys
+from pathlib import Path
 
 from agent.core.delivery.backoff import Waits
 from agent.ward.forward import ForwardTempo, main
@@ -20,7 +21,7 @@ def city(port: int, more: str = "") -> str:
 class WardForward(WardPart):
     """The forwarder beside an ingest whose configuration names a city."""
 
-    module = "tests.rigs.forward"
+    started_as = ("tests.rigs.forward",)
 
     def __init__(self, ward: WardIngest) -> None:
         """It reads the same file."""
@@ -30,4 +31,4 @@ class WardForward(WardPart):
 
 
 if __name__ == "__main__":
-    sys.exit(main(tempo=QUICK))
+    sys.exit(main(Path(sys.argv[-1]), QUICK))

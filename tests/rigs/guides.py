@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-GUIDES = [*sorted(ROOT.glob("README*.md")), ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+GUIDES = [ROOT / "README.md", ROOT / "docs" / "style.md", *sorted((ROOT / "docs" / "guide").glob("*.md")),
+          ROOT / "docs" / "reference" / "subscriber.md"]
 NEEDS = {
     "board": "a Raspberry Pi in the same network",
     "broker": "the ward's own broker machine, with its certificates",

@@ -1,18 +1,11 @@
 """A house and its ward for tests of the hand-over: link and keeper as processes, a broker, an intake, and footage."""
-import base64
-import itertools
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from agent.core.contract.facts import Beat, CameraFacts, Poke
-from agent.core.evidence.ledger.row import canonical
 from agent.core.household.sharing_rules import Decision
 from agent.store import ledger, requests
 from agent.store.folders import Folders
@@ -20,6 +13,7 @@ from tests.rigs.beats import own_facts
 from tests.rigs.broker import Broker
 from tests.rigs.exports import BEGIN_MS, END_MS, shoot
 from tests.rigs.links import ROOT, LinkRig
+from tests.rigs.orders import Orders, rfc3339
 from tests.rigs.tus import Tus
 from tests.rigs.wait import until
 from tests.rigs.ward import Ingest
@@ -35,18 +29,16 @@ source = "picamera:0"
 '''
 
 
-class House:
+class House(Orders):
     """A context manager: everything runs. `begin_ms` and `end_ms` are where the footage of the camera "gate" lies."""
 
     def __init__(self, folder: Path, broker: Broker, tus: Tus, sharing: str = "") -> None:
         """`sharing` is TOML for the [sharing] table."""
-        self._key, self._numbers = Ed25519PrivateKey.generate(), itertools.count()
         folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(Ingest(broker.port, folder), tus, DEV, lambda: self.rig.clock.now().wall_ms)
         public = folder / "command.pem"
-        public.write_bytes(self._key.public_key().public_bytes(serialization.Encoding.PEM,
-                                                               serialization.PublicFormat.SubjectPublicKeyInfo))
+        public.write_bytes(self.public_pem())
         certificate, key = tus.authority.issue(DEV)
-        self.tus, self.ward = tus, Ingest(broker.port, folder)
         papers = f'command_key = "{public}"\nca = "{tus.authority.ca}"\ncert = "{certificate}"\nkey = "{key}"'
         self.rig = LinkRig(folder / "device", broker.port, papers,
                            HOUSE.format(more=f"[sharing]\n{sharing}" if sharing else ""))
@@ -67,11 +59,6 @@ class House:
         self.rig.__exit__()
         self.ward.close()
 
-    def private_pem(self) -> bytes:
-        """The key that it obeys, as the ward's desk has it."""
-        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                       serialization.NoEncryption())
-
     def start_keeper(self) -> None:
         with (self.rig.folder / "keeper.log").open("ab") as log:
             self._keeper = subprocess.Popen([sys.executable, "-m", "agent.keeper", "--config", self.rig.config],
@@ -91,42 +78,10 @@ class House:
         self._keeper.kill()
         self._keeper.wait()
 
-    def order(self, name: str, args: dict[str, Any], by: Ed25519PrivateKey | None = None) -> str:
-        """Send a signed command; returns its id."""
-        payload = self.signed(name, args, by)
-        self.ward.publish(f"{DEV}/cmd/{name}", payload)
-        return json.loads(payload)["id"]
-
-    def signed(self, name: str, args: dict[str, Any], by: Ed25519PrivateKey | None = None) -> bytes:
-        """A signed command."""
-        now_ms = self.rig.clock.now().wall_ms
-        order = {"v": 1, "id": f"01KAV0Z6V6M3W2Q8T1B7N{time.time_ns() % 10**3:03d}{next(self._numbers):02d}",
-                 "iat": now_ms, "exp": now_ms + 60_000, "dev": DEV, "name": name, "by": "w07/officer-118", "args": args}
-        order["sig"] = base64.b64encode((by or self._key).sign(canonical(order))).decode()
-        return json.dumps(order).encode()
-
-    def wish(self, **more: Any) -> dict[str, Any]:
-        """Args of a wish for pictures of the camera "gate"."""
-        return {"case": "W07-2026-0093", "purpose": "theft", "officer": "Trần Văn B", "basis": "BLTTHS 2015, điều 107",
-                "cam": "gate", "upload": self.tus.url, "receipt_key": self.tus.receipt_key, **more}
-
     def clip(self, begin_ms: int | None = None, end_ms: int | None = None, **more: Any) -> str:
         """Ask for the footage, or for another time."""
         return self.order("clip.export", self.wish(**{"from": rfc3339(begin_ms or self.begin_ms),
                                                       "to": rfc3339(end_ms or self.end_ms)}, **more))
-
-    def answers(self, order_id: str) -> list[dict[str, Any]]:
-        """What the ward has heard about it so far."""
-        return [json.loads(each.payload) for each in self.ward.all(f"/rsp/ops/{order_id}")]
-
-    def said(self, order_id: str) -> list[tuple[str, str | None]]:
-        """State and code of these, each once."""
-        return list(dict.fromkeys((told["st"], told.get("code")) for told in self.answers(order_id)))
-
-    def hears(self, order_id: str, st: str) -> dict[str, Any]:
-        """The first answer with that state."""
-        return until(lambda: next((told for told in self.answers(order_id) if told["st"] == st), None),
-                     f"{st} of {self.said(order_id)}")
 
     def decide(self, order_id: str, code: Decision) -> None:
         """The household's word, as a command or the page gives it."""
@@ -140,8 +95,3 @@ class House:
     def rows(self) -> list[str]:
         """Kinds of the ledger's rows."""
         return [json.loads(line.doc)["kind"] for line in ledger.lines(self.db)]
-
-
-def rfc3339(wall_ms: int) -> str:
-    """As the ward writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall_ms // 1000)) + f".{wall_ms % 1000:03d}Z"

@@ -16,6 +16,7 @@ from agent.link.home.thread import HomeThread
 from agent.store import events, identity
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
+from tests.rigs.kept_store import link_desk
 from tests.rigs.wait import Stopwatch
 
 WAITS = Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.3, hopeless_s=(0.3, 0.4))
@@ -37,6 +38,7 @@ class HomeRig:
             home=Home(**{"enabled": True, "host": "127.0.0.1", "port": port, **home}))
         self.desk = DecisionDesk(self.folders, self.clock, WardSignature(self.settings, self.folders),
                                  SetupFolders.beside(self.runtime), home=True).open(self.runtime)
+        self.link_desk = link_desk(self.folders.root, self.runtime, self.clock, self.settings)
         self._thread: HomeThread | None = None
 
     def start(self) -> "HomeRig":

@@ -26,6 +26,7 @@ from agent.host.files import Lock
 from agent.host.setup_folders import SetupFolders
 from agent.host.stop import Stop
 from agent.keeper.desk import DecisionDesk
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.ward_signature import WardSignature
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
@@ -34,8 +35,8 @@ from agent.store.database import connect, transaction
 from agent.store.decisions import browsers, consent
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from agent.web.access import COOKIE
 from agent.web.main import serve
+from agent.web.server.access import COOKIE
 from tests.rigs.beats import own_facts
 from tests.rigs.h264 import movie
 from tests.rigs.wait import HANG_S, free_port, until
@@ -182,7 +183,7 @@ class Household:
     def agree(self) -> None:
         """What the configuration says of the ward is agreed to, and the keeper has read it."""
         with self.decisions() as own, contextlib.closing(connect(self.folders.root)) as db:
-            db.mark = decisions.mark(own)
+            db.signer = LedgerWriter(self.folders, self.clock, own)
             consent.agree(own, db, agreed(self.settings), self.clock.now())
             consent.follow(own, db, self.clock.now())
 

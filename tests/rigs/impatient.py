@@ -1,5 +1,6 @@
 """The ward's ingest that asks for what is missing after seconds: `python -m tests.rigs.impatient --config CONFIG`."""
 import sys
+from pathlib import Path
 
 from agent.ward import gaps
 from agent.ward.ingest import main
@@ -11,9 +12,9 @@ PATIENCE_S = 3.0
 class ImpatientIngest(WardIngest):
     """As any, but for its patience."""
 
-    module = "tests.rigs.impatient"
+    started_as = ("tests.rigs.impatient",)
 
 
 if __name__ == "__main__":
     gaps.PATIENCE_MS = round(PATIENCE_S * 1000)
-    sys.exit(main(tempo=QUICK))
+    sys.exit(main(Path(sys.argv[-1]), QUICK))

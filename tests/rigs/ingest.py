@@ -22,7 +22,7 @@ QUICK = IngestTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0
 class WardPart:
     """A process of the ward's end that can be killed."""
 
-    module = "tests.rigs.ingest"
+    started_as: tuple[str, ...] = ("tests.rigs.ingest",)       # a module, or a function of one and its first words
     config: Path
     log: Path
     metrics_port: int
@@ -30,7 +30,8 @@ class WardPart:
 
     def start(self) -> Self:
         """Start the process."""
-        self.process = Forked(self.module, ["--config", self.config], ROOT, os.environ, self.log)
+        main, *words = self.started_as
+        self.process = Forked(main, [*words, "--config", self.config], ROOT, os.environ, self.log)
         return self
 
     def kill(self) -> None:
@@ -116,4 +117,4 @@ class WardIngest(WardPart):
 
 
 if __name__ == "__main__":
-    sys.exit(main(tempo=QUICK))
+    sys.exit(main(Path(sys.argv[-1]), QUICK))

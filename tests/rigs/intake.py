@@ -36,7 +36,7 @@ PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 class Intake(ListeningPart):
     """A configuration, a database, and an intake on them that can be killed; its proxy stays. Skips without nginx."""
 
-    module = "tests.rigs.quick_intake"
+    started_as = ("tests.rigs.quick_intake",)
 
     def __init__(self, folder: Path, **more: object) -> None:
         """`more` are keys of [intake] beyond the usual."""

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from agent.config.load import load
 from agent.core.contract.facts import Beat, Poke
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.updates import UpdateFolders
-from agent.link import ward_link
+from agent.link import leap, ward_link
 from agent.link.main import LinkTempo, serve
 from agent.process import heartbeat
 from agent.process.role import Role
@@ -27,6 +28,7 @@ from agent.store.database import connect, transaction
 from agent.store.folders import Folders
 from tests.rigs.forked import Forked
 from tests.rigs.joined import join
+from tests.rigs.kept_store import link_desk
 from tests.rigs.wait import HANG_S, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +61,7 @@ class LinkRig:
         self.db = join(connect(folder / "store"), tomllib.loads(self.config.read_text())["ward"]["ward"])
         self.dev()                      # no keeper gives it one here
         self.clock = SystemClock()
+        self.desk = link_desk(folder / "store", self.runtime, self.clock, load(self.config))
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
         self.process: Forked | None = None
@@ -116,6 +119,7 @@ class LinkRig:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self.desk.close()
         self.db.close()
         self.inbox.close()
         self.outlet.close()
@@ -123,7 +127,7 @@ class LinkRig:
 
 
 def _serve(role: Role) -> None:
-    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = 0.2
+    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = leap.EVERY_S = 0.2
     serve(role, QUICK, UpdateFolders(role.runtime / "update", role.folders.root / "told"))
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from agent.core.contract import wire
 from agent.host.clock import Instant
-from agent.ward.conformance.channels import CLOUD_EVENT, JSON
-from agent.ward.conformance.device import prods, receipts
-from agent.ward.conformance.subscriber.rules import BEHIND, GAP, HELD
-from agent.ward.conformance.subscriber.says import SPOILED, Speaker, later, spoiled
-from agent.ward.conformance.transcript import HeardMessage, SaidMessage, Transcript
+from taimat_conformance.channels import CLOUD_EVENT, JSON
+from taimat_conformance.device import prods, receipts
+from taimat_conformance.subscriber.rules import BEHIND, GAP, HELD
+from taimat_conformance.subscriber.says import SPOILED, Speaker, later, spoiled
+from taimat_conformance.transcript import HeardMessage, SaidMessage, Transcript
 
 WARD, DEV, BOOT = "w07", "c-7f3a9c21b04d", "0b007001"
 TOPICS = wire.Topics(WARD, DEV)
@@ -33,7 +33,7 @@ def heard(at_s: float, tail: str, payload: dict[str, Any], **more: Any) -> Heard
     carried: dict[str, Any] = {
         "status": {"retain": True, "expiry_s": 1200}, "birth": {"retain": True}, "cfg": {"retain": True},
         "health": {"retain": True, "qos": 0, "expiry_s": 90}, "evt": {"content_type": CLOUD_EVENT},
-        "rsp": {"expiry_s": WEEK_S}, "ack": {"expiry_s": 3600}, "cmd": {"expiry_s": 300}}[kind]
+        "rsp": {"expiry_s": WEEK_S}, "ack": {"retain": True}, "cmd": {"expiry_s": 300}}[kind]
     return HeardMessage(at_s, f"{TOPICS.root}/{tail}", json.dumps(payload).encode(),
                         **{"content_type": JSON, **carried, **more})
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.ward.authority.issuer import Issuer
+from tests.rigs.forked import TAIMAT
 from tests.rigs.household import Answer
 from tests.rigs.ingest import ListeningPart
 from tests.rigs.pki import Authority
@@ -40,7 +41,7 @@ def certificate_for(authority: Authority, name: str, person: str = PERSON) -> tu
 class OfficersDesk(ListeningPart):
     """The desk on a ward's configuration, behind a proxy that is somebody else's to start."""
 
-    module = "agent.ward.desk.main"
+    started_as = (TAIMAT, "ward", "desk")
 
     def __init__(self, config: Path, authority: Authority, proxy: Proxy) -> None:
         """`config` has to name the proxy's socket `desk` under [desk]."""

@@ -25,12 +25,13 @@ from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
 from agent.link.notify.notifier import NotifyContext
 from agent.link.notify.thread import NotifyThread
-from agent.store import events, ledger, notify
+from agent.store import events, notify
 from agent.store.database import connect, transaction
-from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from tests.rigs.cards import all_acts
 from tests.rigs.desk import HandClock
 from tests.rigs.h264 import movie
+from tests.rigs.kept_store import link_desk
 from tests.rigs.wait import free_port, until
 
 MESSAGE_B_MAX = 4096
@@ -137,12 +138,14 @@ class MailBox:
 @contextlib.contextmanager
 def telling(settings: Settings, folders: Folders, at: Path, clock: Clock) -> Iterator[NotifyThread]:
     """The notifications' thread in one life, as the link starts it; each place hears of what happens from now on."""
+    desk = link_desk(folders.root, at, clock, settings)
     thread = NotifyThread(NotifyContext(settings, folders, at, clock, lambda: 0.5, WAITS))
     thread.start()
     with contextlib.closing(connect(folders.root)) as db:
         until(lambda: notify.states(db).keys() == {each.name for each in settings.notify})
     yield thread
     thread.leave()
+    desk.close()
 
 
 class NotifyHouse:
@@ -198,10 +201,8 @@ class NotifyHouse:
         return event
 
     def ledger(self) -> list[dict[str, object]]:
-        """What the keeper has noted of notifications: marked as its own."""
-        with contextlib.closing(decisions.connect(self.folders)) as own:
-            self.db.mark = decisions.mark(own)
-            return [row.body for row in ledger.waiting(self.db) if row.kind == "notification"]
+        """What the keeper has signed of notifications."""
+        return [row.body for row in all_acts(self.db) if row.kind == "notification"]
 
     def __enter__(self) -> "NotifyHouse":
         self._ends.callback(self.db.close)

@@ -29,12 +29,12 @@ class RtspCamera:
     """Serves `main` at /main and, if given, `sub` at /sub. A context manager; starts on entry, is gone after it."""
 
     def __init__(self, main: Path, sub: Path | None = None, login: str = "", sound: bool = False,
-                 host: str = "127.0.0.1", port: int = 0, network_of: int | None = None) -> None:
+                 host: str = "127.0.0.1", port: int = 0, network_of: int | None = None, udp_only: bool = False) -> None:
         """`login` is "user:password", "" to let everybody in; with `sound`, that of `main` is served, too.
 
         It stands in the network that the process `network_of` sees, which takes root.
         """
-        self._files = {"/main+" if sound else "/main": main, **({"/sub": sub} if sub else {})}
+        self._files = {f"/main{'+' if sound else ''}{'~' if udp_only else ''}": main, **({"/sub": sub} if sub else {})}
         self._login, self._host = login, host
         self._enter = ["nsenter", "--net", "--target", str(network_of)] if network_of else []
         self.port = port or free_port()

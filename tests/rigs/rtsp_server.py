@@ -3,7 +3,7 @@
 
     rtsp_server.py ADDRESS:PORT USER:PASSWORD|- PATH=FILE.mp4 [PATH=FILE.mp4 ...]
 
-`PATH+=FILE.mov` serves the file's sound, too.
+`PATH+=FILE.mov` serves the file's sound, too; `PATH~=FILE.mp4` refuses TCP.
 
 Needs Debian's gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-good and -bad. Ends when its standard input
 ends, so it never outlives the test that started it.
@@ -66,10 +66,10 @@ class Film:
 class Channel(GstRtspServer.RTSPMediaFactory):
     """One path of the server; all clients share one run of the film, as they share a camera."""
 
-    def __init__(self, *films: Film) -> None:
+    def __init__(self, *films: Film, udp_only: bool = False) -> None:
         """A video, and a sound if there is to be one."""
         super().__init__()
-        self.films = films
+        self.films, self.udp_only = films, udp_only
         self.set_shared(True)
         pays = (PAY[film.caps.get_structure(0).get_name()] for film in films)
         self.set_launch("( " + " ".join(f"appsrc name=film{n} is-live=true format=time ! {pay} name=pay{n} pt={96 + n}"
@@ -77,6 +77,8 @@ class Channel(GstRtspServer.RTSPMediaFactory):
 
     def do_configure(self, media: GstRtspServer.RTSPMedia) -> None:
         """Called by the server when the first client comes: a fresh run of the film."""
+        if self.udp_only:
+            media.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
         for number, film in enumerate(self.films):
             source = media.get_element().get_by_name_recurse_up(f"film{number}")
             source.set_property("caps", film.caps)
@@ -118,9 +120,10 @@ def main(place: str, login: str, *channels: str) -> None:
     server.set_service(port)
     made = []
     for path, _, file in (channel.partition("=") for channel in channels):
+        udp_only, path = path.endswith("~"), path.removesuffix("~")
         films = [Film(file), Film(file, "audio")] if path.endswith("+") else [Film(file)]
         path = path.removesuffix("+")
-        made.append(Channel(*films))
+        made.append(Channel(*films, udp_only=udp_only))
         server.get_mount_points().add_factory(path, made[-1])
     if login != "-":
         only_for(login, server, made)

@@ -48,3 +48,34 @@ def spoil(folders: Folders, *numbers: int, other: Callable[[int], bytes] = lambd
     for number in numbers:
         os.pwrite(handle, other(page_b), (number - 1) * page_b)
     os.close(handle)
+
+
+def spoil_row(folders: Folders, table: str, column: str, to: str, which: int = -1) -> None:
+    """Have a row of a closed database hold `to`, an expression in SQL, whatever its table demands.
+
+    `which` counts the rows as they lie. Raises sqlite3.Error where not even SQLite takes it.
+    """
+    path = folders.root / FILE
+
+    def declare(sql: str) -> str:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            was = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
+            db.execute("PRAGMA writable_schema = ON")
+            db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql or _lax(was), table))
+        return was
+
+    strict = declare("")
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA ignore_check_constraints = ON")
+            key = "rowid" if "WITHOUT ROWID" not in strict else db.execute(
+                "SELECT name FROM pragma_table_info(?) WHERE pk = 1", (table,)).fetchone()[0]
+            row = db.execute(f"SELECT {key} FROM {table}").fetchall()[which]
+            db.execute(f"UPDATE {table} SET {column} = {to} WHERE {key} = ?", tuple(row))
+    finally:
+        declare(strict)
+
+
+def _lax(sql: str) -> str:
+    """The table's statement without what it demands of its columns."""
+    return sql.replace(" STRICT,", "").replace(" STRICT", "").replace(" NOT NULL", "")

@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -48,6 +49,13 @@ class Tus:
         self.gate = threading.Event()               # while it is clear, no piece is answered
         self.gate.set()
         self.taken_b = 0
+        self.came: list[tuple[float, str, int]] = []    # at what boot-time second a request's data had which length
+
+    def as_of(self, at_s: float) -> dict[str, Upload]:
+        """What it had of each request then."""
+        lengths_b = {request: length_b for came_s, request, length_b in self.came if came_s <= at_s}
+        return {request: Upload(all_of.length_b, all_of.told, all_of.data[:lengths_b[request]])
+                for request, all_of in self.uploads.items() if request in lengths_b}
 
     @property
     def receipt_key(self) -> str:
@@ -154,6 +162,7 @@ def _handler(rig: Tus) -> type[http.server.BaseHTTPRequestHandler]:
             known = rig.uploads.setdefault(told["request"], fresh)
             if (known.length_b, known.told["sha256"]) != (fresh.length_b, told["sha256"]):
                 raise _Refused(409, "other_content")
+            self._note(told["request"], known)
             self._say(201, {"Location": f"/exports/{told['request']}"})
 
         def _head(self) -> None:
@@ -178,6 +187,7 @@ def _handler(rig: Tus) -> type[http.server.BaseHTTPRequestHandler]:
             if rig.uploads.get(self.path.split("/")[2]) is not upload:
                 raise _Refused(410, "gone")
             upload.data += data
+            self._note(self.path.split("/")[2], upload)
             self._say(204, {"Upload-Offset": str(len(upload.data))})
 
         def _read(self, length_b: int) -> bytes:
@@ -211,6 +221,9 @@ def _handler(rig: Tus) -> type[http.server.BaseHTTPRequestHandler]:
             if rig.uploads.pop(self.path.split("/")[2], None) is None:
                 raise _Refused(404, "unknown")
             self._say(204)
+
+        def _note(self, request: str, upload: Upload) -> None:
+            rig.came.append((time.clock_gettime(time.CLOCK_BOOTTIME), request, len(upload.data)))
 
         def _upload(self) -> Upload:
             upload = rig.uploads.get(self.path.split("/")[2])

@@ -11,9 +11,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli.update.adoption import IS_ACTIVE, TRY, adopt
-from agent.cli.update.root import Root, execute
-from agent.cli.update.work import RESTART
 from agent.config.settings import Settings
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.release import read
@@ -21,6 +18,9 @@ from agent.core.trial import TrialPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.updates import UpdateFolders, bundle
+from agent.privileged.update.adoption import IS_ACTIVE, TRY, adopt
+from agent.privileged.update.root import Root, execute
+from agent.privileged.update.work import RESTART
 from tests.cli.cli import write_config
 from tests.rigs.bundles import Maker
 

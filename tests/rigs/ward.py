@@ -12,14 +12,20 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 
+def said(event: dict[str, Any]) -> dict[str, Any]:
+    """What the event says; not whether it is sent late, which may be so when it is sent again."""
+    return {key: value for key, value in event["data"].items() if key != "hist"}
+
+
 class Ingest:
     """An ingest on `cam/v1/{ward}/#` with a session of its own that outlives the broker's and its own absence."""
 
     def __init__(self, port: int, folder: Path, *, ward: str = "w07", receipts: bool = True,
-                 user: tuple[str, str] | None = None, name: str = "ingest") -> None:
+                 user: tuple[str, str] | None = None, name: str = "ingest", host: str = "localhost") -> None:
         """Connect; `receipts` is whether it acknowledges."""
         self.ward, self.receipts = ward, receipts
         self.copies_n = 0
+        self.twice: list[tuple[int, str]] = []      # messages that came again with other contents: seq, and both
         self.came_s: dict[int, float] = {}          # by seq: when it came first, on the machine's boot-time clock
         self.messages: list[tuple[str, bytes, paho.MQTTMessage]] = []       # all but evt, newest last
         self.seen = threading.Condition()
@@ -34,7 +40,7 @@ class Ingest:
         client.on_message = self._on_message
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600
-        client.connect("localhost", port, 5, clean_start=False, properties=session)
+        client.connect(host, port, 5, clean_start=False, properties=session)
         client.loop_start()
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
@@ -52,6 +58,9 @@ class Ingest:
         event = json.loads(payload)
         self.copies_n += 1
         self.came_s.setdefault(event["seq"], time.clock_gettime(time.CLOCK_BOOTTIME))
+        known = self._db.execute("SELECT event FROM evt WHERE dev = ? AND seq = ?", (dev, event["seq"])).fetchone()
+        if known and (first := said(json.loads(known[0]))) != said(event):
+            self.twice.append((event["seq"], f"{first}, {said(event)}"))
         with self._db:
             self._db.execute("INSERT OR IGNORE INTO evt VALUES (?, ?, ?)", (dev, event["seq"], payload.decode()))
         if self.receipts:

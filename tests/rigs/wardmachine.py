@@ -13,7 +13,7 @@ from agent.ward.authority.cas import Cas
 from agent.ward.authority.places import Places
 from tests.rigs.authority import WARD_NAME, csr_of, now, private_pem
 from tests.rigs.broker import Broker
-from tests.rigs.forked import forked
+from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.wait import HANG_S, accepts, free_port, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,8 +56,7 @@ class WardMachine:
 
     def run(self, part: str, *words: object) -> subprocess.CompletedProcess[str]:
         """`taimat ward PART`."""
-        first = [words[0]] if part == "backup" else []
-        return _command(part, *first, f"--config={self.config}", *words[len(first):])
+        return _command(part, f"--config={self.config}", *words)
 
     @property
     def reload(self) -> str:
@@ -124,4 +123,4 @@ def serial(path: Path) -> int:
 
 
 def _command(part: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return forked(f"agent.ward.authority.{part}:main", words, ROOT, os.environ)
+    return forked(TAIMAT, ["ward", *part.split(), *words], ROOT, os.environ)

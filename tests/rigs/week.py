@@ -18,11 +18,11 @@ from agent.core.contract.wire.citytopics import WardTopics
 from agent.core.delivery.outbox import BOUND_B, OutboxPace
 from agent.link.audit import Audit, EventWriter
 from agent.link.drain import Drain
-from agent.link.outbox_bound import keep, measure
-from agent.link.store_thread import StoreThread
+from agent.link.outbox_bound import measure
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.database import connect, transaction
+from agent.store.outbox import keep
 from agent.ward import database
 from agent.ward.database import open_engine
 from agent.ward.device_cache import DeviceCache
@@ -31,7 +31,7 @@ from agent.ward.quota import Quota
 from agent.ward.reception import Reception
 from tests.conftest import HandClock
 from tests.rigs.joined import join
-from tests.rigs.wait import HANG_S
+from tests.rigs.kept_store import KeptStore
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 FAST = OutboxPace(per_s=2000, burst_n=200)
@@ -74,10 +74,9 @@ class Away:
 
     def look(self) -> None:
         """Measure, and have give way what must."""
-        backlog = measure(self.db, self.clock.now())
-        while keep(self.db, self.clock, backlog, after_seq=0, bound_b=self.bound_b):
-            backlog = measure(self.db, self.clock.now())
-        self.highest_b = max(self.highest_b, backlog.bytes)
+        while keep(self.db, self.clock, after_seq=0, bound_b=self.bound_b):
+            pass
+        self.highest_b = max(self.highest_b, measure(self.db, self.clock.now()).bytes)
 
     def kinds(self) -> Counter[str]:
         """What waits, by kind."""
@@ -156,14 +155,14 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     engine, clock = open_engine(f"sqlite:///{ward}"), away.clock
     book, metrics = DeviceCache(engine), IngestMetrics()
     intake = Reception(WardTopics("w07"), book, clock, metrics.reception, Quota(0, bounded=False))
-    store = StoreThread(away.folder)
-    audit = Audit(EventWriter(store, clock, lambda: None), clock)
+    store = KeptStore(away.folder, clock)
+    audit = Audit(EventWriter(store, lambda: None), clock)
     drain, session = Drain(store, clock, audit, "receipt", FAST, threading.Event()), Straight(intake)
+    drain.ready()
     while outbox.waiting(away.db)[0]:
         clock.advance(TURN_S)
         drain.turn(session, TOPICS)
-        store.wait_for(lambda _: None, HANG_S)
-        store.turn()
+        store.settle()
         broken = away.chance.random() < breaks_pct / 100
         for seq in session.arrive(away.chance.randrange(ROOM_N) if broken else None):
             if not broken:
@@ -174,6 +173,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
                 drain.receipt(owed[1])
         if broken:
             drain.lost()
+            drain.ready()
     store.close()
     return _told(engine, book, metrics)
 

@@ -7,6 +7,7 @@ from typing import Any
 from agent.core.contract import ulid
 from agent.core.household.sharing_rules import Decision
 from agent.host.clock import Instant, SystemClock
+from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import requests
 from agent.store.database import StoreConnection, transaction
 from agent.store.decisions import database as decisions
@@ -20,14 +21,14 @@ HOUR_MS = 3_600_000
 
 @contextlib.contextmanager
 def as_keeper(db: StoreConnection) -> Iterator[Any]:
-    """The keeper's own database, while `db` marks what is noted."""
-    before = db.mark
-    with contextlib.closing(decisions.connect(Folders(db.path.parents[1]))) as own:
-        db.mark = decisions.mark(own)
+    """The keeper's own database, while `db` signs what is noted."""
+    before, folders = db.signer, Folders(db.path.parents[1])
+    with contextlib.closing(decisions.connect(folders)) as own:
+        db.signer = LedgerWriter(folders, SystemClock(), own)
         try:
             yield own
         finally:
-            db.mark = before
+            db.signer = before
 
 
 def insert(db: StoreConnection, *, now: Instant | None = None, **given: Any) -> str:

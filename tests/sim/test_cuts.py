@@ -1,4 +1,5 @@
 """The power goes at every index of a scripted life: what was announced is there, and the store goes on by itself."""
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,9 @@ from random import Random
 import pytest
 
 from agent.store.database import FILE
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from agent.store.numbers import PAGE
 from tests.sim import tape
 from tests.sim.campaign import Day, cuts, cuts_of_a_restart, moments
 from tests.sim.card import Fate, Image
@@ -80,6 +83,19 @@ def sql(statement: str) -> Callable[[Folders], None]:
     return change
 
 
+def numbers_again(folders: Folders) -> None:
+    sql("DELETE FROM outbox; UPDATE sqlite_sequence SET seq = 1 WHERE name = 'outbox'")(folders)
+    (folders.root / PAGE).unlink()          # which knows better
+
+
+def without_the_newest_row(folders: Folders) -> None:
+    """Of the ledger, and of the keeper's copies, from which it would be put back."""
+    cut = "DELETE FROM ledger WHERE n = (SELECT MAX(n) FROM ledger)"
+    sql(cut)(folders)
+    with contextlib.closing(decisions.connect(folders)) as own:
+        own.execute(cut)
+
+
 HARM = {
     "a clip less": (without_a_clip, "announced clip"),
     "another byte": (another_byte, "announced clip"),
@@ -88,10 +104,8 @@ HARM = {
     "a message twice": (sql("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) SELECT kind, "
                             "camera, boot, mono_ms, wall_ms, clock, data FROM outbox WHERE kind = 'motion' LIMIT 1"),
                         "told twice"),
-    "numbers again": (sql("DELETE FROM outbox; UPDATE sqlite_sequence SET seq = 1 WHERE name = 'outbox'"),
-                      "begin again"),
-    "a ledger cut short": (sql("DROP TRIGGER ledger_keeps_its_rows; "
-                               "DELETE FROM ledger WHERE n = (SELECT MAX(n) FROM ledger)"), "ledger: "),
+    "numbers again": (numbers_again, "begin again"),
+    "a ledger cut short": (without_the_newest_row, "ledger: "),
 }
 
 

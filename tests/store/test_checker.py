@@ -58,4 +58,4 @@ def test_it_refuses_what_has_the_wrong_length_and_the_same_signature_written_in_
 def test_it_is_short_and_python_3_8_reads_it():
     source = inspect.getsource(verify)
     ast.parse(source, feature_version=(3, 8))
-    assert len(source.splitlines()) <= 170
+    assert len(source.splitlines()) <= 185

@@ -55,11 +55,11 @@ def test_a_final_answer_is_final_and_is_sent_until_somebody_has_it(db):
     order(db, "id", state="accepted")
     assert commands.untold(db, 9) == [] and [each.id for each in commands.unfinished(db)] == ["id"]
     (running,) = commands.unfinished(db)
-    assert commands.finish(db, running, "failed", b"1") and not commands.finish(db, running, "done", b"2")
+    assert commands.finish(db, running, "failed", b"{}") and not commands.finish(db, running, "done", b"2")
     (waiting,) = commands.untold(db, 9)
-    assert (waiting.answer, waiting.state, waiting.who, waiting.correlation) == (b"1", "failed", "ops", b"42")
+    assert (waiting.answer, waiting.state, waiting.who, waiting.correlation) == (b"{}", "failed", "ops", b"42")
     commands.told(db, "id")
-    assert commands.untold(db, 9) == [] and commands.answer(db, "id") == b"1"
+    assert commands.untold(db, 9) == [] and commands.answer(db, "id") == b"{}"
 
 
 def test_what_was_sent_without_the_wards_key_stands_in_the_way_of_no_signed_command(db):

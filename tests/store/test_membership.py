@@ -8,11 +8,12 @@ import pytest
 from agent.core.evidence.ledger import Agreed
 from agent.core.household.consent import TOLD
 from agent.host.clock import Instant
-from agent.store import announce, boots, clips, events, ledger, membership, outbox, requests, ward_settings
+from agent.store import announce, boots, clips, events, membership, outbox, requests, ward_settings
 from agent.store.database import connect, transaction
 from agent.store.decisions import consent
 from agent.store.folders import Folders
 from agent.store.ward_settings import NOTHING, Given
+from tests.rigs.cards import all_acts
 from tests.rigs.wishes import ask, decide
 
 ALONE = Agreed(cameras={}, keep_h=240, keep_continuous_h=72)
@@ -104,7 +105,7 @@ def test_leaving_empties_what_waits_and_no_number_comes_again(own, lonely, hand_
     assert ward_settings.read(lonely) == NOTHING and membership.read(lonely) is None and membership.has_left(lonely)
     request, = requests.newest(lonely, 10)
     assert (request.state, request.decided_by) == ("refused", "leaving")
-    assert [row.body["code"] for row in ledger.waiting(lonely) if row.kind == "decision"] == ["approved", "refused"]
+    assert [row.body["code"] for row in all_acts(lonely) if row.kind == "decision"] == ["approved", "refused"]
     assert outbox.append(lonely, "motion", "gate", hand_clock.now(), "{}") is None
     hand_clock.advance(1)
     settle(own, lonely, OURS, hand_clock.now())

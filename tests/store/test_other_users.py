@@ -13,15 +13,17 @@ from pathlib import Path
 import pytest
 
 from agent.capture.live import LiveSocket
-from agent.host.datagram import Inbox, Outlet
+from agent.host.datagram import Inbox
 from agent.host.files import Lock, open_own, write_durably, write_once
 from agent.host.runtime import camera_socket, demand_ours
-from agent.keeper import repair
+from agent.keeper import ballast, repair
 from agent.keeper.canary import Canary
-from agent.keeper.deletion import drop_pictures, renew_ballast
+from agent.keeper.deletion import drop_pictures
+from agent.keeper.renewal import admit_writers
 from agent.store import clips, events, pause, reboot_history
 from agent.store.clip_recovery import recover_camera
-from agent.store.database import FILE, MENDED, StoreError, connect
+from agent.store.database import FILE, WAITING, StoreError, connect, current
+from agent.store.distrust import distrust
 from agent.store.encryption.clear_file import open_clip
 from agent.store.sweep import Sweep
 from tests.conftest import HandClock
@@ -30,6 +32,7 @@ from tests.rigs.wait import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root")
 ROLES = ("capture", "keeper", "link", "web")
+WRITERS, READERS = ("capture", "keeper"), ("link", "web")       # of the shared database
 SECRET = b"the key that signs the ledger"
 
 
@@ -49,9 +52,9 @@ def key_is_whole(home: Premises) -> bool:
     return key_of(home).read_bytes() == SECRET and key_of(home).stat().st_uid == home.users.uids["taimat-keeper"]
 
 
-def lay_link(home: Premises, place: Path, target: Path | None = None) -> None:
-    """As the link's user would that was taken over."""
-    home.as_role("link", lambda: os.symlink(target or key_of(home), place))
+def lay_link(home: Premises, place: Path, target: Path | None = None, role: str = "link") -> None:
+    """As a role's user would that was taken over."""
+    home.as_role(role, lambda: os.symlink(target or key_of(home), place))
 
 
 def test_a_lock_that_is_a_link_to_the_signing_key_leaves_it_whole(home, caplog):
@@ -152,7 +155,7 @@ def test_a_pipe_in_a_file_s_place_holds_up_nobody(home, tmp_path):
 
     def keep() -> tuple[int, int]:
         with closing(connect(root)) as db:
-            renew_ballast(home.folders, 0)
+            ballast.renew(home.folders, 0)
             Lock(home.folders.lock("keeper"))
             Canary(home.folders).look(db, HandClock().now())
             walk = Sweep(db, home.folders, lambda *_: b"")
@@ -197,7 +200,7 @@ def test_a_role_hears_where_nobody_else_can_listen(home):
         assert home.refuses(other, lambda role=role: Inbox(home.runtime, role).close()) == "EACCES"
     box = home.runtime / "keeper/inbox.sock"
     home.as_role("keeper", lambda: Inbox(home.runtime, "keeper").close())
-    assert home.refuses("link", box.unlink) == "EACCES" and Outlet(home.runtime).dropped_n == 0
+    assert home.refuses("link", box.unlink) == "EACCES"
 
 
 def test_a_runtime_folder_that_another_user_has_made_is_none(home):
@@ -217,11 +220,18 @@ def write_row(home: Premises) -> int:
         return db.execute("SELECT COUNT(*) FROM event").fetchone()[0]
 
 
-@pytest.mark.parametrize("first", ROLES)
+def read_rows(home: Premises) -> int:
+    """How many a role that only reads finds."""
+    with closing(connect(home.folders.root, read_only=True)) as db:
+        return db.execute("SELECT COUNT(*) FROM event").fetchone()[0]
+
+
+@pytest.mark.parametrize("first", WRITERS)
 def test_whoever_made_the_database_and_its_log_all_write_it_and_take_them_over(home, first):
-    order = [first, *(role for role in ROLES if role != first), first]
+    order = [first, *(role for role in WRITERS if role != first), first]
     counts = [home.as_role(role, lambda: write_row(home)) for role in order]
-    assert counts == [1, 2, 3, 4, 5]
+    assert counts == [1, 2, 3]
+    assert [home.as_role(role, lambda: read_rows(home)) for role in READERS] == [3, 3], "nobody is at work"
 
     def die() -> None:
         db = connect(home.folders.root)
@@ -234,18 +244,102 @@ def test_whoever_made_the_database_and_its_log_all_write_it_and_take_them_over(h
         pass
     left = home.folders.root / f"{FILE}-wal"
     assert left.stat().st_size > 0 and left.stat().st_uid == home.users.uids[f"taimat-{first}"]
+    assert [home.as_role(role, lambda: read_rows(home)) for role in READERS] == [4, 4], "by the log of a dead writer"
     counts = [home.as_role(role, lambda: write_row(home)) for role in reversed(order)]
-    assert counts == [7, 8, 9, 10, 11]
+    assert counts == [5, 6, 7]
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_a_reader_follows_writers_that_come_and_go_and_holds_up_none(home, role):
+    home.as_role("keeper", lambda: write_row(home))
+    asked, told = home.runtime / "asked", home.runtime / "told"
+    for path in (asked, told):
+        path.touch()
+        path.chmod(0o666)
+
+    def follow() -> None:
+        db = connect(home.folders.root, read_only=True)
+        with pytest.raises(sqlite3.OperationalError):
+            db.execute("DELETE FROM event")
+        for number in range(1, 5):
+            until(lambda number=number: asked.read_text() == str(number))
+            db = current(db)
+            told.write_text(f"{number}: {db.execute('SELECT COUNT(*) FROM event').fetchone()[0]}")
+        db.close()
+
+    with home.process(role, follow):
+        for number in range(1, 5):
+            asked.write_text(str(number))
+            until(lambda number=number: told.read_text() == f"{number}: {number}")
+            home.as_role(WRITERS[number % 2], lambda: write_row(home))
+    assert home.as_role("keeper", lambda: write_row(home)) == 6
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_a_role_that_reads_the_database_can_neither_write_nor_replace_nor_spoil_it(home, role):
+    folder, files = home.folders.root / "db", [home.folders.root / f"{FILE}{side}" for side in ("", "-wal", "-shm")]
+    release = home.runtime / "release"
+
+    def hold() -> None:
+        with closing(connect(home.folders.root)) as db:
+            db.execute("SELECT * FROM event")
+            until(release.exists)
+
+    home.as_role("keeper", lambda: write_row(home))
+    with home.process("capture", hold):
+        until(files[2].exists)
+        said = {home.refuses(role, work) for work in (
+            *(lambda file=file: os.close(os.open(file, os.O_RDWR)) for file in files),
+            *(lambda file=file: os.truncate(file, 0) for file in files), *(file.unlink for file in files),
+            lambda: files[0].rename(folder / "old"), (folder / "taimat.db-journal").touch,
+            lambda: distrust(folder, (1, files[0].stat().st_ino)) or os.listdir(folder))}
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            home.as_role(role, lambda: write_row(home))
+        release.touch()
+    assert said == {"EACCES"}
+    assert home.as_role("keeper", lambda: write_row(home)) == 2
+
+
+@pytest.mark.parametrize("maker", ["keeper", "capture", "link"])
+def test_a_database_of_the_version_before_is_its_writers_alone_once_the_keeper_has_started(home, maker):
+    """Then each role might make it, and all of the group wrote it; a log of the last life lies beside it."""
+    path, folder = home.folders.root / FILE, home.folders.root / "db"
+    rights = folder.stat()
+    folder.chmod(0o2770)
+    os.chown(folder, -1, home.users.gids["taimat"])
+
+    def die() -> None:
+        db = connect(home.folders.root)
+        events.open_row(db, "gate", "motion", HandClock().now())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with home.process(maker, die):
+        pass
+    before = Path(f"{path}-wal").stat()
+    assert (before.st_gid, before.st_mode & 0o777) == (home.users.gids["taimat"], 0o660)
+    os.chown(folder, -1, rights.st_gid)                 # as tmpfiles does when the package comes
+    folder.chmod(rights.st_mode & 0o7777)
+    old = os.open(path, os.O_RDWR)                      # of a role that has not been started anew yet
+    home.as_role("keeper", lambda: admit_writers(path, home.folders.root / repair.NEW))
+    for file in (each for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")) if each.exists()):
+        assert (file.stat().st_gid, file.stat().st_mode & 0o777) == (home.users.gids["taimat-store"], 0o664)
+    assert [home.as_role(role, lambda: write_row(home)) for role in WRITERS] == [2, 3]
+    assert [home.refuses(role, lambda: os.close(os.open(path, os.O_RDWR))) for role in READERS] == ["EACCES"] * 2
+    assert [home.as_role(role, lambda: read_rows(home)) for role in READERS] == [3, 3]
+    inode = path.stat().st_ino
+    home.as_role("keeper", lambda: admit_writers(path, home.folders.root / repair.NEW))
+    assert path.stat().st_ino == inode, "once is enough"
+    os.close(old)
 
 
 def test_a_link_in_the_database_s_place_and_a_mended_one_of_another_user_are_no_database(home):
     root = home.folders.root
-    lay_link(home, root / FILE)
+    lay_link(home, root / FILE, role="capture")
     with pytest.raises(StoreError, match="not a plain file"):
         home.as_role("capture", lambda: connect(root).close())
     home.as_role("keeper", lambda: repair.open_database(home.folders, HandClock().now())[0].close())
     assert home.as_role("keeper", lambda: write_row(home)) == 1
-    lay_link(home, root / MENDED)
+    lay_link(home, root / f"{FILE}{WAITING}", role="capture")
     assert home.as_role("keeper", lambda: repair.finish(home.folders)) is None
     assert home.as_role("keeper", lambda: write_row(home)) == 2 and key_is_whole(home)
 
@@ -265,3 +359,17 @@ def test_a_link_that_is_laid_while_the_database_is_opened_is_seen(home, monkeypa
     monkeypatch.setattr(sqlite3, "connect", late)
     with pytest.raises(StoreError, match="led to .*aside"):
         connect(root)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_folder_that_is_gone_is_made_anew_for_those_alone_who_used_it(home, role):
+    home.folders.thumbs.rmdir()
+    home.as_role(role, lambda: home.folders.create() and None)
+    if role == "link":
+        assert not home.folders.thumbs.exists()
+        return
+    made, model = home.folders.thumbs.stat(), home.folders.clips.stat()
+    assert (made.st_gid, made.st_mode) == (model.st_gid, model.st_mode)
+    assert home.refuses("link", lambda: os.listdir(home.folders.thumbs)) == "EACCES"
+    for other in ("capture", "keeper"):
+        home.as_role(other, lambda name=other: (home.folders.thumbs / name).touch())

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from agent.host.clock import Instant
-from agent.link.command_log import follow
 from agent.store import boots, clips, commands, requests
+from agent.store.command_log import follow
 from agent.store.commands import Ordered
 from agent.store.database import transaction
 from agent.store.decisions import decided
 from agent.store.requests import WAITING_MAX, RequestError
+from tests.rigs.cards import all_acts
 from tests.rigs.wishes import HOUR_MS, as_keeper, ask, decide, insert
 
 NOW = Instant("0b007001", 5_000_000, 1_795_600_000_000, "ntp")
@@ -24,8 +25,8 @@ def store(db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def noted(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """The acts for the ledger: kind, and what became of it."""
-    return [(row["kind"], json.loads(row["body"]).get("code")) for row in db.execute("SELECT * FROM act ORDER BY id")]
+    """What is noted for the ledger: kind, and what became of it."""
+    return [(row.kind, row.body.get("code")) for row in all_acts(db) if row.kind != "begin"]
 
 
 def told(db: sqlite3.Connection) -> list[tuple[str, str]]:

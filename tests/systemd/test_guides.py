@@ -33,7 +33,7 @@ name = "driveway"
 rule = "watch"
 area = [[0, 0], [1, 0], [1, 1], [0, 1]]
 """
-FIRST = ("technician.md", "terminal.en.md", "terminal.vi.md")        # in this order: who installs reads first
+FIRST = ("technician.md", "household.en.md", "household.vi.md")      # in this order: who installs reads first
 
 
 def story() -> list[Block]:

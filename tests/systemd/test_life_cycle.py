@@ -9,7 +9,6 @@ alone: test_update_boot.py and tests/cli/test_adopt.py have them always, without
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from tests.machines.debian import NotDebian
 from tests.rigs import footage, rtsp
 from tests.rigs.lan import PLAIN_CAMERA, RECORDER
 from tests.rigs.owner import CODE, add_camera, asks_for_the_code, opened, pair
-from tests.rigs.packaged import Edit, packaged
+from tests.rigs.packaged import BROKEN, SOONER, Edit, packaged
 from tests.rigs.phone import Phone, dial_within
 from tests.rigs.rtsp import RtspCamera
 from tests.rigs.stick import STICK, Stick, take_off_line
@@ -32,10 +31,6 @@ from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, NETWORK, SETTINGS, STORE, WEB
 
 FIRST, LATER, LIGHT, BAD = "0.1.0", "0.2.0", "0.3.0", "0.4.0"
-# They judge sooner; nothing else about them is another.
-SOONER = Edit("agent/cli/update/root.py", "pace: TrialPace = TrialPace()",
-              "pace: TrialPace = TrialPace(listen_s=5.0, settle_s=4.0, deadline_s=30.0)")
-BROKEN = Edit("agent/keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
 ROLES = (KEEPER, WEB, NETWORK)
 ISSUE, ENROL = "/run/issue.d/taimat.issue", "enrol-taimat.service"
 TITLE = "Cổng trước"
@@ -50,14 +45,8 @@ class Image:
         self.machine, self.stick, self.root = machine, stick, machine.root
 
     def run(self, *command: str, check: bool = True) -> str:
-        """What a command says to both outputs, without nspawn's own words. Nobody is there to answer a question."""
-        done = subprocess.run(
-            ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off",
-             "--pipe", f"--machine={self.machine.name}", "-D", self.root, "env", "-i",
-             "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "sh", "-c", 'exec "$@" 2>&1', "-", *command],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=APT_S)
-        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout
+        """What a command says."""
+        return self.machine.run_at_rest(*command, check=check)
 
 
 @dataclass

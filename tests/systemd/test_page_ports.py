@@ -45,7 +45,7 @@ print(answer.status, answer.getheader("location"), answer.read().decode())
 """
 SEARCH = """
 import msgspec
-from agent.cli.discover.page_search import answer
+from agent.helpers.camera_search import answer
 from agent.core.contract.camera_search import CameraQuestion
 print(msgspec.json.encode(answer(CameraQuestion())).decode(), flush=True)
 """

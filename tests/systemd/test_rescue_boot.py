@@ -89,15 +89,6 @@ def test_what_the_settings_forbid_root_refuses(machine: Machine) -> None:
     machine.write(SETTINGS, CONFIG)
 
 
-def test_for_a_card_the_keeper_s_word_is_not_enough(machine: Machine) -> None:
-    asked = ASK.replace('FOLDER, sys.argv[1], "usb"', 'CARD_FOLDER, "reboot", rescue.CARD')
-    machine.write("/usr/lib/ask_card.py", asked)
-    user = ["setpriv", "--reuid", "taimat-keeper", "--regid", "taimat", "--init-groups"]
-    machine.run(*user, "python3", "/usr/lib/ask_card.py")
-    answers(machine, REBOOT, "'card': reboot refused: the kernel has noted no error on the file system", 1)
-    assert machine.run("ls", "/run/taimat-rescue-card") == ""
-
-
 def test_the_machine_restarts_once_and_not_twice_a_day(machine: Machine) -> None:
     if not REBOOT_UP_MS < time.clock_gettime(time.CLOCK_BOOTTIME) * 1000 < REBOOT_AGAIN_MS - 600_000:
         pytest.skip("a container counts its host's time, and this one has not been up for ten minutes to a day")

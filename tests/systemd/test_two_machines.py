@@ -57,7 +57,7 @@ OUT_S = 5.0                     # from the word to revoke until broker and proxy
 SET_UP = "[Service]\nExecStart=\nExecStart=/usr/bin/python3 -P /srv/set_up.py\n"
 SET_UP_PROGRAM = """
 from pathlib import Path
-from agent.cli.setup.main import NoticePlaces, Setup
+from agent.privileged.setup.main import NoticePlaces, Setup
 from agent.host import log
 log.set_up("setup", "info")
 Setup(notice=NoticePlaces(mounts=Path("/srv/mounts"))).run()
@@ -290,11 +290,11 @@ def test_its_row_turns_green_and_its_household_joins(pair: Pair) -> None:
 
 
 def test_a_central_subscriber_s_first_minutes(pair: Pair) -> None:
-    assert pair.dev in pair.follow("subscriber.md", "mosquitto_sub")
+    assert pair.dev in pair.follow("../reference/subscriber.md", "mosquitto_sub")
     heard = pair.ward.type(f"mosquitto_sub -h localhost -p 8883 --cafile ca.pem --cert reader.pem --key reader.key "
                            f"-C 1 -t 'cam/v1/{WARD}/+/evt'")
     assert json.loads(heard)["source"].startswith(f"/cam/{WARD}/{pair.dev}")
-    (program,) = (block for block in blocks(GUIDES / "subscriber.md") if block.language == "python")
+    (program,) = (block for block in blocks(GUIDES / "../reference/subscriber.md") if block.language == "python")
     (pair.ward.home / "reader.py").write_text(program.text)
     words = ("runuser", "--login", USER, "-c", f"exec python3 -u reader.py localhost {WARD}")
     with subprocess.Popen(["nsenter", "--all", "--target", pair.ward.machine.leader, *words], stdout=subprocess.PIPE,

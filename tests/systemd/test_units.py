@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.capture.labeller import DOOR, PROGRAM
-from agent.cli.supervisor import FEW_ARENAS
+from agent.cli.run import FEW_ARENAS
 from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"

@@ -114,7 +114,7 @@ def test_results_hold_each_table_its_picture_and_what_is_missed(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("readme", "says"), [("README.md", r"(\d+)\s+MB\s+of\s+memory"),
-                                              ("README.vi.md", r"khoảng\s+(\d+)\s+MB\s+bộ\s+nhớ")])
+                                              ("docs/guide/household.vi.md", r"khoảng\s+(\d+)\s+MB\s+bộ\s+nhớ")])
 def test_readme_says_of_memory_what_was_measured(readme: str, says: str):
     measured_mb = float(re.search(r"^\| all four roles \| ([\d.]+)", RESULTS.read_text(), re.M)[1])
     told_mb = int(re.search(says, (ROOT / readme).read_text())[1])

@@ -14,7 +14,7 @@ MISSING = re.compile(r"\b\d\.\d+-\d+\b|\b6-\d\b")
 def rows() -> list[list[str]]:
     """The cells of every row of every table."""
     return [[cell.strip() for cell in line.strip().strip("|").split("|")]
-            for line in (ROOT / "docs/compliance.md").read_text().splitlines() if line.startswith("| ")]
+            for line in (ROOT / "docs/reference/compliance.md").read_text().splitlines() if line.startswith("| ")]
 
 
 def provisions() -> dict[str, list[str]]:
@@ -40,6 +40,6 @@ def test_a_group_of_the_vietnamese_regulation_is_no_better_than_its_provisions()
 
 def test_a_reader_finds_out_how_to_report_a_weakness():
     assert "](SECURITY.md)" in (ROOT / "README.md").read_text()
-    assert "](docs/compliance.md)" in (ROOT / "README.md").read_text()
+    assert "](docs/reference/compliance.md)" in (ROOT / "README.md").read_text()
     said = (ROOT / "SECURITY.md").read_text()
     assert all(f"## {title}\n" in said for title in ("Report a weakness", "What happens then", "Supported versions"))

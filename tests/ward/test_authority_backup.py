@@ -53,13 +53,13 @@ def test_an_empty_machine_has_everything_back(ward):
         db.execute("CREATE TABLE event (seq INTEGER)")
         db.execute("INSERT INTO event VALUES (7)")
     tar = ward.folder / "one.tar"
-    done = ward.run("backup", "backup", f"--file={tar}")
+    done = ward.run("backup", tar)
     assert done.returncode == 0 and tar.stat().st_mode & 0o777 == 0o600, done.stderr
     before = {path: (path.read_bytes(), path.stat().st_mode) for path in ward.places.etc.rglob("*.*") if path.is_file()
               and path.parent != ward.places.public}
     authority = {path.name: path.read_bytes() for path in ward.places.authority.glob("*.key")}
     wipe(ward)
-    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    done = ward.run("restore", "--reload=true", tar)
     assert done.returncode == 0, done.stderr
     assert {path: (path.read_bytes(), path.stat().st_mode) for path in before} == before
     assert {path.name: path.read_bytes() for path in ward.places.authority.glob("*.key")} == authority
@@ -78,13 +78,13 @@ def test_an_older_backup_lets_nobody_in_who_was_revoked_since(ward):
     early, late = certified(ward, DEV), serial(ward.device("c-00000000000f")[0])
     ward.cas.revoke({late}, now())
     tar = ward.folder / "old.tar"
-    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    assert ward.run("backup", tar).returncode == 0
     new = certified(ward, OTHER)
     ward.cas.revoke({early}, now())
     for _ in range(3):
         ward.cas.revoke((), now())
     before, numbered = ward.listed(), numbers(ward)
-    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    done = ward.run("restore", "--reload=true", tar)
     assert done.returncode == 0, done.stderr
     assert {early, late} <= before <= ward.listed()
     assert all(numbers(ward)[name] > number for name, number in numbered.items() if name.startswith("issuing"))
@@ -94,10 +94,10 @@ def test_an_older_backup_lets_nobody_in_who_was_revoked_since(ward):
 
 def test_a_backup_of_before_a_rotation_keeps_the_new_ca(ward):
     tar = ward.folder / "old.tar"
-    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
-    assert ward.run("rotate", f"--passphrase-file={ward.passphrase}", "--reload=true").returncode == 0
+    assert ward.run("backup", tar).returncode == 0
+    assert ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", "--reload=true").returncode == 0
     current = ward.cas.current(now()).certificate
-    assert ward.run("backup", "restore", "--reload=true", f"--file={tar}").returncode == 0
+    assert ward.run("restore", "--reload=true", tar).returncode == 0
     assert ward.cas.current(now()).certificate == current
     assert (ward.places.authority / "issuing.pem").read_text() == certificates.pem(current)
 
@@ -107,15 +107,15 @@ def test_a_database_that_is_there_stays(ward):
     sqlite3.connect(path).close()
     path.write_bytes(b"")
     tar = ward.folder / "one.tar"
-    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    assert ward.run("backup", tar).returncode == 0
     path.write_bytes(b"newer")
-    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    done = ward.run("restore", "--reload=true", tar)
     assert f"{path}: is there and stays" in done.stdout and path.read_bytes() == b"newer"
 
 
 def test_what_is_no_backup_changes_nothing(ward, tmp_path):
     tar = ward.folder / "one.tar"
-    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    assert ward.run("backup", tar).returncode == 0
     torn, strange, empty = tmp_path / "torn.tar", tmp_path / "strange.tar", tmp_path / "empty.tar"
     torn.write_bytes(tar.read_bytes()[:5000])
     with tarfile.open(strange, "w") as opened:
@@ -126,7 +126,7 @@ def test_what_is_no_backup_changes_nothing(ward, tmp_path):
     before = {path: path.read_bytes() for path in ward.folder.rglob("*") if path.is_file()}
     for wrong, said in ((torn, "not a whole tar"), (strange, "which no backup has"), (empty, "is no backup of a ward"),
                         (tmp_path / "none.tar", "No such file")):
-        done = ward.run("backup", "restore", "--reload=true", f"--file={wrong}")
+        done = ward.run("restore", "--reload=true", wrong)
         assert done.returncode == 1 and said in done.stderr, done.stderr
     assert {path: path.read_bytes() for path in ward.folder.rglob("*") if path.is_file()} == before
 
@@ -141,7 +141,7 @@ def test_a_folder_keeps_the_newest(ward, tmp_path):
     made = sorted(path.name for path in shelf.iterdir())
     assert len(made) == 3 and f"{begin + timedelta(days=2):%Y%m%d}" in made[0]
     assert now() - last(ward.places) < timedelta(minutes=5)
-    done = ward.run("backup", "backup", f"--to={tmp_path}/nowhere")
+    done = ward.run("backup", f"--to={tmp_path}/nowhere")
     assert done.returncode == 1 and f"{tmp_path}/nowhere: there is no such folder; is its disk mounted?" in done.stderr
 
 
@@ -152,7 +152,7 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
     thief, gone, late = (ward.device(dev) for dev in ("c-00000000000f", DEV, OTHER))
     ward.cas.revoke({serial(thief[0])}, now())
     certified(ward, "c-0000000000ee")
-    done = ward.run("backup", "backup")
+    done = ward.run("backup")
     assert done.returncode == 0, done.stderr
     (tar,) = shelf.iterdir()
     assert done.stdout == f"{tar}: written\n" and tar.stat().st_mode & 0o777 == 0o600
@@ -162,7 +162,7 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
     if not fetched:
         (shelf / "revoked.pem").unlink()
     wipe(ward)
-    done = ward.run("backup", "restore", "--reload=true", f"--file={tar}")
+    done = ward.run("restore", "--reload=true", tar)
     assert done.returncode == 0, done.stderr
     assert f"revoked since {now():%Y-%m-%d}" in done.stdout and "let in again" in done.stdout
     assert "enrolled since" in done.stdout and "are in no book" in done.stdout
@@ -176,16 +176,16 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
 
 def test_lists_of_another_authority_beside_a_backup_revoke_nobody(ward, tmp_path):
     other, tar = WardMachine(tmp_path / "other"), tmp_path / "one.tar"
-    assert ward.run("backup", "backup", f"--file={tar}").returncode == 0
+    assert ward.run("backup", tar).returncode == 0
     number = serial(ward.device(DEV)[0])
     other.cas.revoke({number}, now())
     shutil.copy(other.places.crl, tmp_path / "revoked.pem")
     wipe(ward)
-    assert ward.run("backup", "restore", "--reload=true", f"--file={tar}").returncode == 0
+    assert ward.run("restore", "--reload=true", tar).returncode == 0
     assert number not in ward.listed()
 
 
 def test_a_backup_without_a_folder_names_the_setting(ward):
     ward.edit(f'folder = "{ward.places.backups}"', 'folder = ""')
-    done = ward.run("backup", "backup")
+    done = ward.run("backup")
     assert done.returncode == 1 and "[backup] folder names none" in done.stderr

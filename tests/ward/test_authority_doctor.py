@@ -52,7 +52,7 @@ def bad(ward) -> dict[str, str]:
 def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
     ward.edit("free_gb = 5", "free_gb = 0")
     assert {*bad(ward)} == {"ingest", "backup"}
-    assert ward.run("backup", "backup", f"--file={tmp_path}/one.tar").returncode == 0
+    assert ward.run("backup", tmp_path / "one.tar").returncode == 0
     with WardIngest(tmp_path / "ingest", ward.broker.port, ward=ward.own_account("ingest")):
         until(lambda: bad(ward) == {})
         with Stopwatch() as watch:
@@ -114,6 +114,6 @@ def test_a_broker_of_another_authority_is_named(ward, tmp_path):
     shutil.copy(key, ward.places.keys / "broker.key")
     ward.broker.reload()
     until(lambda: "wrong certificate" in bad(ward).get("broker", ""))
-    done = subprocess.run([sys.executable, "-m", "agent.ward.authority.doctor", "--config", tmp_path / "none.toml"],
+    done = subprocess.run([sys.executable, "-m", "agent", "ward", "doctor", "--config", tmp_path / "none.toml"],
                           cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 78 and "taimat ward init" in done.stderr

@@ -10,13 +10,13 @@ from datetime import timedelta
 import pytest
 
 from agent.ward.authority import accounts, init, root
-from agent.ward.authority.ends import CertificateEnds
+from agent.ward.authority.findings import CertificateEnds
 from agent.ward.authority.renew import renew
 from agent.ward.settings import TEMPLATE
 from tests.rigs.authority import WARD_NAME, now
 from tests.rigs.wardmachine import PASSPHRASE, ROOT, WardMachine, serial
 
-COMMAND = [sys.executable, "-m", "agent.ward.authority.init"]
+COMMAND = [sys.executable, "-m", "agent", "ward", "init"]
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def gets_in(ward, roots, device: Pass) -> bool:
 
 
 def rotate(ward, *words: str):
-    done = ward.run("rotate", f"--passphrase-file={ward.passphrase}", ward.reload, *words)
+    done = ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", ward.reload, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -90,15 +90,15 @@ def test_a_stolen_issuing_key_is_worth_nothing(ward):
 def test_without_the_roots_key_or_its_passphrase_nothing_changes(ward):
     before = {path: path.read_bytes() for path in ward.places.authority.iterdir()}
     ward.passphrase.write_text("another one that is long\n")
-    done = ward.run("rotate", f"--passphrase-file={ward.passphrase}", ward.reload)
+    done = ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", ward.reload)
     assert done.returncode == 1 and "does not unlock it" in done.stderr
     (key,) = ward.places.authority.glob("root-*.key")
     key.rename(ward.folder / "stick")
-    done = ward.run("rotate", f"--passphrase-file={ward.passphrase}", ward.reload)
+    done = ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", ward.reload)
     assert done.returncode == 1 and f"{key}: the root's key can't be read" in done.stderr
     (ward.folder / "stick").rename(key)
     assert {path: path.read_bytes() for path in ward.places.authority.iterdir()} == before
-    done = ward.run("rotate", f"--passphrase-file={ward.passphrase}", "--root", "--drop-former")
+    done = ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", "--root", "--drop-former")
     assert done.returncode == 1 and "do not go together" in done.stderr
 
 

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 from cryptography import x509
 
-from agent.ward.authority import token
 from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.secret import TokenKey
 from tests.rigs.authority import Hierarchy, now
 from tests.rigs.wait import HANG_S
 from tests.rigs.wardmachine import WardMachine
@@ -33,14 +33,14 @@ def address(tmp_path, monkeypatch) -> str:
 
 
 def test_a_token_signs_as_a_file_does(tmp_path, address):
-    ward = Hierarchy(tmp_path / "authority", token.TokenKey(address, PIN))
+    ward = Hierarchy(tmp_path / "authority", TokenKey(address, PIN))
     device = ward.device(DEV)[0]
     assert ward.verdict(device) == "OK"
     ward.revoke(x509.load_pem_x509_certificate(device.read_bytes()).serial_number)
     assert "revoked" in ward.verdict(device)
     for wrong, pin in ((address, "9999"), (address.replace("root", "none"), PIN), ("/dev/null", PIN)):
         with pytest.raises(AuthorityFault, match="token") as told:
-            token.TokenKey(wrong, pin)
+            TokenKey(wrong, pin)
         assert pin not in str(told.value)
 
 
@@ -49,9 +49,9 @@ def test_a_ward_whose_root_is_on_a_token(tmp_path, address):
     (kept,) = ward.places.authority.glob("root-*.key")
     assert kept.read_text() == f"{address}\n"
     former = ward.cas.current(now()).certificate
-    done = ward.run("rotate", f"--passphrase-file={ward.passphrase}", "--reload=true")
+    done = ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", "--reload=true")
     assert done.returncode == 0, done.stderr
     assert ward.cas.current(now()).certificate not in (former, None)
     ward.passphrase.write_text("0000\n")
-    done = ward.run("rotate", f"--passphrase-file={ward.passphrase}", "--reload=true")
+    done = ward.run("rotate ca", f"--passphrase-file={ward.passphrase}", "--reload=true")
     assert done.returncode == 1 and "the token did not answer" in done.stderr

@@ -1,8 +1,7 @@
 """What a city's administrator types beside the broker: accounts, and the rights of all names as RabbitMQ takes them."""
 import json
+import os
 import re
-import subprocess
-import sys
 
 import pytest
 from cryptography import x509
@@ -11,15 +10,14 @@ from agent.ward import rights
 from agent.ward.authority import certificates
 from agent.ward.authority.accounts import hosts_of
 from tests.cli.cli import REPO
-from tests.rigs.wait import HANG_S
+from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.wardmachine import WardMachine
 
 DEV = "c-7f3a9c21b04d"
 
 
-def ran(module, *words):
-    command = [sys.executable, "-m", f"agent.ward.{module}", *map(str, words)]
-    return subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False, timeout=HANG_S)
+def ran(*words):
+    return forked(TAIMAT, ["ward", *words], REPO, os.environ)
 
 
 def test_every_name_has_its_own_queues_and_the_topics_of_its_ward(tmp_path):
@@ -63,7 +61,7 @@ def test_an_account_and_a_server_are_signed_and_nothing_is_made_twice(tmp_path):
     ward = WardMachine(tmp_path / "ward")
 
     def make(*words):
-        return ran("authority.account", f"--config={ward.config}", f"--to={tmp_path}", *words)
+        return ran("account", f"--config={ward.config}", f"--to={tmp_path}", *words)
     assert make("bridge-w07", "forward-w07").returncode == 0
     assert make("--host=broker.city.example", "--host=10.0.0.1", "node1").returncode == 0
     shown = {name: x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes())

@@ -11,7 +11,7 @@ from agent.ward.command_signer import CommandKey
 from agent.ward.configure import asked_for
 from tests.cli.cli import environment, taimat
 from tests.rigs.broker import Broker
-from tests.rigs.forked import forked
+from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.links import ROOT, LinkRig
 from tests.rigs.wait import deaf_port, until
 from tests.rigs.ward import Ingest
@@ -42,7 +42,7 @@ class Ward:
 
     def configure(self, *words):
         """Run it to its end: exit code, what it printed, what it complained of."""
-        done = forked("agent.ward.configure:main", ["--config", self.config, *words], ROOT, environment(self.folder))
+        done = forked(TAIMAT, ["ward", "configure", "--config", self.config, *words], ROOT, environment(self.folder))
         lines = [json.loads(line) for line in done.stdout.splitlines()] if "--json" in words else done.stdout
         return done.returncode, lines, done.stderr
 

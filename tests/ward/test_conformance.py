@@ -1,4 +1,4 @@
-"""`taimat ward conformance` at real brokers: our own device and ingest keep every rule, a broken one does not."""
+"""`taimat-conformance` at real brokers: our own device and ingest keep every rule, a broken one does not."""
 import json
 import subprocess
 import sys
@@ -9,15 +9,16 @@ import pytest
 
 from agent.host.clock import SystemClock
 from agent.ward import settings
-from agent.ward.conformance.device.examine import ExamineOptions, examine
-from agent.ward.conformance.device.rules import rules as device_rules
-from agent.ward.conformance.subscriber.play import PlayTempo, play
-from agent.ward.conformance.subscriber.rules import rules as subscriber_rules
-from agent.ward.conformance.verdict import judge
-from agent.ward.opslink import OpsAccount
-from tests.cli.cli import taimat
+from taimat_conformance.device.examine import ExamineOptions, examine
+from taimat_conformance.device.rules import rules as device_rules
+from taimat_conformance.subscriber.play import PlayTempo, play
+from taimat_conformance.subscriber.rules import rules as subscriber_rules
+from taimat_conformance.verdict import judge
+from taimat_conformance.visit import VisitAccount
+from tests.cli.cli import environment
 from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES, certified, furnish
+from tests.rigs.forked import forked
 from tests.rigs.impatient import PATIENCE_S, ImpatientIngest
 from tests.rigs.links import ROOT, LinkRig
 from tests.rigs.pki import Authority
@@ -83,7 +84,7 @@ def set_a_ward(stage):
     until(lambda: rig.facts().get("broker") == "connected" and ingest.figures())
     own = settings_of(broker.port, as_ingest, f'cert = "{ops[0]}"\nkey = "{ops[1]}"\n')
     stage.look("our device", device_rules(), examine, own, DEV, ExamineOptions(LOOK_S))
-    account = OpsAccount(True, own.ward.ca, str(tested[0]), str(tested[1]), "", "")
+    account = VisitAccount(True, own.ward.ca, str(tested[0]), str(tested[1]))
     stage.look("our ingest", subscriber_rules(PATIENCE_S), play, own.ward, account, PlayTempo(PATIENCE_S, 1.0, 200))
 
 
@@ -131,6 +132,10 @@ def test_a_broken_one_fails_the_rules_that_it_breaks_and_no_others(stage):
     assert stage.verdicts("bad", "fail").keys() == set().union(*BREAKS.values())
 
 
+def typed(home):
+    return environment(home) | {"PYTHONPATH": f"{ROOT}:{ROOT}/scripts/conformance"}
+
+
 def written(folder, port):
     (folder / "ward.toml").write_text(f'[ward]\nward = "w07"\nhost = "127.0.0.1"\nport = {port}\ntls = false\n')
     return folder / "ward.toml"
@@ -139,8 +144,8 @@ def written(folder, port):
 def test_programs_get_an_object_a_rule_and_an_exit_code(stage, tmp_path):
     stage.verdicts("bad", "fail")               # its look is over: there is one ops at a broker
     ran = subprocess.run(
-        [sys.executable, "-m", "agent.ward.conformance", "--config", written(tmp_path, stage.ports["bad"]), "--json",
-         "device", DEV, "--minutes=0.01"], cwd=ROOT, capture_output=True, text=True)
+        [sys.executable, "-m", "taimat_conformance", "device", DEV, "--minutes=0.01", "--json", "--config",
+         written(tmp_path, stage.ports["bad"])], cwd=ROOT, capture_output=True, text=True, env=typed(tmp_path))
     found = {each["rule"]: each for each in map(json.loads, ran.stdout.splitlines())}
     assert ran.returncode == 1 and ran.stderr == "" and found.keys() == {rule.id for rule in device_rules()}
     assert found["cmd.retained"]["wrong"] == ["time_hint got done, not refused, retained"]
@@ -153,6 +158,7 @@ def test_programs_get_an_object_a_rule_and_an_exit_code(stage, tmp_path):
     (["subscriber", "--cert", "some.pem", "--key", "some.key"], 69, "some.pem: No such file or directory; correct the"),
 ])
 def test_what_stands_against_a_look_is_told_with_its_remedy(tmp_path, words, code, told):
-    said = taimat(tmp_path, "ward", "conformance", *words, "--config", written(tmp_path, deaf_port()))
+    config = written(tmp_path, deaf_port())
+    said = forked("taimat_conformance.__main__:main", [*words, "--config", config], tmp_path, typed(tmp_path))
     assert (said.returncode, said.stdout) == (code, "") and told in said.stderr
     assert len(said.stderr.splitlines()) == 1

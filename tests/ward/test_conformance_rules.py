@@ -1,4 +1,4 @@
-"""The rules of `taimat ward conformance`, each on a look in which nothing is wrong but what it is there for."""
+"""The rules of `taimat-conformance`, each on a look in which nothing is wrong but what it is there for."""
 import json
 import re
 from dataclasses import replace
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ward.conformance import channels, form
-from agent.ward.conformance.device.rules import rules as device_rules
-from agent.ward.conformance.subscriber.rules import BEHIND, rules
-from agent.ward.conformance.subscriber.says import SPOILED
-from agent.ward.conformance.transcript import HeardMessage, Transcript
-from agent.ward.conformance.verdict import judge
 from scripts.contract.channels import CHANNELS
 from scripts.contract.samples import samples
 from scripts.contract.schemas import schemas
+from taimat_conformance import channels, form
+from taimat_conformance.device.rules import rules as device_rules
+from taimat_conformance.subscriber.rules import BEHIND, rules
+from taimat_conformance.subscriber.says import SPOILED
+from taimat_conformance.transcript import HeardMessage, Transcript
+from taimat_conformance.verdict import judge
 from tests.rigs.looks import (
     DEV,
     TOPICS,
@@ -32,7 +32,7 @@ from tests.rigs.looks import (
     without,
 )
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "subscriber.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "subscriber.md"
 DEVICE, SUBSCRIBER = DeviceLook().whole(), subscriber_look()
 RULES = device_rules()
 NULL_IN = {"status": "mode", "birth": "site", "health": "load1", "response": "request", "cfg-reported": "code"}
@@ -175,7 +175,7 @@ SUBSCRIBER_BREAKS = {
         *look.heard, replace(look.heard[0], payload=b'{"online":"yes"}', at_s=50.0))),
     "state.carriage": lambda look: replace(look, heard=(replace(look.heard[0], expiry_s=None), *look.heard[1:])),
     "ack.form": lambda look: plus(look, heard(90.0, "ack", {"v": 1, "upto": -1})),
-    "ack.carriage": lambda look: carried(look, "ack", expiry_s=None),
+    "ack.carriage": lambda look: carried(look, "ack", retain=False),
     "ack.honest": lambda look: edited(look, "ack", set_to(upto=112), near(6.3)),
     "ack.each": lambda look: late(look, BEHIND),
     "ack.repeated": lambda look: late(look, "repeat"),

@@ -10,10 +10,10 @@ import pytest
 
 from agent.core.contract.enrolment import claim_digest, parse_card
 from agent.core.household.access import ALPHABET
-from agent.ward.enrolment import main
 from agent.ward.enrolment.sheet import SheetError, read_sheet
 from tests.rigs.authority import now
 from tests.rigs.enrolment import Ward
+from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "guide" / "devices.csv"
@@ -119,8 +119,7 @@ def test_a_lost_card_needs_no_list(ward, capsys):
 def test_another_household_gets_it_without_the_first_ones_name_and_wifi(ward, capsys):
     ward.enrols(ward.lists(ROW))
     first = ward.bundle("HH-0412")
-    words = ["--config", str(ward.config), "handover", f"--output={ward.out}", "--household=Hộ ông Tư", "HH-0412"]
-    assert main.main(words) == 0
+    assert typed("handover", f"--config={ward.config}", f"--output={ward.out}", "--household=Hộ ông Tư", "HH-0412") == 0
     assert "reset the recorder" in capsys.readouterr().out
     card = parse_card((ward.out / "HH-0412" / "card.toml").read_text())
     assert (card.wifi, card.wifi_password, ward.bundle("HH-0412").title) == ("", "", "")
@@ -139,9 +138,8 @@ def test_the_same_list_elsewhere_makes_no_second_bundle(ward, capsys):
 
 def test_a_cut_between_bundles_and_book_is_completed_by_the_next_run(ward):
     """The book's transaction is the last thing: killed before it, a process leaves bundles that nobody expects."""
-    sheet, asked = ward.lists(ROW), ["--config", ward.config, "enrol", f"--output={ward.out}"]
-    code = ("import os, sys; from agent.ward.enrolment import main; os.sync = lambda: os._exit(9); "
-            "main.main(sys.argv[1:])")
+    sheet, asked = ward.lists(ROW), ["ward", "enrol", "--config", ward.config, f"--output={ward.out}"]
+    code = "import os; from agent.__main__ import main; os.sync = lambda: os._exit(9); main()"
     killed = subprocess.run([sys.executable, "-c", code, *asked, sheet], timeout=HANG_S, check=False)
     assert killed.returncode == 9 and (ward.out / "HH-0412").exists()
     left = ward.bundle("HH-0412")

@@ -131,7 +131,7 @@ def test_an_alert_can_ring_at_the_first_time():
 
 def test_prometheus_loads_the_alerts_from_where_the_guide_puts_them():
     [place] = yaml.safe_load((FILES / "prometheus.yml").read_text())["rule_files"]
-    assert f"| `alerts.yml` | `{place}` |" in (FILES / "README.md").read_text()
+    assert f"| `alerts.yml` | `{place}` |" in (FILES.parents[1] / "docs/guide/ward.md").read_text()
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool: apt install prometheus")

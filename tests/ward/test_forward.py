@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
-from agent.ward.forward import main
 from tests.rigs.broker import Broker
 from tests.rigs.forward import WardForward, city
 from tests.rigs.ingest import WardIngest
 from tests.rigs.teller import Teller
+from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S, until
 
 DEV = "c-000000000001"
@@ -87,7 +87,7 @@ def test_what_came_before_there_was_a_city_is_brought_when_it_is_wished(tmp_path
         until(lambda: len(device.receipts()["taken"]) == 3)
     with ward.config.open("a") as config:
         config.write(city(brokers[1].port))
-    assert main(["--config", str(ward.config), "--mark-all"]) == 0
+    assert typed("forward", "--config", ward.config, "--mark-all") == 0
     assert "3 events wait for the city" in capsys.readouterr().out
     with WardForward(ward) as forward:
         up(forward)

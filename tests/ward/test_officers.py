@@ -11,7 +11,7 @@ from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
 from agent.ward.desk.officer import person_of
 from tests.cli.cli import REPO
 from tests.rigs.authority import private_pem
-from tests.rigs.forked import forked
+from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.ingest import WardPart
 from tests.rigs.proxy import MISSING
 from tests.rigs.wait import HANG_S, until
@@ -25,14 +25,14 @@ PHRASE = re.compile(r"^ {4}(\S+)$", re.MULTILINE)
 class Desk(WardPart):
     """On the machine's own settings."""
 
-    module = "agent.ward.desk.main"
+    started_as = (TAIMAT, "ward", "desk")
 
     def __init__(self, ward: WardMachine) -> None:
         self.config, self.log = ward.config, ward.folder / "desk.log"
 
 
 def officer(ward, *words):
-    return forked("agent.ward.desk.officers:main", [f"--config={ward.config}", *words], REPO, os.environ)
+    return forked(TAIMAT, ["ward", "officer", words[0], f"--config={ward.config}", *words[1:]], REPO, os.environ)
 
 
 def opened(p12, phrase):

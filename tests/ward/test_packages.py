@@ -1,8 +1,6 @@
 """Two distributions, one package: a recorder has no file of the ward's end, and a ward has both."""
 import configparser
-import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,21 +12,11 @@ import pytest
 
 from agent import __version__
 from tests.rigs.wait import HANG_S
+from tests.rigs.wheel import BUILDER, wheel
 
 REPO = Path(__file__).resolve().parents[2]
 WARD = REPO / "agent" / "ward"
 ABOUT = tomllib.loads((WARD / "pyproject.toml").read_text())["project"]
-BUILDER = next((python for python in (sys.executable, "/usr/bin/python3") if subprocess.run(
-    [python, "-c", "import setuptools, sys; sys.exit(int(setuptools.__version__.split('.')[0]) < 71)"],
-    capture_output=True, check=False).returncode == 0), "")
-
-
-def wheel(source: Path, into: Path) -> Path:
-    """What pip builds of this folder, without a network."""
-    code = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run([BUILDER, "-c", code, into], cwd=source, check=True, capture_output=True, timeout=HANG_S)
-    (made,) = into.glob("*.whl")
-    return made
 
 
 def files(of: Path) -> set[str]:
@@ -94,9 +82,3 @@ def test_both_are_of_one_version_and_the_tests_have_what_a_ward_needs():
     settings.read(REPO / "setup.cfg")
     tested = settings["options.extras_require"]["test"].split("\n")
     assert {need for need in ABOUT["dependencies"] if not need.startswith("taimat")} <= set(tested)
-
-
-def test_each_command_of_a_ward_has_its_module():
-    commands = "".join(path.read_text() for path in (REPO / "agent" / "cli" / "ward").glob("*.py"))
-    for name in set(re.findall(r'become\("([\w.]+)"', commands)):
-        assert importlib.util.find_spec(f"agent.ward.{name}"), name

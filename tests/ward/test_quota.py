@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.mqtt.connection import Arrived
 from agent.ward import database, excess
-from agent.ward.echo import Echo
+from agent.ward.ingest import Echo
 from agent.ward.quota import BURST_B, DAY_S, LASTS_S, MESSAGE_B, PACE_B_PER_S, Quota
 from agent.ward.settings import Roster
 from agent.ward.watch import lines

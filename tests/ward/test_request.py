@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from agent.core.contract import wire
 from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, args
+from agent.helpers import signature
 from agent.host.clock import SystemClock
-from agent.link import signature, verdict
+from agent.link import verdict
 from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
@@ -36,6 +37,7 @@ from tests.rigs.certified import certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.pki import Authority
+from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S, deaf_port, until
 
 DAY_MS = 86_400_000
@@ -129,7 +131,7 @@ def test_the_list_tells_what_became_of_it_while_nobody_waited(ward, device, book
     assert request(ward.config, "show", one) == 0
     shown = capsys.readouterr().out
     assert "1.0 of 4.0 MB are here" in shown and "Lê Văn Tám" in shown
-    assert request(ward.config, "--json", "show", two) == 0
+    assert request(ward.config, "show", two, "--json") == 0
     assert [step["what"] for step in json.loads(capsys.readouterr().out)["steps"]] == ["made", "sent", "refused"]
 
 
@@ -171,7 +173,7 @@ def test_nobody_answers_for_a_neighbour(ward, device, book):
 
 def test_who_waits_sees_it_to_its_end(ward, device):
     process = subprocess.Popen(
-        [sys.executable, "-m", "agent.ward.request.main", "--config", ward.config, "--wait", *words()], cwd=REPO,
+        [sys.executable, "-m", "agent", "ward", "request", *words(), "--wait", "--config", ward.config], cwd=REPO,
         env=environment(ward.config.parent), stdout=subprocess.PIPE, text=True)
     command, lines = device.command("clip.export")[0]["id"], process.stdout
     assert lines.readline().startswith("sent; the device has not answered")
@@ -245,11 +247,11 @@ def test_as_it_is_typed(ward, device):
 def test_keys_are_made_once_and_for_their_owner_alone(tmp_path, capsys):
     config = tmp_path / "ward.toml"
     config.write_text(f'[ops]\ncommand_key = "{tmp_path}/c.pem"\n[intake]\nreceipt_key = "{tmp_path}/r.pem"\n')
-    assert keys.main(["--config", str(config)]) == 0
+    assert typed("keys", "--config", config) == 0
     first = (tmp_path / "c.pem").read_bytes()
     assert stat.S_IMODE((tmp_path / "c.pem").stat().st_mode) == 0o600
     assert "PUBLIC KEY" in (tmp_path / "c.pem.pub").read_text()
-    assert keys.main(["--config", str(config)]) == 0 and (tmp_path / "c.pem").read_bytes() == first
+    assert typed("keys", "--config", config) == 0 and (tmp_path / "c.pem").read_bytes() == first
     assert "is there" in capsys.readouterr().out
     (tmp_path / "r.pem").unlink()
     assert len(keys.public_half(str(tmp_path / "r.pem"))) == 32, "who asks needs the public half alone"

@@ -2,7 +2,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ward.uploads.room import AHEAD_B, COPIES_N, ComingUpload, is_within_share, kept_b
+from agent.ward.uploads.service import AHEAD_B, COPIES_N, ComingUpload, is_within_share, kept_b
 
 SIZES = st.integers(1, 10**12)
 UPLOADS = st.builds(lambda dev, all_b, share: ComingUpload(dev, all_b, int(all_b * share)),

@@ -272,9 +272,10 @@ def test_killed_and_started_again_it_knows_what_it_has_given(ward, device):
 def test_a_power_cut_between_commit_and_answer(ward, device):
     """The process dies when the certificate is in the book and not on the way."""
     ward.stop()
-    code = ("import os, sys; from agent.ward.enrolment import serve, service; "
-            "service.EnrolmentService._grant = lambda *a: os._exit(9) if a[1] else None; sys.exit(serve.main())")
-    cut = subprocess.Popen([sys.executable, "-c", code, "--config", ward.config], stderr=subprocess.PIPE)
+    code = ("import os; from agent.__main__ import main; from agent.ward.enrolment import service; "
+            "service.EnrolmentService._grant = lambda *a: os._exit(9) if a[1] else None; main()")
+    command = [sys.executable, "-c", code, "ward", "serve", "--config", ward.config]
+    cut = subprocess.Popen(command, stderr=subprocess.PIPE)
     until(lambda: b"listens at" in cut.stderr.readline())
     assert device.enrols()[0] == 502 and cut.wait(HANG_S) == 9
     cut.stderr.close()
@@ -333,6 +334,7 @@ def test_paths_and_methods_that_there_are_not(ward, device):
 def test_what_is_missing_ends_it_with_a_remedy(tmp_path, old, new, text):
     ward = ServedWard(tmp_path / "ward")
     ward.config.write_text(ward.config.read_text().replace(old, new))
-    ran = subprocess.run([sys.executable, "-m", ward.module, "--config", ward.config], capture_output=True, text=True,
+    command = [sys.executable, "-m", "agent", *ward.started_as[1:], "--config", ward.config]
+    ran = subprocess.run(command, capture_output=True, text=True,
                          timeout=HANG_S, check=False)
     assert ran.returncode == 69 and text in ran.stderr and "Traceback" not in ran.stderr

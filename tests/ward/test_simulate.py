@@ -20,12 +20,12 @@ from rich.console import Console
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.ward import database
-from agent.ward.simulate.city import simulate
-from agent.ward.simulate.figures import SimulationFigures, spread, targets
-from agent.ward.simulate.ingest import kept_events
-from agent.ward.simulate.plan import CityPlan
-from agent.ward.simulate.show import show
-from tests.cli.cli import environment
+from scripts.benches.city_simulation.city import simulate
+from scripts.benches.city_simulation.figures import SimulationFigures, spread, targets
+from scripts.benches.city_simulation.ingest import kept_events
+from scripts.benches.city_simulation.plan import CityPlan
+from scripts.benches.city_simulation.show import show
+from tests.cli.cli import REPO, environment
 from tests.rigs.wait import HANG_S, Stopwatch
 
 WAITS = Waits(start_s=0.3, lost_s=1.5, step_s=0.5, longest_s=2.0, hopeless_s=(1.0, 2.0))
@@ -114,8 +114,8 @@ def allow_300_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
 
 
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "agent", "ward", "simulate", *words]
+def command(*words: str) -> list[str | Path]:
+    return [sys.executable, REPO / "scripts" / "simulate", *words]
 
 
 def test_too_few_open_files_are_named_with_the_remedy(tmp_path):

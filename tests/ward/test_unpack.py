@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from agent.core.contract.wire import requests
 from agent.host.tar import BLOCK_B, members
 from agent.store.export.archive import Item, tar
-from agent.ward.uploads import headers, unpack
+from agent.ward.uploads import headers
+from agent.ward.uploads.check import NotAnExport, unpack
 from agent.ward.uploads.headers import UploadRefusal
-from agent.ward.uploads.unpack import NotAnExport
 from tests.rigs.examples import examples
 from tests.rigs.intake import metadata
 from tests.rigs.wait import Stopwatch
@@ -52,7 +52,7 @@ def unpacked(folder, data):
     """What lies in the target afterwards; and that nothing lies beside it."""
     (folder / "archive").write_bytes(data)
     try:
-        unpack.unpack(folder / "archive", folder / "out")
+        unpack(folder / "archive", folder / "out")
     finally:
         assert {path.name for path in folder.iterdir()} == {"archive", "out"}
         assert all(path.is_file() and not path.is_symlink() for path in (folder / "out").iterdir())

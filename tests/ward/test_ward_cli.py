@@ -4,9 +4,6 @@ import socket
 import subprocess
 import sys
 
-import pytest
-
-from agent.cli.ward import part
 from tests.cli.cli import REPO, environment, taimat
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.wait import HANG_S, free_port
@@ -57,9 +54,8 @@ def test_a_port_that_is_taken_is_named(tmp_path):
     assert f"127.0.0.1:{port}: Address already in use; choose another under [metrics]" in said.stderr
 
 
-def test_libraries_that_are_missing_are_named_with_how_to_get_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(part, "NEEDS", ("sqlalchemy", "no_such_library"))
-    with pytest.raises(SystemExit) as ended:
-        part.become("ingest", tmp_path / "ward.toml")
-    assert ended.value.code == 69
-    assert "also needs no_such_library: apt install python3-sqlalchemy" in capsys.readouterr().err
+def test_libraries_that_are_missing_are_named_with_how_to_get_them(tmp_path):
+    code = "import sys; sys.modules['sqlalchemy'] = None; from agent.__main__ import main; main()"
+    said = subprocess.run([sys.executable, "-c", code, "ward", "ingest"], cwd=tmp_path, env=environment(tmp_path),
+                          capture_output=True, text=True, check=False)
+    assert said.returncode == 69 and "also needs sqlalchemy: apt install python3-sqlalchemy" in said.stderr

@@ -5,7 +5,7 @@ from agent.core.household.access import grouped
 from agent.core.household.pause import Pauses
 from agent.store import pause
 from agent.store.decisions import browsers
-from agent.web.pair import browser_name
+from agent.web.pairing.pair import browser_name
 from tests.rigs.household import Household, happen
 
 PHONE = ("Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile "
@@ -57,7 +57,7 @@ def test_all_are_put_out_and_the_one_that_did_it_sees_the_new_code_once(house):
 
 @pytest.mark.parametrize("form, status", [
     ("", 400), ("do=unpair", 400), ("do=owner&which=", 400), ("do=god&which=0123456789ab", 400),
-    ("do=unpair&which=0123456789ab", 303), ("do=viewer&which=0123456789ab", 303), ("which=" + "a" * 5000, 400)])
+    ("do=unpair&which=0123456789ab", 303), ("do=viewer&which=0123456789ab", 303), ("which=" + "a" * 5000, 413)])
 def test_a_form_that_names_no_browser_puts_none_out(house, form, status):
     assert house.post("/browsers", form).status == status
     assert house.get("/").status == 200

@@ -6,8 +6,8 @@ import pytest
 from agent.config.settings import Camera, Motion
 from agent.core.contract.busy import Busy
 from agent.core.vision.replay.outcome import SILENCES
-from agent.web import words
-from agent.web.present_camera import busy_view
+from agent.web.server import words
+from agent.web.settings.present_picture import busy_view
 from tests.rigs.busyrig import BusyCam, busy_at
 from tests.rigs.household import Household
 

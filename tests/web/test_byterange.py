@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.web.file_answer import ByteRange, OutsideFile, parse_range
+from agent.web.server.response import ByteRange, OutsideFile, parse_range
 
 numbers = st.integers(0, 10**12)
 

@@ -9,9 +9,9 @@ import pytest
 from agent.config.settings import Camera
 from agent.core.contract.camera_search import SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, LocalCamera, LocalCameras, RemoveCamera
-from agent.web import words
-from agent.web.camera_search import PROGRAM
-from agent.web.present_setup import camera_key, mute, offered
+from agent.web.server import words
+from agent.web.settings.camera_search import PROGRAM, camera_key
+from agent.web.settings.cameras import mute, offered
 from tests.rigs.household import Household
 from tests.rigs.rtspdoor import RtspDoor
 from tests.rigs.wait import free_port, until

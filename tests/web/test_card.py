@@ -10,7 +10,7 @@ import pytest
 from agent.host.files import open_plain
 from agent.store.database import connect
 from agent.store.encryption import clear_file
-from agent.web.store_pool import CardTrouble, StorePool
+from agent.web.server.store_pool import CardTrouble, StorePool
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen
 from tests.rigs.livecam import LiveCam
@@ -58,6 +58,7 @@ def test_while_the_card_hangs_live_pictures_go_on_and_the_page_says_so(tmp_path,
 
 @pytest.fixture
 def desk(folders):
+    connect(folders.root).close()           # the keeper has made it
     pool = StorePool(folders.root, threads_n=1, queue_n=2, patience_s=0.3).start()
     yield pool
     pool.stop()
@@ -90,5 +91,6 @@ def test_a_store_that_cant_be_opened_is_trouble_and_is_tried_again(tmp_path):
     with pytest.raises(CardTrouble):
         asyncio.run(desk.ask(lambda db: 1))
     folder.mkdir()
+    connect(folder).close()
     assert asyncio.run(desk.ask(lambda db: 1)) == 1
     desk.stop()

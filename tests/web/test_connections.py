@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from agent.host.runtime import camera_socket, made
-from agent.web import connection
-from agent.web.connection import CONNECTIONS_N_MAX, SILENT_OF_ONE_PEER_N_MAX
+from agent.web.server import page_server
+from agent.web.server.page_server import CONNECTIONS_N_MAX, SILENT_OF_ONE_PEER_N_MAX
 from tests.rigs.household import Household
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
@@ -80,8 +80,8 @@ def test_a_connection_that_is_being_answered_does_not_give_way(house: Household,
 ], ids=["nothing", "a letter", "half a head", "half a form", "a request and a half"])
 def test_a_request_that_does_not_come_whole_is_waited_for_no_longer_than_ten_seconds(
         house: Household, visits, said: bytes, monkeypatch: pytest.MonkeyPatch):
-    assert connection.REQUEST_S == 10
-    monkeypatch.setattr(connection, "REQUEST_S", 0.3)
+    assert page_server.REQUEST_S == 10
+    monkeypatch.setattr(page_server, "REQUEST_S", 0.3)
     line = visits("127.0.0.7", said)
     with Stopwatch() as watch, contextlib.suppress(ConnectionResetError):
         while line.recv(4096):
@@ -91,7 +91,7 @@ def test_a_request_that_does_not_come_whole_is_waited_for_no_longer_than_ten_sec
 
 def test_bytes_that_come_one_by_one_do_not_put_the_deadline_off(
         house: Household, visits, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connection, "REQUEST_S", 0.5)
+    monkeypatch.setattr(page_server, "REQUEST_S", 0.5)
     line = visits("127.0.0.7", HEAD)
 
     def still_takes() -> bool:

@@ -12,7 +12,7 @@ import pytest
 from agent.host.address import primary_address
 from agent.store.decisions import browsers
 from agent.store.page_certificate import CERTIFICATE, KEY, fingerprint, page_folder
-from agent.web import encrypted
+from agent.web.server import page_server
 from tests.rigs.household import Household, happen
 from tests.rigs.wait import HANG_S, until
 
@@ -55,7 +55,7 @@ def test_the_certificate_is_the_device_s_own_and_stays(house, tmp_path):
     assert fingerprint(house.folders).replace(":", "").lower() == hashlib.sha256(shown).hexdigest()
     assert stat.S_IMODE((page_folder(house.folders) / KEY).stat().st_mode) == 0o600
     before = (page_folder(house.folders) / KEY).read_bytes()
-    encrypted.context(house.folders)
+    page_server.context(house.folders)
     assert (page_folder(house.folders) / KEY).read_bytes() == before
     assert fingerprint(house.folders) in house.get("/pair").text.replace("<wbr>", "")
 
@@ -85,7 +85,7 @@ def test_plain_http_from_the_network_is_led_to_the_encrypted_page(house):
 
 @pytest.mark.parametrize("said", [HELLO, HELLO[:1], b"\x16" * 400, b"\x15\x03\x01\x00\x02\x02\x28"])
 def test_who_does_not_finish_the_handshake_is_waited_for_no_longer_than_for_a_request(house, said, monkeypatch):
-    monkeypatch.setattr("agent.web.connection.REQUEST_S", 0.3)
+    monkeypatch.setattr("agent.web.server.page_server.REQUEST_S", 0.3)
     with socket.create_connection((primary_address(), house.port), HANG_S) as line:
         line.sendall(said)
         while line.recv(4096):
@@ -99,7 +99,7 @@ def test_broken_handshakes_leave_nothing_behind(house, ask):
 
     def left_n() -> int:
         gc.collect()
-        return sum(isinstance(each, encrypted.EncryptedConnection) for each in gc.get_objects())
+        return sum(isinstance(each, page_server.EncryptedConnection) for each in gc.get_objects())
 
     until(lambda: left_n() < 10, "the connections are forgotten")
     assert ask("/static/mark.svg").status == 200

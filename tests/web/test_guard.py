@@ -9,7 +9,7 @@ from agent.core.household.access import LOCKED_S, TRIES_N, grouped
 from agent.host.datagram import Outlet
 from agent.store.database import connect
 from agent.store.decisions import browsers
-from agent.web.browsers import AGAIN_S, TRUSTED_S
+from agent.web.server.browsers import AGAIN_S, TRUSTED_S
 from tests.rigs.h264 import movie
 from tests.rigs.household import Household
 from tests.rigs.livecam import LiveCam

@@ -10,12 +10,13 @@ import pytest
 
 from agent.config.settings import Camera
 from agent.core.contract.facts import ReachFacts
+from agent.core.health.forecast import ILL_DAY_POINTS
 from agent.host.datagram import Inbox, Outlet
 from agent.host.runtime import own
 from agent.store.database import connect
 from agent.store.decisions import browsers
-from agent.web.access import COOKIE
-from agent.web.health import TELL_EVERY_S, HealthWatcher, monitor
+from agent.web.server.access import COOKIE
+from agent.web.server.watcher import TELL_EVERY_S, HealthWatcher, monitor
 from tests.conftest import HandClock
 from tests.rigs.household import Household, happen
 from tests.rigs.past import live_through, sample
@@ -109,8 +110,10 @@ def test_the_keeper_is_told_who_can_be_reached(tmp_path, broker: str, ward_up: b
     asyncio.run(watcher.report())
     assert keepers.receive(0) is None
     clock.advance(1)
+    house.beat(unit="keeper", card_fault="card_io")
     told.append(asyncio.run(watcher.report(0)) and keepers.receive(0))
     assert {type(each) for each in told} == {ReachFacts} and told[0].ward_up is ward_up
+    assert [each.card_ill for each in told] == [0, ILL_DAY_POINTS]
     keepers.close()
     pages.close()
 

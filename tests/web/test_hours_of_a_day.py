@@ -5,9 +5,8 @@ import pytest
 
 from agent.core.household.day_lane import LanePiece
 from agent.store.recordings import DayEvent
-from agent.web import words
-from agent.web.local_days import span_of
-from agent.web.present_day import DayQuery, HourView, hour_views
+from agent.web.recordings.present_day import DayQuery, HourView, hour_views, span_of
+from agent.web.server import words
 
 DAY = date(2026, 10, 10)
 SPAN, SAID = span_of(DAY), words.load("en")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.host.runtime import VIDEO, made
-from agent.web import fanout, live
-from agent.web.live_pieces import DurationGuess
+from agent.web.live import streams as live
+from agent.web.live.streams import DurationGuess
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household
 from tests.rigs.livecam import LiveCam
@@ -89,7 +89,7 @@ def test_a_viewer_that_leaves_gives_its_place_back(house, cam):
 
 
 def test_a_viewer_that_takes_nothing_loses_whole_gops_and_holds_up_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr(fanout, "QUEUE_B_MAX", 600_000)
+    monkeypatch.setattr(live, "QUEUE_B_MAX", 600_000)
     info, packets = movie()
     filler = (100_000).to_bytes(4, "big") + b"\x0c" + bytes(99_999)           # NAL type 12: a decoder steps over it
     heavy = [replace(packet, data=packet.data + filler) for packet in packets]     # 16 Mbit/s at 20 a second
@@ -123,7 +123,7 @@ def test_no_picture_is_told_with_its_reason(house, camera, status, reason):
 
 
 def test_a_camera_without_a_picture_yet_is_told_too(house, monkeypatch):
-    monkeypatch.setattr(fanout, "FIRST_PACKET_S", 0.2)
+    monkeypatch.setattr(live, "FIRST_PACKET_S", 0.2)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(made(house.runtime / VIDEO) / "live-gate.sock"))
         silent.listen(1)

@@ -4,9 +4,8 @@ import pytest
 from agent.config.settings import Camera, Device, Notify, Settings, Sharing, Store, Ward
 from agent.core.contract.decisions import SharingState
 from agent.core.label_pace import WordLack
-from agent.web import words
-from agent.web.notice import NoticeView, notice_view
-from agent.web.present_ward import sharing_view
+from agent.web.server import words
+from agent.web.sharing.sharing_page import NoticeView, notice_view, sharing_view
 from tests.rigs.household import Household
 
 EN = words.load("en", {"gate": "Front gate", "yard": "Yard"})

@@ -12,8 +12,9 @@ from agent.core.health.report import Report
 from agent.core.household.pause import UNREADABLE, Pause, Pauses
 from agent.host.runtime import camera_socket
 from agent.store import pause
-from agent.web import still_picture, words
-from agent.web.present_camera import camera_switch, hours_text, house_switch, paused_now, tiles
+from agent.web.live.present_camera import camera_switch, house_switch, paused_now, tiles
+from agent.web.server import questions, words
+from agent.web.server.words import hours_text
 from tests.rigs.h264 import movie
 from tests.rigs.household import Household
 from tests.rigs.wait import until
@@ -106,7 +107,7 @@ def test_without_a_picture_the_snapshot_says_why(house, monkeypatch):
     answer = house.get("/snapshot/gate.jpg")
     assert (answer.status, json.loads(answer.body)) == (503, {"reason": "no_picture"})
     shop.close()
-    monkeypatch.setattr(still_picture, "STILL_S", 0.2)
+    monkeypatch.setattr(questions, "STILL_S", 0.2)
     path = camera_socket(house.runtime, "snap", "yard")
     slow = SnapshotSocket(path, lambda: house.stop.wait(1) and None, house.clock)
     assert house.get("/snapshot/yard.jpg").status == 503
@@ -137,9 +138,9 @@ def test_a_tile_tells_the_pause_before_any_fault(hand_clock):
     report = Report(1000.0, None, (), {}, (off,), None, (wrong,))
     paused = {"gate": paused_now(report.cameras[0], Pauses(), "gate", now)}
     tile = tiles([GATE], report, now, EN, paused)[0]
-    assert tile.paused and tile.state == f"Off by its weekly hours until {EN.clock(now.wall_ms + 60_000)}"
+    assert tile.tone == "paused" and tile.state == f"Off by its weekly hours until {EN.clock(now.wall_ms + 60_000)}"
     safe = tiles([GATE], None, now, VI, {"gate": paused_now(None, UNREADABLE, "gate", now)})[0]
-    assert safe.paused and "Ghi trở lại" in safe.remedy
+    assert safe.tone == "paused" and "Ghi trở lại" in safe.remedy
 
 
 def test_hours_are_shown_but_not_lifted_by_the_switch(hand_clock):

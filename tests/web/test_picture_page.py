@@ -12,7 +12,8 @@ from agent.core.contract.looks import DetectorLook, SeenBox
 from agent.core.contract.setup import ChangeCamera, MotionKeys, SensorKeys, WholeZone
 from agent.core.media.model import Box
 from agent.host.runtime import camera_socket
-from agent.web import picture_form, words
+from agent.web.server import words
+from agent.web.settings import picture_form
 from tests.rigs.household import Household, name_some
 from tests.rigs.wait import HANG_S, until
 
@@ -137,7 +138,7 @@ def test_nobody_but_a_paired_browser_and_no_camera_that_is_none(house):
     assert house.get(PAGE, cookie="language=en; taimat=").status == 401
     assert house.get("/cameras/nobody/picture").status == 404
     assert house.post("/cameras/nobody/picture", form()).status == 400
-    assert house.post(PAGE, "do=paint").status == 400 and house.post(PAGE, "x" * 70_000).status == 400
+    assert house.post(PAGE, "do=paint").status == 400 and house.post(PAGE, "x" * 70_000).status == 413
     assert not house.carry_out()
 
 

@@ -12,8 +12,8 @@ import pytest
 from agent.store import clips
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
-from agent.web import preview
-from agent.web.access import COOKIE
+from agent.web.recordings import preview
+from agent.web.server.access import COOKIE
 from tests.core.mp4_material import encode
 from tests.rigs.household import Household
 from tests.rigs.kept import Kept

@@ -12,6 +12,7 @@ from agent.host.clock import SystemClock
 from agent.store import requests
 from agent.store.database import connect
 from tests.rigs.household import Household, happen
+from tests.rigs.rows import fill, overwrite
 from tests.rigs.wishes import ask, insert
 
 PHONE = {"host": "192.168.1.7:8088"}
@@ -111,3 +112,36 @@ def test_words_of_the_ward_are_text_and_nothing_else(house, db):
     ask(db, officer="<script>alert(1)</script>", purpose="x-unheard-of")
     page = house.get("/requests").text
     assert "&lt;script&gt;alert(1)" in page and "x-unheard-of" in page and not re.search(r"<script>alert", page)
+
+
+@pytest.mark.parametrize("spoiled", ["state = 'x'", "decided_by = 'x', decided_ms = 1", "officer = CAST(x'ff' AS TEXT)",
+                                     "begin_ms = 9e15, end_ms = -9e15", "receipt_key = 'x', until_ms = 1 << 62"])
+def test_a_spoiled_request_hides_no_other(house, db, spoiled):
+    ask(db)
+    db.execute(f"UPDATE request SET {spoiled}")
+    true = ask(db, officer="Captain Lê")
+    assert "Captain Lê" in house.get("/requests?lang=en").text
+    assert house.get("/sharing").status == house.get(f"/requests/{true.n}/approve").status == 200
+
+
+LISTS = ("/requests", "/requests/1/approve", "/", "/events", "/recordings", "/recordings/month", "/events/1",
+         "/recordings/kept", "/events/1.json", "/events.json", "/sharing", "/health", "/handout?camera=gate",
+         "/film/gate.json")
+
+
+@pytest.mark.parametrize("text", ["[[[{", '[1,{"a":2}]', '{"a":1}', "[" * 90_000], ids=lambda text: text[:12])
+def test_no_list_in_an_event_takes_a_page_away(house, db, text):
+    fill(db)
+    db.execute("UPDATE event SET zones = ?1, boxes = ?1, path = ?1", (text,))
+    assert not [path for path in LISTS if house.get(path).status >= 500]
+
+
+@pytest.mark.parametrize("number", [2**50, 2**62, -2**62, -1])
+def test_a_row_with_a_date_that_no_calendar_has_hides_no_other(house, db, number):
+    fill(db)
+    overwrite(db, number, "x")
+    true = ask(db, officer="Captain Lê")
+    assert not [path for path in LISTS if house.get(path).status >= 500]
+    assert "Captain Lê" in house.get("/requests?lang=en").text
+    house.post("/requests", f"n={true.n}&do=refuse&digest={true.digest}")
+    assert requests.find(db, true.id).state == "refused"

@@ -19,8 +19,9 @@ from agent.core.contract.setup import (
     UndoChange,
 )
 from agent.core.household.pause import DAYS, all_hours
-from agent.web import words
-from agent.web.present_settings import BadHours, days_from, hours_from, retention_told
+from agent.web.server import words
+from agent.web.settings.form import BadForm, parsed
+from agent.web.settings.pages import RetentionSettings, hours_from, retention_told
 from tests.rigs.household import Household
 
 EN = words.load("en")
@@ -129,7 +130,7 @@ def test_hours_that_a_form_makes_are_hours_that_the_settings_take(days: set[str]
     form = {f"day-{day}": "on" for day in days} | {"begin": begin, "end": end, "keep-0": "on"}
     try:
         lines = hours_from(form, OFF)
-    except BadHours:
+    except BadForm:
         assert not days or begin in ("7", end) or end == "24:00" or not (begin and end)
         return
     assert lines[0] == OFF[0] and len(all_hours(lines)) >= len(all_hours(OFF[:1]))
@@ -138,7 +139,20 @@ def test_hours_that_a_form_makes_are_hours_that_the_settings_take(days: set[str]
 @pytest.mark.parametrize(("text", "days"), [("10", 10), (" 1,5 ", 1.5), ("365", 365), ("366", None), ("0", None),
                                             ("-1", None), ("nan", None), ("inf", None), ("", None), ("ten", None)])
 def test_days_as_people_type_them(text: str, days: float | None):
-    assert days_from(text) == days
+    form = {"keep_days": text, "keep_continuous_days": "3"}
+    if days is None:
+        with pytest.raises(BadForm, match="bad_days"):
+            parsed(SetStore, RetentionSettings.fields, form)
+    else:
+        assert parsed(SetStore, RetentionSettings.fields, form)["keep_days"] == days
+
+
+def test_what_was_typed_stays_in_the_form_and_a_secret_does_not(house: Household):
+    page = house.post("/settings/device", urlencode({"title": "x" * 41, "language": "vi"})).text
+    assert "x" * 41 in page and re.search(r'value="vi" checked', page)
+    page = house.post("/settings/home", urlencode({"host": "192.168.1.5", "port": "0", "user": "me",
+                                                   "password": "right-horse", "snapshots": "on"})).text
+    assert 'value="me"' in page and "horse" not in page and re.search(r'name="snapshots" value="on" checked', page)
 
 
 def test_what_the_limits_mean_on_this_card():

@@ -7,7 +7,7 @@ import pytest
 
 from agent.core.contract.setup import SetDevice
 from agent.store.decisions import browsers
-from agent.web.setup_desk import LATE_MS, RESTART_MS
+from agent.web.server.settings_desk import LATE_MS, RESTART_MS
 from tests.rigs.household import Answer, Household
 
 STEPS = ("/setup", "/setup/name", "/setup/cameras", "/setup/sharing", "/setup/done")

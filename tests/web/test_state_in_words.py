@@ -9,9 +9,10 @@ from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
 from agent.core.health.texts import text
-from agent.web import present_camera, words
-from agent.web.present_camera import tiles
-from agent.web.present_health import health_view
+from agent.web.health.health_page import health_view
+from agent.web.live import present_camera
+from agent.web.live.present_camera import tiles
+from agent.web.server import words
 
 VI, EN = words.load("vi"), words.load("en")
 GATE = Camera(name="gate", source="file:/gate.mp4")
@@ -92,6 +93,14 @@ def test_the_worst_is_the_sentence_and_the_others_follow(hand_clock):
 def test_news_alone_does_not_spoil_the_sentence(hand_clock):
     shown = health_view(report(conditions=(wrong("watchdog_reset", "info"),)), None, hand_clock.now(), EN)
     assert (shown.tone, shown.sentence) == ("good", "Everything is fine") and len(shown.problems) == 1
+
+
+@pytest.mark.parametrize(("unit", "sentence"), [
+    ("link", "A process holds the list of recordings (ward link)"), (None, "A process holds the list of recordings")])
+def test_the_part_that_holds_the_database_is_named(hand_clock, unit, sentence):
+    shown = health_view(report(conditions=(wrong("database_held", "warn", unit=unit),)), None, hand_clock.now(), EN)
+    assert shown.tone == "warn" and shown.sentence.startswith(sentence)
+    assert "(" not in shown.sentence.removeprefix(sentence)
 
 
 def test_the_details_in_units_that_people_know(hand_clock):

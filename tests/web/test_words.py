@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 
 from agent.look.words import FOLDER, LANGUAGES, local
-from agent.web import words
+from agent.web.server import words
 
 VI, EN = (words.load(language) for language in LANGUAGES)
 HERE = words.FOLDER.parent
 ROOMS = (FOLDER.parent, HERE)
-SOURCE = "\n".join(path.read_text() for room in ROOMS for path in [*room.glob("*.py"), *room.glob("templates/*")])
+SOURCE = "\n".join(path.read_text() for room in ROOMS for path in [*room.rglob("*.py"), *room.rglob("templates/*")])
 SCRIPT = (HERE / "static/live.js").read_text()
 NOON = int(datetime(2026, 11, 25, 12, 0, 5).astimezone().timestamp() * 1000)      # a Wednesday
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000

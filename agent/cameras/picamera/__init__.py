@@ -1,7 +1,7 @@
-"""The Raspberry Pi camera through picamera2, which only this package imports, and only when such a camera is opened.
+"""The Raspberry Pi camera through picamera2, which is imported only here, and only when such a camera opens.
 
-picamera2 waits for ever by default, and its event loop dies of any exception in a callback. So calls into it have a
-deadline, callbacks are guarded, and what comes from its threads is only laid down for ours to fetch.
+picamera2 waits for ever by default, and any exception in a callback ends its event loop. So calls into it have a time
+limit, callbacks are guarded, and its threads only put frames into a queue for our thread.
 """
 import logging
 import os
@@ -24,18 +24,18 @@ from agent.host.stop import Stop
 if TYPE_CHECKING:
     from agent.cameras.picamera.session import PicameraSession
 
-OPEN_S, CLOSE_S = 20.0, 10.0            # a healthy camera takes about one second and a tenth of one
-NO_FRAMES_S = 4.5                       # with FETCH_S and a frame, silence is told within five seconds
-FETCH_S = 0.25                          # how soon a stop, or a change of settings, is noticed
+OPEN_S, CLOSE_S = 20.0, 10.0            # a healthy camera takes about 1 s and 0.1 s
+NO_FRAMES_S = 4.5                       # with FETCH_S and a frame, silence is reported within five seconds
+FETCH_S = 0.25                          # how soon a stop or a change of settings is noticed
 
 _log = logging.getLogger(__name__)
 
 
 class PicameraSource:
-    """One Pi camera: H.264 by the board's encoder, or by x264 where it has none."""
+    """One Pi camera: H.264 by the board's encoder, or by x264 if it has none."""
 
     def __init__(self, camera: Camera, number: int, clock: Clock, machine: board.Board | None = None) -> None:
-        """`number` counts from 0, as rpicam-hello --list-cameras does; `machine` is read from this one if not given."""
+        """`number` counts from 0, as rpicam-hello --list-cameras does; `machine` defaults to this one."""
         self._camera, self._number, self._clock = camera, number, clock
         self._machine = machine or board.read()
         self._name = f"picamera:{number}"
@@ -43,20 +43,20 @@ class PicameraSource:
 
     @property
     def dropped_n(self) -> int:
-        """Packets given up because the sink was too slow."""
+        """Returns how many packets were dropped because the sink was too slow."""
         return self._queue.dropped_n
 
     def adjust(self, camera: Camera) -> bool:
-        """Take over changed settings: within half a second, and without a gap. Returns False if that can't be done."""
+        """Applies changed settings within half a second, without a gap. Returns False if that is impossible."""
         if not same_session(self._camera, camera) or (camera.masks and not version.hides()):
             return False
         self._camera = camera
         return True
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """Hand on what the camera gives until `stop` is set; one whose encoder falls behind is opened again, smaller.
+        """Delivers the camera's video until `stop` is set; if the encoder falls behind, reopens the camera with less.
 
-        Raises SourceError, or SourceStuck when only the process's end frees the camera.
+        Raises SourceError, or SourceStuck if only the end of the process frees the camera.
         """
         while not stop.is_set():
             level, effort = self._level(), Effort(self._camera.fps)
@@ -76,7 +76,7 @@ class PicameraSource:
                 self._close(session)
 
     def _level(self) -> Level:
-        """The encoding level. The board is asked, because picamera2 would take any PC for a Pi 4."""
+        """We ask the board, because picamera2 would take any PC for a Pi 4."""
         camera = self._camera
         return HEADROOM.level(self._name, camera.width, camera.height, camera.fps, self._machine.encoder is not None)
 
@@ -103,7 +103,7 @@ class PicameraSource:
                            "its process is being restarted; if that does not help, switch the device off and on")
 
     def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
-        """Until `stop`, or until a lower level is called for."""
+        """Returns on `stop`, or if a lower level is needed."""
         queue, access_units = self._queue, self._access_units(session, level)
         last_mono_s, frames_n = self._clock.mono_s(), queue.frames_n
         while not stop.is_set():
@@ -123,10 +123,10 @@ class PicameraSource:
                 return
 
     def _access_units(self, session: "PicameraSession", level: Level) -> AccessUnits:
-        told = {"view_pct": session.mode.pct, "whole_up_to_fps": session.mode.whole_up_to_fps} if session.mode else {}
+        view = {"view_pct": session.mode.pct, "whole_up_to_fps": session.mode.whole_up_to_fps} if session.mode else {}
         return AccessUnits(encoder=level.encoder,
                            reduced_from=level.reduced_from(self._camera.width, self._camera.height),
-                           stands_in=level.stands_in(self._machine.encoder is not None), **told)
+                           stands_in=level.stands_in(self._machine.encoder is not None), **view)
 
     def _lower(self, level: Level) -> bool:
         camera = self._camera
@@ -145,9 +145,8 @@ class PicameraSource:
                               "the camera is being restarted; please report what the journal says") from None
 
     def _silence(self, frames_n: int) -> SourceError:
-        """The error when no packet comes, though this many frames came since the last packet."""
         part, remedy = "camera", "check its ribbon cable and the power supply"
-        if frames_n > NO_FRAMES_S:      # more than one a second: it is not the camera that is quiet
+        if frames_n > NO_FRAMES_S:      # more than one a second: the camera is not silent
             part, remedy = "encoder", "set a higher bitrate_kbps"
         return SourceError("camera_no_frames",
                            f"{self._name}: the {part} gives nothing for {NO_FRAMES_S:g} s and is being restarted",
@@ -155,7 +154,6 @@ class PicameraSource:
 
 
 def _require_picamera2(name: str, hides: bool) -> None:
-    """Raises SourceError where there is none, or one that is too old for what it `hides`."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
     try:
         import picamera2  # noqa: F401

@@ -1,9 +1,16 @@
-"""The settings of [camera.sensor] in libcamera's words: controls and tuning file. picamera2 is not needed here."""
+"""Plans a session without picamera2, so that its tests run on any computer: controls, tuning, mode, memory layout.
+
+A sensor's modes differ in what they see: an imx219 gives 1920x1080 of the middle of its field, 59 % of the width.
+libcamera itself only looks at the size, so a smaller picture would show more, and masks would be elsewhere.
+"""
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from agent.config.settings import Camera, Sensor
 
@@ -11,12 +18,16 @@ AF_MANUAL, AF_ONCE, AF_CONTINUOUS = 0, 1, 2     # libcamera's AfMode; AfTrigger 
 FLIPS = {"none": {}, "horizontal": {"hflip": 1}, "vertical": {"vflip": 1}, "both": {"hflip": 1, "vflip": 1}}
 NOIR = "_noir"
 START = attrgetter("source", "width", "height", "fps", "bitrate_kbps", "sensor.flip", "sensor.tuning")
-SHARES = ("/usr/local/share", "/usr/share")      # where libcamera keeps its files, its own build first
+SHARES = ("/usr/local/share", "/usr/share")      # libcamera's folders, its own build first
 TUNING_VARIABLE = "LIBCAMERA_RPI_TUNING_FILE"
+WHOLE_SHARE = 0.98          # modes lose so much at the edges by rounding
+FPS_SLACK = 0.98            # a mode of 14.98 a second is enough for 15
+LORES_WIDTH_PX = 320        # the camera's memory needs a multiple of 64
+SMALL_RAM_B = 600 << 20     # 512 MB board: with four buffers its camera memory has room for the encoder
 
 
 def controls(camera: Camera) -> dict[str, Any]:
-    """All controls by libcamera's names. Whether the sensor knows them is another question."""
+    """Returns all controls by libcamera's names, also those that the sensor may not have."""
     sensor, shortest_us = camera.sensor, 1_000_000 // camera.fps
     longest_us = 1_000_000 // sensor.night_fps if sensor.night_fps else shortest_us
     return {"FrameDurationLimits": (shortest_us, longest_us), "ExposureValue": float(sensor.exposure_ev),
@@ -30,26 +41,26 @@ def _focus(sensor: Sensor) -> dict[str, Any]:
 
 
 def unknown(camera: Camera, known: Collection[str]) -> list[str]:
-    """The keys of [camera.sensor] that ask for what this sensor does not have, of the controls that it knows."""
-    default, asked = Sensor(), camera.sensor
+    """Returns the keys of [camera.sensor] that need controls which are not in `known`."""
+    default, wanted = Sensor(), camera.sensor
     needs = {"exposure_ev": "ExposureValue", "night_fps": "FrameDurationLimits", "focus": "AfMode"}
     return [key for key, control in needs.items()
-            if getattr(asked, key) != getattr(default, key) and control not in known]
+            if getattr(wanted, key) != getattr(default, key) and control not in known]
 
 
 def same_session(old: Camera, new: Camera) -> bool:
-    """Whether a camera that runs by `old` can go on by `new`: nothing differs but controls, masks and others' keys."""
+    """Whether a running camera can change from `old` to `new`: only controls, masks and others' keys differ."""
     return START(old) == START(new)
 
 
 def tuning_file(sensor: Sensor, model: str, platform: str) -> Path | None:
-    """The tuning file for a camera of this model, or None for libcamera's own choice.
+    """Returns the tuning file for a camera of this model; None for libcamera's own choice.
 
-    `platform` is "vc4" or "pisp" (Pi 5). Raises FileNotFoundError, with where we looked.
+    `platform` is "vc4" or "pisp" (Pi 5). Raises FileNotFoundError, with the searched paths.
     """
     if sensor.tuning != "noir":
         return _existing([Path(sensor.tuning)]) if sensor.tuning else None
-    if model.endswith(NOIR):        # newer sensors tell it themselves, and libcamera then does the right thing
+    if model.endswith(NOIR):        # newer sensors report it, and libcamera then chooses right
         return None
     name = f"ipa/rpi/{platform}/{model}{NOIR}.json"
     return _existing([Path(share, "libcamera", name) for share in SHARES])
@@ -63,8 +74,77 @@ def _existing(candidates: list[Path]) -> Path:
 
 
 def announce_tuning(path: Path | None) -> None:
-    """libcamera reads the name of the tuning file when it looks for cameras, long before one is opened."""
+    """Sets the tuning file's name for libcamera, which reads it when it looks for cameras, long before one opens."""
     if path is None:
         os.environ.pop(TUNING_VARIABLE, None)
     else:
         os.environ[TUNING_VARIABLE] = str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class SensorMode:
+    """A mode to request, and what it shows."""
+
+    size: tuple[int, int]
+    bit_depth: int
+    share: float                # of the width that the sensor can see in this shape of picture, 0..1
+    whole_up_to_fps: int        # the highest rate with the whole width in this size; 0: never
+
+    @property
+    def pct(self) -> int:
+        """Returns the share in percent, for people."""
+        return 100 if self.share >= WHOLE_SHARE else round(100 * self.share)
+
+
+def choose(modes: Iterable[Mapping[str, Any]], size: tuple[int, int], fps: int) -> SensorMode | None:
+    """Returns the mode for pictures of this size (from the settings) and rate, out of picamera2's `sensor_modes`.
+
+    It must be sharp enough, then show the most, then be the smallest, because pixels that are scaled away cost memory.
+    None if no mode is fast enough or described: then libcamera chooses.
+    """
+    known = [mode for mode in modes if {"size", "crop_limits", "fps", "bit_depth"} <= set(mode)]
+    quick = [mode for mode in known if mode["fps"] >= FPS_SLACK * fps]
+    if not quick:
+        return None
+    widest_px = max(_seen_px(mode, size) for mode in known)
+
+    def rank(mode: Mapping[str, Any]) -> tuple[bool, float, int, int]:
+        share = min(_seen_px(mode, size) / widest_px, WHOLE_SHARE)
+        return _sharp(mode, size), share, -mode["size"][0] * mode["size"][1], mode["bit_depth"]
+
+    best = max(quick, key=rank)
+    whole = [mode["fps"] for mode in known
+             if _sharp(mode, size) and _seen_px(mode, size) >= WHOLE_SHARE * widest_px]
+    return SensorMode(tuple(best["size"]), best["bit_depth"], _seen_px(best, size) / widest_px,
+                      int(max(whole, default=0) / FPS_SLACK))
+
+
+def _seen_px(mode: Mapping[str, Any], size: tuple[int, int]) -> float:
+    _, _, width, height = mode["crop_limits"]
+    return min(width, height * size[0] / size[1])
+
+
+def _sharp(mode: Mapping[str, Any], size: tuple[int, int]) -> bool:
+    """Whether the mode, cut to the picture's shape, has at least as many pixels as the picture."""
+    width, height = mode["size"]
+    return min(width, height * size[0] / size[1]) >= size[0]
+
+
+def lores_size(main: tuple[int, int]) -> tuple[int, int]:
+    """Returns the size of the small stream for a main stream of (width, height): same shape, even, never larger."""
+    width, height = main
+    if width <= LORES_WIDTH_PX:
+        return main
+    return LORES_WIDTH_PX, max(2, round(LORES_WIDTH_PX * height / width / 2) * 2)
+
+
+def buffers_n(ram_b: int | None) -> int:
+    """Returns how many frames the camera may hold. Unknown memory counts as a small board: four work on any."""
+    return 4 if (ram_b or 0) <= SMALL_RAM_B else 6
+
+
+def planes(array: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns Y, U and V as views into picamera2's YUV420 array (height * 3 / 2, stride); `size` is (width, height)."""
+    width, height = size
+    u, v = array[height:].reshape(2, height // 2, array.shape[1] // 2)[:, :, :width // 2]
+    return array[:height, :width], u, v

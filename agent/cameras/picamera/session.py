@@ -1,4 +1,4 @@
-"""One opened Pi camera and its encoder: started, adjusted, closed. Any of it may hang: call it under a deadline."""
+"""One opened Pi camera and its encoder. Any call may hang: use a time limit."""
 import contextlib
 import gc
 import logging
@@ -13,8 +13,7 @@ from agent.cameras.frame_queue import FrameQueue
 from agent.cameras.picamera import sensor
 from agent.cameras.picamera.encoder import make
 from agent.cameras.picamera.frames import Frames
-from agent.cameras.picamera.layout import buffers_n, lores_size
-from agent.cameras.picamera.view import SensorMode, choose
+from agent.cameras.picamera.sensor import SensorMode, buffers_n, choose, lores_size
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
 from agent.host.board import Board
@@ -26,13 +25,11 @@ _log = logging.getLogger(__name__)
 
 
 class PicameraSession:
-    """The camera from opening to closing."""
-
     def __init__(self, name: str, number: int, camera: Camera) -> None:
-        """Open the camera of this number. Raises SourceError."""
+        """Opens the camera with this number. Raises SourceError."""
         self._name, self.camera = name, camera
         self._encoder: Any = None
-        self.mode: SensorMode | None = None         # as chosen by `start`; None: by libcamera
+        self.mode: SensorMode | None = None         # chosen by `start`; None: libcamera chooses
         self._device = self._open(number)
 
     def _open(self, number: int) -> Picamera2:
@@ -50,7 +47,7 @@ class PicameraSession:
                               "end the other program that uses it, which this shows: fuser -v /dev/media*") from None
 
     def _tuning(self, model: str) -> str | None:
-        """The tuning file that the settings ask for, announced to libcamera; it records without one, too."""
+        """The tuning file from the settings, announced to libcamera; without one, recording works too."""
         try:
             path = sensor.tuning_file(self.camera.sensor, model, Picamera2.platform.name.lower())
         except FileNotFoundError as error:
@@ -59,16 +56,16 @@ class PicameraSession:
         if path is None:
             return None
         sensor.announce_tuning(path)
-        Picamera2._cm.reset()       # libcamera has read the tuning when it looked for cameras: it has to look again
+        Picamera2._cm.reset()       # libcamera read the tuning when it looked for cameras, so it must look again
         _log.info("%s: a %s, tuned by %s", self._name, model, path)
         return str(path)
 
     def start(self, level: Level, machine: Board, queue: FrameQueue, clock: Clock, effort: Effort) -> None:
-        """Configure the camera and let it run. Raises SourceError."""
+        """Configures and starts the camera. Raises SourceError."""
         camera = self.camera
         try:
             self._configure(level, machine)
-            given = self._device.camera_configuration()         # the camera may have adjusted what we asked for
+            given = self._device.camera_configuration()         # the camera may have adjusted our request
             main, lores = self._checked(given)
             self._frames = Frames(main, lores, queue, clock)
             self._frames.hide(camera.masks)
@@ -96,9 +93,9 @@ class PicameraSession:
             controls=self._known(sensor.controls(self.camera))))
 
     def _choose_mode(self) -> SensorMode | None:
-        """By the size that is set, and not by what the encoder can do: what is seen, and masked, stays the same."""
+        """By the size in the settings, not by what the encoder can do: the visible and masked areas stay the same."""
         camera = self.camera
-        if "ColorFilterArrangement" not in self._device.camera_properties:      # no sensor of a Pi's: a webcam
+        if "ColorFilterArrangement" not in self._device.camera_properties:      # not a Pi sensor, but a webcam
             return None
         try:
             return choose(self._device.sensor_modes, (camera.width, camera.height), camera.fps)
@@ -107,7 +104,7 @@ class PicameraSession:
             return None
 
     def _checked(self, given: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The sizes of main and lores stream as they really are. Raises SourceError where no mask can be painted."""
+        """The true sizes of main and lores stream. Raises SourceError if masks cannot be painted."""
         for stream in (given["main"], given["lores"]):
             if stream["format"] != "YUV420":
                 raise SourceError("camera_stream_bad",
@@ -119,27 +116,26 @@ class PicameraSession:
         return given["main"]["size"], given["lores"]["size"]
 
     def _known(self, controls: dict[str, Any]) -> dict[str, Any]:
-        """The controls that this sensor has; any other would raise."""
         return {name: value for name, value in controls.items() if name in self._device.camera_controls}
 
     def _start_encoder(self, level: Level, queue: FrameQueue, effort: Effort) -> None:
         try:
             self._encoder = make(level, self.camera, queue, effort)
             self._device.start_encoder(self._encoder, name="main")
-        except Exception as error:      # whatever it is: without an encoder there is no recording
+        except Exception as error:      # any error, because without an encoder there is no recording
             with contextlib.suppress(Exception):
-                self._encoder.stop()    # it takes itself for running, and its thread for needed
+                self._encoder.stop()    # it believes that it runs, and that its thread is needed
             if level.encoder == HARDWARE:
                 HEADROOM.hardware_failed(self._name)
             raise SourceError("encoder_missing", f"{self._name}: the video encoder does not start ({error})",
                               "end other programs that use it, or choose a smaller picture") from None
 
     def adjust(self, camera: Camera) -> None:
-        """Go on by these settings, see `sensor.same_session`; what could not be taken over yet is tried again."""
+        """Applies these settings, see `sensor.same_session`; what fails is tried again."""
         self._frames.hide(camera.masks)
         before = sensor.controls(self.camera)
         changed = {name: value for name, value in sensor.controls(camera).items() if before.get(name) != value}
-        lock = self._device.request_lock    # without it, what we set is lost if a frame is just being given back
+        lock = self._device.request_lock    # without the lock, our change is lost if a frame is being returned
         if not lock.acquire(timeout=LOCK_S):
             return
         try:
@@ -150,9 +146,9 @@ class PicameraSession:
         _log.info("%s: goes on with new settings", self._name)
 
     def close(self) -> None:
-        """Stop the encoder and give the camera back. What picamera2 raises goes through."""
+        """Stops the encoder and releases the camera. Raises what picamera2 raises."""
         if self._encoder is not None and self._encoder in self._device.encoders:
             self._device.stop_encoder(self._encoder)
         self._device.close()
         self._device = self._encoder = self._frames = None
-        gc.collect()        # frame buffers hang in cycles, and the next session needs the camera memory they hold
+        gc.collect()        # frame buffers are in reference cycles, and the next session needs their camera memory

@@ -1,7 +1,7 @@
-"""Which picamera2 there is, and whether it hides what is to be hidden. It asks the package's papers.
+"""Reads the version of the picamera2 package, and whether it paints masks safely.
 
-Before 0.3.33 a frame that was painted over could reach the board's encoder as it was: the processor's cache was not
-written back in time.
+Before 0.3.33, the board's encoder could see a frame without its masks: the processor's cache was not written back in
+time.
 """
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -11,12 +11,12 @@ REMEDY = "sudo apt update && sudo apt install python3-picamera2; until then remo
 
 
 def hides() -> bool:
-    """Whether masks of a Pi camera are sure to be in the video. Not to know the version counts as no."""
+    """Whether masks of a Pi camera are always in the video. An unknown version counts as no."""
     return _numbers(found()) >= HIDES_FROM
 
 
 def found() -> str:
-    """The version as the package tells it; "of unknown version" if it does not."""
+    """Returns the package's version; "of unknown version" if it has none."""
     try:
         return version("picamera2")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""A connection to a camera: name, TCP, TLS, each with an end to our patience and an ear for `stop`."""
+"""A connection to a camera: name, TCP, TLS; each step has a time limit and watches `stop`."""
 import functools
 import select
 import socket
@@ -10,49 +10,46 @@ from agent.cameras.rtsp.pins import CertificatePins
 from agent.core.protocols.rtsp.address import Address
 from agent.host.stop import Stop
 
-if TYPE_CHECKING:       # TLS costs 10 MB: only cameras that ask for it load it
+if TYPE_CHECKING:       # TLS costs 10 MB: only cameras that need it load it
     import ssl
 
 T = TypeVar("T")
 
-LOOK_S = 0.2            # between two looks at `stop`; only while a connection is being made
-ADDRESSES_MAX = 4       # of one name
+LOOK_S = 0.2            # how often `stop` is checked while a connection is being made
+ADDRESSES_MAX = 4       # per name
 PIECE_B = 65_536
 
 
 class ConnectStopped(Exception):
-    """We are told to end."""
+    """`stop` was set."""
 
 
 class CameraConnection:
-    """One connection while we may wait for it. `socket` never blocks, so that it can be handed to the hub."""
+    """One connection during the dialogue. `socket` never blocks, so that the hub can take it over."""
 
     def __init__(self, address: Address, stop: Stop, until_mono_s: float, now: Callable[[], float],
                  pins: CertificatePins | None = None) -> None:
-        """Connect, until that time at the latest; `pins` know the certificates that are believed.
-
-        Raises OSError (TimeoutError among them), ConnectStopped and CertificateChanged.
-        """
+        """Connects; `pins` hold the trusted certificates. Raises OSError, ConnectStopped and CertificateChanged."""
         self._stop, self._until_mono_s, self._now = stop, until_mono_s, now
-        self.certificate = b""              # of an encrypted connection, DER
+        self.certificate = b""              # DER, if the connection is encrypted
         self.socket = self._connect(address)
         if address.tls:
             try:
                 self._encrypt(address.host)
                 if pins is not None:
-                    pins.demand(address, self.certificate)
+                    pins.check(address, self.certificate)
             except BaseException:
                 self.socket.close()
                 raise
 
     def send(self, data: bytes, until_mono_s: float) -> None:
-        """Send all of it. Raises OSError and ConnectStopped."""
+        """Sends all of it. Raises OSError and ConnectStopped."""
         sent_b = 0
         while sent_b < len(data):
             sent_b += self._patiently(functools.partial(self.socket.send, data[sent_b:]), select.POLLOUT, until_mono_s)
 
     def receive(self, until_mono_s: float) -> bytes:
-        """What comes next, b"" at the end of the connection. Raises OSError and ConnectStopped."""
+        """Returns the next bytes, b"" at the end of the connection. Raises OSError and ConnectStopped."""
         return self._patiently(functools.partial(self.socket.recv, PIECE_B), select.POLLIN, until_mono_s)
 
     def _connect(self, address: Address) -> socket.socket:
@@ -64,7 +61,7 @@ class CameraConnection:
                 plain.connect_ex(place)
                 self._wait(plain, select.POLLOUT, self._until_mono_s)
                 if number := plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                    raise OSError(number, "")       # the system makes ConnectionRefusedError and the like of it
+                    raise OSError(number, "")       # the system turns it into ConnectionRefusedError and the like
                 return plain
             except OSError as failed:
                 plain.close()
@@ -75,7 +72,7 @@ class CameraConnection:
         raise error
 
     def _find(self, address: Address) -> list[tuple]:
-        """The addresses behind a name; the system may ask for them much longer than we wait."""
+        """The addresses of a name; the system may take much longer than we wait."""
         ask = functools.partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM)
         try:
             return ask(flags=socket.AI_NUMERICHOST)
@@ -91,9 +88,9 @@ class CameraConnection:
         self.certificate = secure.getpeercert(binary_form=True) or b""
 
     def _patiently(self, call: Callable[[], T], blocked: int, until_mono_s: float) -> T:
-        """Return what `call` returns once it does not block; `blocked` is poll's event for a plain socket that does.
+        """Returns what `call` returns once it does not block; `blocked` is poll's event for a plain socket that would.
 
-        The clock is looked at before each call: a camera that never stops sending never blocks.
+        Checks the clock before each call, because a camera that sends without end never blocks.
         """
         while True:
             self._left_s(until_mono_s)
@@ -112,7 +109,6 @@ class CameraConnection:
             pass
 
     def _left_s(self, until_mono_s: float) -> float:
-        """Seconds until then. Raises TimeoutError and ConnectStopped."""
         left_s = min(until_mono_s, self._until_mono_s) - self._now()
         if self._stop.is_set():
             raise ConnectStopped
@@ -122,16 +118,16 @@ class CameraConnection:
 
 
 def waits_for(error: OSError, blocked: int) -> int:
-    """Poll's event to wait for: `blocked` for a plain socket that would block; 0 for a true error."""
+    """Returns poll's event to wait for: `blocked` for a plain socket that would block; 0 for a true error."""
     if isinstance(error, BlockingIOError):
         return blocked
-    # Those of TLS by name: where nothing is encrypted, their module is not even loaded.
+    # TLS errors by name, because without encryption their module is not loaded
     return {"SSLWantReadError": select.POLLIN, "SSLWantWriteError": select.POLLOUT}.get(type(error).__name__, 0)
 
 
 @functools.cache
 def _tls() -> "ssl.SSLContext":
-    """Encrypts, and leaves certificates to the pins: cameras sign their own, with keys too short for today's rules."""
+    """Encrypts only. The pins check certificates: cameras sign their own, with keys too short for today's rules."""
     import ssl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -1,4 +1,4 @@
-"""What goes wrong between us and a camera, as one clear line with a remedy and without the password."""
+"""Describes problems with a camera as one clear line with a remedy and without the password."""
 from agent.cameras import SourceError
 from agent.cameras.rtsp.handshake import NeverPlays, RedirectRefused
 from agent.cameras.rtsp.pins import CertificateChanged
@@ -14,7 +14,7 @@ REFUSALS = {
 
 
 def in_plain_words(error: Exception, name: str, host: str) -> SourceError | None:
-    """The error as people are told it, None for one that is not known; `name` is the address as it may be shown."""
+    """Returns the error for people; None if it is unknown. `name` is the address without its password."""
     match error:
         case SourceError():
             return error

@@ -1,4 +1,4 @@
-"""From an address to a camera that plays: the dialogue, spoken over a connection."""
+"""Opens a camera: the dialogue over a connection, until it plays."""
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox
 from agent.host.stop import Stop
 
-WHOLE_S = 8.0           # for all of it: a camera that is back has to be recorded within 15 s
+WHOLE_S = 8.0           # for all of it: a camera that is back must be recorded within 15 s
 ANSWER_S = 4.0          # for one answer
-MESSAGES_MAX_N = 64     # of one connection until it plays: two tracks, each request refused twice, take 15
-BYTES_MAX = 8_000_000   # likewise, with the video that comes early
+MESSAGES_MAX_N = 64     # of one connection until it plays: two tracks, each request refused twice, need 15
+BYTES_MAX = 8_000_000   # the same, including video that comes early
 
 
 class NeverPlays(Exception):
-    """The camera talks and talks, and no end is in sight."""
+    """The camera sends messages without end, but does not play."""
 
 
 class RedirectRefused(Exception):
-    """The camera sends us where its password must not go; no other reader may follow it, either."""
+    """The camera redirects us where its password must not go; no other reader may follow either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A camera that plays. `early` is what came behind its last answer, or before it."""
+    """A camera that plays. `early` is video that came before or just behind its last answer."""
 
     line: CameraConnection
     dialogue: Dialogue
@@ -36,10 +36,10 @@ class Opened:
 
 def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float],
                 pins: CertificatePins | None = None) -> Opened:
-    """Connect and talk until the camera plays.
+    """Connects and talks until the camera plays.
 
-    Raises OSError, ConnectStopped, CertificateChanged, NeverPlays, RedirectRefused, and all that a Dialogue and an
-    RtspInbox raise.
+    Raises OSError, ConnectStopped, CertificateChanged, NeverPlays, RedirectRefused, and the errors of Dialogue and
+    RtspInbox.
     """
     until_mono_s = now() + WHOLE_S
     login = Login(address.user, address.password, secrets.token_hex(8))
@@ -58,13 +58,12 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
                     raise RedirectRefused("sends us from one address to the next") from None
                 address, moved = _moved(address, error.url), True
             elif isinstance(error, ConnectionError) and dialogue.proving and not hung_up:
-                hung_up = True          # some hang up after "who are you?"; the next connection begins with the answer
+                hung_up = True          # some close after "who are you?"; the next connection begins with the answer
             else:
                 raise
 
 
 def _talk(line: CameraConnection, dialogue: Dialogue, now: Callable[[], float]) -> bytes:
-    """The whole dialogue; returns what came early of the video."""
     inbox, messages_n, came_b = RtspInbox(), 0, 0
     answered_by_mono_s = now() + ANSWER_S
     line.send(dialogue.begin(), answered_by_mono_s)
@@ -81,7 +80,7 @@ def _talk(line: CameraConnection, dialogue: Dialogue, now: Callable[[], float]) 
             if messages_n > MESSAGES_MAX_N:
                 raise NeverPlays
             if reply := dialogue.hear(message):
-                if isinstance(message, RtspAnswer):     # a camera's own questions earn it no more time
+                if isinstance(message, RtspAnswer):     # a camera's own questions give it no more time
                     answered_by_mono_s = now() + ANSWER_S
                 line.send(reply, answered_by_mono_s)
             if dialogue.playing:
@@ -90,7 +89,7 @@ def _talk(line: CameraConnection, dialogue: Dialogue, now: Callable[[], float]) 
 
 
 def _moved(address: Address, url: str) -> Address:
-    """The new address; the password goes to no other host than the one it was given for. Raises RedirectRefused."""
+    """The new address; the password goes to no other host. Raises RedirectRefused."""
     try:
         new = parse(url)
     except ValueError:

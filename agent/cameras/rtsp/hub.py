@@ -1,54 +1,28 @@
-"""One thread that receives for all network cameras of the process, and hands on what came where it stands.
-
-A hand-over to another thread costs more than receiving itself (docs/design/cameras.md), so there is none.
-"""
+"""One thread receives for all network cameras, because passing data on costs more (docs/design/recording.md)."""
 import contextlib
 import functools
 import logging
 import os
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from agent.cameras.rtsp.stream import RtspStream
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 
-LOOK_S = 0.3                # how often stops and what is due are looked at
-GATHER_S = 0.19             # what comes within this time is taken together: to wake up costs as much as a frame does
-PIECE_B = 262_144           # of one connection in one turn: the others are never kept waiting for more
+LOOK_S = 0.3                # how often stops and due times are checked
+GATHER_S = 0.19             # data within this time is read together, because a wake-up costs as much as a frame
+PIECE_B = 262_144           # of one connection in one turn, so that the others wait no longer
 
 _log = logging.getLogger(__name__)
 
 
-class HubConnection(Protocol):
-    """A connection in the hub. An error that it raises ends this connection, and no other."""
-
-    socket: socket.socket
-    settling: bool      # what comes is dated by when it is taken: nothing may wait
-
-    @property
-    def due_mono_s(self) -> float:
-        """When `tick` wants to be called."""
-
-    def receive(self, piece: memoryview) -> bool:
-        """Take what has come, at most once through `piece`; whether more may wait, announced by the socket or not."""
-
-    def tick(self) -> bool:
-        """Time has come, or room to send; whether it waits for room to send."""
-
-    def end(self) -> None:
-        """Say goodbye and close. Raises nothing."""
-
-
 @dataclass(eq=False, slots=True)
 class _Guest:
-    """A connection in the hub."""
-
-    connection: HubConnection
+    connection: RtspStream
     stop: Stop
     ended: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
@@ -57,10 +31,10 @@ class _Guest:
 
 
 class Hub:
-    """The thread, its selector and its guests. `serve` is for other threads, the rest is the thread's own."""
+    """The thread, its selector and its connections. Other threads call `serve`; the rest is for the thread itself."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """`now` is the clock that the connections' `due_mono_s` is on."""
+        """`now` is the clock of the connections' `due_mono_s`."""
         self._now = now
         self._lock = threading.Lock()
         self._coming: list[_Guest] = []
@@ -69,8 +43,8 @@ class Hub:
         self._piece = memoryview(bytearray(PIECE_B))
         self._round_mono_s = float("-inf")
 
-    def serve(self, connection: HubConnection, stop: Stop) -> None:
-        """Look after a connection until `stop` is set; raises what ends it before."""
+    def serve(self, connection: RtspStream, stop: Stop) -> None:
+        """Serves a connection until `stop` is set; raises the error that ends it earlier, and only it."""
         guest = _Guest(connection, stop)
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
@@ -81,10 +55,10 @@ class Hub:
         if guest.error is not None:
             raise guest.error
 
-    # Inside the lock.
+    # Called with the lock held.
 
     def _open(self) -> None:
-        """A fresh thread with all that is its own; also after a fork, which threads don't survive."""
+        """Starts a new thread with its own state; also after a fork, which threads do not survive."""
         self._coming, self._guests = [], []
         self._selector = selectors.DefaultSelector()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -92,48 +66,47 @@ class Hub:
         self._thread = threading.Thread(target=self._work, name="rtsp-hub", daemon=True)
         self._thread.start()
 
-    # The thread's own.
+    # Called in the thread only.
 
     def _work(self) -> None:
         try:
             while True:
                 self._turn()
-        except Exception as error:      # a bug of the hub's own: nobody may wait for ever
+        except Exception as error:      # a bug in the hub itself: nobody may wait for ever
             _log.exception("the thread of the network cameras broke off")
             with self._lock:
-                self._thread = None     # the next guest gets another one
+                self._thread = None     # the next connection gets a new thread
                 left = self._guests + self._coming
             for guest in left:
-                self._let_go(guest, error)
+                self._end(guest, error)
             self._selector.close()
             os.close(self._bell)
 
     def _turn(self) -> None:
-        """Wait until something comes; serve all that has come, and now and then all that is due."""
         came = self._selector.select(0.0 if any(guest.more for guest in self._guests) else LOOK_S)
         for key, events in came:
             if key.data is None:
-                self._welcome()
+                self._register()
             else:
                 self._serve(key.data, events)
         for guest in self._guests.copy():
             if guest.more:
                 self._serve(guest, selectors.EVENT_READ)
-        now_mono_s = self._now()        # read now: what has come counts before what is missing
+        now_mono_s = self._now()        # read now, because data that came counts before a time-out
         if now_mono_s >= self._round_mono_s:
             self._round_mono_s = now_mono_s + LOOK_S
-            self._go_round(now_mono_s)
+            self._check_due(now_mono_s)
         if came and not any(guest.more or guest.connection.settling for guest in self._guests):
             time.sleep(GATHER_S)
 
-    def _go_round(self, now_mono_s: float) -> None:
+    def _check_due(self, now_mono_s: float) -> None:
         for guest in self._guests.copy():
             if guest.stop.is_set():
-                self._let_go(guest, None)
+                self._end(guest, None)
             elif now_mono_s >= guest.connection.due_mono_s:
                 self._serve(guest, selectors.EVENT_WRITE)
 
-    def _welcome(self) -> None:
+    def _register(self) -> None:
         os.eventfd_read(self._bell)
         with self._lock:
             coming, self._coming = self._coming, []
@@ -142,7 +115,6 @@ class Hub:
             self._selector.register(guest.connection.socket, selectors.EVENT_READ, guest)
 
     def _serve(self, guest: _Guest, events: int) -> None:
-        """Receive and send for one connection; its errors end it alone."""
         connection = guest.connection
         try:
             if events & selectors.EVENT_READ:
@@ -150,7 +122,7 @@ class Hub:
             if events & selectors.EVENT_WRITE:
                 self._write_when_ready(guest, connection.tick())
         except Exception as error:
-            self._let_go(guest, error)
+            self._end(guest, error)
 
     def _write_when_ready(self, guest: _Guest, wanted: bool) -> None:
         if wanted != guest.writes:
@@ -158,8 +130,7 @@ class Hub:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wanted else 0)
             self._selector.modify(guest.connection.socket, events, guest)
 
-    def _let_go(self, guest: _Guest, error: Exception | None) -> None:
-        """The connection is over; the thread that waits for it goes on."""
+    def _end(self, guest: _Guest, error: Exception | None) -> None:
         if guest.ended.is_set():
             return
         if guest in self._guests:
@@ -173,5 +144,4 @@ class Hub:
 
 @functools.cache
 def the_hub() -> Hub:
-    """The one of this process."""
     return Hub(SystemClock().mono_s)

@@ -1,4 +1,4 @@
-"""Our own reader: RTSP over TCP, plain or encrypted, H.264 and H.265; all cameras of the process share one thread."""
+"""Our own reader: RTSP over TCP, plain or encrypted, H.264 and H.265; one thread for all cameras of the process."""
 import contextlib
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ LENGTHS = {"sizelength": 13, "indexlength": 3, "indexdeltalength": 3}      # bit
 
 
 def received(track: OfferedTrack) -> Received:
-    """The receiver's side of a track. Raises Unfit for a description that makes no sense."""
+    """Returns the receiver for a track. Raises UnfitStream for an invalid description."""
     form = track.format
     if track.sound is None:
         return VIDEO[track.codec](form.payload, form.clock_hz or VIDEO_HZ, form.parameter_sets())
@@ -40,14 +40,14 @@ def received(track: OfferedTrack) -> Received:
 
 
 class OwnSource(Source):
-    """One RTSP stream, as it comes; nothing is decoded."""
+    """One RTSP stream; nothing is decoded."""
 
     def __init__(self, url: str, clock: Clock, audio: bool = False, pins: CertificatePins | None = None) -> None:
         self._url, self._clock, self._audio, self._pins = url, clock, audio, pins
         self._name = redact(url)
 
     def run(self, sink: Sink, stop: Stop) -> None:
-        """Receive until the camera ends the stream, which is an error, or `stop` is set. Raises SourceError, Unfit."""
+        """Receives until the camera ends the stream (an error) or `stop` is set. Raises SourceError, UnfitStream."""
         with self._errors(), contextlib.suppress(ConnectStopped):
             address = parse(self._url)
             opened = open_camera(address, self._audio, stop, self._clock.mono_s, self._pins)
@@ -69,13 +69,12 @@ class OwnSource(Source):
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn errors of camera and system into plain words."""
         try:
             yield
         except Unreadable as error:
             raise UnfitStream(str(error)) from None
         except Exception as error:
-            told = in_plain_words(error, self._name, parse(self._url).host)
-            if told is None:
+            known = in_plain_words(error, self._name, parse(self._url).host)
+            if known is None:
                 raise
-            raise told from None
+            raise known from None

@@ -1,16 +1,15 @@
-"""The certificates of network cameras: each camera's first one is kept, and no other is believed from then on.
+"""Pins the certificates of network cameras: the first one of each camera is stored, and no other is trusted later.
 
-Cameras sign their own, so nobody vouches for the first. A file for each address lies in the store's folder `cameras`,
-which capture alone may write: it is what connects, and each of its processes needs the pins when nothing else runs.
+Cameras sign their own, so nothing proves the first one. Each address has a file in the store's folder `cameras`. Only
+capture writes there, because it connects, and each of its processes needs the pins even if nothing else runs.
 """
 import hashlib
 import logging
-import os
 import re
 from pathlib import Path
 
 from agent.core.protocols.rtsp.address import Address
-from agent.host.files import is_own, open_plain, sync_folder, write_durably
+from agent.host.files import is_own, read_plain, sync_folder, write_durably
 
 PIN_MAX_B = 256
 
@@ -18,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class CertificateChanged(Exception):
-    """The camera shows another certificate than the one that is kept in `path`."""
+    """The camera shows another certificate than the one stored in `path`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("shows another certificate than before")
@@ -26,28 +25,27 @@ class CertificateChanged(Exception):
 
 
 class CertificatePins:
-    """The certificates that were seen first."""
+    """The first certificate of each camera."""
 
     def __init__(self, folder: Path, learns: bool = True) -> None:
-        """One that does not learn only compares."""
+        """With `learns` False it only compares."""
         self._folder, self._learns = folder, learns
 
-    def demand(self, address: Address, certificate: bytes) -> None:
-        """Raises CertificateChanged for another certificate (DER) than the one that is kept."""
+    def check(self, address: Address, certificate: bytes) -> None:
+        """Raises CertificateChanged if the certificate (DER) differs from the stored one."""
         path = self._path(address)
         try:
-            if not is_own(path):                # not there, or another role's
+            if not is_own(path):                # missing, or another role's
                 return
-            with os.fdopen(open_plain(path), "rb") as file:
-                kept = file.read(PIN_MAX_B)
-        except OSError as error:        # a card that fails must not end what can still be seen
+            kept = read_plain(path, PIN_MAX_B)
+        except OSError as error:        # a failing card must not stop the video
             _log.warning("%s can't be read, so the camera's certificate is believed: %s", path, error)
             return
         if kept.strip() != _fingerprint(certificate):
             raise CertificateChanged(path)
 
     def learn(self, address: Address, certificate: bytes) -> None:
-        """Keep the certificate of a camera that plays, if it is the first one."""
+        """Stores the certificate of a camera that plays, if it is the first one."""
         path = self._path(address)
         if not self._learns or is_own(path):
             return

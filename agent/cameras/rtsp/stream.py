@@ -1,4 +1,4 @@
-"""A camera that plays: its bytes become packets for the sink; it is sent signs of life, and its silence is noticed."""
+"""A camera that plays: turns its bytes into packets for the sink, sends keep-alives, and detects silence."""
 import contextlib
 import select
 import socket
@@ -16,39 +16,37 @@ from agent.core.protocols.rtsp.dialogue import Dialogue
 from agent.core.protocols.rtsp.message import Unreadable, read, receiver_report
 from agent.core.protocols.rtsp.offer import UnfitStream
 
-SILENT_S = 4.0              # nothing at all: the camera hangs, or the way to it
-NO_VIDEO_S = 8.0            # it talks but shows nothing; some pause for seconds when they switch to night
+SILENT_S = 4.0              # no data at all: the camera or the network hangs
+NO_VIDEO_S = 8.0            # data but no video; some cameras pause for seconds when they switch to night
 FLOOD_B_PER_S = 32_000_000  # ten times the largest stream of any camera
-UNSENT_MAX_B = 65_536       # a camera that does not even take our signs of life
-WORDS_MAX_N = 100           # of its own that a camera says in a second; good ones answer twice a minute
-SETTLE_S = 2 * SETTLE_US / 1e6      # from a track's first unit on: pictures and sound are put in step by their arrival
-BUSY_OVER_S = 5.0           # the time over which a camera's share of the hub's thread is measured,
-BUSY_MAX = 0.7              # and the share that is too much: the thread is there for every camera
+UNSENT_MAX_B = 65_536       # a camera that does not even read our keep-alives
+WORDS_MAX_N = 100           # messages of its own per second; good cameras send two a minute
+SETTLE_S = 2 * SETTLE_US / 1e6      # after a track's first unit: pictures and sound are aligned by their arrival
+BUSY_OVER_S = 5.0           # time over which a camera's share of the hub's thread is measured,
+BUSY_MAX = 0.7              # and the largest share: the thread serves every camera
 
 
 class _StreamLoad:
-    """How much one camera gives us to do. Raises SourceError when it is more than any camera has a reason for."""
+    """The load that one camera causes. Raises SourceError if it is more than any camera should cause."""
 
     def __init__(self, name: str, now_mono_s: float) -> None:
         self._name = name
-        self._second_mono_s = self._busy_mono_s = now_mono_s    # when it was begun to count, in small and in large
+        self._second_mono_s = self._busy_mono_s = now_mono_s    # when the short and the long count began
         self._came_b = self._words_n = 0
         self._busy_s = 0.0
 
     def came(self, size_b: int, now_mono_s: float) -> None:
-        """So many bytes were received."""
         if now_mono_s - self._second_mono_s >= 1.0:
             self._second_mono_s, self._came_b, self._words_n = now_mono_s, 0, 0
         self._came_b += size_b
-        self._demand(self._came_b <= FLOOD_B_PER_S)
+        self._limit(self._came_b <= FLOOD_B_PER_S)
 
     def talked(self) -> None:
-        """One of the bytes' messages was the camera's own word."""
         self._words_n += 1
-        self._demand(self._words_n <= WORDS_MAX_N)
+        self._limit(self._words_n <= WORDS_MAX_N)
 
     def worked(self, work_s: float, now_mono_s: float) -> None:
-        """So much of the thread's time went by. What is cheap to send may be dear to receive."""
+        """Counts time of the thread. Data that is cheap to send may be expensive to receive."""
         self._busy_s += work_s
         over_s = now_mono_s - self._busy_mono_s
         if over_s >= BUSY_OVER_S:
@@ -57,7 +55,7 @@ class _StreamLoad:
                                   "lower its resolution or frame rate")
             self._busy_s, self._busy_mono_s = 0.0, now_mono_s
 
-    def _demand(self, bounded: bool) -> None:
+    def _limit(self, bounded: bool) -> None:
         if not bounded:
             raise SourceError("camera_stream_bad", f"{self._name}: sends more than any camera does", "is it one?")
 
@@ -67,12 +65,12 @@ class RtspStream:
 
     def __init__(self, connection: socket.socket, dialogue: Dialogue, receiver: Receiver, sink: RecordSink, name: str,
                  now: Callable[[], float]) -> None:
-        """`name` is the camera's address as it may be shown."""
+        """`name` is the camera's address without its password."""
         self.socket = connection
         self._dialogue, self._receiver, self._sink, self._name, self._now = dialogue, receiver, sink, name, now
         self._sounds = {track.channel: track.sound for track in dialogue.tracks if track.sound}
         self._unsent = bytearray()
-        self._begun = set[int]()    # the tracks of which something has come
+        self._begun = set[int]()    # tracks that have sent something
         self._settled_mono_s = float("inf")
         self._heard_mono_s = self._seen_mono_s = now()
         self._load = _StreamLoad(name, self._heard_mono_s)
@@ -81,16 +79,16 @@ class RtspStream:
 
     @property
     def due_mono_s(self) -> float:
-        """When the camera is to hear of us, or has been silent for too long."""
+        """Returns when to send a keep-alive, or when the camera has been silent for too long."""
         return min(self._speak_mono_s, self._heard_mono_s + SILENT_S, self._seen_mono_s + NO_VIDEO_S)
 
     @property
     def settling(self) -> bool:
-        """Whether clocks of its tracks are still being learnt."""
+        """Whether the clocks of its tracks are still being learned; then data must be read at once."""
         return self._heard_mono_s < self._settled_mono_s
 
     def receive(self, piece: memoryview) -> bool:
-        """Take what has come; whether more may wait: in the socket, or in TLS, which announces nothing."""
+        """Reads what has come; returns whether more may wait: in the socket, or in TLS, which announces nothing."""
         began_s = time.thread_time()
         more = self._receive(piece)
         self._load.worked(time.thread_time() - began_s, self._heard_mono_s)
@@ -110,12 +108,11 @@ class RtspStream:
                                   "it may be restarting")
             taken_b += size_b
             self.handle(piece[:size_b])
-            if not hasattr(self.socket, "pending"):     # once is enough where nothing is encrypted
+            if not hasattr(self.socket, "pending"):     # without encryption, once is enough
                 break
         return taken_b >= len(piece)
 
     def handle(self, data: bytes | memoryview) -> None:
-        """Hand on the packets that these bytes complete."""
         self._heard_mono_s = self._now()
         self._load.came(len(data), self._heard_mono_s)
         for item in self._received(data):
@@ -124,7 +121,7 @@ class RtspStream:
             self._hand_on(item)
 
     def _settle(self, track: int) -> None:
-        """The track has sent a unit. A track that is silent for seconds has no part in it."""
+        """Notes a track's first unit. A track that is silent for seconds has no part in it."""
         if track not in self._begun:
             self._begun.add(track)
             self._settled_mono_s = self._heard_mono_s + SETTLE_S
@@ -153,7 +150,7 @@ class RtspStream:
                               "restart the camera") from None
 
     def tick(self) -> bool:
-        """Say what is to be said, notice what is missing; whether the socket has no room for all of it."""
+        """Sends keep-alives and detects silence; returns whether it waits for room to send."""
         now_mono_s = self._now()
         if now_mono_s >= self._heard_mono_s + SILENT_S:
             raise SourceError("camera_unreachable", f"{self._name}: sends nothing any more",
@@ -169,7 +166,7 @@ class RtspStream:
         return self._flush()
 
     def end(self) -> None:
-        """Say goodbye, if there is room for it, and close."""
+        """Says goodbye, if there is room for it, and closes."""
         with contextlib.suppress(OSError):
             if not self._unsent and not self._dialogue.over:
                 self.socket.send(self._dialogue.farewell())
@@ -177,10 +174,9 @@ class RtspStream:
             self.socket.close()
 
     def _listen(self, data: bytes) -> None:
-        """The camera's own words: answers to our signs of life, and requests."""
         self._load.talked()
         head, _, body = data.partition(b"\r\n\r\n")
-        with contextlib.suppress(Unreadable):       # whatever it was, the video tells whether the camera is well
+        with contextlib.suppress(Unreadable):       # whatever it was, the video shows whether the camera works
             self._say(self._dialogue.hear(read(head, body)))
         if self._dialogue.over:
             raise SourceError("camera_unreachable", f"{self._name}: the camera ended the stream",
@@ -193,7 +189,7 @@ class RtspStream:
         self._flush()
 
     def _flush(self) -> bool:
-        """Send what there is room for; whether some is left. The hub asks again when there is room, or at a tick."""
+        """Sends as much as fits; returns whether some is left. The hub calls again when there is room, or at a tick."""
         while self._unsent:
             try:
                 del self._unsent[:self.socket.send(self._unsent)]

@@ -1,12 +1,12 @@
 """The files of a boot partition that a recorder's start hangs on, and all that is wrong with them."""
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from agent.cli.card import yaml_lines
 from agent.core.card import cmdline_judge, config_judge, network_judge, packages, user_data_judge
 from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.overlay_names import OverlayNames, from_list, from_readme
-from agent.core.card.yaml_file import YamlFile
+from agent.core.card.yaml_file import YamlFile, YamlPath
 from agent.core.household.access import CODE_RANDOM_B, tidy
 
 OVERLAYS = Path(__file__).with_name("overlays.txt")
@@ -14,6 +14,11 @@ FILE_B_MAX = 1 << 20
 CODE = "taimat-code.txt"
 CODE_N = CODE_RANDOM_B * 8 // 5
 INSTALLS = "/boot/firmware/taimat"          # a user-data that installs from the card names it
+TABS = "a line begins with a tab, which YAML does not know"
+
+
+class NoYaml(Exception):
+    """PyYAML is not installed."""
 
 
 def judge(card: Path) -> list[CardMistake]:
@@ -62,7 +67,7 @@ def _cloud(card: Path) -> Iterator[CardMistake]:
 
 
 def _yaml(file: str, text: str, rules: Callable[[YamlFile], list[CardMistake]]) -> list[CardMistake]:
-    read = yaml_lines.read(file, text.removeprefix("\ufeff"))
+    read = _read(file, text.removeprefix("\ufeff"))
     return [read] if isinstance(read, CardMistake) else rules(read)
 
 
@@ -78,3 +83,42 @@ def _text(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         return file.read(FILE_B_MAX).decode("utf-8", errors="replace").replace("\r\n", "\n")
+
+
+def _read(file: str, text: str) -> YamlFile | CardMistake:
+    """The file's values and the line of each key, or why it can't be read, as by cloud-init. Raises NoYaml."""
+    try:
+        import yaml
+    except ImportError:
+        raise NoYaml from None
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        lines: dict[YamlPath, int] = {}
+        if node is None:
+            return YamlFile(None, lines)
+        value = loader.construct_document(node)
+        _number(loader, node, (), lines)
+        return YamlFile(value, lines)
+    except yaml.YAMLError as problem:
+        return _why_unread(file, problem, text)
+
+
+def _number(loader: Any, node: Any, path: YamlPath, lines: dict[YamlPath, int]) -> None:
+    for index, item in enumerate(node.value if isinstance(node.value, list) else ()):
+        marked, below = item if isinstance(item, tuple) else (item, item)
+        key = loader.construct_object(marked, deep=True) if isinstance(item, tuple) else index
+        lines[(*path, key)] = marked.start_mark.line + 1
+        _number(loader, below, (*path, key), lines)
+
+
+def _why_unread(file: str, problem: Any, text: str) -> CardMistake:
+    mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
+    line = mark.line + 1 if mark else 1
+    rows = text.splitlines()
+    row = rows[min(line, len(rows)) - 1] if rows else ""
+    if "\t" in row[:len(row) - len(row.lstrip())]:
+        return error(file, line, TABS, "indent by spaces, two for each step")
+    why = getattr(problem, "problem", None) or "it can't be read"
+    return error(file, line, f"YAML: {why}",
+                 "look at this line and the one above: a missing colon, quote or space, or another indentation")

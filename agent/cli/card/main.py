@@ -6,8 +6,7 @@ import typer
 from rich.markup import escape
 
 from agent.cli.card import provision
-from agent.cli.card.boot_partition import judge
-from agent.cli.card.yaml_lines import NoYaml
+from agent.cli.card.boot_partition import NoYaml, judge
 from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
 from agent.core.card import boot_block, cmdline_judge, config_judge
@@ -21,13 +20,12 @@ EXIT_NO_LIBRARY = 69
 COLOUR = {"warning": "yellow", "error": "bold red"}
 READABLE = 0o644
 
-app = typer.Typer(no_args_is_help=True, help="The boot partition of a recorder's card: judge it, make it ready.")
+app = typer.Typer(no_args_is_help=True)
 Card = Annotated[Path, typer.Argument(
     metavar="DIR", help="Where the card's first partition (bootfs) is mounted; on the recorder, /boot/firmware.")]
 FlashedCard = Annotated[Path, typer.Argument(
     metavar="DIR", show_default=False, help="Where the first partition (bootfs) of a freshly flashed card is mounted.")]
-Wifi = Annotated[str, typer.Option(
-    "--wifi", metavar="NAME", show_default=False,
+Wifi = Annotated[str, typer.Option("--wifi", metavar="NAME", show_default=False,
     help="The Wi-Fi's name; its password is asked for. Without it: a cable.")]
 Packages = Annotated[list[Path] | None, typer.Option(
     "--package", metavar="FILE", show_default=False, help="A package to be installed from the card; once for each.")]
@@ -85,12 +83,12 @@ def report(card: Path, called: str, json: bool = False) -> NoReturn:
 def _tell(finding: CardMistake) -> None:
     place = f"{finding.file}:{finding.line}" if finding.line else finding.file
     console().print(f"{place}: [{COLOUR[finding.severity]}]{finding.severity}[/]: {escape(finding.why)}\n"
-                    f"  → {escape(finding.remedy)}", soft_wrap=True)
+                    f"  → {escape(finding.remedy)}")
 
 
 def _sum_up(card: str, findings: list[CardMistake]) -> None:
     if not findings:
-        console().print(f"[green]ok[/green]  {escape(card)}: nothing speaks against this card", soft_wrap=True)
+        console().print(f"[green]ok[/green]  {escape(card)}: nothing speaks against this card")
         return
     errors_n = sum(each.severity == "error" for each in findings)
     console().print(f"\n{count(errors_n, 'error')}, {count(len(findings) - errors_n, 'warning')}")
@@ -112,4 +110,4 @@ def fit(card: Card = Path("/boot/firmware"), undo: Undo = False) -> None:
     except (OSError, UnicodeDecodeError) as problem:
         raise StoreError(f"{card}: {problem}; name the folder where the card's first partition is mounted") from problem
     changed = "as it was" if before == after else "changed" if not undo else "as the system made it"
-    console().print(f"[green]ok[/green]  {escape(str(card))}: {changed}", soft_wrap=True)
+    console().print(f"[green]ok[/green]  {escape(str(card))}: {changed}")

@@ -86,7 +86,6 @@ def _network(template: str, wanted: CardSettings) -> str:
 
 
 def _copy(debs: Sequence[Path], folder: Path) -> None:
-    """Lay the packages where the recorder looks for them, and nothing of an earlier card beside them."""
     if not debs:
         return
     folder.mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Config, From, To, Yes
-from agent.cli.place import open_decisions
+from agent.cli.own_decisions import open_decisions
 from agent.cli.terminal import console, count, size
 from agent.cli.times import moment_ms
 from agent.core.contract.facts import Poke
@@ -38,10 +38,10 @@ def erase(camera: ErasedCamera = None, since: From = None, until: To = None, eve
     doomed = sorted(found.free + (found.held if held else []), key=lambda clip: clip.seq)
     if found.held and not held:
         out.print(f"[yellow]on hold, so not erased: {count(len(found.held), 'clip')}[/yellow] "
-                  "(taimat clips holds tells why; --held erases them, too)", soft_wrap=True)
+                  "(taimat clips holds tells why; --held erases them, too)")
     if found.open_n:
         out.print(f"[yellow]being recorded now, so not erased: {count(found.open_n, 'clip')}[/yellow]; to erase them, "
-                  "pause the camera first: taimat pause", soft_wrap=True)
+                  "pause the camera first: taimat pause")
     if not doomed:
         out.print("nothing to erase")
         return
@@ -52,7 +52,7 @@ def erase(camera: ErasedCamera = None, since: From = None, until: To = None, eve
     Outlet(Path(settings.store.runtime)).send(Poke(what="erase"), "keeper")
     if not _removed(db, doomed):
         out.print(f"{told}: not shown any more, and [yellow]the files go as soon as the keeper runs[/yellow] "
-                  "(systemctl status taimat-keeper, or taimat run)", soft_wrap=True)
+                  "(systemctl status taimat-keeper, or taimat run)")
         raise typer.Exit(EXIT_LATER)
     out.print(f"[green]erased[/green]  {told}")
 

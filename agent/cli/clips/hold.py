@@ -7,7 +7,8 @@ import typer
 
 from agent.cli.cameras import meant
 from agent.cli.options import Config, From, Json, To
-from agent.cli.place import open_decisions, open_store
+from agent.cli.own_decisions import open_decisions
+from agent.cli.place import open_store
 from agent.cli.terminal import console, count, json_line, local, size, table
 from agent.cli.times import length_ms, moment_ms
 from agent.config.derived import limits
@@ -51,7 +52,7 @@ def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, sinc
     except HoldError as error:
         raise StoreError(str(error)) from error
     told = f"{count(len(wanted), 'clip')} ({size(sum(clip.bytes or 0 for clip in wanted))})"
-    console().print(f"[green]held[/green]  {told}, {_until(until_wall_ms)}", soft_wrap=True)
+    console().print(f"[green]held[/green]  {told}, {_until(until_wall_ms)}")
 
 
 def release(clip: HeldClips, reason: OneReason = None, config: Config = None) -> None:
@@ -62,7 +63,7 @@ def release(clip: HeldClips, reason: OneReason = None, config: Config = None) ->
         if not (gone := kept.release(own, db, each, now, reason)):
             raise typer.BadParameter(f"{each.name} is not held{f' for {reason!r}' if reason else ''}; "
                                      "taimat clips holds lists what is")
-        console().print(f"[green]released[/green]  {each.name}: {', '.join(gone)}", soft_wrap=True)
+        console().print(f"[green]released[/green]  {each.name}: {', '.join(gone)}")
 
 
 def holds(json: Json = False, config: Config = None) -> None:

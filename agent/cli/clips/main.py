@@ -8,22 +8,14 @@ import typer
 from agent.cli.cameras import meant, titles
 from agent.cli.clips.erase import erase
 from agent.cli.clips.hold import hold, holds, release
-from agent.cli.options import Config, Json, Last, OnlyCamera
+from agent.cli.options import Config, Json, Last, OnlyCamera, lists_by_default
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, size, table, when
 from agent.store import boots, clips
 from agent.store.clips import Clip, newest
 from agent.store.folders import Folders
 
-app = typer.Typer(invoke_without_command=True, help="Look at the recordings, hold some, erase some.")
-
-
-@app.callback()
-def _options(context: typer.Context, config: Config = None) -> None:
-    """Without a word after it: the list."""
-    if context.invoked_subcommand is None:
-        list_clips(config=config)
-    context.default_map = {name: {"config": config} for name in context.command.commands}
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.command("list")
@@ -64,5 +56,6 @@ def _sum(db: sqlite3.Connection, rows: list[tuple[str, ...]]) -> None:
         out.print(f"[dim]{MARKS}[/dim]")
 
 
+lists_by_default(app, list_clips)
 for command in (erase, hold, release, holds):
     app.command()(command)

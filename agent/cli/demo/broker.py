@@ -47,7 +47,7 @@ def find(cache: Path) -> MosquittoProgram:
 
 
 class Broker:
-    """A running mosquitto; a context manager."""
+    """A running mosquitto; close it."""
 
     def __init__(self, program: MosquittoProgram, folder: Path, rights: str = "allow_anonymous true\n") -> None:
         """Start it on a free port; `rights` are lines of its configuration. Raises NotToBeHad if it fails."""
@@ -74,19 +74,17 @@ class Broker:
         raise NotToBeHad(f"mosquitto does not start: {said[-1] if said else 'it said nothing'}")
 
     def close(self) -> None:
-        """Stop the broker."""
-        self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, END_S)
 
-    def __enter__(self) -> "Broker":
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def end(process: subprocess.Popen[bytes], within_s: float) -> None:
+    """Stop it in order, or at once when it does not listen; harmless when it has ended."""
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port(preferred: int) -> int:

@@ -82,7 +82,6 @@ def _health(told: ReceivedMessage, _file_of: FileOf) -> str:
 
 
 def conditions(health: dict[str, Any]) -> str:
-    """What a health report complains about, in words."""
     codes = [condition["code"] for condition in health.get("cond", [])]
     cameras = health.get("cams", [])
     dark = [str(camera.get("c")) for camera in cameras if camera.get("st") not in SEEN]
@@ -91,13 +90,11 @@ def conditions(health: dict[str, Any]) -> str:
 
 
 def title(told: ReceivedMessage) -> str:
-    """What a message complains about, in a few words."""
     code = str(told.data.get("code") or "")
     return EN[code].title if code in EN else code
 
 
 def shows_picture(told: ReceivedMessage) -> bool:
-    """Whether the message proves that a camera's picture has come."""
     return told.kind in ("motion", "clip") or any(camera.get("st") == "ok" for camera in told.data.get("cams", []))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import paho.mqtt.client as paho
 
+from agent.mqtt.connection import Client
 from agent.store import clips, events
 from agent.store.clips import Clip
 from agent.store.database import FILE, connect
@@ -40,7 +41,7 @@ class Subscriber:
         """Connect. Raises OSError."""
         self._queue: queue.Queue[ReceivedMessage] = queue.Queue(WAITING_MAX)
         self.dropped_n = 0              # messages that found no place
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self._client = Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         self._client.on_connect = lambda client, *_: client.subscribe(f"cam/v1/{ward}/#", qos=1)
         self._client.on_message = lambda _client, _data, message: self._receive(message.topic, message.payload)
         self._client.connect(host, port)
@@ -65,7 +66,6 @@ class Subscriber:
             return None
 
     def close(self) -> None:
-        """Disconnect."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -107,7 +107,6 @@ class EndsFirst:
             yield self._held.pop(0)[1]
 
     def rest(self) -> list[ReceivedMessage]:
-        """What was still held."""
         held, self._held = self._held, []
         return [told for _, told in held]
 
@@ -164,7 +163,6 @@ class StoreReader:
             yield _told("label", event, {"event": event.id, "label": event.label, "score": event.label_score})
 
     def close(self) -> None:
-        """Close the database."""
         if self._db is not None:
             self._db.close()
 

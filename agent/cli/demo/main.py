@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from agent.cli.config import document
 from agent.cli.demo import footage
-from agent.cli.demo.broker import Broker, find, free_port
+from agent.cli.demo.broker import Broker, end, find, free_port
 from agent.cli.demo.debian import Apt, NotToBeHad
 from agent.cli.demo.footage import CannotPlay, Footage
 from agent.cli.demo.lines import conditions, line, shows_picture, title
@@ -48,8 +47,7 @@ LACKS: dict[WordLack, str] = {
 EXIT_FAILED = 1
 
 
-Source = Annotated[str | None, typer.Argument(
-    metavar="[SOURCE]", show_default=False,
+Source = Annotated[str | None, typer.Argument(metavar="[SOURCE]", show_default=False,
     help="A video file, rtsp://user:password@address/path, or /dev/video0. Without it: real surveillance footage.")]
 OtherBroker = Annotated[str | None, typer.Option(
     metavar="HOST:PORT", show_default=False, help="Use this MQTT 5 broker (without TLS) instead of starting one.")]
@@ -60,7 +58,6 @@ Port = Annotated[int, typer.Option(
 
 
 def demo(source: Source = None, broker: OtherBroker = None, seconds: Seconds = None, port: Port = 8088) -> None:
-    """Try everything here and now: a camera, a broker, events, clips and the page, in a store of its own."""
     raise typer.Exit(play(source, broker, seconds, port))
 
 
@@ -72,7 +69,7 @@ def play(source: str | None, broker: str | None, seconds: float | None, port: in
         cache.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             film = footage.choose(source, cache)
-            store = stack.enter_context(_store(cache))
+            store = _store(stack, cache)
             address, told = _broker(stack, broker, cache, store)
             Apt(cache).forget()
             settings = _settings(stack, film, store, address, free_port(port))
@@ -85,23 +82,15 @@ def play(source: str | None, broker: str | None, seconds: float | None, port: in
     return EXIT_FAILED
 
 
-@contextlib.contextmanager
-def _store(cache: Path) -> Iterator[Path]:
+def _store(stack: contextlib.ExitStack, cache: Path) -> Path:
     """An empty folder for this demo's recordings, in place of an earlier demo's."""
-    lock, folder = _free_slot(cache)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        lock.release()
-
-
-def _free_slot(cache: Path) -> tuple[Lock, Path]:
-    """A folder's name that no running demo uses, and the claim on it."""
     for number in range(1, SLOTS_N + 1):
         with contextlib.suppress(AlreadyRunning):
-            return Lock(cache / f"demo-{number}.lock"), cache / f"demo-{number}"
+            stack.callback(Lock(cache / f"demo-{number}.lock").release)
+            folder = cache / f"demo-{number}"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            return folder
     raise AlreadyRunning(f"{SLOTS_N} demos run already; end one of them")
 
 
@@ -114,7 +103,7 @@ def _broker(stack: contextlib.ExitStack, named: str | None, cache: Path, store: 
         return (host, int(port)), f"{named}, as you asked"
     try:
         program = find(cache)
-        own = stack.enter_context(Broker(program, store))
+        own = stack.enter_context(contextlib.closing(Broker(program, store)))
     except NotToBeHad as error:
         return None, f"none, so this shows what is in the store: {error}"
     return ("127.0.0.1", own.port), f"mosquitto ({program.path}) on 127.0.0.1:{own.port}"
@@ -131,8 +120,7 @@ def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: A
         camera=[Camera(name=CAMERA, source=film.source, loop=film.loop, record="motion", pre_roll_s=2, post_roll_s=2,
                        merge_gap_s=2, max_clip_s=12)],
         ward=Ward(enabled=broker is not None, ward=WARD, host=host, port=broker_port, tls=False, delivery="puback",
-                  health_every_s=10),
-        web=Web(port=port))
+                  health_every_s=10), web=Web(port=port))
 
 
 def _introduce(out: Console, film: Footage, settings: Settings, broker: str) -> None:
@@ -145,7 +133,7 @@ def _introduce(out: Console, film: Footage, settings: Settings, broker: str) -> 
 
 
 def _fact(out: Console, name: str, value: str) -> None:
-    out.print(Text.assemble((f"{name:<9}", "bold"), redact(value)), soft_wrap=True)
+    out.print(Text.assemble((f"{name:<9}", "bold"), redact(value)))
 
 
 class _Show:
@@ -172,12 +160,12 @@ class _Show:
         stack.callback(listener.close)
         stop = Stop().on_signals()
         agent = self._start()
-        stack.callback(_end, agent)
+        stack.callback(end, agent, END_S)
         while not stop.is_set() and agent.poll() is None and (seconds is None or time.monotonic() - began_s < seconds):
             self._hear(listener.next(0.2))
             self._show_page()
         code = agent.poll()
-        _end(agent)
+        end(agent, END_S)
         while told := listener.next(0.5):
             self._hear(told)
         for told in self._ordered.rest():
@@ -186,11 +174,10 @@ class _Show:
         if code is not None:
             self._out.print("[bold red]the recorder ended by itself:[/bold red]")
             last = self._log.read_text(errors="replace").splitlines()[-TOLD_LINES_N:]
-            self._out.print(Text("\n".join(last)), soft_wrap=True)
+            self._out.print(Text("\n".join(last)))
             return code or EXIT_FAILED
         if not self._came:
-            self._out.print(Text.assemble(("No picture came from the camera", "bold red"), redact(self._why)),
-                            soft_wrap=True)
+            self._out.print(Text.assemble(("No picture came from the camera", "bold red"), redact(self._why)))
             return EXIT_FAILED
         return 0
 
@@ -228,7 +215,7 @@ class _Show:
         self._events_n += told.kind == "motion" and told.data.get("phase") == "start"
         if told.kind == "health":
             self._health = told.data
-        self._out.print(line(told, self._file), soft_wrap=True)
+        self._out.print(line(told, self._file))
 
     def _file(self, clip: str) -> Path:
         return self._folders.clip(int(clip.rsplit("-", 1)[-1]), clip)
@@ -240,19 +227,8 @@ class _Show:
                 count_n, count_b = clips.totals(db)
         health = f"; health: {conditions(self._health)}" if self._health is not None else ""
         self._out.print(f"\n[bold]{took_s:.0f} s[/bold]: {count(self._events_n, 'event')}, "
-                        f"{count(count_n, 'clip')} ({size(count_b)}), {count(self._messages_n, 'message')}{health}",
-                        soft_wrap=True)
+                        f"{count(count_n, 'clip')} ({size(count_b)}), {count(self._messages_n, 'message')}{health}")
         if dropped_n:
             self._out.print(f"{count(dropped_n, 'message')} came too fast to be shown.")
         if count_n:
-            self._out.print(Text(f"The clips stay in {self._folders.clips} until the next demo."), soft_wrap=True)
-
-
-def _end(agent: subprocess.Popen[bytes]) -> None:
-    """Stop the agent in order, or at once when it does not listen; harmless when it has ended."""
-    agent.terminate()
-    try:
-        agent.wait(END_S)
-    except subprocess.TimeoutExpired:
-        agent.kill()
-        agent.wait()
+            self._out.print(Text(f"The clips stay in {self._folders.clips} until the next demo."))

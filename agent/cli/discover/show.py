@@ -1,11 +1,27 @@
-"""How what was found is shown: a table and ready blocks for people, a JSON object a camera for programs."""
-import sys
+"""What was found: a table and ready [[camera]] blocks for people, an object a camera for programs, or into a file."""
+import os
+import stat
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from agent.cli.discover import blocks
-from agent.cli.discover.found import PLACEHOLDER, CameraAccount, FoundCamera, FoundStream
+from agent.cameras.discovery.found import (
+    PLACEHOLDER,
+    CameraAccount,
+    FoundCamera,
+    FoundStream,
+    with_login,
+    without_password,
+)
+from agent.cli.config import FOR_OWNER, toml
+from agent.cli.doctor.rights import roles_group
 from agent.cli.terminal import console, json_line, table
+from agent.config.load import load, parse
+from agent.host.files import write_durably
+from agent.store.database import StoreError
+
+NAME_MAX_N = 24
 
 CODECS = {"h264": "H.264", "h265": "H.265"}
 COLUMNS = ("address", "camera", "main stream", "small stream", "state")
@@ -19,8 +35,6 @@ NOBODY = ("no camera was found. Is it switched on, and in the same network (a gu
 
 @dataclass(frozen=True, slots=True)
 class ListedCamera:
-    """A camera with what the configuration knows or will know of it."""
-
     camera: FoundCamera
     name: str                   # in the configuration; "" where there is nothing to configure yet
     configured: bool            # it is there already
@@ -28,8 +42,44 @@ class ListedCamera:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is something to add to the configuration."""
         return self.camera.ready and not self.configured
+
+    def source(self, url: str, secret: bool) -> str:
+        """A stream's address as a `source`; with a placeholder for the password unless `secret`."""
+        shown = url if secret else without_password(url)
+        if not (self.camera.locked and self.account):
+            return shown
+        return with_login(shown, self.account.user, self.account.password if secret else PLACEHOLDER)
+
+    def block(self, secret: bool) -> str:
+        camera = self.camera
+        assert camera.main is not None
+        lines = [f"# {camera.kind or 'camera'} at {camera.address}{camera.beside}", "[[camera]]",
+                 f"name = {toml(self.name)}", f"source = {toml(self.source(camera.main.url, secret))}"]
+        if camera.sub:
+            lines.append(f"sub = {toml(self.source(camera.sub.url, secret))}")
+        return "\n".join(lines) + "\n"
+
+
+def _slug(text: str) -> str:
+    """A text as a camera's name: "Cổng Trước" becomes "cong-truoc"; "" where nothing is left."""
+    plain = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D").lower())
+    letters = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in plain
+                      if not unicodedata.combining(letter))
+    return "-".join(filter(None, letters.split("-")))[:NAME_MAX_N].rstrip("-")
+
+
+def names(cameras: Iterable[FoundCamera], taken: Iterable[str]) -> Iterator[str]:
+    """A name for each, by its model, what it calls itself, or its maker; numbered where it is not the first."""
+    used = set(taken)
+    for camera in cameras:
+        base = _slug(camera.model) or _slug(camera.name) or _slug(camera.maker) or "camera"
+        name, number = base, 1
+        while name in used:
+            number += 1
+            name = f"{base[:NAME_MAX_N - len(str(number)) - 1].rstrip('-')}-{number}"
+        used.add(name)
+        yield name
 
 
 def as_json(shown: Iterable[ListedCamera], secret: bool) -> None:
@@ -37,9 +87,9 @@ def as_json(shown: Iterable[ListedCamera], secret: bool) -> None:
     for each in shown:
         camera = each.camera
         told = {**asdict(camera), "name": each.name, "configured": each.configured,
-                "block": blocks.block(each.name, camera, each.account, secret) if each.wanted else ""}
+                "block": each.block(secret) if each.wanted else ""}
         for stream in filter(None, (told["main"], told["sub"])):
-            stream["url"] = blocks.source(camera, stream["url"], each.account, secret)
+            stream["url"] = each.source(stream["url"], secret)
         json_line(told)
 
 
@@ -55,25 +105,23 @@ def as_table(shown: Sequence[ListedCamera]) -> None:
 
 
 def as_blocks(shown: Sequence[ListedCamera], secret: bool) -> None:
-    """The blocks to add, and where the password goes."""
     out = console()
-    ready = [blocks.block(each.name, each.camera, each.account, secret) for each in shown if each.wanted]
+    ready = [each.block(secret) for each in shown if each.wanted]
     for block in ready:
-        out.print("\n" + block, markup=False, end="", soft_wrap=True)
+        out.print("\n" + block, markup=False, end="")
     if not secret and any(PLACEHOLDER in block for block in ready) and out.is_terminal:
         out.print(f"\n[dim]Put the password in place of {PLACEHOLDER}, or let --write FILE do it all.[/dim]")
 
 
 def _row(each: ListedCamera) -> tuple[str, ...]:
     camera = each.camera
-    what = (" ".join(filter(None, (camera.maker, camera.model))) or camera.name or "?") + camera.beside
+    what = (camera.kind or camera.name or "?") + camera.beside
     state = "ready" if camera.ready else "not ready"
     return (camera.address, what, _stream(camera.main), _stream(camera.sub),
             f"{state}, configured as {each.name}" if each.configured else state)
 
 
 def _notes(shown: Sequence[ListedCamera]) -> Iterator[tuple[str, str]]:
-    """Each piece of advice once, behind the addresses that it is for."""
     concerned: dict[str, list[str]] = {}
     for each in shown:
         for line in each.camera.advice:
@@ -91,7 +139,19 @@ def _stream(stream: FoundStream | None) -> str:
     return " ".join(filter(None, (size, CODECS.get(stream.codec, stream.codec), rate)))
 
 
-def as_troubles(told: Iterable[str]) -> None:
-    """What went wrong, beside the results, not among them."""
-    for line in told:
-        print(line, file=sys.stderr)
+def append(path: Path, blocks: Iterable[str]) -> None:
+    """Add cameras to a configuration that stays valid; nobody but its owner and the roles may read it from then on.
+
+    Raises ConfigError, and StoreError where it can't be written.
+    """
+    load(path)
+    target = path.resolve()
+    text = "\n".join([target.read_text(encoding="utf-8"), *blocks])
+    parse(text, str(path))
+    try:
+        before = target.stat()
+        for_roles = before.st_mode & stat.S_IRGRP if before.st_gid == roles_group() else 0
+        write_durably(target, text.encode(), FOR_OWNER | for_roles)
+        os.chown(target, before.st_uid, before.st_gid)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; nothing was written") from error

@@ -1,32 +1,38 @@
-"""Does the ward's broker let this device in? Asked the way the link asks: name, connection, TLS, CONNACK."""
-import select
+"""Is this device its ward's, and do the brokers of ward and household let it in? Asked as the link asks."""
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
 from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
+from agent.core.delivery import certificate
+from agent.core.enrolment import renewal_due
+from agent.home import account
 from agent.host.clock import SystemClock
 from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_key
 from agent.host.users import as_owner
+from agent.host.ward_folder import CERT, EnrolState, WardFolder, WardRecord, shown
 from agent.mqtt import credentials
-from agent.mqtt.connection import SESSION_S, Accepted, Connection, ConnectRefused, Ended
 from agent.mqtt.credentials import Credentials
-from agent.mqtt.fault import LinkFault, of_reason, of_text
+from agent.mqtt.fault import HOUSEHOLD, LinkFault
 from agent.mqtt.handshake import shake_hands
+from agent.mqtt.trial import greet
 from agent.store import outbox
+from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.database import StoreError, connect
 from agent.store.identity import named
 
-CONNECT_S = 8.0
-KEEPALIVE_S, TICK_S = 60, 0.2
 DEADLINE_S = 30.0
 CERT_SOON_DAYS = 30
 REMEDIES = {"unreachable": "check this device's network, [ward] host and port, and that the broker runs",
             "refused": "correct [ward] in the configuration, or ask the ward"}
+HOME_REMEDIES = {"unreachable": "check [home] host and port, and that the household's broker runs",
+                 "refused": "correct [home] in the configuration, or the household's broker"}
 OWN = ("localhost", "127.0.0.1", "::1")
+AGAIN = "sudo systemctl restart enrol-taimat; journalctl -u enrol-taimat tells more"
 MANY_N = 100               # messages that wait although the link runs
 
 
@@ -45,7 +51,8 @@ def examine(ward: Ward, store: Path) -> CheckVerdict:
     except LinkFault as fault:
         return bad(str(fault), REMEDIES[fault.kind])
     except StoreError as error:
-        return bad(str(error), f"see permissions, or: {with_sudo()}")
+        full = fault_of(error, store) in NO_ROOM
+        return bad(str(error), "see card" if full else f"see permissions, or: {with_sudo()}")
 
 
 def own_id(store: Path) -> str:
@@ -54,45 +61,6 @@ def own_id(store: Path) -> str:
         return named(store) or "taimat-doctor"
     except OSError:
         return "taimat-doctor"
-
-
-def greet(broker: Ward | Home, known: Credentials) -> str:
-    """Connect, wait for CONNACK, say goodbye. Returns what was found; raises LinkFault."""
-    where, began_s = f"{broker.host}:{broker.port}", time.monotonic()
-    session_s = SESSION_S if isinstance(broker, Ward) else 0        # what waits for the link goes on waiting
-    connection = Connection(broker.host, broker.port, known, KEEPALIVE_S, _Nothing(), None, 0, session_s,
-                            confirm_later=True)
-    connection.dial()
-    tls = getattr(connection.socket(), "version", lambda: None)()
-    try:
-        _demand_connack(connection, where)
-        connection.close()
-        connection.turn(readable=False)
-    finally:
-        connection.cut()
-    took_ms = 1000 * (time.monotonic() - began_s)
-    return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
-
-
-class _Nothing:
-    subscriptions = ()
-
-
-def _demand_connack(connection: Connection, where: str) -> None:
-    until_s = time.monotonic() + CONNECT_S
-    while (left_s := until_s - time.monotonic()) > 0 and (socket_ := connection.socket()):
-        readable, _, _ = select.select([socket_], [], [], 0 if connection.holds_more() else min(left_s, TICK_S))
-        for happening in connection.turn(bool(readable) or connection.holds_more()):
-            match happening:
-                case Accepted():
-                    return
-                case ConnectRefused(reason) | Ended(int(reason), _):
-                    raise of_reason(reason, where)
-                case Ended(None, text):
-                    fault = of_text(text, where)
-                    if fault.code != "closed":
-                        raise fault
-    raise LinkFault("silent", f"{where}: no MQTT answer: is it an MQTT 5 broker, and does it want TLS?")
 
 
 def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> CheckVerdict:
@@ -122,3 +90,48 @@ def _found(ward: Ward, known: Credentials, text: str) -> CheckVerdict:
     if not ward.tls and ward.host not in OWN:
         verdicts.append(warn("nothing is encrypted on the way", "set tls = true, unless all of it is your own network"))
     return worst(verdicts)
+
+
+def examine_home(home: Home, store: Path) -> CheckVerdict:
+    """The household's, under a name of its own, for the link may be connected there.
+
+    Trouble is no more than a warning: nothing is recorded by Home Assistant.
+    """
+    try:
+        return ok(greet(home, account.credentials(home, f"{own_id(store)}-doctor")))
+    except LinkFault as fault:
+        return warn(str(fault.to(HOUSEHOLD)), HOME_REMEDIES[fault.kind])
+
+
+def is_enrolling(config: Path, runtime: Path) -> bool:
+    folder = WardFolder(config.with_name("ward"))
+    return folder.claim.exists() or folder.record() is not None or shown(runtime) is not None
+
+
+def examine_enrolment(config: Path, runtime: Path) -> CheckVerdict:
+    folder, state = WardFolder(config.with_name("ward")), shown(runtime)
+    if state and state.step == "refused":
+        return bad(f"{state.code}: {state.detail}", f"when that is done: {AGAIN}")
+    record = folder.record()
+    if record is None:
+        return warn(f"not enrolled yet: {_why(state)}", AGAIN)
+    if folder.claim.exists():
+        return warn(f"enrolled with {record.called}, and its claim is still there: {_why(state)}",
+                    "journalctl -u setup-taimat says why the configuration does not name it yet")
+    return _held(folder, record, state)
+
+
+def _held(folder: WardFolder, record: WardRecord, state: EnrolState | None) -> CheckVerdict:
+    try:
+        leaf = certificate.of_pem((folder.current / CERT).read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError, certificate.NotACertificate) as error:
+        return bad(f"{folder.current / CERT}: {error}", "have the ward enrol this recorder again, with a new claim")
+    text = f"{record.dev} of {record.called} ({record.ward}), certificate until {leaf.not_after:%Y-%m-%d}"
+    now = datetime.fromtimestamp(time.time(), UTC)
+    if renewal_due(datetime.fromtimestamp(record.granted_ms / 1000, UTC), leaf.not_before, leaf.not_after, now):
+        return warn(f"{text}, which is due for renewal: {_why(state)}", AGAIN)
+    return ok(text)
+
+
+def _why(state: EnrolState | None) -> str:
+    return f"{state.code}: {state.detail}" if state and state.detail else "no try since this boot"

@@ -1,36 +1,54 @@
 """Is each camera really there, and what does it send? Opened the way the recorder opens it, for a few seconds."""
+import importlib
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cameras import SourceError
+import msgspec
+
+from agent.cameras import Sink, SourceError, mask_cost
 from agent.cameras.open_source import open_source
 from agent.cameras.picamera import version
 from agent.cameras.rtsp.pins import CertificatePins
-from agent.cli.doctor import masks
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
+from agent.cli.exits import with_sudo
 from agent.cli.processes import at_work
+from agent.config.privacy import declared, transcodes
 from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
 from agent.core.health.texts import EN
 from agent.core.media.model import Packet, StreamInfo
-from agent.core.vision.luma import Luma
 from agent.host.clock import Clock, SystemClock
 from agent.host.decoder import TooLarge, is_small
 from agent.host.stop import Stop
+from agent.host.users import become_reader
 from agent.store import pause
 from agent.store.folders import Folders
 
 LOOK_S = 4.0                # once something comes
 LONGEST_LOOK_S = 14.0       # with opening, and waiting for a second keyframe
-DEADLINE_S = 45.0           # both streams, and the time that libav needs to give up
+WITHIN_S = 45               # both streams, and the time that libav needs to give up
+DEADLINE_S = WITHIN_S + 10.0        # a process may have to start first, which takes seconds on a Pi
+SYSTEMCTL_S, ANSWER_MAX_B = 5.0, 65_536
+# Of a unit's lines those that may stand in a camera's way.
+LIMITS = ("User", "Group", "SupplementaryGroups", "Environment", "PrivateUsers", "PrivateNetwork", "IPAddressAllow",
+          "IPAddressDeny", "RestrictAddressFamilies", "PrivateDevices", "DevicePolicy", "DeviceAllow", "ProtectHome",
+          "ProtectSystem", "InaccessiblePaths", "NoNewPrivileges", "CapabilityBoundingSet", "MemoryDenyWriteExecute",
+          "SystemCallFilter", "SystemCallErrorNumber", "MemoryMax", "TasksMax")
 KEYFRAMES_FAR_S = 5.0
 KEYFRAMES_REMEDY = "set the camera's keyframe (I-frame) interval to 2 s: a clip can only begin at one"
 SLOW_SHARE, FAST_SHARE = 0.7, 1.5
 SUB_FAST_HINT = "motion looks at fewer, the rest is decoded for nothing: taimat discover --tune asks the camera for 5"
+TIGHT_PCT, TOO_MUCH_PCT = 60, 90        # of the time: beyond, the pictures come faster than they are painted
+MASKS_REMEDY = ("set the camera to fewer pictures a second or a smaller picture; or set the mask in its own menu, and "
+                'privacy_mask = "camera"')
 CODECS = {"h264": "H.264", "h265": "H.265"}
 
 
-class PacketCounter:
+class PacketCounter(Sink):
     """A sink that only counts what comes."""
 
     def __init__(self, clock: Clock, stop: Stop, keys_n: int) -> None:
@@ -44,14 +62,13 @@ class PacketCounter:
         self._first_mono_s: float | None = None
 
     def stream(self, info: StreamInfo) -> None:
-        """The format."""
         self.info = info
 
     def packet(self, packet: Packet) -> None:
         """Count it, and end the look when enough has come."""
         self.came_us.append(packet.pts_us)
         self.bytes_n += len(packet.data)
-        if (packet.key or self.kept) and len(self.kept) < masks.PACKETS_MAX and self.bytes_n < masks.BYTES_MAX:
+        if (packet.key or self.kept) and len(self.kept) < mask_cost.PACKETS_MAX and self.bytes_n < mask_cost.BYTES_MAX:
             self.kept.append(packet)
         if packet.key:
             self.keys_us.append(packet.pts_us)
@@ -60,17 +77,6 @@ class PacketCounter:
         if len(self.keys_us) >= self._keys_n and now_mono_s - self._first_mono_s >= LOOK_S:
             self._stop.set()
 
-    def wants_luma(self, mono_s: float) -> bool:
-        """Packets tell enough."""
-        return False
-
-    def wants_main_luma(self) -> bool:
-        """Packets tell enough."""
-        return False
-
-    def luma(self, picture: Luma) -> None:
-        """Not asked for."""
-
     @property
     def fps(self) -> float:
         """Packets a second; 0 before the second one."""
@@ -78,16 +84,50 @@ class PacketCounter:
         return (len(self.came_us) - 1) / span_s if span_s > 0 else 0.0
 
 
-def examine(camera: Camera, store: Path) -> CheckVerdict:
-    """Open the camera, and its sub-stream if one is set."""
-    scheme = parse_source(camera.source).scheme
+def examine(camera: Camera, store: Path, unit: str) -> CheckVerdict:
+    """Open the camera, and its sub-stream if one is set, as the `unit` that records it would.
+
+    For a process of its own: root's becomes another user for good.
+    """
     holder = at_work(store).get(f"capture@{camera.name}")
-    if scheme in RAW and holder:
+    if parse_source(camera.source).scheme in RAW and holder:
         return skipped(f"process {holder} records it now, and only one can",
                        "look at the page; or stop it first: systemctl stop 'taimat-*'")
     if pause.load(Folders(store)).of(camera.name, SystemClock().now()):
         return skipped("is paused, so nobody looks", f"to see again: taimat resume {camera.name}")
-    pins = CertificatePins(Folders(store).cameras, learns=False)
+    limits = _limits(unit)
+    if limits and os.getuid() == 0:
+        return _look_as_unit(limits, camera, store)
+    for kind in ("file", "rtsp.libav", "v4l2"):
+        importlib.import_module(f"agent.cameras.{kind}")        # later it may not look where root's own Python lies
+    become_reader()
+    seen = look(camera, store)
+    return worst([seen, ok("looked at without the recorder's limits", f"with them: {with_sudo()}")]) if limits else seen
+
+
+def _limits(unit: str) -> list[str]:
+    """The unit's lines, drop-ins and all; none where systemd does not run or does not know it."""
+    try:
+        said = subprocess.run(["systemctl", "show", f"--property=LoadState,{','.join(LIMITS)}", unit], check=True,
+                              text=True, capture_output=True, timeout=SYSTEMCTL_S).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line for line in said if not line.startswith("LoadState=")] if "LoadState=loaded" in said else []
+
+
+def _look_as_unit(limits: list[str], camera: Camera, store: Path) -> CheckVerdict:
+    """What a process with these limits says. Raises OSError, and msgspec.MsgspecError for nonsense."""
+    rules = [f"--property={line}" for line in (f"RuntimeMaxSec={WITHIN_S}", *limits)]
+    with subprocess.Popen(["systemd-run", "--quiet", "--collect", "--pipe", "--wait", *rules, sys.executable, "-P",
+                           "-m", "agent.cli.doctor.camera"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(msgspec.json.encode((camera, str(store))))
+        process.stdin.close()
+        return msgspec.json.decode(process.stdout.read(ANSWER_MAX_B), type=CheckVerdict)
+
+
+def look(camera: Camera, store: Path) -> CheckVerdict:
+    scheme, pins = parse_source(camera.source).scheme, CertificatePins(Folders(store).cameras, learns=False)
     try:
         seen = _look(camera, camera.source, pins, keys_n=2)
     except SourceError as error:
@@ -96,7 +136,7 @@ def examine(camera: Camera, store: Path) -> CheckVerdict:
         return bad(f"opened, but no picture came within {LONGEST_LOOK_S:g} s",
                    "switch the camera off and on; set its stream to H.264")
     return worst([_main(camera, scheme, seen), *_sensor(scheme, seen.info),
-                  *masks.verdict(camera, seen.info, seen.kept), *_sub(camera, scheme, pins)])
+                  *masks_verdict(camera, seen.info, seen.kept), *_sub(camera, scheme, pins)])
 
 
 def none() -> CheckVerdict:
@@ -163,6 +203,25 @@ def _too_large(info: StreamInfo) -> CheckVerdict | None:
     return None
 
 
+def masks_verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> list[CheckVerdict]:
+    """What there is to say of its masks: painted for a moment on what the camera has sent, from a keyframe on."""
+    if declared(camera):
+        return [ok(f"{len(camera.masks)} masks, by the camera itself as you declare: see the live page")]
+    if not transcodes(camera):
+        return []
+    try:
+        cost = mask_cost.measure(camera, info, packets)
+    except SourceError as error:
+        return [bad(f"masks: {error.what}", error.remedy)]
+    if cost is None:
+        return [warn("masks: too little came to measure what painting costs", "look again")]
+    text = (f"painting the masks (decode, paint, x264) takes {cost.cpu_pct:.0f} % of one of {os.cpu_count() or 1} "
+            f"cores, and {cost.busy_pct:.0f} % of the time")
+    if cost.busy_pct > TOO_MUCH_PCT:
+        return [bad(f"{text}: pictures will be missing", MASKS_REMEDY)]
+    return [warn(f"{text}: little is left for a busy scene", MASKS_REMEDY)] if cost.busy_pct > TIGHT_PCT else [ok(text)]
+
+
 def _sub(camera: Camera, scheme: str, pins: CertificatePins) -> list[CheckVerdict]:
     if not camera.sub:
         hint = "set sub to the camera's small stream (taimat discover finds it): it saves most of the work"
@@ -175,3 +234,8 @@ def _sub(camera: Camera, scheme: str, pins: CertificatePins) -> list[CheckVerdic
         return [warn("sub-stream: no picture came", "correct sub, or leave it out")]
     text = f"sub-stream {seen.info.width}x{seen.info.height}, {seen.fps:.1f} pictures a second"
     return [ok(text, SUB_FAST_HINT if seen.fps > FAST_SHARE * camera.motion.fps else "")]
+
+
+if __name__ == "__main__":
+    asked, place = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Camera, str])
+    sys.stdout.buffer.write(msgspec.json.encode(look(asked, Path(place))))

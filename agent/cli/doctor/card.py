@@ -1,12 +1,17 @@
 """The card: room, health, real speed, and how long it lasts; and the runtime folder, which must not be on it."""
 import os
+import re
 import sqlite3
+import subprocess
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
+from agent.cli.processes import processes
 from agent.cli.terminal import size
 from agent.config.settings import Store
 from agent.core.health import forecast
@@ -14,22 +19,28 @@ from agent.core.health.facts import HostFacts
 from agent.host.probes import volume
 from agent.host.probes.machine import Probes
 from agent.host.users import step_down
+from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.clips import newest
-from agent.store.database import FILE, StoreError, connect
+from agent.store.database import FILE, FOLDER, StoreConnection, StoreError, connect
+from agent.store.distrust import writer
+from agent.store.folders import Folders
 
 WRITTEN_B, PIECE_B = 8 * 1024 * 1024, 512 * 1024        # flushed after each piece, as the recorder does
 SLOW_B_PER_S, USELESS_B_PER_S = 4e6, 1e6                # a 4 Mbit/s camera writes 0.5 MB a second
 LONG_FLUSH_S = 2.0
 ANSWER_S = 10.0
+HELD_S = 5.0                # longer than commits take
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 INODES_MIN_N = 5000
 RATE_DAYS_MAX = 1.0         # days back from which the fill rate is taken, as health does
 RATE_CLIPS_MAX = 20_000
 DAY_MS = 86_400_000
+DU_WITHIN_S = 10            # for ours, and once more for theirs
+NAMED_N = 3
+DEPTH = 2                   # below the mount: /home/anna says enough
 
 
 def examine(store: Store) -> CheckVerdict:
-    """Look at the card that holds the store's folder, or will hold it."""
     folder = Path(store.folder)
     place = _nearest(folder)
     facts = _facts(place)
@@ -42,7 +53,7 @@ def examine(store: Store) -> CheckVerdict:
     if facts.card_missing:
         verdicts.append(bad(f"the volume for {folder} is not mounted", "plug it in and restart; see /etc/fstab"))
     step_down(folder)               # for good: each check is a process of its own
-    return worst([*verdicts, _room(facts, store), _speed(place, facts), *_lasts(folder, facts, store)])
+    return worst([*verdicts, _room(place, facts, store), _speed(place, facts), *_lasts(folder, facts, store)])
 
 
 def _facts(place: Path) -> HostFacts:
@@ -55,12 +66,10 @@ def _facts(place: Path) -> HostFacts:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or of those above it the first that is there."""
     return next(each for each in (folder, *folder.parents) if os.path.exists(each))
 
 
 def runtime(folder: Path) -> CheckVerdict:
-    """Sockets belong in memory."""
     place = _nearest(folder)
     kind = _file_system(place)
     if kind in MEMORY_FILE_SYSTEMS:
@@ -79,19 +88,67 @@ def _file_system(place: Path) -> str | None:
     return None
 
 
-def _room(facts: HostFacts, store: Store) -> CheckVerdict:
+def _room(place: Path, facts: HostFacts, store: Store) -> CheckVerdict:
     if facts.disk_free_b is None or not facts.disk_tot_b:
         return bad("the card does not say how much room it has", "restart the device; else replace the card")
     text = f"{size(facts.disk_free_b)} free of {size(facts.disk_tot_b)}"
     if facts.read_only:
         return bad(f"{text}, but mounted read-only", "restart the device; if it stays so, replace the card")
-    if facts.inodes_free_n is not None and facts.inodes_free_n < INODES_MIN_N:
-        return bad(f"{text}, but room for {facts.inodes_free_n} files only",
-                   "delete small files that are not the recorder's")
+    if facts.inodes_free_n is not None and facts.inodes_free_n < min(INODES_MIN_N, (facts.inodes_tot_n or 0) // 30):
+        return _full(place, f"room for {facts.inodes_free_n} files only", files=True)
     if facts.disk_free_b < facts.disk_tot_b * store.free_floor_pct / 200:
-        return warn(f"{text}, less than half of the {store.free_floor_pct:g} % that are kept free",
-                    "delete files that are not the recorder's, or use a larger card")
+        return _full(place, f"the card is full ({text})")
     return ok(text)
+
+
+def _full(place: Path, text: str, files: bool = False) -> CheckVerdict:
+    are_most, said = _strangers(place, files)
+    return bad(f"{text}: {said}", "delete these or move them to another disk: then it records again by itself"
+               if are_most else "use a larger card, or release clips that need not be kept (taimat clips holds)")
+
+
+def _strangers(store: Path, files: bool) -> tuple[bool, str]:
+    """Whether most of the store's file system is not the recorder's, and what is, by bytes or by the number of `files`.
+
+    How much it is holds although this user may not look everywhere: it is all that is in use but the recorder's own.
+    """
+    its, found = Folders(store.resolve()), os.statvfs(store)
+    own = [its.clips, its.thumbs, its.exports, its.household, its.cameras, its.keys, its.root / FOLDER]
+    own = [each for each in own if each.exists() and (its.root / FOLDER).exists()]
+    mount = volume.holding(volume.mounts(Path("/")), its.root)
+    used = found.f_files - found.f_ffree if files else (found.f_blocks - found.f_bfree) * found.f_frsize
+    ours, _, ours_seen = _usage(own, files, "-s")
+    theirs, some = used - sum(ours.values()), "" if ours_seen else "up to "
+    by_folder, denied, all_seen = _usage([Path(mount.point) if mount else store], files, f"-d{DEPTH}",
+                                         *(f"--exclude={each}" for each in own))
+    alone = Counter(by_folder)
+    for path, much in by_folder.items():
+        alone[path.parent] -= much          # what is named by itself does not count for the folder above it
+    said = [f"{path} {_much(much, files)}" for path, much in alone.most_common(NAMED_N)]
+    more = " ..." * (len(denied) > NAMED_N)
+    said += [f"this user may not look into {', '.join(denied[:NAMED_N])}{more}"] * bool(denied)
+    said += ["there was no time to look at all"] * (not all_seen)
+    return 2 * theirs > used, f"{some}{_much(theirs, files)} are not the recorder's: {', '.join(said)}"
+
+
+def _usage(places: Iterable[Path], files: bool, *options: str) -> tuple[dict[Path, int], list[str], bool]:
+    """By du(1): how much there is by folder, into which ones it may not look, and whether there was time for all.
+
+    It follows no link, leaves other file systems alone, and counts a file with two names once.
+    """
+    if not places:
+        return {}, [], True
+    command = ["timeout", f"{DU_WITHIN_S}", "du", "-0x", "--inodes" if files else "-B1", *options, "--",
+               *map(str, places)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
+                          env={**os.environ, "LC_ALL": "C"})
+    lines = (line.partition("\t") for line in done.stdout.split("\0") if "\t" in line)
+    denied = re.findall(r"cannot read directory '(.*)': Permission denied", done.stderr)
+    return {Path(path): int(much) for much, _, path in lines}, denied, done.returncode in (0, 1)
+
+
+def _much(much: int, files: bool) -> str:
+    return f"{much} files" if files else size(much)
 
 
 def _speed(place: Path, facts: HostFacts) -> CheckVerdict:
@@ -125,14 +182,29 @@ def _lasts(folder: Path, facts: HostFacts, store: Store) -> list[CheckVerdict]:
     if not os.path.exists(folder / FILE):       # also when this user may not look
         return []
     try:
-        b_per_day = _recorded_b_per_day(connect(folder))
+        db = connect(folder)
+        b_per_day, held = _recorded_b_per_day(db), _held(db)
     except (StoreError, sqlite3.Error) as error:
+        if fault_of(error, folder) in NO_ROOM:
+            return []               # as was told
         return [bad(f"the database can't be opened: {error}", "see permissions")]
     days = forecast.days_left(facts.disk_free_b, facts.disk_tot_b, store.free_floor_pct, b_per_day)
     if days is None:
-        return [ok("how long it lasts shows after a few clips")]
+        return [*held, ok("how long it lasts shows after a few clips")]
     lasts = "more than a year" if days >= forecast.DAYS_MAX else f"{days:.0f} days"
-    return [ok(f"{size(int(b_per_day or 0))} a day, {lasts} until the oldest clips make room")]
+    return [*held, ok(f"{size(int(b_per_day or 0))} a day, {lasts} until the oldest clips make room")]
+
+
+def _held(db: StoreConnection) -> list[CheckVerdict]:
+    """Whether a process keeps all others from writing the database: a commit takes moments."""
+    until_s = time.monotonic() + HELD_S
+    while (pid := writer(db.path)) is not None:
+        if time.monotonic() > until_s:
+            role = next((each.role for each in processes() if each.pid == pid), "not a part of Taimat")
+            return [warn(f"process {pid or '?'} ({role}) holds the database: what is recorded is listed later",
+                         "restart the device; if it comes back, tell a technician which process it is")]
+        time.sleep(0.1)
+    return []
 
 
 def _recorded_b_per_day(db: sqlite3.Connection) -> float | None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work, processes
 from agent.cli.terminal import size
-from agent.cli.update.root import execute
-from agent.cli.update.versions import CURRENT, PROVEN, ROOT, Versions
 from agent.config.privacy import transcodes
 from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
@@ -24,6 +22,8 @@ from agent.host.probes import files, load, soc
 from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders, key_file
 from agent.host.weights import words_lack
+from agent.privileged.update.root import execute
+from agent.privileged.update.versions import CURRENT, PROVEN, ROOT, Versions
 
 UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
 HOT_C = 80.0                # the firmware slows a Pi down from here
@@ -35,7 +35,6 @@ LACKS: dict[WordLack, str] = {"no_weights": "no weights are here",
 
 
 def board(store: Path) -> CheckVerdict:
-    """Model, memory, temperature and supply."""
     known, facts = read_board(), Probes(store).read(time.monotonic())
     memory = f"{size(known.ram_b) or 'unknown'} memory ({size(facts.mem_avail_b) or 'unknown'} free)"
     text = f"{known.model or 'unknown model'}, {memory}"
@@ -56,8 +55,7 @@ def clock() -> CheckVerdict:
     """Whether the time is right, and whether it will be after a power cut without a network."""
     battery = "with" if files.some(Path("/sys/class/rtc"), "rtc*") else "without"
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return {
-        "ntp": ok(f"{now}, synchronised over the network, {battery} a battery clock"),
+    return {"ntp": ok(f"{now}, synchronised over the network, {battery} a battery clock"),
         "rtc": ok(f"{now}, from the battery clock"),
         "saved": warn(f"{now}, not synchronised: events are marked as uncertain",
                       "connect the network (timedatectl shows the rest), or fit a battery clock"),
@@ -76,7 +74,6 @@ def memory_limits() -> CheckVerdict:
 
 
 def watchdog() -> CheckVerdict:
-    """Whether a machine that hangs is restarted by its hardware."""
     found = files.some(Path("/sys/class/watchdog"), "watchdog*")
     if not found:
         return warn("none found: a machine that hangs stays so until somebody comes",

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import msgspec
 import typer
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.doctor import broker, camera, card, enrolment, home, machine, rights
-from agent.cli.doctor.in_child import ask
-from agent.cli.doctor.verdict import Check, CheckVerdict
+from agent.cli.doctor import broker, camera, card, machine, rights
+from agent.cli.doctor.verdict import Check, CheckVerdict, bad
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path
-from agent.cli.terminal import console, json_line
+from agent.cli.terminal import console, json_line, working
+from agent.config.derived import units
 from agent.config.load import load
 from agent.config.settings import Settings
+from agent.config.unit_wishes import full_name
+from agent.core.harmless import one_line
 from agent.core.passwords import redact
+from agent.host.apart import CallFailed, apart
 from agent.host.updates import key_file
 
 EXIT_OF = {"ok": 0, "skipped": 0, "warn": 1, "bad": 2}
@@ -27,23 +28,41 @@ NAME_WIDTH = 16
 
 
 def doctor(json: Json = False, config: Config = None) -> None:
-    """Examine this device: cameras, encoder, clock, card, broker, permissions. Each with a verdict and what to do."""
     path = config_path(config)
     settings = load(path)
     states = []
-    show = _Json() if json else _Lines()
     for check in checks(settings, path):
-        with show.working(check) as tick:
+        with working(f"{_called(check)} ...", quiet=json) as tick:
             verdict = ask(check, tick)
         verdict = CheckVerdict(verdict.state, redact(verdict.text), redact(verdict.remedy))
-        show.told(check, verdict)
         states.append(verdict.state)
-    show.end(states)
+        if json:
+            title = {"title": check.title} if check.title else {}
+            json_line({"check": check.name, **title, **msgspec.structs.asdict(verdict)})
+        else:
+            _tell(check, verdict)
+    if console().is_terminal and not json:
+        counts = [f"[{COLOUR[state]}]{states.count(state)} {state}[/]" for state in EXIT_OF if state in states]
+        console().print("\n" + ", ".join(counts))
     raise typer.Exit(max(EXIT_OF[state] for state in states))
 
 
+def ask(check: Check, tick: Callable[[], None]) -> CheckVerdict:
+    """The check's verdict, or that it did not come in time: a camera's driver or a dying card may hang, but not here.
+
+    `tick` is called meanwhile. Most checks read nothing that a camera has sent, and keep root's rights; a camera's
+    gives them up itself.
+    """
+    try:
+        return apart(check.ask, CheckVerdict, tick, check.deadline_s, step_down=lambda: None)
+    except TimeoutError:
+        return bad(f"no answer within {check.deadline_s:g} s",
+                   "unplug and reconnect the part, restart the device, and look again")
+    except CallFailed as told:
+        return bad(f"the check itself failed: {told}", "send this line to whoever maintains Taimat")
+
+
 def checks(settings: Settings, config: Path) -> list[Check]:
-    """What there is to examine with these settings."""
     store, runtime = Path(settings.store.folder), Path(settings.store.runtime)
     cameras = [each for each in settings.camera if each.enabled]
     return [
@@ -57,13 +76,13 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         Check("permissions", partial(rights.examine, settings, config)),
         Check("runtime folder", partial(card.runtime, runtime)),
         Check("card", partial(card.examine, settings.store), 40.0),
-        *(Check(f"camera {each.name}", partial(camera.examine, each, store), camera.DEADLINE_S, each.title)
-          for each in cameras),
+        *(Check(f"camera {each.name}", partial(camera.examine, each, store, full_name(next(iter(
+            units(Settings(camera=[each])))))), camera.DEADLINE_S, each.title) for each in cameras),
         *([] if cameras else [Check("camera", camera.none)]),
-        *([Check("enrolment", partial(enrolment.examine, config, runtime))]
-          if enrolment.concerns(config, runtime) else []),
+        *([Check("enrolment", partial(broker.examine_enrolment, config, runtime))]
+          if broker.is_enrolling(config, runtime) else []),
         Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S),
-        *([Check("Home Assistant", partial(home.examine, settings.home, store), broker.DEADLINE_S)]
+        *([Check("Home Assistant", partial(broker.examine_home, settings.home, store), broker.DEADLINE_S)]
           if settings.home.enabled else []),
         *([Check("updates", partial(machine.updates, settings.update))]
           if settings.update.release_key or key_file("").exists() else []),
@@ -74,71 +93,19 @@ def _called(check: Check) -> str:
     return f"camera {check.title}" if check.title else check.name
 
 
-class _Json:
-    """For programs: one object a check."""
-
-    def working(self, check: Check) -> "_Working":
-        """Nothing to see meanwhile."""
-        return _Working(None)
-
-    def told(self, check: Check, verdict: CheckVerdict) -> None:
-        """Print one verdict."""
-        title = {"title": check.title} if check.title else {}
-        json_line({"check": check.name, **title, **msgspec.structs.asdict(verdict)})
-
-    def end(self, states: list[str]) -> None:
-        """Nothing more: the exit code says the rest."""
-
-
-class _Lines:
-    """For people: a line a check, its remedy below it, and what is being done at the bottom."""
-
-    def __init__(self) -> None:
-        self._console = console()
-
-    def working(self, check: Check) -> "_Working":
-        """Show the check's name while it runs, where that can be taken back."""
-        if not self._console.is_terminal:
-            return _Working(None)
-        spinner = Spinner("dots", f" {_called(check)} ...")
-        return _Working(Live(spinner, console=self._console, auto_refresh=False, transient=True))
-
-    def told(self, check: Check, verdict: CheckVerdict) -> None:
-        """Print one verdict: aligned on a terminal, tab-separated in a pipe."""
-        if not self._console.is_terminal:
-            cells = (verdict.state, _called(check), verdict.text, verdict.remedy)
-            print("\t".join(cell for cell in cells if cell), flush=True)
-            return
-        row = Table.grid(padding=(0, 2, 0, 0))
-        row.add_column(width=7)
-        row.add_column(width=NAME_WIDTH, overflow="fold")
-        row.add_column(overflow="fold")
-        text = Text(verdict.text, style="dim" if verdict.state == "skipped" else "")
-        if verdict.remedy:
-            text.append(f"\n→ {verdict.remedy}", style="yellow" if verdict.state in ("warn", "bad") else "dim")
-        row.add_row(Text(verdict.state, style=COLOUR[verdict.state]), Text(_called(check), style="bold"), text)
-        self._console.print(row)
-
-    def end(self, states: list[str]) -> None:
-        """Print how many there were of each state."""
-        if not self._console.is_terminal:
-            return
-        counts = [f"[{COLOUR[state]}]{states.count(state)} {state}[/]" for state in EXIT_OF if state in states]
-        self._console.print("\n" + ", ".join(counts))
-
-
-class _Working:
-    """The display of one running check, refreshed by hand: a process that forks may have one thread only."""
-
-    def __init__(self, live: Live | None) -> None:
-        self._live = live
-
-    def __enter__(self) -> Callable[[], None]:
-        if self._live is None:
-            return lambda: None
-        self._live.start()
-        return self._live.refresh
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
+def _tell(check: Check, verdict: CheckVerdict) -> None:
+    """Print one verdict with its remedy below it: aligned on a terminal, tab-separated in a pipe."""
+    out = console()
+    if not out.is_terminal:
+        cells = (verdict.state, _called(check), verdict.text, verdict.remedy)
+        print("\t".join(one_line(cell) for cell in cells if cell), flush=True)
+        return
+    row = Table.grid(padding=(0, 2, 0, 0))
+    row.add_column(width=7)
+    row.add_column(width=NAME_WIDTH, overflow="fold")
+    row.add_column(overflow="fold")
+    text = Text(verdict.text, style="dim" if verdict.state == "skipped" else "")
+    if verdict.remedy:
+        text.append(f"\n→ {verdict.remedy}", style="yellow" if verdict.state in ("warn", "bad") else "dim")
+    row.add_row(Text(verdict.state, style=COLOUR[verdict.state]), Text(_called(check), style="bold"), text)
+    out.print(row, soft_wrap=False)

@@ -26,7 +26,6 @@ def examine(settings: Settings, config: Path) -> CheckVerdict:
 
 
 def roles_group() -> int | None:
-    """The roles' group where the package is installed."""
     try:
         return grp.getgrnam(GROUP).gr_gid
     except KeyError:

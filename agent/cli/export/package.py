@@ -20,6 +20,7 @@ from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.users import as_before
 from agent.store import clips, holds
+from agent.store.bound import as_told
 from agent.store.database import StoreError
 from agent.store.export import ExportError, prepare
 from agent.store.export.age import demand_keys, listed
@@ -37,8 +38,6 @@ UNSIGNED = "nobody signed this export: it says so itself, and a check will"
 
 @dataclass(frozen=True, slots=True)
 class PackageOptions:
-    """What the command line says of a package beside its footage."""
-
     case: str | None
     purpose: str | None
     officer: str | None
@@ -85,7 +84,8 @@ def _made(footage: FootageOptions, package: PackageOptions, output: Path | None,
     keeper = _keeper(folders)
     until_ms = None if package.unsigned else signed_until(db, camera, begin_ms, end_ms, keeper)
     file_key = keyring(settings, folders, db, footage.household_key).file_key
-    found = prepare(db, folders, camera, begin_ms, end_ms, file_key, until_ms=until_ms)
+    found = prepare(db, folders, camera, begin_ms, end_ms, file_key, until_ms=until_ms,
+                    vouches=None if package.unsigned else as_told)
     wish = package.wish(camera, begin_ms, end_ms, keys)
     with contextlib.closing(Outlet(Path(settings.store.runtime))) as outlet:
         sign: Sign = (lambda claim: unsigned(db, found.clips, claim)) if package.unsigned else AskKeeper(
@@ -132,20 +132,18 @@ def _key(package: Made) -> str | None:
 def _show(package: Made) -> None:
     out, claim = console(), package.manifest.claim
     mark = "" if claim.sure else "~"
-    out.print(f"[green]wrote[/green]   {package.path}", soft_wrap=True)
+    out.print(f"[green]wrote[/green]   {package.path}")
     for film in claim.films:
         out.print(f"film    {film.file}: {mark}{spell(film.stretches[0].begin_ms)} to "
-                  f"{spell(film.stretches[-1].end_ms)}, {length(film.dur_ms)}, {size(film.bytes)}", soft_wrap=True)
+                  f"{spell(film.stretches[-1].end_ms)}, {length(film.dur_ms)}, {size(film.bytes)}")
     for gap in claim.gaps:
         why = gap.why or "nothing was recorded"
-        out.print(f"[yellow]missing[/yellow] {mark}{spell_gap(gap.begin_ms, gap.end_ms)}: {why}", soft_wrap=True)
+        out.print(f"[yellow]missing[/yellow] {mark}{spell_gap(gap.begin_ms, gap.end_ms)}: {why}")
     if claim.wish.recipients:
-        out.print(f"sealed  for {len(claim.wish.recipients)}: nobody else can open it, nor can this recorder",
-                  soft_wrap=True)
+        out.print(f"sealed  for {len(claim.wish.recipients)}: nobody else can open it, nor can this recorder")
     if package.manifest.signed:
-        out.print(f"signed  row {package.manifest.last.n} of {package.manifest.dev}, key {_key(package)}",
-                  soft_wrap=True)
+        out.print(f"signed  row {package.manifest.last.n} of {package.manifest.dev}, key {_key(package)}")
     else:
-        out.print(f"[yellow]unsigned[/yellow] {UNSIGNED}", soft_wrap=True)
+        out.print(f"[yellow]unsigned[/yellow] {UNSIGNED}")
     if not claim.sure:
         out.print("[dim]~ the clock was not sure of this time[/dim]")

@@ -1,22 +1,22 @@
 """What came of a replay, for people and for programs."""
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.markup import escape
 
 from agent.cli.terminal import console, json_line, length, table
-from agent.cli.tune.times import Times
 from agent.core.media.model import Box
 from agent.core.vision.replay import (
     NO_ZONE,
     Difference,
-    FootageStretch,
     ReplayEvent,
     Variant,
     VariantOutcome,
     differences,
 )
 from agent.core.vision.zones.hint import ZoneHint, corners
+
+Spell = Callable[[float], str]      # what a moment of the replay is called
 
 EVENTS = ("began", "long", "highest", "largest object", "zones")
 VARIANTS = ("looked at with", "events", "motion", "missed", "added", "silent, seconds")
@@ -30,7 +30,7 @@ WHERE: Mapping[tuple[str, str], str] = {       # from the left, from the top
 NAMED_N = 4                 # missed or added events whose time is told; of more, how many they are
 
 
-def as_json(outcomes: Sequence[VariantOutcome], times: Times) -> None:
+def as_json(outcomes: Sequence[VariantOutcome], spell: Spell) -> None:
     """One object a variant, the present settings first; times in seconds of the replay and as people read them."""
     now = outcomes[0]
     for outcome in outcomes:
@@ -40,34 +40,27 @@ def as_json(outcomes: Sequence[VariantOutcome], times: Times) -> None:
             "variant": variant.name, "sensitivity": variant.sensitivity, "smallest_pct": variant.smallest_pct,
             "fps": variant.fps, "ignore": variant.ignore, "zones": [zone.name for zone in variant.zones],
             "looks_n": outcome.looks_n, "events_n": outcome.events_n, "moving_s": round(outcome.moving_s, 1),
-            "silent_s": _rounded(outcome.silent_s),
-            "events": [_plain(event, times) for event in outcome.events],
-            "missed": [_plain(event, times) for event in missed], "added": [_plain(event, times) for event in added]})
+            "silent_s": {reason: round(value, 1) for reason, value in outcome.silent_s.items()},
+            "events": [_plain(event, spell) for event in outcome.events],
+            "missed": [_plain(event, spell) for event in missed], "added": [_plain(event, spell) for event in added]})
 
 
-def _plain(event: ReplayEvent, times: Times) -> dict[str, object]:
+def _plain(event: ReplayEvent, spell: Spell) -> dict[str, object]:
     told = asdict(event) | {"largest": event.largest and [round(edge, 4) for edge in event.largest]}
-    return {"at": times.full(event.began_s)} | {
+    return {"at": spell(event.began_s)} | {
         key: round(value, 4) if isinstance(value, float) else value for key, value in told.items()}
 
 
-def _rounded(seconds: dict[str, float]) -> dict[str, float]:
-    return {reason: round(value, 1) for reason, value in seconds.items()}
-
-
-def as_tables(title: str, outcomes: Sequence[VariantOutcome], stretches: Sequence[FootageStretch],
-              times: Times) -> None:
+def as_tables(title: str, outcomes: Sequence[VariantOutcome], footage_s: float, spell: Spell) -> None:
     """The events of the present settings, then what each variant would have changed."""
     now, out = outcomes[0], console()
-    footage_s = sum(each.ended_s - each.began_s for each in stretches)
-    out.print(f"[bold]{escape(title)}[/bold], {length(int(footage_s * 1000))}, looked at with {_told(now.variant)}\n",
-              soft_wrap=True)
+    out.print(f"[bold]{escape(title)}[/bold], {length(int(footage_s * 1000))}, looked at with {_told(now.variant)}\n")
     if now.events:
-        table(EVENTS, [_event(event, times) for event in now.events], right=("long", "highest"))
+        table(EVENTS, [_event(event, spell) for event in now.events], right=("long", "highest"))
     else:
-        out.print(_why(now, times), soft_wrap=True)
+        out.print(_why(now, spell))
     out.print()
-    table(VARIANTS, [_row(now, outcome, times) for outcome in outcomes], right=("events", "motion"),
+    table(VARIANTS, [_row(now, outcome, spell) for outcome in outcomes], right=("events", "motion"),
           fold=("looked at with", "missed", "added", "silent, seconds"))
 
 
@@ -78,21 +71,20 @@ def _told(variant: Variant) -> str:
             f"{variant.fps:g} pictures a second{ignored}{zones}")
 
 
-def _event(event: ReplayEvent, times: Times) -> tuple[str, ...]:
-    return (times.full(event.began_s), length(round((event.ended_s - event.began_s) * 1000)),
+def _event(event: ReplayEvent, spell: Spell) -> tuple[str, ...]:
+    return (spell(event.began_s), length(round((event.ended_s - event.began_s) * 1000)),
             f"{100 * event.score:.2f} %", _box(event.largest) + (", continues" if event.continues else ""),
             ", ".join(event.zones))
 
 
 def _box(box: Box | None) -> str:
-    """Its share of the picture, its size and where its middle is."""
     if box is None:
         return ""
     return (f"{100 * box.w * box.h:.2g} % of the picture: {100 * box.w:.0f} % x {100 * box.h:.0f} % "
             f"around {100 * (box.x + box.w / 2):.0f} %, {100 * (box.y + box.h / 2):.0f} %")
 
 
-def _why(now: VariantOutcome, times: Times) -> str:
+def _why(now: VariantOutcome, spell: Spell) -> str:
     """One sentence on why there is no event."""
     peak, least = now.peak, now.variant.least_share
     if peak is None or peak.score < least:
@@ -101,25 +93,20 @@ def _why(now: VariantOutcome, times: Times) -> str:
     if elsewhere_s := now.silent_s.get(NO_ZONE):
         return (f"no event: something moved for {length(round(elsewhere_s * 1000))}, but nothing fulfilled a zone; "
                 "what there would be without them: --without-zones")
-    return (f"no event: up to {100 * peak.score:.2g} % of the picture changed (at {times.full(peak.began_s)}), "
+    return (f"no event: up to {100 * peak.score:.2g} % of the picture changed (at {spell(peak.at_s)}), "
             "but nothing of it moved as an object does")
 
 
-def _row(now: VariantOutcome, outcome: VariantOutcome, times: Times) -> tuple[str, ...]:
+def _row(now: VariantOutcome, outcome: VariantOutcome, spell: Spell) -> tuple[str, ...]:
     difference: Difference = differences(now.events, outcome.events)
     silent = ", ".join(f"{reason.replace('_', ' ')} {value:.0f}" for reason, value in sorted(outcome.silent_s.items()))
     return (outcome.variant.name, str(outcome.events_n), length(round(outcome.moving_s * 1000)),
-            _listed(difference.missed, times), _listed(difference.added, times), silent)
+            _listed(difference.missed, spell), _listed(difference.added, spell), silent)
 
 
-def _listed(events: Sequence[ReplayEvent], times: Times) -> str:
-    return ", ".join(_some(events, times))
-
-
-def _some(events: Sequence[ReplayEvent], times: Times) -> Iterator[str]:
-    yield from (times.full(event.began_s) for event in events[:NAMED_N])
-    if len(events) > NAMED_N:
-        yield f"and {len(events) - NAMED_N} more"
+def _listed(events: Sequence[ReplayEvent], spell: Spell) -> str:
+    more = [f"and {len(events) - NAMED_N} more"] if len(events) > NAMED_N else []
+    return ", ".join([*(spell(event.began_s) for event in events[:NAMED_N]), *more])
 
 
 def hint(found: ZoneHint, command: str) -> None:
@@ -127,4 +114,4 @@ def hint(found: ZoneHint, command: str) -> None:
     drawn = " ".join(f"{x:g},{y:g}" for x, y in corners(found.area))
     console().print(
         f"\nOf {found.events_n} events with a word {found.here_n} were {WHAT[found.word]} {WHERE[found.place]} of the "
-        f"picture. What there would be without that place: {command} --ignore '{drawn}'", soft_wrap=True)
+        f"picture. What there would be without that place: {command} --ignore '{drawn}'")

@@ -1,7 +1,10 @@
 """The commands of `taimat update`: what the household sees and decides, and what root does."""
+import importlib
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -10,12 +13,15 @@ from agent import __version__
 from agent.cli.options import Bundle, Config, Json
 from agent.cli.place import config_path, open_store
 from agent.cli.terminal import console, json_line, size
-from agent.cli.update import adoption, root
-from agent.cli.update.ready import can_work
+from agent.config.load import load
 from agent.core.contract.facts import Poke
+from agent.core.release import ReleaseRefused
+from agent.host import log
 from agent.host.datagram import Outlet
+from agent.host.updates import Result
+from agent.privileged.update import adoption, root
 from agent.store import updates
-from agent.store.database import StoreError
+from agent.store.database import StoreError, demand_usable
 from agent.store.updates import UpdateOrder
 
 STATES = {"waiting": "waits for you: taimat update approve, or refuse", "approved": "approved, being fetched",
@@ -28,8 +34,9 @@ CODES = {"declined": "by you", "superseded": "the ward has ordered another one",
          "needs_package": "it is to be installed by apt",
          "no_room": "the card is too full", "bad_signature": "it is not from the maker whose key is in [update]"}
 NICE = 10                   # recording comes first
+ROLES = ("capture", "keeper", "link", "web")
 
-app = typer.Typer(no_args_is_help=True, help="Newer versions of Taimat: you decide, and root installs them.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
@@ -43,9 +50,9 @@ def show(json: Json = False, config: Config = None) -> None:
                    "order": msgspec.to_builtins(order) if order else None})
         return
     out = console()
-    out.print(f"[dim]{'runs':<12}[/dim]{__version__}{more and f'; {more}'}", soft_wrap=True)
+    out.print(f"[dim]{'runs':<12}[/dim]{__version__}{more and f'; {more}'}")
     out.print(f"[dim]{'rule':<12}[/dim]{settings.update.rule}")
-    out.print(f"[dim]{'ordered':<12}[/dim]{_line(order) if order else 'nothing'}", soft_wrap=True)
+    out.print(f"[dim]{'ordered':<12}[/dim]{_line(order) if order else 'nothing'}")
 
 
 def _line(order: UpdateOrder) -> str:
@@ -78,35 +85,63 @@ def _decide(config: Path | None, approved: bool) -> None:
 @app.command()
 def install(bundle: Bundle, config: Config = None) -> None:
     """Install a release from a file, as root: checked, tried for minutes, and taken back if it is not well."""
-    raise typer.Exit(root.tell(lambda place: root.install(place, bundle), config))
+    _as_root(lambda place: root.install(place, bundle), config)
 
 
 @app.command()
 def rollback(config: Config = None) -> None:
     """Have the version before this one run again, as root."""
-    raise typer.Exit(root.tell(root.rollback, config))
+    _as_root(root.rollback, config)
 
 
 @app.command(hidden=True)
 def work(config: Config = None) -> None:
     """What systemd starts as root when the link has a release, or when an update was cut off."""
-    raise typer.Exit(root.tell(root.work, config))
+    _as_root(root.work, config)
 
 
 @app.command(hidden=True)
 def boot(config: Config = None) -> None:
     """What systemd starts as root before any role."""
-    raise typer.Exit(root.tell(root.boot, config))
+    _as_root(root.boot, config)
 
 
 @app.command(hidden=True)
 def ready(version: str, config: Config = None) -> None:
-    """What the version before this one asks: whether this one can work here."""
-    raise typer.Exit(can_work(version, config_path(config)))
+    """What the version before this one asks: whether this one can work here. Nothing is changed."""
+    if version != __version__:
+        _fail(f"this is {__version__}, and was announced as {version}")
+    demand_usable(Path(load(config_path(config)).store.folder))
+    for role in ROLES:
+        try:
+            importlib.import_module(f"agent.{role}.main")
+        except ImportError as error:
+            _fail(f"{role}: {error}; the library is neither in the release nor on this system")
 
 
 @app.command(hidden=True)
 def adopt(before: Annotated[str, typer.Argument(metavar="VERSION")] = "", config: Config = None) -> None:
     """What the package's maintainer script calls as root, with the version that was configured before."""
     os.nice(NICE)
-    raise typer.Exit(root.tell(lambda place: adoption.adopt(place, before), config))
+    _as_root(lambda place: adoption.adopt(place, before), config)
+
+
+def _as_root(act: Callable[[root.Root], Result | str | None], config: Path | None) -> None:
+    """Do it on this machine, and say what came of it. Raises ConfigError and AlreadyRunning."""
+    log.set_up("update", "info")
+    os.umask(0o022)             # all users may run what is installed
+    try:
+        result = act(root.Root(config_path(config)))
+    except (ReleaseRefused, OSError) as error:
+        _fail(error)
+    if isinstance(result, str):
+        print(result)
+    elif result and result.code:
+        _fail(f"not installed: {result.code}")
+    elif result:
+        print(f"{result.version} runs")
+
+
+def _fail(why: object) -> NoReturn:
+    print(why, file=sys.stderr)
+    raise typer.Exit(1)

@@ -18,14 +18,13 @@ from agent.store import ledger, meta
 from agent.store.database import FILE, StoreError, demand_known
 from agent.store.folders import Folders
 from agent.store.names import FOLDER, OURS
+from agent.store.row_check import sound
 
 KNOWN = "seq, name, camera, state, boot, mono_ms, wall_ms, dur_ms, sha256"
 
 
 @dataclass(frozen=True, slots=True)
 class CardContent:
-    """Everything on a card that the check needs."""
-
     lines: list[LedgerLine]
     waiting: list[Row]
     noted_n: int
@@ -47,7 +46,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> CardContent:
         if not demand_known(db, folder / FILE):
             raise StoreError(f"{folder / FILE} holds nothing: no Taimat has been at work here; name another folder")
         db.execute("BEGIN")
-        known = {row["name"]: KnownClip(**row) for row in db.execute(f"SELECT {KNOWN} FROM clip")}
+        known = {row["name"]: KnownClip(**row) for row in sound(db, "clip", f"SELECT {KNOWN} FROM clip")}
         boots = _boots(db)
         lines, waiting, noted_n = list(ledger.lines(db)), ledger.waiting(db), ledger.noted_n(db)
         key = _key(db)
@@ -69,7 +68,6 @@ def _key(db: sqlite3.Connection) -> bytes | None:
 
 
 def _files(folders: Folders, tell: Callable[[int], None]) -> Iterator[tuple[str, FoundFile]]:
-    """Every finished file that is named as ours."""
     seen_n = 0
     for folder in sorted(folders.clips.glob("*")):
         for entry in sorted(folder.iterdir()) if FOLDER.match(folder.name) and folder.is_dir() else ():
@@ -90,7 +88,6 @@ def _hashed(path: Path) -> FoundFile | None:
 
 
 def _look_again(folders: Folders, known: dict[str, KnownClip], files: dict[str, FoundFile]) -> None:
-    """Clips that were finished after their folder was looked at."""
     for clip in known.values():
         is_new = clip.state in ("done", "recovered") and clip.name not in files
         if is_new and (found := _hashed(folders.clip(clip.seq, clip.name))):

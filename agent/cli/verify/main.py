@@ -1,6 +1,4 @@
 """`taimat verify`, from start to end: read the card or the export, check rows and clips or films, say what holds."""
-import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +6,8 @@ import typer
 
 from agent.cli.options import Config, Json
 from agent.cli.place import load_here
-from agent.cli.terminal import console
-from agent.cli.verify import card, show, show_export
+from agent.cli.terminal import working
+from agent.cli.verify import card, show
 from agent.core.evidence.ledger import check, check_card, check_package
 from agent.host.command_key import verifies
 from agent.store.export import unpacked
@@ -18,11 +16,9 @@ EXIT_HOLDS, EXIT_FOUND = 0, 1
 HEAD_DIGITS_MIN = 16
 
 
-StoreFolder = Annotated[Path | None, typer.Argument(
-    metavar="[FOLDER]", show_default=False,
+StoreFolder = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", show_default=False,
     help="A store, as on a card in a reader. Without it, the one that the configuration names.")]
-Heads = Annotated[list[str] | None, typer.Option(
-    "--head", metavar="N:HEX", show_default=False,
+Heads = Annotated[list[str] | None, typer.Option("--head", metavar="N:HEX", show_default=False,
     help="A row's number and hash as somebody else has kept them, such as the ward; several times for several.")]
 Fingerprint = Annotated[str | None, typer.Option(
     "--key", metavar="HEX", show_default=False, help="The fingerprint of the device's key, as somebody has kept it.")]
@@ -30,7 +26,6 @@ Fingerprint = Annotated[str | None, typer.Option(
 
 def verify(folder: StoreFolder = None, heads: Heads = None, key: Fingerprint = None, json: Json = False,
            config: Config = None) -> None:
-    """Check that the recordings are what was recorded: every clip, and the signed ledger of all that was done."""
     anchors = dict(map(_head, heads or ()))
     if key and not _is_hex(key, 16):
         raise typer.BadParameter(f"{key} is no key's fingerprint: 16 hex digits, as in a health report",
@@ -40,31 +35,21 @@ def verify(folder: StoreFolder = None, heads: Heads = None, key: Fingerprint = N
 
 
 def _card(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
-    with _reading(as_json) as tell:
-        seen = card.read(folder, tell)
+    with working("reading ...", as_json) as tick:
+        seen = card.read(folder, lambda files_n: tick(f"{files_n} files read ..."))
     checked = check(seen.lines, verifies, heads=anchors, key=key, told_key=seen.key, waiting=seen.waiting,
                     noted_n=seen.noted_n)
     findings = [*checked.findings, *check_card(checked, seen.shelf)]
-    show.results(show.CardResults(checked, findings, seen.shelf, anchors), as_json)
+    show.card(show.CardResults(checked, findings, seen.shelf, anchors), as_json)
     return EXIT_FOUND if findings else EXIT_HOLDS
 
 
 def _export(folder: Path, anchors: dict[int, str], key: str, as_json: bool) -> int:
-    with _reading(as_json) as tell:
-        seen = unpacked.read(folder, tell)
+    with working("reading ...", as_json) as tick:
+        seen = unpacked.read(folder, lambda files_n: tick(f"{files_n} files read ..."))
     verdict = check_package(seen, verifies, heads=anchors, key=key)
-    show_export.results(show_export.ExportResults(verdict, anchors, bool(key)), as_json)
+    show.export(show.ExportResults(verdict, anchors, bool(key)), as_json)
     return EXIT_FOUND if verdict.findings else EXIT_HOLDS
-
-
-@contextlib.contextmanager
-def _reading(quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many files were read."""
-    out = console()
-    with out.status(" reading ...") as status:
-        if quiet or not out.is_terminal:
-            status.stop()
-        yield lambda files_n: status.update(f" {files_n} files read ...")
 
 
 def _head(text: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The boot partition of a recorder's card: what its files say, judged and edited. Pure.
+"""Judges and edits the files of the boot partition of a recorder's card. Pure.
 
-docs/design/board.md has the reasons.
+docs/design/device.md has the reasons.
 """

@@ -1,7 +1,7 @@
-"""What a recorder adds to the boot files of Raspberry Pi OS, and how that is taken out again. What is there stays.
+"""Adds the recorder's lines to the boot files of Raspberry Pi OS, and removes them again. All other lines stay.
 
-In config.txt our lines are one block at the end; a comment in it keeps the words that were added to cmdline.txt, so
-that the card itself knows what is to be undone.
+In config.txt our lines are one block at the end. A comment in it lists the words that were added to cmdline.txt, so
+that the card itself knows what to undo.
 """
 import re
 
@@ -9,7 +9,7 @@ from agent.core.card.config_txt import overlays, parameters, settings
 
 BEGIN, END = "# >>> taimat-board >>>", "# <<< taimat-board <<<"
 ADDED = "# words in cmdline.txt: "
-# Each word's why is in docs/design/board.md.
+# docs/design/device.md has the reason for each word.
 WORDS = ("cgroup_enable=memory", "fsck.repair=yes", "panic=10", "watchdog_disarm=0", "quiet")
 DISPLAY = "vc4-kms-v3d"
 SMALL = ("pi02", "pi3+")                    # boards with 512 MB
@@ -43,7 +43,8 @@ dtoverlay=
 
 
 def added(config: str, cmdline: str) -> tuple[str, str]:
-    """config.txt and cmdline.txt with what a recorder adds; once, however often it is asked for."""
+    """Returns config.txt and cmdline.txt with the recorder's lines. Lines that are there already are not added twice.
+    """
     config, cmdline = removed(config, cmdline)
     there = cmdline.split()
     words = [word for word in WORDS if word not in there]
@@ -53,7 +54,7 @@ def added(config: str, cmdline: str) -> tuple[str, str]:
 
 
 def removed(config: str, cmdline: str) -> tuple[str, str]:
-    """Both files without it, as they were before."""
+    """Returns config.txt and cmdline.txt without the recorder's lines, as they were before."""
     block = _BLOCK.search(config)
     if block is None:
         return config, cmdline
@@ -62,13 +63,14 @@ def removed(config: str, cmdline: str) -> tuple[str, str]:
     at_end = " ".join(["", *ours])
     if ours and first.endswith(at_end):
         first = first.removesuffix(at_end)
-    elif set(ours) & set(first.split()):        # somebody has added words of their own since
+    elif set(ours) & set(first.split()):        # a person has added words since
         first = " ".join(word for word in first.split() if word not in ours)
     return config[:block.start()] + config[block.end():], first + newline + more
 
 
 def with_sensor(config: str, sensor: str) -> str:
-    """config.txt with the driver of a camera sensor that the board does not find by itself; once, however often."""
+    """Returns config.txt with the driver of a camera sensor that the board does not find by itself. Adds it only once.
+    """
     if re.search(rf"(?m)^dtoverlay={re.escape(sensor)}\b", config):
         return config
     by_hand = re.sub(r"(?m)^camera_auto_detect=1$", "camera_auto_detect=0", config)
@@ -76,7 +78,6 @@ def with_sensor(config: str, sensor: str) -> str:
 
 
 def _has_default(board: str, config: str) -> bool:
-    """Whether the board loads the display's overlay, and nobody has chosen a size of camera memory for it."""
     all_settings = settings(config)
     sized = any(name.startswith("cma-") for _, scope, name in parameters(board, all_settings) if scope == DISPLAY)
     return not sized and any(each.name == DISPLAY for each in overlays(board, all_settings))
@@ -87,6 +88,5 @@ def _ended(text: str) -> str:
 
 
 def _with(cmdline: str, words: list[str]) -> str:
-    """The first line with these words behind its own."""
     first, newline, more = cmdline.partition("\n")
     return (" ".join([first.rstrip(), *words]) if words else first) + newline + more

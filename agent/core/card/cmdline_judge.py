@@ -1,4 +1,4 @@
-"""What is wrong with a cmdline.txt: the kernel's command line, which the firmware takes from the first line."""
+"""Finds mistakes in cmdline.txt: the kernel's command line, which the firmware reads from the first line."""
 from collections.abc import Iterator
 
 from agent.core.card.mistake import CardMistake, error, warning
@@ -7,7 +7,6 @@ FILE = "cmdline.txt"
 
 
 def judge(text: str) -> list[CardMistake]:
-    """All findings, the worst first."""
     return [*_shape(text), *_words(text.lstrip("\ufeff").partition("\n")[0].split())]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a config.txt, line by line and board by board."""
+"""Finds mistakes in config.txt, line by line and board by board."""
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
@@ -17,7 +17,6 @@ from agent.core.card.config_txt import (
 )
 from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.overlay_names import BASE, OverlayNames
-from agent.core.card.setting_names import KNOWN, ONLY_ON, STOCK
 
 FILE = "config.txt"
 OURS = ("pi02", "pi3", "pi4", "pi5")        # the boards that a recorder runs on
@@ -27,10 +26,50 @@ SENSORS = frozenset(("arducam-64mp", "arducam-pivariety", "imx219", "imx258", "i
 DISPLAY = "vc4-kms-v3d"
 CMA_MAX_MB = 192                            # of the 512 MB of a Zero 2 W
 QUOTES = "'\"“”‘’„"
+# Source of all names: raspberrypi.com, "config.txt". Add a missing name here.
+_NAMES = """
+    arm_64bit arm_boost arm_freq arm_freq_min arm_peri_high armstub audio_pwm_mode auto_initramfs avoid_warnings
+    boot_delay boot_delay_ms boot_load_flags boot_partition boot_ramdisk boot_watchdog_partition
+    boot_watchdog_timeout bootcode_delay camera_auto_detect cmdline core_freq core_freq_fixed core_freq_min
+    decode_MPG2 decode_WVC1 device_tree device_tree_address device_tree_end disable_audio_dither disable_camera_led
+    disable_commandline_tags disable_fw_kms_setup disable_l2cache disable_overscan disable_poe_fan disable_splash
+    disable_touchscreen display_auto_detect display_default_lcd display_hdmi_rotate display_lcd_rotate
+    display_rotate dtdebug dtoverlay dtparam dvfs eeprom_write_protect enable_dpi_lcd enable_gic enable_jtag_gpio
+    enable_rp1_uart enable_tvout enable_uart erase_eeprom fixup_file force_eeprom_read force_turbo framebuffer_depth
+    framebuffer_height framebuffer_width gpio gpu_freq gpu_freq_min gpu_mem gpu_mem_1024 gpu_mem_256 gpu_mem_512
+    h264_freq h264_freq_min hat_i2c hdmi_blanking hdmi_boost hdmi_cvt hdmi_drive hdmi_edid_file hdmi_enable_4kp60
+    hdmi_force_edid_audio hdmi_force_hotplug hdmi_group hdmi_ignore_edid hdmi_ignore_hotplug hdmi_mode
+    hdmi_pixel_encoding hdmi_safe hdmi_timings hevc_freq hevc_freq_min ignore_lcd init_uart_baud init_uart_clock
+    initial_turbo isp_freq isp_freq_min kernel kernel_address kernel_old kernel_watchdog_partition
+    kernel_watchdog_timeout lcd_rotate lock_device_private_key max_framebuffer_height max_framebuffer_width
+    max_framebuffers max_usb_current never_over_voltage os_check os_prefix otg_mode over_voltage over_voltage_avs
+    over_voltage_avs_boost over_voltage_delta over_voltage_min over_voltage_sdram overlay_prefix overscan_bottom
+    overscan_left overscan_right overscan_scale overscan_top pciex4_reset program_boot_mode program_rpiboot_gpio
+    program_usb_boot_mode program_usb_boot_timeout ramdisk_address ramfsaddr ramfsfile recover_otp sdram_freq
+    sdram_freq_min sdtv_aspect sdtv_mode set_reboot_arg1 set_reboot_order sha256 start_debug start_file start_x
+    temp_limit temp_soft_limit total_mem tryboot uart_2ndstage upstream_kernel usb_max_current_enable v3d_freq
+    v3d_freq_min
+"""
+KNOWN = frozenset(_NAMES.split())
+# Settings that do nothing on any other board.
+ONLY_ON = {
+    "arm_boost": ("pi4", "pi400", "cm4"),
+    "lock_device_private_key": ("pi4", "pi400", "cm4", "pi5", "pi500", "cm5"),
+    "otg_mode": ("pi4", "pi400", "cm4"),
+    "usb_max_current_enable": ("pi5", "pi500", "cm5"),
+}
+# Lines of Raspberry Pi OS: board, setting, value, section, and what is lost without the line.
+STOCK = (
+    ("pi4", "arm_boost", "1", "[all]", "a Pi 4 then runs at 1.5 GHz and not at 1.8"),
+    ("pi5", "dtoverlay", "nospi10", "[pi5]", "it sets this on each Pi 5"),
+    ("cm4", "otg_mode", "1", "[cm4]", "the USB ports of a Compute Module 4 stay dead"),
+    ("cm5", "dtoverlay", "dwc2,dr_mode=host", "[cm5]", "the USB ports of a Compute Module 5 stay dead"),
+)
 
 
 def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardMistake]:
-    """All findings, in the order of their lines. `paired_by_label`: the code need not be read off a screen."""
+    """Returns all mistakes, ordered by line. `paired_by_label`: no person needs to read the pairing code from a
+    screen."""
     found = [*_lines(text), *_names(settings(text), names)]
     for rule in (_cameras, _display, _processor, _sections, _stock):
         found += rule(settings(text))
@@ -40,7 +79,6 @@ def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list
 
 
 def _lines(text: str) -> Iterator[CardMistake]:
-    """What the firmware takes in another way than it looks."""
     if text.startswith("\ufeff"):
         yield error(FILE, 1, "the file begins with an invisible mark (BOM): the firmware does not understand this line",
                     "save it as UTF-8 without BOM; in Windows' Notepad: Save as, encoding UTF-8")
@@ -84,7 +122,6 @@ def _entry(number: int, line: str) -> Iterator[CardMistake]:
 
 
 def _names(all_settings: Sequence[BootSetting], names: OverlayNames) -> Iterator[CardMistake]:
-    """Overlays and parameters that do not exist, and board parameters that an overlay catches."""
     say = error if names.complete else warning
     by_whom = "the card's own overlays/README" if names.complete else "the list of names that we have"
     for board in BOARDS:
@@ -116,7 +153,6 @@ def _parameter(setting: BootSetting, scope: str, parameter: str, names: OverlayN
 
 
 def _cameras(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
-    """Two drivers for one camera, and none for any."""
     anybody = False
     for board in OURS:
         auto = _last(board, all_settings, "camera_auto_detect")
@@ -153,7 +189,6 @@ def _why_no_camera(lines: Sequence[BootSetting]) -> str:
 
 
 def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
-    """Memory for camera and screen, of which a Zero 2 W has little."""
     for board in OURS:
         sizes = [(each, int(size[1])) for each, scope, parameter in parameters(board, all_settings)
                  if scope.startswith(DISPLAY) and (size := re.fullmatch(r"cma-(\d+)", parameter))]
@@ -177,7 +212,6 @@ def _processor(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
 
 
 def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
-    """Settings under a filter that leaves out every board that heeds them."""
     for each in all_settings:
         boards = ONLY_ON.get(each.name)
         if boards and each.filters and not any(each.applies_to(board) for board in boards):
@@ -186,7 +220,6 @@ def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
 
 
 def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
-    """Lines of Raspberry Pi OS that an edit by hand has lost."""
     for board, name, value, section, loss in STOCK:
         if not any((each.name, each.value) == (name, value) for each in seen_by(board, all_settings)):
             yield warning(FILE, 0, f"{name}={value} is missing, which Raspberry Pi OS has: {loss}",
@@ -194,7 +227,6 @@ def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
 
 
 def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
-    """No picture on HDMI, though the pairing code is to be read there."""
     for board in OURS:
         for each, scope, parameter in parameters(board, all_settings):
             dark = (scope.startswith(DISPLAY) and parameter.startswith("nohdmi")) \
@@ -205,7 +237,6 @@ def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
 
 
 def _last(board: str, all_settings: Sequence[BootSetting], name: str) -> BootSetting | None:
-    """The setting that counts on this board: the last one of its name."""
     found = [each for each in seen_by(board, all_settings) if each.name == name]
     return found[-1] if found else None
 

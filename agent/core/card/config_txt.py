@@ -1,16 +1,16 @@
-"""Raspberry Pi's config.txt as the firmware reads it: settings, filters, and the scope of an overlay."""
+"""Reads Raspberry Pi's config.txt like the firmware: settings, filters, and the scope of an overlay."""
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-COLUMNS_MAX = 98                            # the firmware ignores what stands behind it
-DIRECTIVES = ("include", "initramfs")       # lines that have no "="
-# The model filters that each board answers to (raspberrypi.com, "Conditional filters").
+COLUMNS_MAX = 98                            # the firmware ignores the rest of the line
+DIRECTIVES = ("include", "initramfs")       # lines without "="
+# The model filters that match each board (raspberrypi.com, "Conditional filters").
 BOARDS = {
     "pi02": ("pi02", "pi0w", "pi0"), "pi3": ("pi3",), "pi3+": ("pi3+", "pi3"), "pi4": ("pi4",),
     "pi400": ("pi400", "pi4"), "cm4": ("cm4", "pi4"), "pi5": ("pi5",), "pi500": ("pi500", "pi5"), "cm5": ("cm5", "pi5"),
 }
-# Models that no recorder runs on; their sections are left alone.
+# Models that no recorder runs on. Their sections are ignored.
 OTHER_MODELS = ("pi0", "pi0w", "pi1", "pi2", "cm0", "cm1", "cm3", "cm3+", "cm4s", "pi500+", "cm5l")
 _OTHER_FILTERS = {"edid": re.compile(r"EDID=.+", re.IGNORECASE), "serial": re.compile(r"0x[0-9a-fA-F]+"),
                   "gpio": re.compile(r"gpio\d+=[01]"), "hdmi": re.compile(r"HDMI:[01]", re.IGNORECASE),
@@ -21,7 +21,7 @@ _FILTER = re.compile(r"\[(.*)]\s*")
 
 @dataclass(frozen=True, slots=True)
 class BootSetting:
-    """One `name=value` line, and the filters that it stands under, by kind; none: it is for every board."""
+    """One `name=value` line, and the filters above it, by kind. Without filters it is for every board."""
 
     line: int
     name: str
@@ -29,17 +29,16 @@ class BootSetting:
     filters: tuple[tuple[str, str], ...] = ()
 
     def applies_to(self, board: str) -> bool:
-        """Whether a board of BOARDS sees it. Filters on anything but the model are taken for true."""
+        """Whether a board of BOARDS uses it. Filters on anything but the model count as true."""
         return all(kind == "other" or kind == "model" and value in BOARDS[board] for kind, value in self.filters)
 
     @property
     def section(self) -> str:
-        """The filters as they stand in the file, to be shown."""
         return "".join(f"[{value}]" for _, value in self.filters) or "[all]"
 
 
 def kind_of(filter_name: str) -> str | None:
-    """ "all", "none", "model" or "other"; None: there is no such filter."""
+    """Returns "all", "none", "model" or "other"; None if there is no such filter."""
     if filter_name in ("all", "none"):
         return filter_name
     if filter_name in BOARDS or filter_name in OTHER_MODELS:
@@ -54,7 +53,7 @@ def filter_on(line: str) -> str | None:
 
 
 def settings(text: str) -> list[BootSetting]:
-    """All settings in order. Lines that are none, or that the firmware does not understand, are left out."""
+    """Returns all settings in order. Skips lines that are not settings or that the firmware does not understand."""
     found: list[BootSetting] = []
     filters: dict[str, str] = {}
     for number, whole in enumerate(text.splitlines(), 1):
@@ -69,7 +68,6 @@ def settings(text: str) -> list[BootSetting]:
 
 
 def _after(filters: dict[str, str], named: str) -> dict[str, str]:
-    """The filters in force after one more: of one kind the last counts, and [all] takes all back."""
     kind = kind_of(named)
     if kind == "all":
         return {}
@@ -79,30 +77,24 @@ def _after(filters: dict[str, str], named: str) -> dict[str, str]:
 
 
 def seen_by(board: str, all_settings: Sequence[BootSetting]) -> list[BootSetting]:
-    """What applies to a board of BOARDS, in order."""
-    return [each for each in all_settings if each.applies_to(board)]
+    return [setting for setting in all_settings if setting.applies_to(board)]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedOverlay:
-    """An overlay as one board loads it."""
-
     line: int
     name: str
-    parameters: tuple[str, ...]             # names only, of its own line
+    parameters: tuple[str, ...]             # names only, from its own line
 
 
 def overlays(board: str, all_settings: Sequence[BootSetting]) -> list[LoadedOverlay]:
-    """The overlays that a board loads, in order."""
     loaded = ((each, *named(each.value)) for each in seen_by(board, all_settings) if each.name == "dtoverlay")
     return [LoadedOverlay(each.line, name, given) for each, name, given in loaded if name]
 
 
 def parameters(board: str, all_settings: Sequence[BootSetting]) -> Iterator[tuple[BootSetting, str, str]]:
-    """Each parameter that a board meets, as (its line, the overlay in whose scope it stands or "", its name).
-
-    A dtparam line belongs to the overlay before it, if there is one, until the next or until an empty dtoverlay=.
-    """
+    """Yields each parameter that applies to a board, as (its line, the overlay in scope or "", its name). A dtparam
+    line belongs to the overlay before it, if there is one, until the next overlay or an empty dtoverlay=."""
     scope = ""
     for each in seen_by(board, all_settings):
         if each.name == "dtoverlay":
@@ -113,6 +105,6 @@ def parameters(board: str, all_settings: Sequence[BootSetting]) -> Iterator[tupl
 
 
 def named(value: str) -> tuple[str, tuple[str, ...]]:
-    """The overlay's name and its parameters' names in the value of a dtoverlay line."""
+    """Returns the overlay's name and its parameters' names from the value of a dtoverlay line."""
     name, *given = value.replace(":", ",", 1).split(",")
     return name, tuple(one.partition("=")[0] for one in given if one)

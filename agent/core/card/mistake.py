@@ -1,4 +1,4 @@
-"""What a judge has to say of a line on a card. It stands alone, because every judge here gives these."""
+"""A mistake in a file on a card. It has its own file because every judge here returns it."""
 from typing import Literal
 
 from msgspec import Struct
@@ -7,20 +7,20 @@ CardSeverity = Literal["error", "warning"]
 
 
 class CardMistake(Struct, frozen=True):
-    """One mistake: where it is, why it matters, and what to do. `line` counts from 1; 0 is the file as a whole."""
+    """One mistake: its place, why it matters, and what to do. `line` counts from 1; 0 means the whole file."""
 
     file: str
     line: int
-    severity: CardSeverity      # an error: it does not boot, is not found, or does not record
+    severity: CardSeverity      # an error: the recorder does not boot, is not found, or does not record
     why: str
     remedy: str
 
 
 def error(file: str, line: int, why: str, remedy: str) -> CardMistake:
-    """The recorder will not work like this."""
+    """Makes a mistake that keeps the recorder from working."""
     return CardMistake(file, line, "error", why, remedy)
 
 
 def warning(file: str, line: int, why: str, remedy: str) -> CardMistake:
-    """It may work, but not as it should."""
+    """Makes a mistake with which the recorder may work, but not as it should."""
     return CardMistake(file, line, "warning", why, remedy)

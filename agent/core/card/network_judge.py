@@ -1,4 +1,4 @@
-"""What is wrong with the network-config of a card: a recorder that is not in the network can't say so."""
+"""Finds mistakes in a card's network-config. A recorder without a network cannot report them itself."""
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.yaml_file import YamlFile
 
 FILE = "network-config"
-NETWORK_NAME, PASSWORD = "TEN-WIFI", "MAT-KHAU-WIFI"        # where our template wants the household's own
+NETWORK_NAME, PASSWORD = "TEN-WIFI", "MAT-KHAU-WIFI"        # placeholders in our template, which the household replaces
 SSID_B_MAX = 32
 PASSWORD_N = range(8, 64)
 HEXADECIMAL = re.compile(r"[0-9a-fA-F]{64}")
@@ -17,7 +17,7 @@ KINDS = ("ethernets", "wifis", "bridges", "bonds", "vlans", "modems", "tunnels",
 
 
 def judge(file: YamlFile) -> list[CardMistake]:
-    """All findings of a network-config that could be parsed. One without anything leaves the image's own in place."""
+    """Returns all mistakes of a parsed network-config. An empty file is right: the image keeps its own settings."""
     if file.value is None:
         return []
     top = ("network",) if file.at("network") is not None else ()
@@ -82,7 +82,6 @@ def _point(file: YamlFile, here: tuple[Any, ...], name: Any, given: Any) -> Iter
 
 
 def _password(line: int, password: Any) -> Iterator[CardMistake]:
-    """Says what is wrong with it, and never what it is."""
     if password == PASSWORD:
         yield error(FILE, line, "the password is not your Wi-Fi's yet", "write it between the quotes")
     elif not isinstance(password, str):

@@ -1,14 +1,14 @@
-"""Which overlays there are and what each takes: from the system's own overlays/README, or from our shorter list."""
+"""The overlays and the parameters of each, from the system's own overlays/README or from our shorter list."""
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-BASE = "@base"                              # the board itself: what dtparam= sets where no overlay is in scope
+BASE = "@base"                              # the board itself, which dtparam= sets if no overlay is in scope
 _HEAD = re.compile(r"Name:\s+(\S.*)")
 _BASE_HEAD = "<The base DTB>"
 _PARAMETER = re.compile(r"(?:Params:| {7}) ([\w<>][\w<>.,+-]*)(?:\s{2,}.*)?")
-_WORDS = re.compile(r"None|Same|See|N\.B\.")    # begin sentences where a parameter could stand
+_WORDS = re.compile(r"None|Same|See|N\.B\.")    # first words of sentences that stand in the place of a parameter
 _DELETED = "<Deleted>"
 
 
@@ -16,36 +16,35 @@ _DELETED = "<Deleted>"
 class OverlayNames:
     """The names that the firmware of one card knows."""
 
-    parameters: Mapping[str, frozenset[str]]    # by overlay, and of BASE
-    complete: bool                              # from the card itself: what is not in it does not exist
+    parameters: Mapping[str, frozenset[str]]    # by overlay; BASE has the board's
+    complete: bool                              # from the card itself: a name that is not listed does not exist
 
     def takes(self, overlay: str, parameter: str) -> bool:
-        """Whether the overlay, or BASE, knows this parameter. An unknown overlay takes anything."""
+        """Whether the overlay, or BASE, knows this parameter. True for an unknown overlay."""
         known = self.parameters.get(overlay)
         return known is None or parameter in known or any(_stands_for(each, parameter) for each in known)
 
     def close_to(self, overlay: str) -> str:
-        """The known overlay that may be meant; "" if none looks like it."""
+        """Returns the known overlay with the most similar name; "" if no name is similar."""
         return next(iter(get_close_matches(overlay, sorted(set(self.parameters) - {BASE}), 1)), "")
 
     def parameter_close_to(self, overlay: str, parameter: str) -> str:
-        """The parameter of this overlay that may be meant; "" if none looks like it."""
+        """Returns the parameter of this overlay with the most similar name; "" if no name is similar."""
         return next(iter(get_close_matches(parameter, sorted(self.parameters.get(overlay, ())), 1)), "")
 
 
 def _stands_for(pattern: str, name: str) -> bool:
-    """Whether `name` is one of a pattern's, as spi0-1 is of spi<n>-<m>."""
     return "<" in pattern and re.fullmatch(re.sub(r"<\w>", r"\\d+", re.escape(pattern)), name) is not None
 
 
 def from_list(text: str) -> OverlayNames:
-    """From our list: an overlay and its parameters on each line."""
+    """Reads our list: an overlay and its parameters on each line."""
     lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
     return OverlayNames({name: frozenset(parameters) for name, *parameters in lines}, complete=False)
 
 
 def from_readme(text: str) -> OverlayNames | None:
-    """From the README beside the overlays; None if it is no such file."""
+    """Reads the README beside the overlays; None if it is another file."""
     found: dict[str, set[str]] = {}
     name, inside = "", False
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Which of our packages lie on a card. Apart from the other judges: it goes by names and sizes and reads no file."""
+"""Finds which of our packages are on a card. It uses names and sizes only and reads no file."""
 import re
 from collections.abc import Mapping
 
@@ -7,11 +7,12 @@ from agent.core.card.mistake import CardMistake, error, warning
 FOLDER = "taimat"
 ARCHITECTURE = "arm64"
 _PACKAGE = re.compile(r"(taimat|taimat-board)_(.+)_(arm64|amd64|all)\.deb")
-REPOSITORY, INSTALLED = "taimat.sources", "installed.txt"     # installs from there; nothing is to be done any more
+# the first installs the packages from there; with the second they are installed
+REPOSITORY, INSTALLED = "taimat.sources", "installed.txt"
 
 
 def judge(sizes_b: Mapping[str, int] | None) -> list[CardMistake]:
-    """`sizes_b` are the files in the card's folder by name; None: there is no such folder."""
+    """Returns all mistakes. `sizes_b` has the files in the card's folder by name; None if there is no folder."""
     if sizes_b is None:
         return [error(FOLDER, 0, "there is no folder taimat on the card, so nothing would be installed",
                       f"make it, and copy taimat_VERSION_{ARCHITECTURE}.deb and taimat-board_VERSION_all.deb into it")]

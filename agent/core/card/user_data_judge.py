@@ -1,4 +1,4 @@
-"""What is wrong with the user-data and the meta-data of a card: cloud-init does its work once and tells nobody."""
+"""Finds mistakes in the user-data and meta-data of a card. cloud-init runs once and reports nothing."""
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -26,7 +26,7 @@ KEYS = frozenset(_KEYS.split())
 
 
 def begins_right(text: str) -> list[CardMistake]:
-    """Whether cloud-init takes the file for its own at all; asked before it is parsed."""
+    """Checks that cloud-init accepts the file at all, before it is parsed."""
     if text.split("\n", 1)[0].rstrip() == HEADER:
         return []
     why = "it begins with an invisible mark (BOM)" if text.startswith("\ufeff") else f"its first line is not {HEADER}"
@@ -35,7 +35,6 @@ def begins_right(text: str) -> list[CardMistake]:
 
 
 def judge(file: YamlFile) -> list[CardMistake]:
-    """All findings of a user-data that could be parsed."""
     if not isinstance(file.value, Mapping):
         return [error(FILE, 1, "there is nothing in it that cloud-init could do",
                       "write NAME: VALUE lines below the first")]
@@ -43,7 +42,6 @@ def judge(file: YamlFile) -> list[CardMistake]:
 
 
 def judge_meta(file: YamlFile) -> list[CardMistake]:
-    """All findings of a meta-data that could be parsed."""
     if file.at("instance-id") is None and file.at("instance_id") is None:
         return [warning(META_FILE, 1, "instance-id is missing: a card that is corrected after its first start is "
                         "not read again", "add a line, with a new number for each correction: instance-id: taimat-1")]
@@ -71,7 +69,6 @@ def _host(file: YamlFile) -> Iterator[CardMistake]:
 
 
 def _access(file: YamlFile) -> Iterator[CardMistake]:
-    """Ways in that a stranger could take, too."""
     if file.at("ssh_pwauth") not in (None, False):
         yield warning(FILE, file.line("ssh_pwauth"), "anybody in the network may try passwords (ssh_pwauth)",
                       "write ssh_pwauth: false, and log in by a key")
@@ -92,7 +89,6 @@ def _access(file: YamlFile) -> Iterator[CardMistake]:
 
 
 def _commands(file: YamlFile) -> Iterator[CardMistake]:
-    """Commands that cloud-init would not run as they are meant, or that hold the boot up."""
     for key in ("runcmd", "bootcmd", "packages", "write_files", "users"):
         if (given := file.at(key)) is not None and not isinstance(given, list):
             yield error(FILE, file.line(key), f"{key} must be a list", "begin each of its lines with a - and a space")

@@ -1,4 +1,4 @@
-"""A YAML file of a card, read by someone else: its values, and the line of each. It needs no parser of YAML itself."""
+"""A YAML file of a card, parsed elsewhere: its values, and the line of each. So core needs no YAML parser."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,13 @@ YamlPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """What stands in it. `lines` has the line of each key and list item, by its way from the top."""
+    """The values of a file. `lines` has the line of each key and list item, by its path from the top."""
 
     value: Any
     lines: Mapping[YamlPath, int]
 
     def at(self, *path: str | int) -> Any:
-        """The value at the end of this way; None where it leads nowhere."""
+        """Returns the value at this path; None if absent."""
         here = self.value
         for step in path:
             if isinstance(here, Mapping):
@@ -26,7 +26,7 @@ class YamlFile:
         return here
 
     def line(self, *path: str | int) -> int:
-        """The line of the key at the end of this way, or of the nearest one above it."""
+        """Returns the line of the key at this path, or of the nearest key above it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)

@@ -1,48 +1,50 @@
-"""Bytes between a capture process and whoever asks where a picture is restless (a Unix socket, `busy-<camera>.sock`).
+"""The messages on the socket `busy-<camera>.sock`, which says where a camera's picture is restless.
 
-Who connects sends one of the questions below. The answer is one line of JSON, then the end.
+A client connects and sends one of the questions below. Capture answers with one line of JSON and closes.
 """
 from typing import Literal
 
 import msgspec
 
-SHOW, FORGET = b"show\n", b"forget\n"       # FORGET is answered as SHOW is, after it has been done
+from agent.core import json_door
+
+SHOW, FORGET = b"show\n", b"forget\n"       # FORGET clears the grid and then gets the same answer as SHOW
 QUESTION_B_MAX = 16
 LARGEST_B = 64 * 1024
 COLUMNS, ROWS = 16, 9
-STEPS = (0.03, 0.1, 0.3)                    # restlessness from which a cell is shown, is shown stronger, and strongest
+STEPS = (0.03, 0.1, 0.3)  # restlessness from which the page draws a cell weakly, more strongly, and most strongly
 
 
 class BusyError(Exception):
-    """The bytes are no answer of ours."""
+    """The bytes are not a valid answer."""
 
 
 class Busy(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """Where a camera's picture has been restless lately, and why its motion is silent now."""
+    """Where a camera's picture has been restless lately, and why its motion may be silent now."""
 
     state: Literal["ok", "no_picture"]
     grid: tuple[tuple[float, ...], ...] = ()    # ROWS of COLUMNS cells, from 0 calm to 1
     width: int = 0                              # of the camera's picture, pixels
     height: int = 0
     moving: bool = False                        # something that counts is in sight
-    silences: tuple[str, ...] = ()              # why that nothing is may not mean much; see core.vision.replay.outcome
+    silences: tuple[str, ...] = ()              # reasons why no motion may mean little; see core.vision.replay.outcome
 
 
 def answer(busy: Busy) -> bytes:
-    """The whole answer."""
+    """Encodes the whole answer."""
     return msgspec.json.encode(busy) + b"\n"
 
 
 def parse(data: bytes) -> Busy:
-    """What was answered. Raises BusyError, also for an answer that was cut off."""
+    """Decodes an answer. Raises BusyError, also if the answer was cut off."""
     if not data.endswith(b"\n"):
         raise BusyError("cut off")
     try:
-        return msgspec.json.decode(data, type=Busy)
+        return json_door.read(data, Busy)
     except msgspec.DecodeError as error:
         raise BusyError(str(error)) from error
 
 
 def level(restlessness: float) -> int:
-    """How strongly a cell is shown: 0 not at all, to 3."""
+    """How strongly the page draws a cell: 0 not at all, to 3."""
     return sum(restlessness >= step for step in STEPS)

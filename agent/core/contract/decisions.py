@@ -1,8 +1,9 @@
-"""What other roles ask of the keeper, which alone keeps the household's decisions: a line of JSON, and its answer.
+"""Questions of other roles to the keeper, the only role that stores the household's decisions: one line of JSON, one
+answer.
 
-The page speaks for a browser and hands in its token; the keeper believes the token and not the page.
+The page asks for a browser and passes its token. The keeper trusts the token, not the page.
 """
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -12,6 +13,8 @@ from agent.core.household.access import BrowserRole
 QUESTION_B_MAX = 16_384
 ANSWER_B_MAX = 65_536
 SOCKET = "keeper/decisions.sock"        # in the runtime folder
+
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]  # numbers that a database can count with and add up
 
 Why = Literal["", "wrong_code", "locked", "stale_link", "not_paired", "unknown", "too_late", "not_yours",
               "not_understood", "card", "unknown_key", "bad_signature", "other_order", "bad_args", "expired",
@@ -24,27 +27,27 @@ class Question(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, ta
 
 
 class PairBrowser(Question, kw_only=True, frozen=True, omit_defaults=True, tag="pair"):
-    """Somebody has typed the pairing code: let this browser in."""
+    """A person typed the pairing code: pair this browser."""
 
     code: str
-    browser: str                    # how it calls itself
+    browser: str                    # the browser's own name
 
 
 class OpenLink(Question, kw_only=True, frozen=True, omit_defaults=True, tag="link"):
-    """Somebody has opened a link that lets a browser in once."""
+    """A person opened a link that pairs one browser once."""
 
     link: str
     browser: str
 
 
 class BrowserQuestion(Question, kw_only=True, frozen=True, omit_defaults=True):
-    """The base of what a paired browser asks. It is answered to owners alone."""
+    """The base of a paired browser's questions. The keeper answers them only to owners."""
 
     token: str
 
 
 class ViewerQuestion(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True):
-    """The base of what a viewer may ask, too."""
+    """The base of questions that viewers may ask, too."""
 
 
 class KnowBrowser(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="know"):
@@ -52,60 +55,60 @@ class KnowBrowser(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True,
 
 
 class ListBrowsers(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="browsers"):
-    """Which browsers are paired, and what is the code for another one?"""
+    """Which browsers are paired, and which code pairs the next one?"""
 
 
 class UnpairBrowser(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="unpair"):
-    """Let this browser in no more, or all of them and with another code from now on."""
+    """Unpair this browser, or unpair all of them and make a new code."""
 
-    which: str = ""                 # its id; "": all, the asking one too
+    which: str = ""                 # its id; "": all, including the asking browser
 
 
 class GiveRole(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="role"):
-    """Let a paired browser do all that the household may, or look alone."""
+    """Give a paired browser the role of an owner or of a viewer."""
 
     which: str                      # its id
     role: BrowserRole
 
 
 class NewCode(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="new_code"):
-    """Have another pairing code from now on. Those that are paired stay so."""
+    """Make a new pairing code. Paired browsers stay paired."""
 
 
 class ListRequests(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="requests"):
-    """Which requests of the ward wait for the household? The rows of the shared database may say anything."""
+    """Which requests of the ward wait for the household? The keeper answers, because others can write the shared
+    database."""
 
 
 class DecideRequest(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="request"):
-    """The household's word on a request of the ward."""
+    """The household's decision on a request of the ward."""
 
     request: str                    # the ward's command
-    digest: str                     # of what was shown: WardRequest.digest
+    digest: str                     # of the request that was shown: WardRequest.digest
     code: Literal["approved", "refused"]
+    shown: str = ""  # digest of the recordings that were shown: ExportPreview.digest; "": those that exist now
 
 
 class PauseCameras(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="pause"):
-    """Have cameras see nothing, or let them see again."""
+    """Pause cameras or resume them."""
 
-    cameras: list[str] | None = None        # None: all there are and will be
+    cameras: list[str] | None = None        # None: all present and future cameras
     paused: bool = True
-    length_ms: int | None = None            # None: until it is lifted
+    length_ms: Whole | None = None          # None: until resumed
 
 
 class ChangeSettings(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="settings"):
-    """Have root change the configuration; the answer is the change's id, and what became of it comes as a file."""
+    """Let root change the configuration. The answer is the change's id; root writes the result into a file."""
 
     change: Changes
 
 
 class JoinWard(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="join"):
-    """Join the ward that the configuration names; the answer is as to a change of settings.
+    """Join the ward that the configuration names. The answer is that of ChangeSettings. Leaving it, and changing what
+    it may know and have, are changes of settings. What they withdraw counts at once."""
 
-    Leaving it, and what it is told and may have, are changes of settings: what they take back counts at once.
-    """
-
-    ward: str                       # as it was shown
-    text: int                       # the version of the text that was shown: core.household.consent
+    ward: str                       # the ward's name as it was shown
+    text: Whole                     # the version of the text that was shown: core.household.consent
 
 
 class AskSharing(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="sharing"):
@@ -113,86 +116,84 @@ class AskSharing(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, 
 
 
 class AskSetup(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="setup"):
-    """Does the set-up still wait for the household? With `over`, it has been through it, or wants none.
-
-    A viewer is told that nobody changes settings, for it can't.
-    """
+    """Does the set-up still wait for the household? With `over`, the household has finished or declined it. A viewer
+    cannot change settings, so it gets the answer of a device without changes."""
 
     over: bool = False
 
 
 class TryNotify(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="try_notify"):
-    """Send a trial to a place of `[[notify]]`; the answer's `change` is its id, and the link tells how it went."""
+    """Send a trial to a target of `[[notify]]`. The answer's `change` is its id; the link reports the result."""
 
     to: str                         # its name
 
 
 class MarkSeen(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="seen"):
-    """Somebody has looked at these events."""
+    """A person looked at these events."""
 
-    events: list[int]
+    events: list[Whole]
 
 
 class HoldClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="hold"):
-    """Keep a camera's recordings of a time, whatever the card needs."""
+    """Keep a camera's recordings of a time, even if the card needs room."""
 
     camera: str
-    begin_ms: int                   # wall times, as with EraseSpan
-    end_ms: int
-    note: str                       # what for; it goes into the ledger
-    days: int                       # for so long
+    begin_ms: Whole                 # wall times, as with EraseSpan
+    end_ms: Whole
+    note: str                       # the reason; it goes into the ledger
+    days: Annotated[int, msgspec.Meta(ge=0, le=36_500)]     # how long
 
 
 class ReleaseClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="release"):
-    """Let a camera's recordings of a time go when theirs has come, as far as this note had them kept."""
+    """End the holds of a camera's recordings of a time that were made with this note."""
 
     camera: str
-    begin_ms: int
-    end_ms: int
+    begin_ms: Whole
+    end_ms: Whole
     note: str
 
 
 class EraseSpan(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="erase"):
-    """Erase a camera's recordings of a time for good: whole clips, those alone that were shown."""
+    """Erase a camera's recordings of a time for good: whole clips, and only those that were shown."""
 
     camera: str
-    begin_ms: int
-    end_ms: int
-    held: bool = False              # also what is on hold
+    begin_ms: Whole
+    end_ms: Whole
+    held: bool = False              # also clips on hold
     digest: str                     # of the clips that were shown: store.erase.digest
 
 
 class UseFirstCode(Question, kw_only=True, frozen=True, omit_defaults=True, tag="code"):
-    """Root has found a pairing code on the boot partition: use it, if no browser was ever paired."""
+    """Root found a pairing code on the boot partition: use it if no browser was ever paired."""
 
     code: str
 
 
 class PauseFromHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home"):
-    """The same for one camera, by the word of Home Assistant, which the link hands on."""
+    """Pause or resume one camera, as Home Assistant asked the link."""
 
     camera: str
     paused: bool
 
 
 class PictureForHome(Question, kw_only=True, frozen=True, omit_defaults=True, tag="home_picture"):
-    """Home Assistant is to show the picture of the event that has just ended before this camera."""
+    """Home Assistant asks for the picture of the camera's newest event."""
 
     camera: str
 
 
 class HandOutEvent(Question, kw_only=True, frozen=True, omit_defaults=True, tag="notify"):
-    """The link is about to tell a place of `[[notify]]` of events: put it into the ledger, and hand out the picture."""
+    """The link is about to notify a target of `[[notify]]`: write it into the ledger, and return the picture."""
 
     to: str                         # its name
-    event: int                      # the newest
-    events_n: int
+    event: Whole                    # the newest
+    events_n: Whole
 
 
 class ChangeCommandKeys(Question, kw_only=True, frozen=True, omit_defaults=True, tag="keys"):
-    """Obey other keys of the ward, by its own word, which the link hands on."""
+    """Use other command keys of the ward. The link passes the ward's command on."""
 
-    command: str                    # `keys.change` as it came: the ward's signature is in it
+    command: str                    # `keys.change` as it came, with the ward's signature
 
 
 Questions = (PairBrowser | OpenLink | KnowBrowser | ListBrowsers | UnpairBrowser | GiveRole | NewCode | ListRequests
@@ -212,28 +213,28 @@ class PairedBrowser(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class SharingState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What the keeper goes by, which may be stricter than the configuration."""
+    """What the household shares, as the keeper applies it. It may be stricter than the configuration."""
 
-    ward: str = ""                  # that the household is in; "": in none
-    text: int = 0                   # the version of the text that was agreed to
-    by: str = ""                    # the door of the newest word on it
-    withheld: list[str] = []        # of core.household.consent.Switch
-    only: list[str] = []            # of motion the ward is told of these words alone, and of what has none; []: of all
-    no_pictures: bool = False       # for whatever purpose
-    held: bool = False              # the household has taken back what the configuration still says
-    receipted: list[str] = []       # requests whose file the ward's intake has by its own signature
+    ward: str = ""                  # the ward that the household has joined; "": none
+    text: int = 0                   # the version of the text that the household agreed to
+    by: str = ""                    # where the newest decision came from
+    withheld: list[str] = []        # values of core.household.consent.Switch
+    only: list[str] = []            # the ward gets motion with these labels and unlabelled motion; []: all motion
+    no_pictures: bool = False       # no pictures for any purpose
+    held: bool = False              # the household has withdrawn what the configuration still allows
+    receipted: list[str] = []       # requests whose file the ward's intake has receipted with its signature
 
 
 class DecisionAnswer(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """The keeper's answer to any question; `why` is "" where it was done."""
+    """The keeper's answer to any question. `why` is "" if it was done."""
 
     why: Why = ""
-    token: str = ""                 # of a browser that was let in just now
-    role: BrowserRole = "viewer"    # of the browser that asks
+    token: str = ""                 # of a browser that was paired just now
+    role: BrowserRole = "viewer"    # of the asking browser
     code: str = ""                  # the pairing code
     browsers: list[PairedBrowser] = []
-    setup: Literal["", "waits", "over"] = ""        # "": nobody changes settings here
-    change: str = ""                # the id of a change of settings; what became of it: agent/host/setup_folders.py
+    setup: Literal["", "waits", "over"] = ""        # "": this device lets nobody change settings
+    change: str = ""                # the id of a change of settings; its result: agent/host/setup_folders.py
     sharing: SharingState = SharingState()
     picture: bytes = b""            # JPEG
-    waiting: dict[str, str] = {}    # requests for the household to decide on, each with WardRequest.digest
+    waiting: dict[str, str] = {}    # requests that wait for the household's decision, each with WardRequest.digest

@@ -1,6 +1,6 @@
-"""How a device comes to belong to a ward: the bundle on its card, and what it and the ward's door say. Pure.
+"""How a device joins a ward: the bundle on its card, and the messages between it and the ward's door. Pure.
 
-The claim is a secret that is good once. The device makes its key itself, and the key never leaves it.
+The claim is a secret that works once. The device makes its own key, and the key never leaves the device.
 """
 import hashlib
 import json
@@ -17,12 +17,12 @@ CLAIM_RANDOM_B = 16             # 128 bits, written as 26 letters and digits of 
 CLAIM_N = 26
 ENROL_PATH, RENEW_PATH, READY_PATH = "/enrol", "/renew", "/ready"
 BUNDLE_FOLDER, BUNDLE_FILE = "taimat", "enrol.toml"         # on the card's boot partition
-CODE_FILE, CARD_FILE = "taimat-code.txt", "card.toml"       # beside the bundle, where the ward has made it
+CODE_FILE, CARD_FILE = "taimat-code.txt", "card.toml"       # beside the bundle, if the ward has made it
 BUNDLE_B_MAX = 32_768
 ID_DIGITS_N = 12
 _Kind = TypeVar("_Kind", bound=Struct)
-NAMED = re.compile(r"`(?:\$\.)?(\w+)`\Z")             # the key that msgspec names: at `$.claim`
-_UNPRINTED = r"\x00-\x1f\x7f-\x9f\u2028\u2029"              # they would break a line of a list, or a terminal
+NAMED = re.compile(r"`(?:\$\.)?(\w+)`\Z")             # the key that a message of msgspec names: at `$.claim`
+_UNPRINTED = r"\x00-\x1f\x7f-\x9f\u2028\u2029"              # these would break a line of a list, or a terminal
 
 Serial = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,32}\Z", description="letters, digits and '-', at most 32")]
 Site = Annotated[str, Meta(max_length=64, pattern=rf"^[^{_UNPRINTED}]*\Z")]
@@ -36,22 +36,23 @@ RefusalCode = Literal["claim_unknown", "claim_used", "claim_expired", "claim_rev
 
 
 class BundleError(ValueError):
-    """A text is no bundle, or not what belongs to one; what is wrong, in a line."""
+    """The text is not a valid bundle or card file. The message is one line."""
 
 
 class Bundle(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What the ward puts on one device's card, as TOML. Whoever has it can enrol in the device's place, once."""
+    """The file that the ward puts on one device's card, as TOML. Whoever has it can enrol once in the device's place.
+    """
 
     v: Literal[1] = 1
     ward: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,23}\Z")]
     ward_name: Annotated[str, Meta(max_length=80, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""      # "Phường Bến Nghé"
-    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z")]     # of broker and doors, as in their certificates
+    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z")]     # "Phường Bến Nghé"
     broker_port: Port = 8883
     enrol_port: Port = 8444
     door_port: Port = 8443
-    roots: Pem                      # certificates of the ward's root CAs
+    roots: Pem                      # of broker and doors, as in their certificates
     claim: ClaimCode
-    until_ms: int                   # of the claim, UTC; the ward's clock decides
+    until_ms: int                   # end of the claim, UTC; the ward's clock decides
     serial: Serial
     site: Site = ""
     title: Annotated[str, Meta(max_length=40, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""        # of the recorder
@@ -59,15 +60,15 @@ class Bundle(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 class CardSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What of a device is for its card's other files alone, as TOML beside the bundle; the device never sees it so."""
+    """Settings for the card's other files, as TOML beside the bundle. The device itself does not read them."""
 
     hostname: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")]
     wifi: Annotated[str, Meta(max_length=32, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""          # "": a cable
     wifi_password: Annotated[str, Meta(max_length=64, pattern=rf"^[^{_UNPRINTED}]*\Z")] = ""
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] = "VN"                            # of its radio
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] = "VN"                            # of its Wi-Fi radio
     timezone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z")] = "Asia/Ho_Chi_Minh"
     board: Annotated[str, Meta(pattern=r"^[a-z0-9]{0,8}\Z")] = ""                           # as in core.card: "pi02"
-    sensor: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,32}\Z")] = ""                        # of a camera at the board
+    sensor: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,32}\Z")] = ""                        # of a camera on the board
 
 
 class EnrolAsk(Struct, kw_only=True, frozen=True):
@@ -87,16 +88,16 @@ class RenewAsk(Struct, kw_only=True, frozen=True):
 
 
 class Grant(Struct, kw_only=True, frozen=True):
-    """The answer to both, 200."""
+    """The answer 200 to both."""
 
     dev: DeviceId
     chain: Pem                      # the device's certificate, then the issuing CA's
-    roots: Pem                      # all that count now
+    roots: Pem                      # all that are valid now
     command_key: Pem                # the ward's public command keys, the current one first
 
 
 class Ready(Struct, kw_only=True, frozen=True):
-    """POST /ready: whether what was installed works. It is told until all of it does, and then never again."""
+    """POST /ready: whether the installed device works. It is sent until everything works, and then never again."""
 
     camera: bool
     card: bool
@@ -106,55 +107,54 @@ class Ready(Struct, kw_only=True, frozen=True):
 
     @property
     def is_green(self) -> bool:
-        """Whether all of it is good."""
         return self.camera and self.card and self.clock and self.broker
 
 
 class Refused(Struct, kw_only=True, frozen=True):
-    """The answer where the ward does not, 4xx and 5xx."""
+    """The answer if the ward refuses, 4xx and 5xx."""
 
     code: RefusalCode
-    text: str = ""                  # what somebody can do about it
+    text: str = ""                  # what a person can do about it
 
 
 def device_id(public_key_der: bytes) -> str:
-    """The id of the device whose first key has this SubjectPublicKeyInfo in DER. It keeps the id when keys change."""
+    """Returns the id of a device from its first public key (SubjectPublicKeyInfo, DER). The id stays if keys change."""
     return "c-" + hashlib.sha256(public_key_der).hexdigest()[:ID_DIGITS_N]
 
 
 def new_claim(random: bytes) -> str:
-    """The claim that `CLAIM_RANDOM_B` random bytes make."""
+    """Makes a claim from `CLAIM_RANDOM_B` random bytes."""
     number = int.from_bytes(random[:CLAIM_RANDOM_B], "big")
     return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(CLAIM_N)))
 
 
 def claim_digest(claim: str) -> str:
-    """What the ward keeps of a claim: its SHA-256 in hex. 128 random bits need no salt."""
+    """Returns the SHA-256 of a claim in hex, which the ward stores. 128 random bits need no salt."""
     return hashlib.sha256(claim.encode()).hexdigest()
 
 
 def bundle_text(bundle: Bundle) -> str:
-    """The bundle as TOML."""
+    """Writes the bundle as TOML."""
     return "# For one device, and good once: whoever reads this can take the device's place.\n" + _toml(bundle)
 
 
 def parse_bundle(text: str) -> Bundle:
-    """The bundle in a TOML text. Raises BundleError."""
+    """Reads a bundle from TOML. Raises BundleError."""
     return _parse(text, Bundle)
 
 
 def card_text(card: CardSettings) -> str:
-    """The card's own settings as TOML."""
+    """Writes the card's settings as TOML."""
     return _toml(card)
 
 
 def parse_card(text: str) -> CardSettings:
-    """The card's own settings in a TOML text. Raises BundleError."""
+    """Reads the card's settings from TOML. Raises BundleError."""
     return _parse(text, CardSettings)
 
 
 def _toml(values: Struct) -> str:
-    """A line for each value; a text in JSON's quotes is one in TOML's, but for DEL."""
+    """JSON's quoted strings are valid in TOML, except for DEL."""
     written = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
                for key, value in msgspec.structs.asdict(values).items())
     return "".join(written).replace("\x7f", "\\u007f")
@@ -163,13 +163,12 @@ def _toml(values: Struct) -> str:
 def _parse(text: str, kind: type[_Kind]) -> _Kind:
     try:
         return msgspec.convert(tomllib.loads(text), kind)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise BundleError(f"{_place(text, str(error))}{error}; the ward makes it anew: taimat ward enrol --again SERIAL"
                           ) from error
 
 
 def _place(text: str, said: str) -> str:
-    """Where the value that is meant stands, if it is there; a mistake in the grammar names its line itself."""
     if named := NAMED.search(said):
         for number, line in enumerate(text.split("\n"), 1):
             if line.partition("=")[0].strip() == named[1]:

@@ -1,6 +1,7 @@
-"""Whether the household's broker would let this recorder in: what the page asks of a process of its own. Pure.
+"""Tries whether the household's broker accepts this recorder: the page's question to a process of its own, and its
+answer. Pure.
 
-One JSON object each way, on the process's standard input and output; a password is in the question.
+One JSON object each way, on the process's standard input and output. The question contains a password.
 """
 from typing import Literal
 
@@ -10,7 +11,7 @@ ANSWER_B_MAX = 16_384
 
 
 class HomeQuestion(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """Where the broker is, and as whom."""
+    """Where the broker is, and with which user and password."""
 
     host: str
     port: int
@@ -21,7 +22,7 @@ class HomeQuestion(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class HomeAnswer(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What came of it."""
+    """The result."""
 
-    fault: Literal["", "unreachable", "refused"] = ""      # "": it lets us in
+    fault: Literal["", "unreachable", "refused"] = ""      # "": the broker accepted
     detail: str = ""                # for a technician, in English, without the password

@@ -1,4 +1,4 @@
-"""What capture asks the process that names an event, and its answer: MessagePack, each whole and alone on its way."""
+"""The question of capture to the process that labels an event, and its answer. Both are single MessagePack messages."""
 import msgspec
 from msgspec import Struct
 
@@ -7,7 +7,7 @@ from agent.core.media.model import Box, Packet, StreamInfo
 
 
 class ShownLook(Struct, frozen=True, kw_only=True):
-    """A look: what its picture is decoded from (the last packet is that picture), and where its largest object is."""
+    """A look: the packets up to its picture (the last packet is the picture), and the box of its largest object."""
 
     info: StreamInfo
     packets: list[Packet]
@@ -21,21 +21,21 @@ class LabelQuestion(Struct, frozen=True, kw_only=True):
 
 
 class LabelAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The word; None where no look could be decoded."""
+    """The label; None if no look could be decoded."""
 
     label: EventWord | None = None
 
 
 def encode(piece: LabelQuestion | LabelAnswer) -> bytes:
-    """As it is sent."""
+    """Encodes a question or an answer."""
     return msgspec.msgpack.encode(piece)
 
 
 def answer_of(data: bytes) -> LabelAnswer:
-    """Raises msgspec.DecodeError."""
+    """Decodes an answer. Raises msgspec.DecodeError."""
     return msgspec.msgpack.decode(data, type=LabelAnswer)
 
 
 def question_of(data: bytes) -> LabelQuestion:
-    """Raises msgspec.DecodeError."""
+    """Decodes a question. Raises msgspec.DecodeError."""
     return msgspec.msgpack.decode(data, type=LabelQuestion)

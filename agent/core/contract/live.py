@@ -1,48 +1,49 @@
 """Bytes between a capture process and the viewers of its live picture (a Unix stream socket, `live-<camera>.sock`).
 
-First a stream message, then the newest GOP from its keyframe on, then packets as they come; a new stream message
-whenever the picture's format changes. Capture never waits for a viewer: one that is too slow loses whole GOPs, and
-after each gap the next packet is a keyframe.
+First comes a stream message, then the newest GOP from its keyframe on, then each new packet. If the picture's format
+changes, a new stream message comes. Capture never waits for a viewer: a slow viewer loses whole GOPs, and after each
+gap the next packet is a keyframe.
 """
 import struct
 from collections.abc import Iterator
 
 import msgspec
 
+from agent.core import json_door
 from agent.core.media.model import Packet, StreamInfo
 
-HEAD = struct.Struct(">cBqqI")      # kind, key flag, pts_us, dts_us, length of what follows
+HEAD = struct.Struct(">cBqqI")      # kind, key flag, pts_us, dts_us, length of the body
 LARGEST_B = 16 * 1024 * 1024
 
 
 class LiveError(Exception):
-    """The bytes are no live stream of ours."""
+    """The bytes are not a valid live stream."""
 
 
 def stream_bytes(info: StreamInfo) -> bytes:
-    """The message that opens a stream or changes its format."""
+    """Encodes the message that opens a stream or changes its format."""
     body = msgspec.json.encode(info)
     return HEAD.pack(b"S", 0, 0, 0, len(body)) + body
 
 
 def packet_head(packet: Packet) -> bytes:
-    """What goes before a packet's data; apart from it, so that the data need not be copied."""
+    """Encodes the head of a packet. It is separate so that the data need not be copied."""
     return HEAD.pack(b"P", packet.key, packet.pts_us, packet.dts_us, len(packet.data))
 
 
 def is_packet(message: bytes) -> bool:
-    """Whether a whole message is a packet's."""
+    """Whether a whole message is a packet."""
     return message.startswith(b"P")
 
 
 class Parser:
-    """Turns received bytes into messages, whatever pieces they come in; holds at most one message."""
+    """Turns received bytes into messages, however they are cut. Holds at most one message."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[StreamInfo | Packet]:
-        """Take more bytes; yields each message that is whole. Raises LiveError."""
+        """Adds bytes and yields each complete message. Raises LiveError."""
         self._buffer += data
         while len(self._buffer) >= HEAD.size:
             kind, key, pts_us, dts_us, length = HEAD.unpack_from(self._buffer)
@@ -57,6 +58,6 @@ class Parser:
                 yield Packet(body, pts_us, dts_us, bool(key))
             else:
                 try:
-                    yield msgspec.json.decode(body, type=StreamInfo)
+                    yield json_door.read(body, StreamInfo)
                 except msgspec.DecodeError as error:
                     raise LiveError(str(error)) from error

@@ -1,6 +1,6 @@
-"""What the process that delivers a notification is told, and what it answers: one JSON object each way. Pure.
+"""The question to the process that delivers a notification, and its answer: one JSON object each way. Pure.
 
-The address has a password in it, so it goes over standard input, where no list of processes shows it.
+The address contains a password, so it goes over standard input, where no list of processes shows it.
 """
 from typing import Literal
 
@@ -12,15 +12,15 @@ NotifyFault = Literal["", "not_installed", "bad_address", "refused", "unreachabl
 class SendNotification(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """One message to one address."""
 
-    url: str                    # as Apprise writes them
+    url: str                    # in Apprise's form
     title: str
     body: str
-    jpeg: bytes = b""           # b"": without a picture
-    within_s: float = 10.0      # that the service may be silent
+    jpeg: bytes = b""           # b"": no picture
+    within_s: float = 10.0      # the longest wait for the service's answer
 
 
 class NotificationSent(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What came of it. No text of Apprise's is handed on, for an address could be in it."""
+    """The result. It contains no text of Apprise, because the address could be in it."""
 
-    fault: NotifyFault = ""     # "": the service has taken it
-    status: int | None = None   # of HTTP, with which it was refused
+    fault: NotifyFault = ""     # "": the service accepted the message
+    status: int | None = None   # HTTP status of a refusal

@@ -1,7 +1,7 @@
-"""What the household changes on its page, and what root says to it: the words of the set-up. Pure.
+"""Changes that the household makes on its page, and root's answers. Pure.
 
-A change says what is to be, never how the file is to look; whether the values will do, the configuration's own checks
-decide. Another key is a line in the class of its table; another table is a class with `TABLE`.
+A change says what the settings become, not how the file looks. The configuration's own checks decide whether the
+values are valid. To add a key, add a line to the class of its table; to add a table, add a class with `TABLE`.
 """
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,15 +14,15 @@ from agent.core.household.sharing_rules import Rule, Telling, TellingEvents
 ChangeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 CameraName = Annotated[str, Meta(max_length=24)]
 Title = Annotated[str, Meta(max_length=40)]
-Address = Annotated[str, Meta(max_length=1000)]         # of a picture, as in `source`; a password may be in it
+Address = Annotated[str, Meta(max_length=1000)]         # of a picture, as in `source`; it may contain a password
 
-ShownCode = Annotated[str, Meta(pattern=r"^([0-9A-Z]{8})?\Z")]       # a console would obey other characters
+ShownCode = Annotated[str, Meta(pattern=r"^([0-9A-Z]{8})?\Z")]       # a console would interpret other characters
 
 Problem = Literal["", "late", "broken_file", "not_valid", "not_allowed", "unknown_camera", "name_taken",
                   "too_many_cameras", "not_last", "camera_notified", "zone_notified", "unknown_notify", "card"]
 CAMERAS_MAX = 32
 
-Number = int | float                    # 5 stays 5 in the file, and is not 5.0
+Number = int | float                    # 5 stays 5 in the file and does not become 5.0
 Area = Annotated[list[tuple[Number, Number]], Meta(max_length=64)]    # corners as fractions (0..1) of width and height
 Areas = Annotated[list[Area], Meta(max_length=32)]
 WeekHours = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=32)]
@@ -35,7 +35,7 @@ class SetupChange(Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_
 
 
 class KeysOfTable(Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The base of tables within a camera: what is absent stays as it is."""
+    """The base of tables within a camera. An absent key stays as it is."""
 
 
 class MotionKeys(KeysOfTable, kw_only=True, frozen=True):
@@ -56,7 +56,7 @@ class SensorKeys(KeysOfTable, kw_only=True, frozen=True):
 
 
 class WholeZone(KeysOfTable, kw_only=True, frozen=True):
-    """One `[[camera.zone]]`, all of it: an absent key has its default."""
+    """One whole `[[camera.zone]]`. An absent key gets its default."""
 
     name: Annotated[str, Meta(max_length=20)]
     rule: Literal["watch", "ignore", "enter", "dwell", "cross"] = "watch"
@@ -67,16 +67,16 @@ class WholeZone(KeysOfTable, kw_only=True, frozen=True):
 
 
 class AddCamera(SetupChange, kw_only=True, frozen=True, tag="add_camera"):
-    """Record another camera."""
+    """Add a camera."""
 
-    name: CameraName                # its key in the configuration: core.household.camera_names makes one of a title
+    name: CameraName                # its key in the configuration; core.household.camera_names makes one from a title
     title: Title = ""
     source: Address
     sub: Address = ""
 
 
 class ChangeCamera(SetupChange, kw_only=True, frozen=True, tag="change_camera"):
-    """Set some keys of a camera; what is absent stays as it is."""
+    """Set some keys of a camera. An absent key stays as it is."""
 
     name: CameraName
     title: Title | UnsetType = UNSET
@@ -90,12 +90,12 @@ class ChangeCamera(SetupChange, kw_only=True, frozen=True, tag="change_camera"):
     masks: Areas | UnsetType = UNSET
     privacy_mask: Literal["paint", "transcode", "camera"] | UnsetType = UNSET
     motion: MotionKeys | UnsetType = UNSET
-    zone: Annotated[list[WholeZone], Meta(max_length=32)] | UnsetType = UNSET       # all that there are to be
+    zone: Annotated[list[WholeZone], Meta(max_length=32)] | UnsetType = UNSET       # all zones
     sensor: SensorKeys | UnsetType = UNSET
 
 
 class RemoveCamera(SetupChange, kw_only=True, frozen=True, tag="remove_camera"):
-    """Record a camera no more. What it has recorded stays until it expires."""
+    """Stop recording a camera. Its recordings stay until they expire."""
 
     name: CameraName
 
@@ -119,7 +119,7 @@ class SetStore(SetupChange, kw_only=True, frozen=True, tag="store"):
 
 
 class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
-    """Set what the ward is told and may have. A list is the whole list."""
+    """Set what the ward may know and have. A list replaces the whole list."""
 
     TABLE: ClassVar[str] = "sharing"
 
@@ -150,15 +150,15 @@ class SetHome(SetupChange, kw_only=True, frozen=True, tag="home"):
     port: int | UnsetType = UNSET
     tls: bool | UnsetType = UNSET
     user: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
-    password: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET      # root puts it into a file of its own
+    password: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET      # root writes it into its own file
     snapshots: bool | UnsetType = UNSET
 
 
 class SetNotify(SetupChange, kw_only=True, frozen=True, tag="notify"):
-    """Send notifications to another place, or to one of that name in another way; what is absent stays as it is."""
+    """Add a target for notifications, or change the one with that name. An absent key stays as it is."""
 
     name: Title
-    url: Address | UnsetType = UNSET            # root puts it into a file of its own
+    url: Address | UnsetType = UNSET            # root writes it into its own file
     kinds: list[Literal["motion", "tamper", "person", "vehicle", "animal", "other"]] | UnsetType = UNSET
     cameras: Annotated[list[CameraName], Meta(max_length=CAMERAS_MAX)] | UnsetType = UNSET
     zones: Annotated[list[Annotated[str, Meta(max_length=20)]], Meta(max_length=32)] | UnsetType = UNSET
@@ -169,13 +169,13 @@ class SetNotify(SetupChange, kw_only=True, frozen=True, tag="notify"):
 
 
 class RemoveNotify(SetupChange, kw_only=True, frozen=True, tag="remove_notify"):
-    """Send nothing to that place any more."""
+    """Remove a target for notifications."""
 
     name: Title
 
 
 class SetWeb(SetupChange, kw_only=True, frozen=True, tag="web"):
-    """Set from where the page may be looked at, beside the house's own networks. The list is the whole list."""
+    """Set the networks that may open the page, beside the house's own. The list replaces the whole list."""
 
     TABLE: ClassVar[str] = "web"
 
@@ -183,31 +183,27 @@ class SetWeb(SetupChange, kw_only=True, frozen=True, tag="web"):
 
 
 class UndoChange(SetupChange, kw_only=True, frozen=True, tag="undo"):
-    """Put the configuration back as it was before the newest change, if it is still what that change has made of it.
-
-    An undoing is a change, too: it can be undone.
-    """
+    """Restore the configuration as it was before the newest change, if nothing has changed it since. An undo is a
+    change, too, and can be undone."""
 
     of: ChangeId
 
 
-SECRETS = {"password": "password_file", "url": "url_file"}     # of a change, and the key of the file where root puts it
+SECRETS = {"password": "password_file", "url": "url_file"}  # keys of a change, and the key of the file that root writes
 SetTable = SetDevice | SetStore | SetSharing | SetWard | SetHome | SetWeb
 TextChange = AddCamera | ChangeCamera | RemoveCamera | SetNotify | RemoveNotify | SetTable
 Changes = TextChange | UndoChange
 
 
 def keys_set(change: Changes) -> dict[str, Any]:
-    """The keys that a change sets, as plain values; not those by which it finds a camera or another change.
-
-    A secret is no key: the configuration has the file that it is in.
-    """
-    plain = msgspec.json.decode(msgspec.json.encode(change))        # in which a corner is a list, as in TOML
+    """Returns the keys that a change sets, as plain values, without those that name a camera or another change. A
+    secret is not included, because the configuration has the file that contains it."""
+    plain = msgspec.json.decode(msgspec.json.encode(change))        # a corner becomes a list, as in TOML
     return {key: value for key, value in plain.items() if key not in ("change", "name", "of", *SECRETS)}
 
 
 def in_short(change: Changes) -> dict[str, Any]:
-    """A change as the ledger tells it, without values: what, its keys as in "motion.ignore", which camera."""
+    """Summarises a change for the ledger, without values: what, its keys like "motion.ignore", and the camera."""
     about = {"camera": change.name} if isinstance(change, AddCamera | ChangeCamera | RemoveCamera) else {}
     undone = {"undoes": change.of} if isinstance(change, UndoChange) else {}
     secret = [key for key in SECRETS if getattr(change, key, UNSET) is not UNSET]
@@ -216,7 +212,7 @@ def in_short(change: Changes) -> dict[str, Any]:
 
 
 def secret_of(change: Changes) -> tuple[str, str] | None:
-    """Which key names the file of a change's secret, and the secret; None: the change brings none."""
+    """Returns the key for the file of a change's secret, and the secret; None if the change has no secret."""
     for key, file_key in SECRETS.items():
         if (secret := getattr(change, key, UNSET)) is not UNSET:
             return file_key, secret
@@ -232,7 +228,7 @@ def _dotted(values: dict[str, Any]) -> Iterator[str]:
 
 
 class SetupRequest(Struct, kw_only=True, frozen=True):
-    """A change as the keeper hands it to root. `boot` and `mono_ms` say when, so that it is void soon."""
+    """A change as the keeper gives it to root. `boot` and `mono_ms` date it, because it expires soon."""
 
     id: ChangeId
     boot: str
@@ -241,16 +237,16 @@ class SetupRequest(Struct, kw_only=True, frozen=True):
 
 
 class SetupResult(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """Root's word: what became of a change."""
+    """Root's answer: the result of a change."""
 
     id: str
     done: bool
-    problem: Problem = ""           # "" where it is done
+    problem: Problem = ""           # "" if it is done
     detail: str = ""                # for a technician, in English: file, line, key, without passwords
 
 
 class LastChange(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """Root's word: the newest change, while it can be undone, as the ledger tells it."""
+    """Root's answer: the newest change, while it can be undone, as in the ledger."""
 
     id: str
     wall_ms: int                    # when it was made
@@ -265,18 +261,18 @@ class LocalCamera(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     kind: Literal["picamera", "v4l2"]
     source: str                     # as in the configuration
-    title: str                      # as people call it: "Camera Raspberry Pi", "HD Webcam C270"
-    detail: str = ""                # what the kernel calls it
-    camera: str = ""                # the configured camera that it is; "": none
+    title: str                      # the name for people: "Camera Raspberry Pi", "HD Webcam C270"
+    detail: str = ""                # the kernel's name
+    camera: str = ""                # the configured camera that it is; "": not configured
 
 
 class LocalCameras(Struct, kw_only=True, frozen=True):
-    """All of them, whether they are recorded or not."""
+    """All cameras on this machine, recorded or not."""
 
     cameras: list[LocalCamera]
 
 
 class PairingState(Struct, kw_only=True, frozen=True):
-    """The keeper's word: what root shows on the screen while no browser is paired."""
+    """The keeper's message: the code that root shows on the screen while no browser is paired."""
 
-    code: ShownCode                 # "" where nobody is to see it: a browser is paired
+    code: ShownCode                 # "" if a browser is paired, so that nobody sees the code

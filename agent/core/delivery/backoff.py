@@ -1,7 +1,7 @@
-"""When to try the broker again. Pure: chance is handed in.
+"""When to try the broker again. Pure: the caller passes random numbers.
 
-A ward has hundreds of recorders that all lose the same broker at once. The waits are drawn at random, so that
-they do not all come back at once: what a broker can't serve in time are half-done TLS handshakes, not connections.
+The hundreds of recorders of a ward all lose the same broker at once. Random waits keep them from all coming back at
+once: a broker is overloaded by unfinished TLS handshakes, not by connections.
 """
 from dataclasses import dataclass, field, replace
 
@@ -12,36 +12,35 @@ HOPELESS = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A})
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The longest waits. The first two are drawn evenly from 0 up to these, those after a failure from half of it.
+    """The longest waits. The first two are drawn evenly from 0 up to these values, those after a failure from half of
+    it.
 
-    Were they, too, drawn from 0, some devices would fail four times within ten seconds, and take a short outage for a
-    long one.
+    If waits after failures were drawn from 0, too, some devices would fail four times within ten seconds and take a
+    short outage for a long one.
     """
 
-    start_s: float = 3.0                            # after our own start: a power cut starts a whole street
-    lost_s: float = 30.0                            # after a connection that was there
+    start_s: float = 3.0                            # after our own start: a power cut restarts a whole street
+    lost_s: float = 30.0                            # after the loss of a connection
     step_s: float = 15.0                            # doubled with each failure,
     longest_s: float = 120.0                        # up to this
     hopeless_s: tuple[float, float] = (900.0, 3600.0)
-    settled_s: float = 60.0                         # a connection this old was good: failures are forgotten
+    settled_s: float = 60.0                         # a connection this old resets the failures
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Counts failures in a row.
 
-    Each method takes `draw` from [0, 1) and returns the successor and the seconds to wait.
+    Each method takes `draw` from [0, 1) and returns the next state and the seconds to wait.
     """
 
     waits: Waits = field(default_factory=Waits)
     failures_n: int = 0
 
     def start(self, draw: float) -> tuple["Backoff", float]:
-        """This process has just started."""
         return replace(self, failures_n=0), draw * self.waits.start_s
 
     def failed(self, draw: float) -> tuple["Backoff", float]:
-        """A connection did not come about."""
         if self.failures_n == 0:
             wait_s = draw * self.waits.lost_s
         else:
@@ -50,10 +49,8 @@ class Backoff:
         return replace(self, failures_n=self.failures_n + 1), wait_s
 
     def lost(self, lived_s: float, draw: float) -> tuple["Backoff", float]:
-        """A connection ended after `lived_s`.
-
-        One that never lasts counts as a failure, or two devices with one name would chase each other.
-        """
+        """A connection ended after `lived_s`. A short one counts as a failure. Otherwise two devices with one name
+        would disconnect each other without end."""
         return (replace(self, failures_n=0) if lived_s >= self.waits.settled_s else self).failed(draw)
 
     def refused(self, draw: float) -> tuple["Backoff", float]:

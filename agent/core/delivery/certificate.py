@@ -1,7 +1,7 @@
-"""Reads a certificate's owner, end and public key from its bytes. Pure.
+"""Reads a certificate's owner, validity and public key from its bytes. Pure.
 
-A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1; a few lines walk to its fields, where a
-cryptography library would cost the link 8 MB of memory.
+A certificate is DER (ITU-T X.690) of the fixed shape in RFC 5280, 4.1. A few lines find its fields; a cryptography
+library would cost the link 8 MB of memory.
 """
 import base64
 import hashlib
@@ -10,26 +10,24 @@ from datetime import UTC, datetime
 
 HEADER, FOOTER = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"     # RFC 7468
 OID, VERSION_TAG, UTC_TIME = 0x06, 0xA0, 0x17
-SHORT_B = 0x80              # lengths below that are one byte
+SHORT_B = 0x80              # shorter lengths take one byte
 COMMON_NAME = bytes.fromhex("550403")       # 2.5.4.3
 
 
 class NotACertificate(Exception):
-    """The bytes are no X.509 certificate, or one without a common name."""
+    """The bytes are not an X.509 certificate with a common name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The fields of a certificate that matter here."""
-
     common_name: str
-    not_before: datetime    # UTC, as the next
+    not_before: datetime    # UTC, like not_after
     not_after: datetime
-    key_sha256: str         # of the public key as it stands there (SubjectPublicKeyInfo), hex
+    key_sha256: str         # of the public key as encoded there (SubjectPublicKeyInfo), hex
 
 
 def of_pem(text: str) -> Leaf:
-    """The same of the first certificate in a PEM file; a chain may lie behind it. Raises NotACertificate."""
+    """Reads the first certificate of a PEM file, which may contain a chain. Raises NotACertificate."""
     begin, end = text.find(HEADER), text.find(FOOTER)
     if not 0 <= begin < end:
         raise NotACertificate("no certificate in PEM")
@@ -40,7 +38,7 @@ def of_pem(text: str) -> Leaf:
 
 
 def read(der: bytes) -> Leaf:
-    """The common name, the end of validity, and the public key's digest. Raises NotACertificate."""
+    """Reads the common name, the validity, and the public key's digest. Raises NotACertificate."""
     try:
         fields = _parts(_parts(_parts(der)[0][1])[0][1])           # Certificate -> TBSCertificate -> its fields
         if fields[0][0] == VERSION_TAG:
@@ -53,7 +51,6 @@ def read(der: bytes) -> Leaf:
 
 
 def _parts(data: bytes) -> list[tuple[int, bytes]]:
-    """The (tag, content) pairs that `data` is made of."""
     parts = []
     while data:
         tag, length, header = data[0], data[1], 2
@@ -68,7 +65,7 @@ def _parts(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def _der(tag: int, content: bytes) -> bytes:
-    """The same as it was written: DER has one form for each length."""
+    """Encodes again as it was: DER has one form for each length."""
     size = len(content)
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([tag, size] if size < SHORT_B else [tag, SHORT_B | len(length), *length]) + content

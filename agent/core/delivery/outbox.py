@@ -1,7 +1,8 @@
-"""Outbox policy: which message goes next, when it is offered again, and what gives way when the box is full. Pure.
+"""Decides which message of the outbox goes next, when it is sent again, and which one is dropped if the box is full.
+Pure.
 
 A message is *offered* (published), then *taken* (the broker's PUBACK), then *settled* (the ward's receipt, or the
-PUBACK where no ward is). Only settling removes it: whatever dies in between costs a repetition, never a message.
+PUBACK if there is no ward). Only settling removes it. So a crash in between repeats a message and never loses one.
 """
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ import msgspec
 from agent.core.contract.wire import Entry, GapData, Hour, rfc3339
 
 BOUND_B = 64 * 1024 * 1024
+QUARANTINE_KEPT_N = 1000
 LARGEST_B = 8 * 1024                # of one payload
-LATE_MS = 60_000                    # older than this when sent: marked `hist`
-GIVES_WAY = ("health_hist", "label", "motion")       # in this order; no other kind ever does
-STRETCHES_MAX, HOURS_MAX = 120, 24          # keeps a gap's message below LARGEST_B
+LATE_MS = 60_000                    # older than this when it is sent: marked `hist`
+GIVES_WAY = ("health_hist", "label", "motion")       # dropped in this order; no other kind is
+STRETCHES_MAX, HOURS_MAX = 120, 24          # keep a gap's message below LARGEST_B
 HOUR_MS = 3_600_000
 
 
@@ -24,24 +26,23 @@ class OutboxPace:
     """The rate, the repetitions and the window of the outbox."""
 
     per_s: float = 20.0             # messages a second
-    burst_n: float = 5.0            # so many without waiting: an event and its clip belong together
-    again_s: float = 30.0           # offered again after this long without a receipt, doubled each time,
+    burst_n: float = 5.0            # burst without waiting: an event and its clip belong together
+    again_s: float = 30.0           # sent again after this time without a receipt, doubled each time,
     again_max_s: float = 600.0      # up to this
     window_n: int = 500             # offered and not yet settled
 
 
 @dataclass(slots=True)
 class Offer:
-    """One message that is out."""
-
     times_n: int
-    due_mono_s: float               # offered again then
+    due_mono_s: float               # sent again then
     flying: bool                    # no PUBACK yet
 
 
 @dataclass(slots=True)
 class Offers:
-    """What is out since this process started. All rows up to `cursor` are out or settled, none behind it is."""
+    """The messages that are out since this process started. All rows up to `cursor` are out or settled, no later row
+    is."""
 
     pace: OutboxPace = field(default_factory=OutboxPace)
     cursor: int = 0
@@ -50,24 +51,20 @@ class Offers:
     _filled_mono_s: float = float("-inf")
 
     def allowed_n(self, now_mono_s: float) -> int:
-        """How many messages the rate allows now."""
         gained = (now_mono_s - self._filled_mono_s) * self.pace.per_s
         self._tokens = min(self.pace.burst_n, self._tokens + gained)
         self._filled_mono_s = now_mono_s
         return int(self._tokens)
 
     def due(self, now_mono_s: float, limit_n: int) -> list[int]:
-        """Seqs to offer again now, oldest first."""
         ready = (seq for seq, offer in self._out.items() if not offer.flying and offer.due_mono_s <= now_mono_s)
         return sorted(ready)[:limit_n]
 
     @property
     def fresh_n(self) -> int:
-        """How many new messages find a place in the window."""
         return max(0, self.pace.window_n - len(self._out))
 
     def offered(self, seq: int, now_mono_s: float) -> None:
-        """Note that this message was published now."""
         times_n = self._out[seq].times_n + 1 if seq in self._out else 1
         wait_s = min(self.pace.again_max_s, self.pace.again_s * 2.0 ** min(times_n - 1, 32))
         self._out[seq] = Offer(times_n, now_mono_s + wait_s, flying=True)
@@ -75,42 +72,42 @@ class Offers:
         self._tokens -= 1
 
     def taken(self, seq: int) -> None:
-        """Note the broker's answer; whether the ward has the message is another matter."""
+        """Notes the broker's answer. The ward need not have the message yet."""
         if seq in self._out:
             self._out[seq].flying = False
 
     def settled(self, seqs: Iterable[int]) -> None:
-        """Note that these are done for good."""
+        """Notes that these messages are done for good."""
         for seq in seqs:
             self._out.pop(seq, None)
 
     def out(self, seqs: Iterable[int]) -> list[int]:
-        """Those of `seqs` that are out. A receipt counts for these alone: nobody can have what was never offered."""
+        """Returns the `seqs` that are out. A receipt counts only for these, because the ward cannot have others."""
         return [seq for seq in seqs if seq in self._out]
 
     def out_upto(self, upto: int) -> list[int]:
-        """What is out up to and including `upto`."""
         return [seq for seq in self._out if seq <= upto]
 
     def lost(self, now_mono_s: float) -> None:
-        """The connection is gone: what was flying may never have arrived, so it is due at once on the next one."""
+        """The connection is gone. Messages without a PUBACK may be lost, so they are due at once on the next one."""
         for offer in self._out.values():
             if offer.flying:
                 offer.flying, offer.due_mono_s = False, now_mono_s
 
     def hurry(self, now_mono_s: float) -> None:
-        """The ward listens again: nothing waits longer than a first repetition does."""
+        """The ward listens again: each message is due after the first repetition's wait at most."""
         for offer in self._out.values():
             offer.due_mono_s = min(offer.due_mono_s, now_mono_s + self.pace.again_s)
 
     def again(self, first: int, last: int, now_mono_s: float) -> None:
-        """The ward misses these: what is out of them is due now. What lies behind the cursor comes anyway."""
+        """The ward misses these messages: those that are out are due now. Later rows follow anyway."""
         for seq, offer in self._out.items():
             if first <= seq <= last:
                 offer.due_mono_s = min(offer.due_mono_s, now_mono_s)
 
     def wait_s(self, now_mono_s: float, more: bool) -> float:
-        """Seconds until there is something to offer; `more` says that new messages wait behind the cursor."""
+        """Returns the seconds until there is a message to send. `more` says that new messages wait behind the cursor.
+        """
         dues = [offer.due_mono_s for offer in self._out.values() if not offer.flying]
         if more and self.fresh_n:
             dues.append(now_mono_s)
@@ -121,12 +118,13 @@ class Offers:
 
 
 def is_late(entry: Entry, boot: str, mono_ms: int) -> bool:
-    """Whether the message, sent at this moment of this boot, is history by then. No wall clock is asked."""
+    """Whether the message is late if it is sent at this moment of this boot. Uses no wall clock."""
     return entry.boot != boot or mono_ms - entry.mono_ms > LATE_MS
 
 
 def fold(entries: Sequence[Entry]) -> tuple[GapData, int]:
-    """One gap message in the place of as many of `entries` (oldest first, at least one) as fit, and their number."""
+    """Folds `entries` (oldest first, at least one) into one gap message. Returns it and the number of entries that
+    fitted."""
     stretches: list[tuple[int, int]] = []
     hours: dict[tuple[str | None, str, int], Hour] = {}
     folded_n = 0
@@ -146,9 +144,10 @@ def fold(entries: Sequence[Entry]) -> tuple[GapData, int]:
 
 
 def not_kept(first: int, last: int, kept: Iterable[int]) -> tuple[GapData | None, int]:
-    """A gap message for the seqs of first..last that are not among `kept` (ascending), and how far it reaches.
+    """Builds a gap message for the seqs of first..last that are not in `kept` (ascending). Returns it and its last
+    seq.
 
-    None where none is missing. It reaches less far than `last` where more stretches are missing than fit.
+    The message is None if no seq is missing. It ends before `last` if there are too many stretches for one message.
     """
     stretches: list[tuple[int, int]] = []
     at = first
@@ -164,10 +163,11 @@ def not_kept(first: int, last: int, kept: Iterable[int]) -> tuple[GapData | None
 
 
 def _count(hour: Hour | None, entry: Entry) -> Hour:
-    """The hour with this message counted: an event counts where it began, its length where it ended."""
+    """An event counts in the hour in which it began; its length in the hour in which it ended."""
     data: dict[str, Any] = msgspec.json.decode(entry.data)
+    dur_ms = data.get("dur_ms")
     if hour is None:
         time = None if entry.clock == "unset" else rfc3339(entry.wall_ms)
         hour = Hour(c=entry.camera, boot=entry.boot, mono_ms=entry.mono_ms, motion_n=0, dur_ms=0, time=time)
     return msgspec.structs.replace(hour, motion_n=hour.motion_n + (data.get("phase") == "start"),
-                                   dur_ms=hour.dur_ms + (data.get("dur_ms") or 0))
+                                   dur_ms=hour.dur_ms + (dur_ms if isinstance(dur_ms, int) else 0))

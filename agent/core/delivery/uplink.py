@@ -1,19 +1,20 @@
-"""The rate at which an upload disturbs nobody else in the house. Pure: measurements are handed in.
+"""Computes a rate at which an upload disturbs nothing else in the house. Pure: the caller passes measurements.
 
-Packets that wait in a router's queue show as a longer round trip. Like LEDBAT (RFC 6817) this gives way as soon as
-they wait longer than `TARGET_S`, whoever filled the queue, and comes back slowly. Unlike it, it takes only a share of
-what the line can carry. To find that out it speeds up for a moment, now and then, until the queue begins to grow.
+Packets that wait in a router's queue lengthen the round trip. Like LEDBAT (RFC 6817), this slows down as soon as they
+wait longer than `TARGET_S`, no matter what filled it, and speeds up slowly. Unlike LEDBAT, it uses only a share of the
+line's capacity. To measure the capacity, it sometimes speeds up for a moment until the queue begins to grow.
 """
 from dataclasses import dataclass, field
 
-TARGET_S = 0.04                 # of waiting in queues: nobody in a phone call notices so little
-LAZY_S, LAZY_B_S = 0.04, 75_000.0       # a kernel answers a packet so late where no second one comes meanwhile
-PROBE_EVERY_S = (8.0, 120.0)    # soon again, for one look may be wrong; less often when two say the same
+TARGET_S = 0.04                 # of waiting in queues: too short to disturb a phone call
+LAZY_S, LAZY_B_S = 0.04, 75_000.0       # a kernel delays its answer by this time if no second packet follows
+# soon again after different results, because one may be wrong; less often after two that agree
+PROBE_EVERY_S = (8.0, 120.0)
 ALIKE = 1.5
 GROWN, FLAT_MAX = 1.05, 8
-GROWTH, BACK_OFF, RECOVERY = 1.25, 0.6, 1.06    # of the rate, a round trip each
+GROWTH, BACK_OFF, RECOVERY = 1.25, 0.6, 1.06    # factors of the rate for each round trip
 START_B_S, FLOOR_B_S, CEILING_B_S = 32_000.0, 8_000.0, 50_000_000.0     # bytes a second
-AHEAD = 3.0                     # so much more than arrives may be asked for: else a loss would look like a fast line
+AHEAD = 3.0  # the rate is at most this times what arrives: otherwise a loss would look like a fast line
 ROUND_MIN_S = 0.05
 
 
@@ -21,27 +22,28 @@ ROUND_MIN_S = 0.05
 class LineSample:
     """The kernel's measurements of a connection."""
 
-    rtt_s: float                # of late, smoothed
-    base_s: float               # the shortest within some minutes
+    rtt_s: float                # recent, smoothed
+    base_s: float               # the shortest of the last minutes
     arrives_b_s: float          # bytes a second at the other end
 
 
 @dataclass(slots=True)
 class Uplink:
-    """The rate for one upload; `share` of the line is its own, 0..1."""
+    """The rate for one upload, which may use `share` (0..1) of the line."""
 
     share: float
     rate_b_s: float = START_B_S
-    line_b_s: float | None = None           # what the line carries; None while that is being found out
-    _known_b_s: float = field(default=0.0, init=False)      # what was found out the last time
+    line_b_s: float | None = None           # the line's capacity; None during its measurement
+    _known_b_s: float = field(default=0.0, init=False)      # the last measured capacity
     _best_b_s: float = field(default=0.0, init=False)
-    _flat_n: int = field(default=0, init=False)             # rounds in which that has not grown
+    _flat_n: int = field(default=0, init=False)             # rounds without growth
     _round_mono_s: float = field(default=float("-inf"), init=False)
     _probe_mono_s: float = field(default=float("inf"), init=False)
     _patience_s: float = field(default=PROBE_EVERY_S[0], init=False)
 
     def see(self, now_mono_s: float, sight: LineSample) -> None:
-        """Set the rate anew, once in a round trip as it is without queues: one that grows must not slow us down."""
+        """Updates the rate once in each round trip without queues, because a growing queue must not slow the updates
+        down."""
         if now_mono_s - self._round_mono_s < max(ROUND_MIN_S, sight.base_s):
             return
         self._round_mono_s = now_mono_s
@@ -61,7 +63,8 @@ class Uplink:
         return max(FLOOR_B_S, self.share * (self.line_b_s or 0.0))
 
     def _probe(self, now_mono_s: float, sight: LineSample, waits: bool) -> None:
-        """Go on until a queue grows, or what arrives does not: then TCP itself is at its end, as on a lossy line."""
+        """Ends when a queue grows, or when the arriving rate stops growing: then TCP itself has reached its limit, as
+        on a lossy line."""
         self._flat_n = 0 if sight.arrives_b_s > GROWN * self._best_b_s else self._flat_n + 1
         self._best_b_s = max(self._best_b_s, sight.arrives_b_s)
         if waits or self._flat_n > FLAT_MAX:

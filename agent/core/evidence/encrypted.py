@@ -1,9 +1,9 @@
-"""How an encrypted file lies on the card: a head with the wrapped key of this file, then records. Pure, without keys.
+"""The format of an encrypted file on the card: a head with this file's wrapped key, then records. Pure, without keys.
 
-A record is what was appended at once, encrypted for itself. So each fragment can be read alone, a torn tail costs
-only itself, and nothing is ever written over: where a clip's head is completed, a further record stands in for it.
-Every record has a checksum over its encrypted bytes: what a power cut has torn is found without any key.
-docs/design/encryption.md has the reasons.
+A record is one append, encrypted by itself. So each fragment can be read independently, and a torn tail costs only
+itself. Nothing is overwritten: if a clip's head is completed, a further record replaces it. Each record has a checksum
+over its encrypted bytes, so a record torn by a power cut is found without a key. docs/design/storage.md has the
+reasons.
 """
 import struct
 import zlib
@@ -16,29 +16,29 @@ MAGIC = b"taimatC1"
 HEAD = struct.Struct(">8sB3xI32s48s")       # magic, cipher, number of the day key, ephemeral public key, wrapped key
 RECORD = struct.Struct(">4sB3xIQIQI12s")    # magic, kind, index, offset, bytes, end, frames, nonce
 RECORD_MAGIC = b"tmR1"
-CHECK = struct.Struct(">I")                 # CRC-32 of what it stands behind
-TAG_B = 16                                  # of either cipher
+CHECK = struct.Struct(">I")                 # CRC-32 of the bytes before it
+TAG_B = 16                                  # of both ciphers
 HEAD_B = HEAD.size + CHECK.size
-RECORD_MAX_B = 64_000_000                   # no fragment is longer: a length beyond it is damage
-UNFLUSHED_B = 32_000_000                    # more than a recorder can have written since its last flush
+RECORD_MAX_B = 64_000_000                   # the longest fragment: a longer one is damage
+UNFLUSHED_B = 32_000_000                    # more than a recorder can write between two flushes
 OVERHEAD_B = RECORD.size + TAG_B + CHECK.size
 AES_GCM, CHACHA = 1, 2                      # AES-256-GCM, ChaCha20-Poly1305 (RFC 8439)
-BODY, FINAL_HEAD = 1, 2                     # kinds of record: the file's next bytes; what replaces its first ones
+BODY, FINAL_HEAD = 1, 2                     # kinds of record: the file's next bytes; a replacement for its first ones
 
 
 class LockedError(Exception):
-    """The file's key can't be had here; the text says why and what would help."""
+    """The file's key is not available. The message says why and what would help."""
 
 
-ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
+ReadAt = Callable[[int, int], bytes]        # (offset, size) -> bytes, fewer only at the end of the file
 
 
 class DamagedError(Exception):
-    """The bytes are no encrypted file, or not what was written; the text says where."""
+    """The bytes are not an encrypted file, or were changed. The message says where."""
 
 
 class FileHead(NamedTuple):
-    """How a file is encrypted, and for which day key."""
+    """The cipher of a file, and the day key that wraps its key."""
 
     cipher: int
     day: int
@@ -46,7 +46,6 @@ class FileHead(NamedTuple):
     wrapped: bytes          # the file's key, encrypted for the day key
 
     def pack(self) -> bytes:
-        """The file's first HEAD_B bytes."""
         data = HEAD.pack(MAGIC, self.cipher, self.day, self.ephemeral, self.wrapped)
         return data + CHECK.pack(zlib.crc32(data))
 
@@ -55,18 +54,17 @@ FileKey = Callable[[FileHead, str], bytes]      # of a file's head and name; rai
 
 
 class RecordHead(NamedTuple):
-    """What a record says of itself in the clear; it is authenticated with its content."""
+    """The unencrypted head of a record. It is authenticated together with the content."""
 
     kind: int
     index: int              # of the record in its file, from 0
-    offset: int             # of its content in the clear file
+    offset: int             # of its content in the decrypted file
     size_b: int             # of its content
-    end_us: int             # how long the clip is up to the end of this record
-    frames_n: int           # and how many pictures it has
+    end_us: int             # the clip's duration up to the end of this record
+    frames_n: int           # the clip's pictures up to the end of this record
     nonce: bytes
 
     def pack(self) -> bytes:
-        """The record's first bytes."""
         return RECORD.pack(RECORD_MAGIC, *self)
 
 
@@ -75,21 +73,19 @@ class EncryptedRecord:
     """A whole record of a file."""
 
     head: RecordHead
-    at: int                 # where it begins in the encrypted file
+    at: int                 # its offset in the encrypted file
 
     @property
     def body_at(self) -> int:
-        """Where its encrypted content begins."""
         return self.at + RECORD.size
 
     @property
     def end(self) -> int:
-        """Where the next record begins."""
         return self.at + OVERHEAD_B + self.head.size_b
 
 
 class WholePart(NamedTuple):
-    """Cut the file off at `size_b` bytes; so much is in it."""
+    """The part of a file to keep: its first `size_b` bytes, and their duration and pictures."""
 
     size_b: int
     duration_us: int
@@ -97,12 +93,12 @@ class WholePart(NamedTuple):
 
 
 def is_encrypted(read_at: ReadAt) -> bool:
-    """Whether the file begins as ours do when they are encrypted."""
+    """Whether the file begins like our encrypted files."""
     return read_at(0, len(MAGIC)) == MAGIC
 
 
 def read_file_head(read_at: ReadAt) -> FileHead:
-    """Raises DamagedError."""
+    """Reads the head of an encrypted file. Raises DamagedError."""
     data = read_at(0, HEAD_B)
     if len(data) < HEAD_B or data[:len(MAGIC)] != MAGIC:
         raise DamagedError("it does not begin like an encrypted file of ours")
@@ -115,16 +111,13 @@ def read_file_head(read_at: ReadAt) -> FileHead:
 
 
 def check_of(head: bytes, encrypted: bytes) -> bytes:
-    """What ends a record: the checksum of its packed head and its content with the cipher's tag."""
+    """Returns the end of a record: the checksum of its packed head and its content with the cipher's tag."""
     return CHECK.pack(zlib.crc32(encrypted, zlib.crc32(head)))
 
 
 def records(read_at: ReadAt, check_from: int = 0) -> Iterator[EncryptedRecord]:
-    """The records from the first on, up to one that is torn or damaged.
-
-    Whether the bytes are all there is looked at in those that reach beyond `check_from`: what was flushed long ago
-    need not be read again.
-    """
+    """Yields the records from the first on, and stops before a torn or damaged one. It checks the content only of
+    records that reach beyond `check_from`: earlier bytes were flushed long ago and need not be read again."""
     at, index, offset = HEAD_B, 0, 0
     while (found := _record(read_at, at, index, offset, check_from)) is not None:
         yield found
@@ -155,7 +148,8 @@ def _whole(read_at: ReadAt, record: EncryptedRecord) -> bool:
 
 
 def kept(read_at: ReadAt, file_b: int) -> WholePart:
-    """What a power cut has left of a clip's file of `file_b` bytes. Raises DamagedError if there is nothing to play."""
+    """Returns what a power cut has left of a clip's file of `file_b` bytes. Raises DamagedError if nothing is
+    playable."""
     read_file_head(read_at)
     whole = deque(records(read_at, file_b - UNFLUSHED_B), maxlen=1)
     if not whole or not whole[0].head.frames_n:

@@ -1,1 +1,1 @@
-"""Health: facts in, conditions out. Pure; names a root cause once, without flapping."""
+"""Health: facts in, conditions out. Pure. Reports a root cause once, without flapping."""

@@ -1,21 +1,21 @@
-"""What the rules find and what is shown of it."""
+"""Findings of the rules, and the conditions that are shown."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.core.health.codes import CODES, Severity
 from agent.core.passwords import redact
 
-# raised(code, unit, camera): the severity at which a finding stands from earlier looks, or None
+# raised(code, unit, camera): the severity of a finding from earlier looks, or None
 Raised = Callable[..., Severity | None]
 
 
 def above(value: float | None, enter: float, leave: float, before: bool) -> bool:
-    """Whether `value` has reached `enter`, or has not yet fallen to `leave` again; an unknown value has not."""
+    """Whether `value` has reached `enter`, or has not fallen to `leave` since. False if it is unknown."""
     return value is not None and (value > leave if before else value >= enter)
 
 
 def below(value: float | None, enter: float, leave: float, before: bool) -> bool:
-    """Whether `value` has fallen under `enter`, or has not yet come back to `leave`; an unknown value has not."""
+    """Whether `value` has fallen below `enter`, or has not risen to `leave` since. False if it is unknown."""
     return value is not None and (value < leave if before else value < enter)
 
 
@@ -24,7 +24,7 @@ Key = tuple[str, str | None, str | None]        # code, unit, camera
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthFinding:
-    """One rule's answer to one look; what concerns the whole device has neither unit nor camera."""
+    """A rule's answer to one look. A finding about the whole device has neither unit nor camera."""
 
     code: str
     unit: str | None = None
@@ -35,18 +35,18 @@ class HealthFinding:
 
     @property
     def key(self) -> Key:
-        """What makes it the same finding at the next look."""
         return self.code, self.unit, self.camera
 
     def explained_by(self, cause: "HealthFinding") -> bool:
-        """Whether `cause` makes this a symptom: a named cause, on the same camera or unit or on the whole device."""
+        """Whether `cause` makes this a symptom: a cause in `after`, on the same camera or unit or on the whole device.
+        """
         return (cause.code in self.after
                 and cause.unit in (None, self.unit) and cause.camera in (None, self.camera))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What is wrong, as people and the ward see it."""
+    """A problem as people and the ward see it."""
 
     code: str
     severity: Severity
@@ -59,7 +59,7 @@ class Condition:
 
 def finding(code: str, *, unit: str | None = None, camera: str | None = None, severity: Severity | None = None,
             detail: object = None, also_after: tuple[str, ...] = ()) -> HealthFinding:
-    """A finding with its row of the table filled in; `detail` counts only if it is text, and loses every password."""
+    """Makes a finding from its row of the table. `detail` counts only if it is text; passwords in it are masked."""
     row = CODES[code]
     return HealthFinding(code=code, unit=unit, camera=camera, severity=severity or row.severity,
                          detail=redact(detail) if isinstance(detail, str) else None, after=row.after + also_after)

@@ -1,7 +1,7 @@
-"""How the machine was over a day or a month: what a sample holds, and what many of them tell. Pure.
+"""The state of the machine over a day or a month, from samples. Pure.
 
-A sample speaks for the time up to the next one, for two rounds at most: what nobody looked at is unknown. A month has
-nine thousand, so they are looked at one by one, and what they tell is all that is remembered.
+A sample is valid until the next one, for two rounds at most; time without samples is unknown. A month has nine
+thousand samples, so they are read one by one and only their summary stays in memory.
 """
 from collections import deque
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from agent.core.health.forecast import DAY_S, LEAST_SPAN_S, days_left
 from agent.core.household.day_lane import WallSpan
 
 SAMPLE_EVERY_MS = 300_000
-HOUR_N = 12                     # samples that are written at once
-WAITING_N_MAX = 144             # of those that a card did not take the newest are kept: twelve hours
-REACH_FOR_MS = 180_000          # for so long is believed what was told of the network
+HOUR_N = 12                     # samples in one write
+WAITING_N_MAX = 144             # newest samples that wait for a card that refuses writes: twelve hours
+REACH_FOR_MS = 180_000          # a report about the network is valid this long
 HOLDS_MS = 2 * SAMPLE_EVERY_MS
 MB = 1_000_000
 DAY_MS = int(DAY_S * 1000)
@@ -24,7 +24,7 @@ SURE = ("rtc", "ntp")           # the clock was right
 
 
 class DatedSample(NamedTuple):
-    """A sample, and when that was."""
+    """A sample and its date."""
 
     wall_ms: int
     boot: str
@@ -32,7 +32,7 @@ class DatedSample(NamedTuple):
 
 
 class SlotValues(NamedTuple):
-    """What a value was within a slot."""
+    """A value's range within a slot."""
 
     low: float
     high: float
@@ -41,21 +41,20 @@ class SlotValues(NamedTuple):
 
 @dataclass(slots=True)
 class _Stretch:
-    """A time in which something stayed as it was."""
-
     begin_ms: int
     end_ms: int
     held: bool
 
 
-Curve = list[list[tuple[int, float]]]           # (wall_ms, value) in stretches without a hole
-States = list[tuple[WallSpan, bool]]            # when it was so and when not, in order
+Curve = list[list[tuple[int, float]]]           # (wall_ms, value) in runs without a hole
+States = list[tuple[WallSpan, bool]]            # when it was good and when not, in order
 
 
-def sample(host: HostFacts, reach: ReachFacts, mono_ms: int, clock: str) -> HealthSample:
-    """What is kept of one look."""
+def sample(host: HostFacts, reach: ReachFacts, mono_ms: int, clock: str, card_ill: int = 0) -> HealthSample:
+    """Makes a sample of one look, and of the card since the last one."""
     return HealthSample(mono_ms, clock, None if host.soc_temp_c is None else round(host.soc_temp_c, 1),
-                        _mb(host.disk_tot_b), _mb(host.disk_free_b), _mb(host.disk_wr_b), reach.net_up, reach.ward_up)
+                        _mb(host.disk_tot_b), _mb(host.disk_free_b), _mb(host.disk_wr_b), reach.net_up, reach.ward_up,
+                        card_ill)
 
 
 def _mb(size_b: int | None) -> int | None:
@@ -63,7 +62,7 @@ def _mb(size_b: int | None) -> int | None:
 
 
 def used_pct(each: HealthSample) -> float | None:
-    """How full the card was."""
+    """Returns how full the card was, in percent; None if unknown."""
     if not each.disk_mb or each.free_mb is None:
         return None
     return 100 * (1 - each.free_mb / each.disk_mb)
@@ -71,31 +70,26 @@ def used_pct(each: HealthSample) -> float | None:
 
 @dataclass(slots=True)
 class Slot:
-    """What is known of one stretch of time; all None: nothing."""
+    """Values of one period; None for unknown ones."""
 
     temperature: SlotValues | None = None       # degrees Celsius
     used: SlotValues | None = None              # how full the card was, percent
     written_mb: int | None = None
-    days_left: float | None = None              # at its end, by the rate of the day before
+    days_left: float | None = None              # at its end, at the rate of the day before
 
 
 @dataclass(slots=True)
 class _Noted:
-    """The same while it is being found out."""
-
     temperature: list[float] = field(default_factory=list)      # low, high, last
     used: list[float] = field(default_factory=list)
     written_mb: int | None = None
-    rate: tuple[DatedSample, DatedSample] | None = None         # by which the days of room go
+    rate: tuple[DatedSample, DatedSample] | None = None         # the two samples that give the days of room
 
 
 @dataclass(slots=True)
 class History:
-    """What samples tell of some slots of time, which follow on one another; `until_ms` is now.
-
-    `free_floor_pct` is what retention keeps free: the card's days of room go down to that. `curves`: each sample's
-    value is wanted, too.
-    """
+    """Summarises samples in consecutive slots of time. `until_ms` is now. `free_floor_pct` is the space that retention
+    keeps free, to which the days of room refer. With `curves` it also keeps the value of each sample."""
 
     slots: Sequence[WallSpan]
     until_ms: int
@@ -103,34 +97,31 @@ class History:
     curves: bool
     temperature_curve: Curve = field(default_factory=list)
     used_curve: Curve = field(default_factory=list)
-    newest: HealthSample | None = None                              # that tells of the card
+    newest: HealthSample | None = None                              # newest sample with the state of the card
     _noted: list[_Noted] = field(init=False)
     _states: dict[str, list[_Stretch]] = field(init=False)
     _before: DatedSample | None = None
-    _day: deque[DatedSample] = field(default_factory=deque)         # those of the last 24 hours that tell of the card
-    _place: int = 0                                                 # of the slot
+    _day: deque[DatedSample] = field(default_factory=deque)  # those of the last 24 hours with the state of the card
+    _place: int = 0                                                 # index of the current slot
 
     def __post_init__(self) -> None:
-        """Nothing is known yet."""
         self._noted = [_Noted() for _ in self.slots]
         self._states = {"network": [], "broker": [], "clock": []}
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has looked in this time."""
         return not self._states["clock"]
 
     def found(self) -> list[Slot]:
-        """What is known of each slot."""
         return [Slot(_values(each.temperature), _values(each.used), each.written_mb,
                      each.rate and _days_left(*each.rate, self.free_floor_pct)) for each in self._noted]
 
     def states(self, name: str) -> States:
-        """Of "network", "broker" or "clock": when it was well and when not."""
+        """Returns when "network", "broker" or "clock" was good and when not."""
         return [(WallSpan(each.begin_ms, each.end_ms), each.held) for each in self._states[name]]
 
     def add(self, each: DatedSample) -> None:
-        """The next one by date; of one that lies before its predecessor, as by a clock that was put back, nothing."""
+        """Adds the next sample by date. Ignores one before its predecessor, after a clock was put back."""
         before, used = self._before, used_pct(each.sample)
         if before and each.wall_ms < before.wall_ms:
             return
@@ -180,7 +171,7 @@ def _widen(noted: list[float], value: float) -> None:
 
 
 def _note_written(slot: _Noted, before_mb: int | None, count_mb: int | None) -> None:
-    """By a count that begins anew with each boot, and with another card."""
+    """The count starts from zero with each boot, and with another card."""
     if count_mb is not None and before_mb is not None and count_mb >= before_mb:
         slot.written_mb = (slot.written_mb or 0) + count_mb - before_mb
 
@@ -192,7 +183,7 @@ def _draw_on(curve: Curve, wall_ms: int, value: float) -> None:
 
 
 def _go_on(states: list[_Stretch], held: bool | None, begin_ms: int, end_ms: int) -> None:
-    """What was said last holds until now, if that is not too long ago; neighbours that say the same are one."""
+    """The last state holds until now, if it is not too old. Equal neighbours become one."""
     last = states[-1] if states else None
     if last and last.end_ms >= begin_ms:
         if last.held == held:

@@ -1,6 +1,7 @@
-"""Rules on the machine: power, heat, memory, clock and card. Each answers one look with findings."""
+"""Rules about the machine: power, heat, memory, clock and card. Each returns findings for one look."""
 from collections.abc import Iterator
 
+from agent.core.contract.facts import KeeperFacts
 from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
 from agent.core.health.facts import Facts, HostFacts
 
@@ -11,7 +12,7 @@ MB = 1_000_000
 
 
 def power(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Supply voltage, by the firmware's word (raspberrypi.com, "get_throttled")."""
+    """Supply voltage, as the firmware reports it (raspberrypi.com, "get_throttled")."""
     host = facts.host
     if host.volt_low:
         yield finding("power_low")
@@ -20,7 +21,7 @@ def power(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def heat(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """The chip slows itself from 80 degrees on and hard at 85."""
+    """The chip slows down from 80 degrees on, and strongly at 85."""
     temp_c, before = facts.host.soc_temp_c, raised("hot")
     if above(temp_c, 85, 82, before == "alarm"):
         yield finding("hot", severity="alarm", detail=f"{temp_c:.0f} °C")
@@ -31,7 +32,6 @@ def heat(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def memory(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Memory that is left, and whether limits on it are kept at all."""
     host = facts.host
     if host.mem_avail_b is not None and host.mem_total_b:
         share_pct = 100 * host.mem_avail_b / host.mem_total_b
@@ -42,7 +42,7 @@ def memory(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def boot(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """What the start of the machine tells: a watchdog's reset is news for a day; the clock may have no date yet."""
+    """Facts about the boot: a watchdog's reset shows for a day; the clock may have no date yet."""
     host = facts.host
     if host.watchdog_reset and host.up_s is not None and host.up_s < WATCHDOG_NEWS_S:
         yield finding("watchdog_reset")
@@ -51,7 +51,6 @@ def boot(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def card(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Whether the card is there, answers, and can be written."""
     host = facts.host
     if host.card_missing:
         yield finding("card_missing")
@@ -60,18 +59,24 @@ def card(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     if host.card_error or host.card_errors_new_n:
         yield finding("card_io")
     elif host.card_errors_n:
-        yield finding("card_io", severity="warn")           # noted in an earlier life, and never repaired
+        yield finding("card_io", severity="warn")           # counted earlier, and not repaired
+    if host.card_given_up:
+        yield finding("card_given_up")
     if host.read_only:
         yield finding("card_read_only")
+    if facts.card_end:
+        yield finding("card_ends", detail=facts.card_end)
 
 
 def space(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Space and inodes. Retention keeps its floor free, so half of the floor means that it can't."""
+    """Space and inodes. Retention keeps its floor free, so half of the floor means that it fails."""
     host = facts.host
     if host.disk_free_b is not None and host.disk_tot_b:
         free_pct, floor_pct = 100 * host.disk_free_b / host.disk_tot_b, facts.free_floor_pct
         if below(free_pct, floor_pct / 2, floor_pct * 3 / 4, raised("card_full") is not None):
-            yield finding("card_full", detail=f"{host.disk_free_b // MB} MB")
+            known = [own.clips_b for unit in facts.units if (own := unit.told(KeeperFacts))]
+            others = [f"{(host.disk_tot_b - host.disk_free_b - b) // MB} MB no clips" for b in known if b is not None]
+            yield finding("card_full", detail=", ".join([f"{host.disk_free_b // MB} MB free", *others]))
     if _inodes_low(host, raised("inodes_low") is not None):
         yield finding("inodes_low")
     if below(facts.days_left, 2, 3, raised("card_days_low") is not None):

@@ -1,4 +1,4 @@
-"""The health machine: findings of each look in, conditions out, by the times and causes of the table."""
+"""The health machine: takes the findings of each look and returns conditions, by the delays and causes of the table."""
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,35 +13,30 @@ EPISODES_N_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One finding over time: from its first sighting until it has been gone for the table's `clear_s`.
-
-    A fault that comes and goes is one episode, so it shows once and stays, instead of flapping.
-    """
+    """One finding over time: from its first sighting until it has been absent for the table's `clear_s`. A fault that
+    comes and goes is one episode, so it shows once and stays instead of flapping."""
 
     finding: HealthFinding                # as last seen
     since_mono_s: float
     seen_mono_s: float
     severity: Severity              # the worst of the last `clear_s`
     worst_mono_s: float             # when that severity was last seen
-    shown: bool = False             # has lasted for `visible_s`, with no cause in sight
+    shown: bool = False             # has lasted for `visible_s` without a visible cause
 
     def go_on(self, seen: HealthFinding, now_mono_s: float) -> "Episode":
-        """The same episode after another sighting: worse at once, better only when the worse has been gone for long."""
+        """Continues the episode: it gets worse at once, and better only after `clear_s` without the worse severity."""
         better = RANK[seen.severity] < RANK[self.severity]
         if better and now_mono_s - self.worst_mono_s < CODES[seen.code].clear_s:
             return replace(self, finding=seen, seen_mono_s=now_mono_s)
         return replace(self, finding=seen, seen_mono_s=now_mono_s, severity=seen.severity, worst_mono_s=now_mono_s)
 
     def over(self, now_mono_s: float) -> bool:
-        """Whether it has been gone for long enough."""
         return now_mono_s - self.seen_mono_s >= CODES[self.finding.code].clear_s
 
     def explained(self, causes: Iterable["Episode"]) -> bool:
-        """Whether one of `causes` makes it a symptom."""
         return any(self.finding.explained_by(cause.finding) for cause in causes)
 
     def condition(self) -> Condition:
-        """What people see of it."""
         seen = self.finding
         return Condition(code=seen.code, severity=self.severity, since_mono_s=self.since_mono_s, unit=seen.unit,
                          camera=seen.camera, detail=seen.detail, depends_on=seen.after)
@@ -49,13 +44,13 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class HealthMachine:
-    """All running episodes; `step` returns its successor and the conditions that are to be seen now."""
+    """All open episodes. `step` returns the next machine and the conditions to show now."""
 
     episodes: Mapping[Key, Episode] = field(default_factory=dict)
-    dropped_n: int = 0              # findings that found no place among `EPISODES_N_MAX`
+    dropped_n: int = 0              # findings beyond `EPISODES_N_MAX`
 
     def step(self, facts: Facts, now_mono_s: float) -> tuple["HealthMachine", tuple[Condition, ...]]:
-        """Judge one look. Conditions come worst first, then oldest first; a symptom of one that shows is left out."""
+        """Judges one look. Returns conditions, worst first, then oldest first, without symptoms of others that show."""
         found = _by_key(self._findings(facts))
         episodes = {key: old for key, old in self.episodes.items() if key in found or not old.over(now_mono_s)}
         dropped_n = self.dropped_n
@@ -79,7 +74,7 @@ class HealthMachine:
 
 
 def _by_key(findings: Iterator[HealthFinding]) -> dict[Key, HealthFinding]:
-    """One finding a key, the worst; the worst keys first, so that a bound drops the harmless ones."""
+    """One finding for each key, the worst; the worst keys first, so that the limit drops harmless ones."""
     found: dict[Key, HealthFinding] = {}
     for seen in sorted(findings, key=lambda each: -RANK[each.severity]):
         found.setdefault(seen.key, seen)
@@ -87,7 +82,7 @@ def _by_key(findings: Iterator[HealthFinding]) -> dict[Key, HealthFinding]:
 
 
 def _show(episode: Episode, seen: bool, episodes: Mapping[Key, Episode], now_mono_s: float) -> Episode:
-    """Let an episode show once it has lasted. A cause in sight holds its symptoms back even before it shows itself."""
+    """Shows an episode that has lasted. A cause holds its symptoms back even before it shows itself."""
     lasted = now_mono_s - episode.since_mono_s >= CODES[episode.finding.code].visible_s
     if episode.shown or not (seen and lasted) or episode.explained(episodes.values()):
         return episode
@@ -95,6 +90,6 @@ def _show(episode: Episode, seen: bool, episodes: Mapping[Key, Episode], now_mon
 
 
 def _conditions(episodes: Mapping[Key, Episode]) -> tuple[Condition, ...]:
-    shown = [each for each in episodes.values() if each.shown]
+    shown = [episode for episode in episodes.values() if episode.shown]
     roots = (each.condition() for each in shown if not each.explained(shown))
     return tuple(sorted(roots, key=lambda each: (-RANK[each.severity], each.since_mono_s)))

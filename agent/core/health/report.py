@@ -1,4 +1,4 @@
-"""What one look at the device gives: facts, states and conditions. The ward's message and the page are made from it."""
+"""The result of one look at the device: facts, states and conditions. The ward's message and the page use it."""
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,15 +13,13 @@ WORST_FIRST: tuple[State, ...] = ("down", "restarting", "ok")
 
 @dataclass(frozen=True, slots=True)
 class RoleReport:
-    """A role over all its processes: the worst state, and how often they were started again since boot."""
-
     state: State
     restarts_n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One look. `units` has what each process told (memory, CPU, its own numbers), `roles` the sum."""
+    """One look. `units` has the facts of each process (memory, CPU, its own counts); `roles` has their summary."""
 
     mono_s: float
     host: HostFacts
@@ -35,13 +33,13 @@ class Report:
 
 
 def report(facts: Facts, conditions: tuple[Condition, ...], now_mono_s: float) -> Report:
-    """Put one look together."""
+    """Builds the report of one look."""
     return Report(now_mono_s, facts.host, facts.units, _roles(facts.units), tuple(_cameras(facts.units)),
                   facts.days_left, conditions, facts.card_written_b_per_day, facts.card_life_days)
 
 
 def unit_state(unit: UnitFacts) -> State | None:
-    """How a process is; None while the first heartbeat may still come."""
+    """Returns the state of a process; None while its first heartbeat may still come."""
     if unit.restarting:
         return "restarting"
     if unit.silent:
@@ -61,7 +59,7 @@ def _roles(units: Iterable[UnitFacts]) -> dict[str, RoleReport]:
 
 
 def _cameras(units: Iterable[UnitFacts]) -> Iterable[CameraFacts]:
-    """All cameras that were heard of; of a silent process only their names are still true."""
+    """All known cameras. For a silent process only their names are still valid."""
     for unit in units:
         for camera in unit.beat.cameras if unit.beat else ():
             yield camera if not unit.silent else CameraFacts(

@@ -1,9 +1,9 @@
-"""What each condition is called and what to do about it, for a household, in Vietnamese and English."""
+"""Titles and remedies of all conditions for a household, in Vietnamese and English."""
 from typing import NamedTuple
 
 
 class ConditionText(NamedTuple):
-    """A title that stands alone, and one sentence with the remedy."""
+    """A title that needs no context, and one sentence with the remedy."""
 
     title: str
     remedy: str
@@ -49,6 +49,9 @@ VI = {
     "card_read_only": ConditionText(
         "Thẻ nhớ chỉ đọc được, không ghi được",
         "Hãy khởi động lại máy; nếu vẫn như vậy thì thay thẻ nhớ mới."),
+    "card_given_up": ConditionText(
+        "Máy không tự cứu được thẻ nhớ",
+        "Hãy thay thẻ nhớ mới; trong lúc chờ, hãy rút nguồn rồi cắm lại một lần, vì có khi thẻ lại ghi được."),
     "card_full": ConditionText(
         "Thẻ nhớ đã đầy",
         "Hãy xoá các tệp khác trên thẻ, bỏ giữ những đoạn video không còn cần, hoặc dùng thẻ lớn hơn."),
@@ -58,9 +61,24 @@ VI = {
     "card_drops_writes": ConditionText(
         "Thẻ nhớ không giữ lại dữ liệu đã ghi",
         "Hãy chép các đoạn video cần giữ sang nơi khác và thay thẻ nhớ ngay, vì những gì mới ghi sẽ mất khi tắt máy."),
+    "card_ends": ConditionText(
+        "Thẻ nhớ sắp hỏng",
+        "Trong tuần này, hãy mua thẻ bền (High Endurance), không nhỏ hơn thẻ cũ, và đổi theo hướng dẫn: Đổi thẻ nhớ."),
+    "card_went_back": ConditionText(
+        "Thẻ nhớ đã trở về trạng thái cũ",
+        "Nếu bạn vừa đổi thẻ hoặc chép lại bản sao thì không sao; nếu không, hãy chép video cần giữ rồi thay thẻ mới."),
     "database_damaged": ConditionText(
         "Danh mục video bị hỏng và đã được dựng lại",
         "Máy vẫn ghi hình; nếu việc này lặp lại thì hãy chép các đoạn video cần giữ sang nơi khác và thay thẻ nhớ."),
+    "database_unclear": ConditionText(
+        "Danh mục video báo lỗi mà không tìm thấy chỗ hỏng",
+        "Hãy khởi động lại máy; nếu vẫn như vậy thì gửi nhật ký của máy cho kỹ thuật viên."),
+    "database_held": ConditionText(
+        "Danh mục video bị một tiến trình chiếm giữ",
+        "Máy vẫn ghi hình, nhưng video mới hiện ra sau; hãy khởi động lại máy, nếu còn bị thì báo kỹ thuật viên."),
+    "clip_redated": ConditionText(
+        "Danh mục video bị sửa sai camera hoặc thời gian",
+        "Máy tự sửa lại theo những gì đã ký và không giao ra đoạn nào còn sai; hãy cập nhật máy và báo kỹ thuật viên."),
     "nothing_signed": ConditionText(
         "Đoạn video không được ký xác nhận",
         "Máy vẫn ghi hình, nhưng khoá ký không dùng được: kỹ thuật viên xem nhật ký của taimat-keeper."),
@@ -199,6 +217,9 @@ EN = {
     "card_read_only": ConditionText(
         "The card can be read but not written",
         "Restart the device; if that does not help, replace the card."),
+    "card_given_up": ConditionText(
+        "The card could not be revived",
+        "Replace the card; until then unplug the device and plug it in again once, which sometimes brings it back."),
     "card_full": ConditionText(
         "The card is full",
         "Delete other files on it, release recordings you no longer need to keep, or use a larger card."),
@@ -208,9 +229,24 @@ EN = {
     "card_drops_writes": ConditionText(
         "The card does not keep what is written to it",
         "Copy the recordings you need to another place and replace the card now: a restart loses what is new on it."),
+    "card_ends": ConditionText(
+        "The card is nearing its end",
+        "Buy a high-endurance card of its size or larger and move to it this week: see Change the card in the guide."),
+    "card_went_back": ConditionText(
+        "The card is as it was at an earlier time",
+        "If you changed the card or wrote back a copy of it, all is well; if not, copy what you need and replace it."),
     "database_damaged": ConditionText(
         "The list of recordings was damaged and rebuilt",
         "Recording goes on; if it happens again, copy the recordings you need to another place and replace the card."),
+    "database_unclear": ConditionText(
+        "The list of recordings gives unexplained errors",
+        "Restart the device; if that does not help, send its journal to a technician."),
+    "database_held": ConditionText(
+        "A process holds the list of recordings",
+        "Recording goes on, but new recordings are listed later; restart the device, else tell a technician."),
+    "clip_redated": ConditionText(
+        "Recordings were listed with a wrong camera or time",
+        "What is signed is put right, and what stays wrong is not handed out: update it and tell a technician."),
     "nothing_signed": ConditionText(
         "Recordings are not being signed",
         "Recording goes on, but the signing key can't be used: a technician looks at the journal of taimat-keeper."),
@@ -312,18 +348,16 @@ EN = {
 TEXTS = {"vi": VI, "en": EN}
 
 
-UNIT = "taimat-UNIT"        # in a remedy: the unit of systemd that is concerned
+UNIT = "taimat-UNIT"        # in a remedy: stands for the systemd unit
 
 
 def text(code: str, language: str, unit: str | None = None) -> ConditionText:
-    """The words for `code` in `language` ("vi" or "en"); `unit` is the process concerned, as in its heartbeat.
-
-    Raises KeyError for a code or language that does not exist.
-    """
+    """Returns the texts for `code` in `language` ("vi" or "en"). `unit` is the process, as in its heartbeat. Raises
+    KeyError for an unknown code or language."""
     said = TEXTS[language][code]
     return said if unit is None else said._replace(remedy=said.remedy.replace(UNIT, _service(unit)))
 
 
 def _service(unit: str) -> str:
-    """The name in systemd. The process of all network cameras is no instance of the unit for a single camera."""
+    """The process of all network cameras is not an instance of the unit for a single camera."""
     return "taimat-capture-network" if unit == "capture@network" else f"taimat-{unit}"

@@ -1,4 +1,4 @@
-"""Rules on our own processes and their cameras: roles, sources, recording, the way to the ward."""
+"""Rules about our own processes and their cameras: roles, sources, recording, the connection to the ward."""
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,10 +7,10 @@ from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_W
 from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
 from agent.core.health.facts import Facts, Own, UnitFacts
 
-PAUSED = "paused"                   # it sees nothing because the household wants it so: nothing is wrong
-FROZEN = "frozen"                   # of core.vision.tamper.Kind: nobody's doing, but a camera that hangs
+PAUSED = "paused"                   # the household wants it: not a fault
+FROZEN = "frozen"                   # of core.vision.tamper.Kind: a camera that hangs, not a person's act
 NO_FRAME_S = 10.0
-FIRST_FRAME_S = 30.0                # what a camera may take until its first picture
+FIRST_FRAME_S = 30.0                # a camera's time limit for its first picture
 WRITE_FAULTS = (*CARD, "card_full", "inodes_low")
 AFTER_SOURCE: dict[str | None, tuple[str, ...]] = {
     "rtsp": CAMERA_AFTER_NETWORK, "picamera": CAMERA_AFTER_WIRE, "v4l2": CAMERA_AFTER_WIRE,
@@ -18,11 +18,9 @@ AFTER_SOURCE: dict[str | None, tuple[str, ...]] = {
 
 
 def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Processes that are silent, that start again and again, or that nobody has enabled.
-
-    `taimat run` starts all of its processes itself; which units of systemd are enabled is the owner's business.
-    """
-    enabled_by_hand = any(_heard(facts)) and not any(_told(facts, RunFacts))
+    """Processes that are silent, restart repeatedly, or were not enabled. `taimat run` starts all of its processes
+    itself. Which systemd units are enabled is the owner's choice."""
+    enabled_by_hand = any(_heard(facts)) and not any(_facts_of(facts, RunFacts))
     for unit in facts.units:
         severity: Severity = "alarm" if unit.role == "capture" else "warn"
         if unit.unheard and enabled_by_hand:
@@ -34,18 +32,16 @@ def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """A configuration that was refused; the last good one is in use. Told once, though each role may say it."""
+    """A refused configuration, while the last good one is in use. Reported once, even if several roles report it."""
     for unit in facts.units:
-        if (told := unit.told(RoleFacts)) and told.config_fault:
-            yield finding("config_rejected", detail=told.config_fault)
+        if (own := unit.told(RoleFacts)) and own.config_fault:
+            yield finding("config_rejected", detail=own.config_fault)
             return
 
 
 def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """That there is no camera at all, or what is wrong with each.
-
-    Of a camera one fault at most, then what follows for its picture rate and for motion.
-    """
+    """No camera at all, or the faults of each. At most one fault for the source of a camera, then faults of its
+    picture rate and motion detection."""
     if facts.cameras_n == 0:
         yield finding("no_camera")
     for unit, camera in _cameras(facts):
@@ -73,7 +69,6 @@ def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def recovery(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """What is done for a camera that stays dead, or that nothing more can be done."""
     for unit, camera in _cameras(facts):
         if camera.ladder is not None:
             code = "camera_given_up" if camera.ladder == "spent" else "camera_recovering"
@@ -81,7 +76,6 @@ def recovery(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def pauses(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """A pause is no fault; not to know whether one is wanted is."""
     for unit, camera in _cameras(facts):
         if camera.paused_by == "unreadable":
             yield finding("pause_unreadable")
@@ -90,68 +84,71 @@ def pauses(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def recording(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """What capture could not write; a fault of the card is the device's, not each camera's, and any role may meet it.
-    """
-    for _, told in _told(facts, RoleFacts):
-        if told.card_fault in WRITE_FAULTS:
-            yield finding(told.card_fault, severity="alarm")
+    """Failed writes. A fault of the card belongs to the device, not to a camera, and any role may report it."""
+    for _, own in _facts_of(facts, RoleFacts):
+        if own.card_fault in WRITE_FAULTS:
+            yield finding(own.card_fault, severity="alarm")
     for unit, camera in _cameras(facts):
         if camera.write_fault in WRITE_FAULTS:
             yield finding(camera.write_fault, severity="alarm")
+        if camera.database_held_by is not None:
+            pid = camera.database_held_by
+            holder = next((each.unit for each in facts.units if each.beat and each.beat.pid == pid), None)
+            yield finding("database_held", unit=holder, detail=f"process {pid or '?'}")
         idle = camera.recording is False and camera.state != PAUSED
         if camera.write_fault or (idle and camera.camera in facts.continuous):
             yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
 
 
 def holds(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """Clips on hold that take more of the card than they may; the keeper names those that last longest."""
-    for _, told in _told(facts, KeeperFacts):
-        if told.holds_over:
-            yield finding("holds_over", detail=told.holds_over)
+    for _, own in _facts_of(facts, KeeperFacts):
+        if own.holds_over:
+            yield finding("holds_over", detail=own.holds_over)
 
 
 def store(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """What the keeper found out: a card that does not keep what it took, a database that had to be made anew.
-
-    Also that it can sign nothing.
-    """
-    for _, told in _told(facts, KeeperFacts):
-        if told.card_drops:
-            yield finding("card_drops_writes", detail=told.card_drops)
-        if told.database_aside:
-            yield finding("database_damaged", detail=told.database_aside)
-        if told.key_fault:
-            yield finding("nothing_signed", detail=told.key_fault)
+    """The keeper's findings: a card that loses writes, a rebuilt database, changed rows of recordings, an unusable
+    key."""
+    for _, own in _facts_of(facts, KeeperFacts):
+        if own.card_drops:
+            yield finding("card_drops_writes", detail=own.card_drops)
+        if own.card_went_back:
+            yield finding("card_went_back", detail=own.card_went_back)
+        if own.database_aside:
+            yield finding("database_damaged", detail=own.database_aside)
+        if own.database_unclear:
+            yield finding("database_unclear")
+        if own.redated_n:
+            yield finding("clip_redated", detail=f"{own.redated_n}")
+        if own.key_fault:
+            yield finding("nothing_signed", detail=own.key_fault)
 
 
 def ward(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """The way to the broker, by the link's own numbers."""
-    for unit, told in _told(facts, LinkFacts):
+    for unit, own in _facts_of(facts, LinkFacts):
         name = unit.unit
-        if told.broker in ("unreachable", "refused"):
-            yield finding(f"broker_{told.broker}", unit=name, detail=told.broker_detail)
+        if own.broker in ("unreachable", "refused"):
+            yield finding(f"broker_{own.broker}", unit=name, detail=own.broker_detail)
         before = raised("outbox_growing", name) is not None
-        if above(told.outbox_n, 1000, 200, before) or above(told.outbox_oldest_s, 900, 120, before):
-            yield finding("outbox_growing", unit=name, detail=None if told.outbox_n is None else f"{told.outbox_n}")
+        if above(own.outbox_n, 1000, 200, before) or above(own.outbox_oldest_s, 900, 120, before):
+            yield finding("outbox_growing", unit=name, detail=None if own.outbox_n is None else f"{own.outbox_n}")
 
 
 def notifications(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """A phone of the household that can't be told. Which one and why is on its own page, and no business of the ward.
-    """
-    if any(told.notify_fault for _, told in _told(facts, LinkFacts)):
+    """A phone of the household cannot be notified. Which one and why is only on its own page, not for the ward."""
+    if any(own.notify_fault for _, own in _facts_of(facts, LinkFacts)):
         yield finding("notifications_wait")
 
 
 def network(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """A missing network is named only where something misses it: many a recorder lives without one on purpose."""
+    """A missing network shows only if something needs it, because many recorders have none on purpose."""
     if facts.host.net_up is False and (
-            any("unreachable" in (told.broker, told.notify_fault) for _, told in _told(facts, LinkFacts))
+            any("unreachable" in (own.broker, own.notify_fault) for _, own in _facts_of(facts, LinkFacts))
             or any(camera.source == "rtsp" and _fault(unit, camera) for unit, camera in _cameras(facts))):
         yield finding("network_down")
 
 
 def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
-    """The code that says best why this camera gives no picture, or None when it does or is not to."""
     if camera.state == PAUSED:
         return None
     if camera.fault in CAMERA:
@@ -163,9 +160,8 @@ def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
     return "camera_no_frames" if camera.state == "starting" and unit.beat.up_s > FIRST_FRAME_S else None
 
 
-def _told(facts: Facts, kind: type[Own]) -> Iterator[tuple[UnitFacts, Own]]:
-    """Units that are heard and tell facts of this kind of themselves."""
-    return ((unit, told) for unit in facts.units if (told := unit.told(kind)))
+def _facts_of(facts: Facts, kind: type[Own]) -> Iterator[tuple[UnitFacts, Own]]:
+    return ((unit, own) for unit in facts.units if (own := unit.told(kind)))
 
 
 def _heard(facts: Facts) -> Iterator[UnitFacts]:
@@ -177,7 +173,7 @@ def _cameras(facts: Facts) -> Iterator[tuple[UnitFacts, CameraFacts]]:
 
 
 def _climbs(unit: UnitFacts) -> bool:
-    """Whether its starts are steps of the ladder, which tells of itself."""
+    """Whether its restarts are steps of the recovery ladder, which reports them itself."""
     return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
 
 

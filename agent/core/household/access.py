@@ -1,54 +1,53 @@
-"""The device's pairing code, the lock that makes guessing it hopeless, and what a browser that is in may do. Pure."""
+"""The device's pairing code, the lock against guessing it, and the roles of paired browsers. Pure."""
 from dataclasses import dataclass
 from typing import Literal
 
-BrowserRole = Literal["owner", "viewer"]            # whose word counts; who may look
+BrowserRole = Literal["owner", "viewer"]            # an owner decides; a viewer only looks
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"       # Crockford's base 32: no I, L, O, U
-ALIKE = str.maketrans("ILO", "110")                 # what people read instead, by the same source
+ALIKE = str.maketrans("ILO", "110")                 # letters that people read instead, from the same source
 CODE_RANDOM_B = 5                                   # 40 bits are 8 letters
 CODE_N = 8
-UNLIKE_MIN_N = 4                                    # different ones that a code of somebody's own must have
-CODE_KEY = "pairing_code"                           # where the store keeps it, see store.meta
+UNLIKE_MIN_N = 4                                    # different characters that a self-chosen code must have
+CODE_KEY = "pairing_code"                           # its key in the store, see store.meta
 
 TRIES_N = 5
 LOCKED_S = 300.0
 
 
 def code_from(random: bytes) -> str:
-    """The pairing code that `CODE_RANDOM_B` random bytes make: 8 letters and digits that nobody mixes up."""
+    """Makes a pairing code from `CODE_RANDOM_B` random bytes: 8 letters and digits that look different."""
     number = int.from_bytes(random, "big")
     return "".join(ALPHABET[number >> shift & 31] for shift in range(8 * len(random) - 5, -1, -5))
 
 
 def grouped(code: str) -> str:
-    """The code as people read it out: "7K2M-Q9XD"."""
+    """Formats the code for people: "7K2M-Q9XD"."""
     return "-".join(code[at:at + 4] for at in range(0, len(code), 4))
 
 
 def tidy(typed: str) -> str:
-    """What somebody typed, as the code is written: any case, with spaces and dashes or none, O for 0, I or L for 1."""
+    """Normalises typed text: any case, with or without spaces and dashes, O for 0, I or L for 1."""
     letters = typed.upper().translate(ALIKE)
     return "".join(letter for letter in letters if letter in ALPHABET)[:64]
 
 
 @dataclass(frozen=True, slots=True)
 class PairingLock:
-    """Counts wrong tries for the whole device, whoever makes them; `step` returns its successor.
+    """Counts wrong tries for the whole device. Immutable: `step` returns the next lock.
 
-    Five wrong ones in a row lock it for five minutes, in which the right code is answered like a wrong one: 40 bits at
-    that rate last longer than any card.
+    Five wrong tries in a row lock it for five minutes, during which even the right code is refused. At that rate
+    guessing 40 bits takes longer than any card lives.
     """
 
     wrong_n: int = 0
     until_mono_s: float = float("-inf")
 
     def locked(self, now_mono_s: float) -> bool:
-        """Whether every try is refused now."""
         return now_mono_s < self.until_mono_s
 
     def step(self, right: bool, now_mono_s: float) -> tuple["PairingLock", bool]:
-        """Take one try; return the next lock and whether the visitor is let in."""
+        """Takes one try. Returns the next lock and whether the visitor may enter."""
         if self.locked(now_mono_s):
             return self, False
         if right:

@@ -1,6 +1,6 @@
-"""A camera's plain name from its title: "Cổng trước" is "cong-truoc" in file names and topics. Pure.
+"""Makes a camera's plain name from its title: "Cổng trước" becomes "cong-truoc" in file names and topics. Pure.
 
-It is made once, when the camera is added: footage and the ledger go by it, so a new title never changes it.
+The name is made once, when the camera is added. Footage and the ledger use it, so a new title never changes it.
 """
 import re
 import unicodedata
@@ -13,14 +13,14 @@ _OTHERS = str.maketrans({"đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o
 
 
 def plain(title: str) -> str:
-    """Lower-case letters without accents, digits and '-'; "camera" where a title has none of them."""
+    """Lower-case letters without accents, digits and '-'; "camera" if the title has none of them."""
     apart = unicodedata.normalize("NFKD", title.casefold().translate(_OTHERS))
     bare = re.sub("[\u0300-\u036f]", "", apart)
     return re.sub("[^a-z0-9]+", "-", bare).strip("-")[:LETTERS_MAX].rstrip("-") or "camera"
 
 
 def camera_name(title: str, taken: Collection[str]) -> str:
-    """The name for a camera with this title, which none of the `taken` is: "gate", "gate-2", "gate-3"."""
+    """Returns a name for a camera with this title that is not in `taken`: "gate", "gate-2", "gate-3"."""
     stem = plain(title)
     for number in count(1):
         end = f"-{number}" if number > 1 else ""

@@ -1,14 +1,15 @@
-"""What a household agrees to when it joins a ward: the text that it is shown, and its version. Pure.
+"""The text that a household accepts when it joins a ward, and its version. Pure.
 
-Whoever has a ward told more raises VERSION and says so in both texts. A household that has joined under an earlier one
-keeps that one: it was never asked about the later. Of what it has agreed to it can take two parts back, and allow them
-again, without leaving: its switches `health` and `events`.
+A change that sends the ward more must raise VERSION and say so in both texts. A household that joined under an earlier
+version keeps that one, because it was never asked about the later one. It can withdraw and allow two parts without
+leaving: its switches `health` and `events`.
 """
 from collections.abc import Collection
 from typing import Literal
 
 VERSION = 3
-# The doors: somebody who may write the configuration; a paired browser; the ward's own card, for a camera of its own.
+# Where a decision comes from: a person who may write the configuration; a paired browser; the ward's own card, for its
+# own camera.
 BY_SETTINGS, BY_PAGE, BY_CARD = "settings", "page", "provisioning"
 TOLD = ("status", "birth", "health", "motion", "label", "tamper", "clip", "camera", "storage", "clock", "security",
         "command", "config", "consent", "delivery", "gap")
@@ -48,11 +49,11 @@ TEXTS = {"en": EN, "vi": VI}
 
 
 def told(withheld: Collection[Switch]) -> list[str]:
-    """The kinds of messages that a ward gets of a household that keeps these parts to itself."""
+    """Returns the kinds of messages that a ward gets if the household withholds these parts."""
     gone = {kind for switch in withheld for kind in KINDS_OF[switch]}
     return [kind for kind in TOLD if kind not in gone]
 
 
 def withheld(kinds: Collection[str]) -> list[Switch]:
-    """The parts of which none of these kinds is."""
+    """Returns the parts that contain none of these kinds."""
     return [switch for switch, its in KINDS_OF.items() if not set(its) & set(kinds)]

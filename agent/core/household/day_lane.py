@@ -1,26 +1,26 @@
-"""A camera's day as it is told to the household: what was recorded, and of the rest why it was not.
+"""A camera's day for the household: what was recorded, and why the rest was not.
 
-Pure: wall times in milliseconds and what the store knows are handed in. The pieces of a lane cover its span without a
-hole, so that nobody has to guess what an empty place means.
+Pure: the caller passes wall times in milliseconds and the store's facts. The pieces of a lane cover its span without a
+hole, so that no reader must guess what an empty place means.
 """
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-JOIN_MS = 2_000         # recordings that are nearer than this are one
-LEAST_MS = 5_000        # a shorter time without a recording is nothing that anybody looks for
+JOIN_MS = 2_000         # recordings with a shorter gap are joined
+LEAST_MS = 5_000        # a shorter time without a recording is ignored
 
 State = Literal["recorded", "deleted", "paused", "off", "camera", "missing", "quiet", "future"]
 
 
 class WallSpan(NamedTuple):
-    """From a moment up to, not including, another one."""
+    """From a moment up to, but not including, another one."""
 
     begin_ms: int
     end_ms: int
 
 
 class Recorded(NamedTuple):
-    """What was recorded in one go. `gone` says why it is not there any more: "" while it is."""
+    """One uninterrupted recording. `gone` says why it is deleted; "" if it still exists."""
 
     begin_ms: int
     end_ms: int
@@ -28,10 +28,8 @@ class Recorded(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """A time in which the camera gave nothing: `why` is "camera", "off" (all of the recorder), or who paused it.
-
-    Without an end it lasts until something was recorded, or until now.
-    """
+    """A time without pictures. `why` is "camera", "off" (the whole recorder), or the source of a pause. Without an end
+    it lasts until the next recording, or until now."""
 
     begin_ms: int
     end_ms: int | None
@@ -39,7 +37,7 @@ class Absent(NamedTuple):
 
 
 class LanePiece(NamedTuple):
-    """A part of the lane, all of one state; `why` says more of "deleted" and of "paused"."""
+    """A part of the lane with one state. `why` gives the reason for "deleted" and "paused"."""
 
     begin_ms: int
     end_ms: int
@@ -49,10 +47,10 @@ class LanePiece(NamedTuple):
 
 def lane(span: WallSpan, now_ms: int, footage: Sequence[Recorded], absent: Sequence[Absent],
          always: bool) -> list[LanePiece]:
-    """The pieces of `span`, in order and without a hole. `always`: the camera is set to record all the time.
+    """Returns the pieces of `span`, in order and without a hole. `always`: the camera is set to record all the time.
 
-    Where several things are true, the first of these is told: recorded, deleted, paused, recorder off, camera gone.
-    What nothing explains is "missing" between the recordings of a camera that records all the time, else "quiet".
+    If several states apply, the first of these wins: recorded, deleted, paused, recorder off, camera gone. Unexplained
+    time is "missing" between the recordings of a camera that records all the time, otherwise "quiet".
     """
     until_ms = max(span.begin_ms, min(span.end_ms, now_ms))
     kept = _merged((each.begin_ms, each.end_ms) for each in footage if not each.gone)
@@ -63,7 +61,7 @@ def lane(span: WallSpan, now_ms: int, footage: Sequence[Recorded], absent: Seque
         if is_kept:
             pieces.append(LanePiece(begin_ms, end_ms, "recorded"))
         elif gone or away:
-            pieces += _told(WallSpan(begin_ms, end_ms), gone, away)
+            pieces += _explained(WallSpan(begin_ms, end_ms), gone, away)
         else:
             pieces.append(LanePiece(begin_ms, end_ms, "quiet"))
     if always:
@@ -80,7 +78,6 @@ def _end_ms(absent: Absent, footage: Iterable[Recorded], now_ms: int) -> int:
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[WallSpan]:
-    """Those that touch as one."""
     found: list[WallSpan] = []
     for begin_ms, end_ms in sorted(spans):
         if found and begin_ms - found[-1].end_ms <= JOIN_MS:
@@ -91,7 +88,6 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[WallSpan]:
 
 
 def _cut(span: WallSpan, kept: Iterable[WallSpan]) -> Iterable[tuple[int, int, bool]]:
-    """The span in parts, from when to when, each with whether it is kept."""
     at_ms = span.begin_ms
     for each in kept:
         begin_ms, end_ms = max(each.begin_ms, at_ms), min(each.end_ms, span.end_ms)
@@ -104,8 +100,7 @@ def _cut(span: WallSpan, kept: Iterable[WallSpan]) -> Iterable[tuple[int, int, b
         yield at_ms, span.end_ms, False
 
 
-def _told(reach: WallSpan, gone: Sequence[Recorded], away: Sequence[Absent]) -> list[LanePiece]:
-    """What is known of a time without a recording, in pieces."""
+def _explained(reach: WallSpan, gone: Sequence[Recorded], away: Sequence[Absent]) -> list[LanePiece]:
     near_gone = [each for each in gone if each.begin_ms < reach.end_ms and each.end_ms > reach.begin_ms]
     near_away = [each for each in away if each.begin_ms < reach.end_ms and (each.end_ms or 0) > reach.begin_ms]
     if not near_gone and not near_away:
@@ -130,7 +125,7 @@ def _state(at_ms: int, gone: Iterable[Recorded], away: Iterable[Absent]) -> tupl
 
 
 def _missing(pieces: Sequence[LanePiece]) -> list[LanePiece]:
-    """A quiet time between two recordings of a camera that always records is one that nothing explains."""
+    """Quiet time between two recordings of a camera that always records has no explanation."""
     known = [n for n, piece in enumerate(pieces) if piece.state in ("recorded", "deleted")]
     if not known:
         return list(pieces)
@@ -139,7 +134,7 @@ def _missing(pieces: Sequence[LanePiece]) -> list[LanePiece]:
 
 
 def _joined(pieces: Iterable[LanePiece]) -> list[LanePiece]:
-    """Neighbours that say the same as one; what has no reason and is too short to look for goes to the one before."""
+    """Joins equal neighbours. A time without a reason that is too short to matter joins the piece before it."""
     found: list[LanePiece] = []
     for piece in pieces:
         short = piece.end_ms - piece.begin_ms < LEAST_MS and piece.state in ("quiet", "missing")

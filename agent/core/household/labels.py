@@ -1,25 +1,23 @@
-"""What an event was, in one word: the words, and what a household may make of them. Pure."""
+"""The label of an event in one word, and how a household can filter by it. Pure."""
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 LabelWord = Literal["person", "vehicle", "animal", "other", "nothing"]
 WORDS: tuple[LabelWord, ...] = ("person", "vehicle", "animal", "other", "nothing")
-PEOPLE: tuple[LabelWord, ...] = ("person", "vehicle")       # what a household can have told alone
-WORD_MS = 240_000       # so long an event that is over is waited for, which may still get its word
+PEOPLE: tuple[LabelWord, ...] = ("person", "vehicle")  # labels that a household can choose as the only ones to report
+WORD_MS = 240_000       # the longest wait for the label of an event that has ended
 
 
 class EventWord(NamedTuple):
-    """The word for what an event showed; `nothing`: the look found nothing that it knows."""
+    """The label of an event. `nothing`: the look found nothing that it knows."""
 
     word: LabelWord
-    score: float        # how sure the look is, 0..1; of `nothing` how sure it was of the likeliest word, at most
+    score: float        # confidence of the look, 0..1; for `nothing` that of the likeliest label, at most
 
 
 def is_among(words: Collection[str], label: str | None, may_come: bool) -> bool | None:
-    """Whether motion with this label, as in its row, is to be told where only these words are; None: not decided.
-
-    Motion that nobody can name is told: a word keeps things back, no lack of one.
-    """
+    """Whether to report motion with this label, as in its row, if only `words` are wanted; None if undecided. Motion
+    without a label is reported: only a label can hold motion back."""
     if label:
         return label in words
     return None if label is None and may_come else True

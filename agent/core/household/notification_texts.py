@@ -1,4 +1,4 @@
-"""The words of a notification, in Vietnamese and English. Pure: local times are handed in."""
+"""The texts of a notification, in Vietnamese and English. Pure: the caller passes local times."""
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Literal
@@ -36,7 +36,7 @@ TEXTS: dict[Language, dict[str, str]] = {
 
 def told(message: Notification, labels: Mapping[str, str], language: Language, local: LocalTime,
          now_ms: int) -> tuple[str, str]:
-    """Title and body; `labels` is what people call the cameras. A time of another day has its date."""
+    """Returns title and body. `labels` has the cameras' titles. A time of another day gets its date."""
     words, newest = TEXTS[language], message.newest
     newest_told = words.get(newest.code or newest.label or "", words.get(newest.kind, words["other"])).format(
         camera=labels.get(newest.camera, newest.camera))
@@ -53,7 +53,7 @@ def told(message: Notification, labels: Mapping[str, str], language: Language, l
 
 
 def trial(recorder: str, language: Language) -> tuple[str, str]:
-    """Title and body of a message that tells of nothing; `recorder` is its title, or ""."""
+    """Returns title and body of a trial message. `recorder` is the recorder's title, or ""."""
     words = TEXTS[language]
     return words["trial"], words["trial_body"].format(recorder=recorder or words["recorder"])
 

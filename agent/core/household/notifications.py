@@ -1,7 +1,7 @@
-"""Which events a notification tells, and when. Pure: events, clock and weekly hours are handed in.
+"""Which events a notification reports, and when. Pure: the caller passes events, clock and weekly hours.
 
-Each event that somebody wants to hear of is told once. What comes while nothing may or can be sent is summed in the
-next message, so that a phone never gets many late ones.
+Each wanted event is reported once. Events that come while nothing may or can be sent are summed up in the next
+message, so that a phone never gets many late ones.
 """
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,77 +13,76 @@ from msgspec import Struct
 from agent.core.household.labels import PEOPLE, WORD_MS, WORDS, is_among
 from agent.core.household.pause import WeekStretch, ends_in_min
 
-LATE_MS = 3_600_000             # what is older is told as something that was; no event is waited for any longer
-PICTURE_MS = 20_000             # so long an event that goes on is waited for, which has its picture at its end
-WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0:00; None where no clock is right
+LATE_MS = 3_600_000             # older events are reported as past; no event is waited for longer
+PICTURE_MS = 20_000             # the longest wait for the end of an event, which brings its picture
+WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0:00; None if no clock is right
 
 
 @dataclass(frozen=True, slots=True)
 class NotifyRule:
-    """What one phone wants to hear of, and when. Empty sets mean everything, no hours mean always."""
+    """Which events one phone gets, and when. Empty sets mean all events; no hours mean always."""
 
-    kinds: frozenset[str] = frozenset()         # of events, or of motion the words for what moved
+    kinds: frozenset[str] = frozenset()         # kinds of events, or labels of motion
     cameras: frozenset[str] = frozenset()
-    zones: frozenset[str] = frozenset()         # of motion: one of them is enough
-    hours: tuple[WeekStretch, ...] = ()         # in which an event begins
-    quiet: tuple[WeekStretch, ...] = ()         # in which nothing is sent
-    every_ms: int = 300_000                     # from one message to the next
+    zones: frozenset[str] = frozenset()         # of motion: one matching zone is enough
+    hours: tuple[WeekStretch, ...] = ()         # events must begin within them
+    quiet: tuple[WeekStretch, ...] = ()         # nothing is sent within them
+    every_ms: int = 300_000                     # between two messages
     pictures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SeenEvent:
-    """An event as far as notifications go."""
+    """An event with the facts that notifications need."""
 
     id: int
     camera: str
     kind: str
-    wall_ms: int                # of its begin, as believed now
-    age_ms: int                 # since then, on the monotonic clock where that goes back so far
+    wall_ms: int                # of its start, as known now
+    age_ms: int                 # since its start, on the monotonic clock if that goes back so far
     going_on: bool = False
     zones: tuple[str, ...] = ()
     code: str | None = None     # of kind "tamper"
-    label: str | None = None    # what it was; "": nobody will tell; None: not yet
+    label: str | None = None    # its label; "": there will be none; None: not yet
     over_ms: int = 0            # since its end
 
 
 class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far one phone has been told."""
+    """How far one phone is up to date."""
 
     after_id: int                   # all events up to this one are settled
-    beyond: tuple[int, ...] = ()    # settled ones behind it, for an earlier one goes on
+    beyond: tuple[int, ...] = ()    # settled events after it, while an earlier one goes on
     sent_ms: int | None = None      # wall time of the last message
 
 
 @dataclass(slots=True)
 class Notification:
-    """The newest event, and how many more there were."""
+    """The newest event, and the number of others."""
 
     newest: SeenEvent
     since_ms: int                               # wall time of the earliest
-    more: Counter[str] = field(default_factory=Counter)     # events but the newest, by camera
+    more: Counter[str] = field(default_factory=Counter)     # events except the newest, by camera
 
     @property
     def events_n(self) -> int:
-        """How many events it tells of."""
         return 1 + self.more.total()
 
     @property
     def is_late(self) -> bool:
-        """Whether it tells of what was, and of nothing that is."""
         return self.newest.age_ms >= LATE_MS
 
 
 class Stand(Enum):
-    """What an event is to a rule."""
+    """How a rule treats an event."""
 
     UNWANTED = "unwanted"
-    UNDECIDED = "undecided"     # it goes on: its picture is still to come, or a zone may be
+    UNDECIDED = "undecided"     # it goes on: its picture or a zone may still come
     DUE = "due"
 
 
 def stand(rule: NotifyRule, event: SeenEvent, week_min: WeekMinute) -> Stand:
-    """Where the event stands; without a right clock no hours keep it back, for too much is better than nothing."""
+    """Applies the rule to an event. Without a right clock hours do not apply, because too much is better than nothing.
+    """
     week = week_min(event.wall_ms) if rule.hours else None
     if ((week is not None and ends_in_min(rule.hours, week) is None)
             or (rule.cameras and event.camera not in rule.cameras)):
@@ -97,7 +96,6 @@ def stand(rule: NotifyRule, event: SeenEvent, week_min: WeekMinute) -> Stand:
 
 
 def _by_kind(rule: NotifyRule, event: SeenEvent) -> Stand:
-    """Where it stands by what it is."""
     if not rule.kinds or event.kind in rule.kinds:
         return Stand.DUE
     if event.kind != "motion" or rule.kinds.isdisjoint(WORDS):
@@ -107,34 +105,34 @@ def _by_kind(rule: NotifyRule, event: SeenEvent) -> Stand:
 
 
 def _may_be_named(event: SeenEvent) -> bool:
-    """Whether the event's word is still waited for."""
     return (event.going_on or event.over_ms < WORD_MS) and event.age_ms < LATE_MS
 
 
 def of_people(events: Iterable[SeenEvent]) -> list[int] | None:
-    """Those that a ward is told of which hears of people and vehicles alone; None: a word may still come."""
-    told = []
+    """Returns the events that a ward gets if it may know only of people and vehicles; None if a label may still come.
+    """
+    found = []
     for event in events:
         counts = event.kind != "motion" or is_among(PEOPLE, event.label, _may_be_named(event))
         if counts is None:
             return None
         if counts:
-            told.append(event.id)
-    return told
+            found.append(event.id)
+    return found
 
 
 def pause_ms(rule: NotifyRule, progress: Progress, now_wall_ms: int, week_min: int | None) -> int:
-    """How long nothing is to be sent from now on: for quiet hours, or because a message has just gone. 0: send."""
+    """Returns how long nothing may be sent, in ms: quiet hours, or a message just went out. 0: send now."""
     quiet_min = ends_in_min(rule.quiet, week_min) if week_min is not None else None
     if quiet_min is not None:
         return max(1, quiet_min * 60_000 - now_wall_ms % 60_000)
     since_ms = now_wall_ms - progress.sent_ms if progress.sent_ms is not None else -1
-    return rule.every_ms - since_ms if 0 <= since_ms < rule.every_ms else 0      # a clock set back holds up nothing
+    return rule.every_ms - since_ms if 0 <= since_ms < rule.every_ms else 0  # a clock that was set back delays nothing
 
 
 def gather(rule: NotifyRule, progress: Progress, events: Iterable[SeenEvent],
            week_min: WeekMinute) -> tuple[Notification | None, Progress]:
-    """The message that is due, and the progress once it is sent; `events` are those after `after_id`, by their ids."""
+    """Returns the message that is due, and the progress once it is sent. `events` are those after `after_id`, by id."""
     message: Notification | None = None
     after_id, beyond, settled = progress.after_id, list[int](), set(progress.beyond)
     held_up = False

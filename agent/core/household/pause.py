@@ -1,8 +1,9 @@
-"""When a camera is to see nothing: by its weekly hours, which are read here, or by a person's word.
+"""When a camera is paused: by its weekly hours, which are parsed here, or by a person.
 
-Pure: times and the word are handed in.
+Pure: the caller passes times and pauses.
 
-Whenever it can't be known whether a pause is over, it is not: a minute too long costs video, one too short costs trust.
+If it is unknown whether a pause is over, the pause lasts: a minute too long costs video, a minute too short costs
+trust.
 """
 import re
 from collections.abc import Iterable, Sequence
@@ -15,19 +16,17 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN, WEEK_MIN = 1440, 10_080
 FORMS = '"Mon-Fri 07:00-17:00", "22:00-06:00" (every day, over midnight) or "Sat,Sun" (all day)'
 HOURS = re.compile(r"(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)")
-TRUSTED = ("rtc", "ntp")        # states of the wall clock by which times of day can be told
+TRUSTED = ("rtc", "ntp")        # states of the wall clock in which the time of day is known
 
 
 @dataclass(frozen=True, slots=True)
 class WeekStretch:
-    """A part of every week."""
-
     start_min: int          # since Monday 0:00
     length_min: int
 
 
 def parse_hours(text: str) -> tuple[WeekStretch, ...]:
-    """The stretches of one line; hours that end before they begin go on into the next day. Raises ValueError."""
+    """Parses one line. Hours that end before they begin go on into the next day. Raises ValueError."""
     words = text.strip().lower()
     if not words:
         raise ValueError(f"takes {FORMS}")
@@ -50,7 +49,6 @@ def _minute(hour: str, minute: str) -> int:
 
 
 def _days(text: str) -> list[int]:
-    """The days named by "mon-fri" or "sat,sun"; all of them when none is named."""
     if not text.strip():
         return list(range(7))
     found: set[int] = set()
@@ -68,15 +66,13 @@ def _day(name: str) -> int:
 
 
 def all_hours(lines: Iterable[str]) -> tuple[WeekStretch, ...]:
-    """The stretches of several lines. Raises ValueError."""
+    """Parses several lines. Raises ValueError."""
     return tuple(stretch for line in lines for stretch in parse_hours(line))
 
 
 def ends_in_min(stretches: Sequence[WeekStretch], week_min: int) -> int | None:
-    """In how many minutes the stretch that `week_min` lies in is over; None outside of all, 0 if it never is.
-
-    Stretches that touch or overlap are one.
-    """
+    """Returns the minutes until the end of the stretch around `week_min`; None outside of all, 0 if it never ends.
+    Stretches that touch or overlap count as one."""
     left_min = 0
     while left_min < WEEK_MIN:
         at_min = (week_min + left_min) % WEEK_MIN
@@ -100,22 +96,22 @@ class Moment(Protocol):
 
 
 class Pause(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """Somebody's word that a camera is to see nothing, and the moment when it was given."""
+    """A person's order that a camera sees nothing, and when it was given."""
 
     by: By
     boot: str = ""
     mono_ms: int = 0
     wall_ms: int = 0
     clock: str = "unset"
-    until_wall_ms: int | None = None        # None: until somebody lifts it
+    until_wall_ms: int | None = None        # None: until resumed
     reason: str = ""                        # a person's own words; they never leave the device
 
     def lasts(self, now: Moment) -> bool:
-        """Whether it is still on. It ends by the clock that can be relied upon, and lasts longer where none can.
+        """Whether the pause still holds. It ends by a trustworthy clock, and lasts longer if absent.
 
-        In the boot that it was given in, that is the monotonic clock: an hour is an hour, whatever the wall clock does.
-        After a restart it is the wall clock, if that could be relied upon when the word was given, and can be now. Else
-        "until" is worth no more than a length, and that counts from the machine's start.
+        In the boot in which it began, that is the monotonic clock: an hour is an hour, even if the wall clock jumps.
+        After a restart it is the wall clock, if that was trustworthy at the start and is so now. Otherwise the pause
+        lasts for its full length from the machine's start.
         """
         if self.until_wall_ms is None:
             return True
@@ -128,13 +124,13 @@ class Pause(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class Pauses(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """All words that were given. The newest about a camera counts, so a camera may be named as not paused (None)."""
+    """All pauses. The newest order about a camera counts, so a camera may be listed as not paused (None)."""
 
     everything: Pause | None = None
     cameras: dict[str, Pause | None] = {}
 
     def of(self, camera: str, now: Moment) -> Pause | None:
-        """The word on this camera, while it lasts."""
+        """Returns the pause of this camera while it lasts; else None."""
         word = self.cameras.get(camera, self.everything)
         return word if word is not None and word.lasts(now) else None
 
@@ -144,18 +140,18 @@ UNREADABLE = Pauses(everything=Pause(by="unreadable"))
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A camera is to see nothing, and why."""
+    """Why a camera is paused."""
 
     by: By
-    until_wall_ms: int | None = None        # None: nobody knows
+    until_wall_ms: int | None = None        # None: unknown
 
 
 def paused(camera: str, pauses: Pauses, off: Sequence[WeekStretch], week_min: int | None, now: Moment,
            was_off: bool) -> Paused | None:
-    """Whether `camera` is to see nothing at `now`.
+    """Returns why `camera` is paused at `now`; None if it is not.
 
-    `off` are its weekly hours and `week_min` the minutes since Monday 0:00 on the device's clock on the wall, None as
-    long as that can't be relied upon. Then its hours leave things as they are: `was_off`, as it was last known.
+    `off` are its weekly hours. `week_min` is the device's local time in minutes since Monday 0:00; None if its clock
+    is not trustworthy. Then the hours keep the last known state, `was_off`.
     """
     if word := pauses.of(camera, now):
         return Paused(word.by, word.until_wall_ms)

@@ -1,20 +1,20 @@
-"""What the household lets the ward have: its rule for each purpose, and what may become of a request. Pure."""
+"""What the household allows the ward: its rule for each purpose, and the states of a request. Pure."""
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Rule = Literal["never", "ask", "allow"]
-Telling = Literal["never", "allow"]        # of messages: nobody would answer for each
-TellingEvents = Literal["never", "people", "allow"]     # people: of people and vehicles alone
+Telling = Literal["never", "allow"]        # of messages: there are too many to ask about each
+TellingEvents = Literal["never", "people", "allow"]     # people: only people and vehicles
 Kind = Literal["clip", "snapshot"]
 State = Literal["new", "waiting", "approved", "packed", "delivered", "refused", "lapsed", "cancelled", "failed"]
 
 Decision = Literal["approved", "refused", "lapsed", "cancelled"]
 
 STRICTEST_FIRST: tuple[Rule, ...] = ("never", "ask", "allow")
-# A household may take its word back, and a ward its wish, until the ward has said that it has the footage.
+# The household may withdraw its consent, and the ward its request, until the ward confirms that it has the footage.
 NEXT: dict[State, tuple[State, ...]] = {
-    "new": ("waiting", "approved", "refused", "cancelled", "failed"),       # the keeper has not looked at it yet
+    "new": ("waiting", "approved", "refused", "cancelled", "failed"),       # the keeper has not judged it yet
     "waiting": ("approved", "refused", "lapsed", "cancelled", "failed"),
     "approved": ("packed", "failed", "refused", "cancelled"),
     "packed": ("delivered", "failed", "refused", "cancelled"),
@@ -23,28 +23,26 @@ NEXT: dict[State, tuple[State, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The household's rules: by purpose where it has one, else the default."""
+    """The household's rules: by purpose if there is one, else the default."""
 
     default: Rule
     by_purpose: dict[str, Rule]
-    snapshots: Rule                 # for a picture of the moment, beside the purpose's own
+    snapshots: Rule                 # for a live picture, together with the rule of the purpose
 
     @property
     def is_shut(self) -> bool:
-        """Whether nothing leaves, for whatever purpose."""
         return {self.default, self.snapshots, *self.by_purpose.values()} == {"never"}
 
     def of(self, kind: Kind, purpose: str) -> Rule:
-        """What holds for such a wish; of two rules the stricter one."""
+        """Returns the rule for such a request: the stricter one of two."""
         rules = [self.by_purpose.get(purpose, self.default)]
         return strictest(rules + [self.snapshots] if kind == "snapshot" else rules)
 
 
 def strictest(rules: Iterable[Rule]) -> Rule:
-    """The one that lets out least."""
     return min(rules, key=STRICTEST_FIRST.index)
 
 
 def may_become(state: State, new: State) -> bool:
-    """Whether a request in `state` can be `new` next."""
+    """Whether the state of a request can change from `state` to `new`."""
     return new in NEXT.get(state, ())

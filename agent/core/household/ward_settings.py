@@ -1,14 +1,16 @@
-"""The settings that a ward may change on a household's recorder: the household's own file is always the limit. Pure."""
+"""The settings that a ward may change on a household's recorder, within the limits of the household's own file. Pure.
+"""
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-Why = Literal["range", "household"]     # the wish was moved: into its bounds | as far as the household's file lets it
+# the ward's value was moved into its range, or to the limit of the household's file
+Why = Literal["range", "household"]
 
-LEVELS = ("debug", "info", "warning", "error")      # of the log, the most talkative first
+LEVELS = ("debug", "info", "warning", "error")      # of the log, the most verbose first
 
 
 class BadSetting(Exception):
-    """The document asks for what nobody may set, or by a value of a wrong kind. `key` says which."""
+    """The document sets an unknown key, or a value of a wrong kind. `key` is its name."""
 
     def __init__(self, code: Literal["unknown_setting", "bad_value"], key: str) -> None:
         super().__init__(f"{code}: {key}")
@@ -16,41 +18,38 @@ class BadSetting(Exception):
 
 
 class Key(NamedTuple):
-    """One thing that a ward may set."""
-
-    values: range | tuple[str, ...]         # whole numbers, where one beyond them counts as the nearest; or words
-    within: Callable[[Any, Any], Any]       # a wish and the household's own value: what holds
-    about: str                              # one line, for whoever sets it
+    values: range | tuple[str, ...]         # whole numbers, of which the nearest is used; or words
+    within: Callable[[Any, Any], Any]       # combines the ward's value with the household's own
+    about: str                              # one line, for the person who sets it
 
     def admits(self, wish: object) -> bool:
-        """Whether it is of the right kind."""
         return type(wish) is int if isinstance(self.values, range) else wish in self.values
 
     def nearest(self, wish: Any) -> Any:
-        """The wish itself, or the bound that it exceeds."""
+        """Returns `wish`, or the limit that it exceeds."""
         return min(max(wish, self.values[0]), self.values[-1]) if isinstance(self.values, range) else wish
 
 
 KEYS: dict[str, Key] = {
     "health_int_s": Key(range(30, 301), max, "seconds from health report to health report, 30 to 300; never fewer than "
                                              "the household's"),
-    # Three days at least: who steals the ward's key must not be able to have yesterday erased.
+    # At least three days: a thief of the ward's key must not be able to erase yesterday.
     "retention_d": Key(range(3, 366), min, "days that clips are kept, 3 to 365; never more than the household's"),
-    # Nobody is to hide what a recorder does.
+    # No ward may hide what a recorder does.
     "log_level": Key(LEVELS, lambda wish, own: min(wish, own, key=LEVELS.index),
                      "what the device's own journal gets; never less than the household's"),
 }
 
 
 class Weighed(NamedTuple):
-    """What comes of a ward's wishes."""
+    """The values in effect after the ward's changes."""
 
-    values: dict[str, Any]                  # of each key: what holds
-    clamped: dict[str, Why]                 # keys whose wish does not hold as it was
+    values: dict[str, Any]                  # the value of each key
+    clamped: dict[str, Why]                 # keys whose value is not the ward's
 
 
 def demand(document: Mapping[str, object]) -> None:
-    """That all of it may be wished for. Raises BadWish for the first thing that may not."""
+    """Checks that the ward may set each key and value. Raises BadSetting for the first that it may not."""
     for name, value in document.items():
         if name not in KEYS:
             raise BadSetting("unknown_setting", name)
@@ -59,7 +58,7 @@ def demand(document: Mapping[str, object]) -> None:
 
 
 def outcome(document: Mapping[str, object], own: Mapping[str, Any]) -> Weighed:
-    """What holds, given the household's `own` value of each key; whatever may not be wished for is as if it was not."""
+    """Returns the values in effect, from the household's `own` value of each key. Ignores what the ward may not set."""
     values, clamped = dict(own), dict[str, Why]()
     for name, key in KEYS.items():
         if key.admits(wish := document.get(name)):

@@ -1,19 +1,19 @@
-"""What the formats of a camera's sound say: AAC's configuration, and how long a stretch of sound lasts. Pure.
+"""Formats of a camera's sound: AAC's configuration, and the duration of a piece of sound. Pure.
 
 Format: ISO/IEC 14496-3 §1.6.2.1 (AudioSpecificConfig), §4.4.1 (its part for AAC), table 1.18 (rates).
 """
 from agent.core.media.model import AudioInfo
 
 RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
-RATE_FOLLOWS = 15           # 24 bits that tell it
+RATE_FOLLOWS = 15           # the rate follows as 24 bits
 CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 PLAIN = (1, 2, 3, 4)        # object types whose frames have 1024 samples, or 960: main, LC, SSR, LTP
-DOUBLED = (5, 29)           # SBR and PS: a plain one that a decoder makes more of
+DOUBLED = (5, 29)           # SBR and PS: extensions of a plain type
 LAWS = ("pcma", "pcmu")
 
 
 class _Bits:
-    """Reads numbers of some bits from the front; what is not there reads as zeros."""
+    """Bits after the end read as zeros."""
 
     def __init__(self, data: bytes) -> None:
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
@@ -24,12 +24,15 @@ class _Bits:
         return value & (1 << count) - 1
 
 
-def _read(config: bytes) -> tuple[int, int, int] | None:
-    """Rate, channels and samples a frame, of the core; None for what is not plain AAC within."""
+def aac_shape(config: bytes) -> tuple[int, int, int] | None:
+    """Returns rate, channels and samples of each frame from an AudioSpecificConfig; None if it is not plain AAC.
+
+    They are the core's: if SBR doubles the rate, the decoder returns twice as many samples.
+    """
     bits = _Bits(config)
     kind, rate_hz, channels = bits.read(5), _rate_hz(bits), bits.read(4)
     if kind in DOUBLED:
-        _rate_hz(bits)      # the doubled one
+        _rate_hz(bits)      # the extension's rate
         kind = bits.read(5)
     if kind not in PLAIN or not rate_hz or channels >= len(CHANNELS) or not CHANNELS[channels]:
         return None
@@ -44,14 +47,14 @@ def _rate_hz(bits: _Bits) -> int:
 
 
 def aac(config: bytes) -> AudioInfo | None:
-    """The format that an AudioSpecificConfig tells; None for one that is broken, or of another kind of AAC."""
-    found = _read(config)
+    """Decodes an AudioSpecificConfig; None if it is broken or another kind of AAC."""
+    found = aac_shape(config)
     return AudioInfo("aac", found[0], found[1], config) if found else None
 
 
 def samples_n(info: AudioInfo, data: bytes) -> int:
-    """Samples of each channel in a frame of AAC or a packet of G.711."""
+    """Returns the samples of each channel in a frame of AAC or a packet of G.711."""
     if info.codec in LAWS:
         return len(data) // info.channels
-    found = _read(info.config)
+    found = aac_shape(info.config)
     return found[2] if found else 0

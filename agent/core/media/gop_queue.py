@@ -1,4 +1,4 @@
-"""A bounded queue of one stream's packets, which drops whole GOPs. Pure: it never blocks, and its owner locks."""
+"""A bounded queue of a stream's packets, which drops whole GOPs. Pure: it never blocks; its owner locks it."""
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
@@ -9,22 +9,22 @@ NO_LIMIT_N = 1 << 30
 
 
 class GopQueue(Generic[T]):
-    """Full, it forgets what waits and goes on with the next keyframe; or it `refuses` what comes, to a GOP's end.
+    """If it is full, it drops its packets and waits for a keyframe; or it `refuses` new packets to the GOP's end.
 
-    One that refuses goes on with a keyframe once half of its room for packets is free; else only keyframes would come
-    through.
+    A queue that refuses accepts a keyframe again once half of its packets are gone. Otherwise only keyframes would
+    pass.
     """
 
     def __init__(self, size_b: Callable[[T], int], bytes_max: int, packets_max: int = NO_LIMIT_N, *,
                  refuses: bool = False, is_packet: Callable[[T], bool] | None = None) -> None:
-        """`size_b` measures an item; `is_packet` tells packets from what was inserted between them, if anything is."""
+        """`size_b` measures an item. `is_packet` distinguishes packets from other inserted items, if there are any."""
         self._size_b, self._bytes_max, self._packets_max = size_b, bytes_max, packets_max
         self._refuses, self._is_packet = refuses, is_packet
         self._items: deque[T] = deque()
         self._announced: T | None = None
         self._waiting_b = self._packets_n = 0
-        self.needs_key = not refuses        # only a keyframe is let in
-        self.dropped_n = 0                  # packets that were forgotten or refused because there was no room
+        self.needs_key = not refuses        # accepts only a keyframe
+        self.dropped_n = 0                  # packets that were dropped or refused for lack of room
 
     def __len__(self) -> int:
         return len(self._items)
@@ -33,7 +33,6 @@ class GopQueue(Generic[T]):
         return iter(self._items)
 
     def offer(self, packet: T, key: bool) -> bool:
-        """Add a packet; whether it was let in."""
         size_b = self._size_b(packet)
         room_n = self._packets_max // 2 if self._refuses and self.needs_key else self._packets_max
         if self._packets_n >= room_n or self._waiting_b + size_b > self._bytes_max:
@@ -52,31 +51,29 @@ class GopQueue(Generic[T]):
         return True
 
     def insert(self, other: T, others_max: int = NO_LIMIT_N) -> bool:
-        """Add what belongs between the packets; left out while these are refused, or if so many others wait."""
+        """Adds an item between packets. Drops it while packets are refused, or if `others_max` others wait."""
         let_in = not (self.needs_key and self._refuses) and len(self._items) - self._packets_n < others_max
         if let_in:
             self.append(other)
         return let_in
 
     def append(self, other: T) -> None:
-        """Add what belongs between the packets, in any case."""
         self._items.append(other)
         self._waiting_b += self._size_b(other)
 
     def announce(self, other: T) -> None:
-        """Add what the packets after it depend on: it outlives an overflow, and a keyframe has to follow."""
+        """Adds an item that later packets depend on. It survives an overflow, and a keyframe must follow."""
         self._announced, self.needs_key = other, True
         self.append(other)
 
     def pop(self) -> T:
-        """Remove the oldest item. Raises IndexError."""
+        """Removes the oldest item. Raises IndexError."""
         item = self._items.popleft()
         self._waiting_b -= self._size_b(item)
         self._packets_n -= self._is_packet is None or self._is_packet(item)
         return item
 
     def pop_some(self, size_b: int) -> list[T]:
-        """Remove the oldest items, until they have this size."""
         items, popped_b = [], 0
         while self._items and popped_b < size_b:
             items.append(self.pop())
@@ -84,14 +81,13 @@ class GopQueue(Generic[T]):
         return items
 
     def pop_all(self) -> list[T]:
-        """Remove all items."""
         items = list(self._items)
         self._items.clear()
         self._waiting_b = self._packets_n = 0
         return items
 
     def forget(self) -> None:
-        """Drop all packets that wait, and count them; the next one has to be a keyframe."""
+        """Drops and counts all waiting packets. The next one must be a keyframe."""
         self.dropped_n += self._packets_n
         kept = [item for item in self._items if item is self._announced]
         self.refill(())
@@ -99,7 +95,8 @@ class GopQueue(Generic[T]):
             self.append(item)
 
     def refill(self, packets: Iterable[T]) -> None:
-        """Hold just these packets, which begin with a keyframe and may be beyond the bounds; none need a keyframe."""
+        """Replaces the content with these packets, which begin with a keyframe and may exceed the limits. If empty,
+        needs a keyframe."""
         self._items = deque(packets)
         self._waiting_b, self._packets_n = sum(map(self._size_b, self._items)), len(self._items)
         self.needs_key = not self._items

@@ -1,6 +1,6 @@
 """A small picture within a large one: the thumbnail of an Exif JPEG (CIPA DC-008, 4.5.8). Pure.
 
-Whoever shows a list needs a file's first kilobytes and no decoder, and one file is stored, encrypted and deleted.
+A list then needs a file's first kilobytes and no decoder, and only one file is stored, encrypted and deleted.
 """
 import struct
 
@@ -13,7 +13,7 @@ _ENTRY, _COUNT, _WORD = struct.Struct("<HHII"), struct.Struct("<H"), struct.Stru
 
 
 def with_small(jpeg: bytes, small: bytes) -> bytes:
-    """`jpeg` with `small`, a JPEG too, as its thumbnail; without it where it does not fit."""
+    """Returns `jpeg` with the JPEG `small` as its thumbnail; unchanged if the thumbnail does not fit."""
     if len(small) > SMALL_B_MAX or not jpeg.startswith(START):
         return jpeg
     first = _directory((ORIENTATION, SHORT, 1))
@@ -22,12 +22,14 @@ def with_small(jpeg: bytes, small: bytes) -> bytes:
     second = _directory((COMPRESSION, SHORT, 6), (OFFSET, LONG, small_at), (LENGTH, LONG, len(small)))
     tiff = b"II*\0" + _WORD.pack(8) + first[:-4] + _WORD.pack(second_at) + second + small
     body = EXIF + tiff
-    at = 4 + int.from_bytes(jpeg[4:6], "big") if jpeg[2:4] == bytes((0xFF, APP0)) else 2     # JFIF's own comes first
+    # JFIF's own segment comes first
+    at = 4 + int.from_bytes(jpeg[4:6], "big") if jpeg[2:4] == bytes((0xFF, APP0)) else 2
     return jpeg[:at] + bytes((0xFF, APP1)) + (len(body) + 2).to_bytes(2, "big") + body + jpeg[at:]
 
 
 def small_of(jpeg: bytes) -> bytes | None:
-    """The thumbnail in `jpeg`, whose first SMALL_B_MAX + 1000 bytes are enough; None without a whole one."""
+    """Returns the thumbnail in `jpeg`, for which the first SMALL_B_MAX + 1000 bytes are enough; None if it is not
+    whole."""
     at = len(START)
     while jpeg[at:at + 1] == b"\xff" and at + 4 <= len(jpeg) and jpeg[at + 1] != SCAN:
         size_b = int.from_bytes(jpeg[at + 2:at + 4], "big")
@@ -39,7 +41,7 @@ def small_of(jpeg: bytes) -> bytes | None:
 
 
 def _directory(*entries: tuple[int, int, int]) -> bytes:
-    """An image file directory of single values, the last one as far as its next directory is known: 0."""
+    """An image file directory of single values. It ends with the offset of the next directory: 0."""
     values = (_ENTRY.pack(tag, kind, 1, value) for tag, kind, value in entries)
     return _COUNT.pack(len(entries)) + b"".join(values) + bytes(4)
 

@@ -1,7 +1,7 @@
 """NAL units of H.264 and H.265: split, join, recognise, and describe a stream by its parameter sets.
 
-Two wrappings are in use: Annex B (start codes: cameras, encoders) and 4-byte lengths (MP4, and every Packet of ours).
-Formats: ITU-T H.264 and H.265 Annex B; ISO/IEC 14496-15 §5.3.3 (avcC), §8.3.3 (hvcC) and annex E (codec strings).
+They come in two forms: Annex B (start codes: cameras, encoders) and 4-byte lengths (MP4, and our Packet). Formats:
+ITU-T H.264 and H.265 Annex B; ISO/IEC 14496-15 §5.3.3 (avcC), §8.3.3 (hvcC) and annex E (codec strings).
 """
 import struct
 from collections.abc import Iterable, Sequence
@@ -11,24 +11,22 @@ from agent.core.media.sps import H264_HIGH_PROFILES, BitstreamError, parse
 
 
 class ParameterSets:
-    """What a decoder must know; `info` is None until all kinds of sets have come, and valid ones."""
+    """A stream's parameter sets. `info` is None until valid sets of all kinds have come."""
 
     def __init__(self, codec: str, units: Sequence[bytes]) -> None:
-        """`codec` is "h264" or "h265"; `units` are the NAL units of the description, none if it has none."""
+        """`codec` is "h264" or "h265". `units` are the NAL units of the stream's description, if it has any."""
         self._codec = codec
         self._units: list[bytes] = []
         self.info: StreamInfo | None = None
-        self.reorder_n: int | None = None       # as Sps tells it
+        self.reorder_n: int | None = None       # of the SPS
         self.learn(units)
 
     def learn(self, units: Sequence[bytes]) -> bool:
-        """Take in the parameter sets of one access unit: they replace those of their kind. Whether `info` has changed.
-
-        Damaged ones change nothing that is known: many cameras' SDP has some, and the stream has the right ones.
-        """
+        """Adds the parameter sets of an access unit, which replace those of their kind. Returns whether `info` has
+        changed. Damaged sets change nothing. Many cameras have some in their SDP, and the right ones in the stream."""
         fresh = parameter_sets(self._codec, [unit for unit in units if unit])
         kinds = {unit_type(self._codec, unit) for unit in fresh}
-        # A camera may repeat one kind and not the others.
+        # A camera may repeat only one kind.
         kept = [unit for unit in self._units if unit_type(self._codec, unit) not in kinds]
         if sorted(kept + fresh) == sorted(self._units):
             return False
@@ -40,7 +38,7 @@ class ParameterSets:
             reorder_n = parse(self._codec, sps).reorder_n
         except BitstreamError:
             return False
-        if info == self.info:       # it stays the same object while it says the same
+        if info == self.info:       # it stays the same object while it is equal
             return False
         self.info, self.reorder_n = info, reorder_n
         return True
@@ -56,7 +54,7 @@ SPS = {"h264": 7, "h265": 33}
 
 
 def split_annex_b(data: bytes) -> list[bytes]:
-    """The NAL units between start codes of 3 or 4 bytes. Raises BitstreamError without any."""
+    """Returns the NAL units between start codes of 3 or 4 bytes. Raises BitstreamError if absent."""
     units = []
     code = data.find(START)
     if code < 0:
@@ -65,16 +63,17 @@ def split_annex_b(data: bytes) -> list[bytes]:
         begin = code + 3
         code = data.find(START, begin)
         end = len(data) if code < 0 else code
-        if end > begin and not data[end - 1]:       # the 4th byte of the next code: step over it without a copy
+        if end > begin and not data[end - 1]:       # the 4th byte of the next code: skipped without a copy
             end -= 1
-        unit = data[begin:end].rstrip(b"\0")        # a NAL unit never ends with 0 (§7.4.1): what is left is padding
+        unit = data[begin:end].rstrip(b"\0")        # a NAL unit never ends with 0 (§7.4.1): the rest is padding
         if unit:
             units.append(unit)
     return units
 
 
 def split_lengths(data: bytes, prefix_b: int = 4) -> list[bytes]:
-    """The NAL units behind big-endian lengths of `prefix_b` bytes. Raises BitstreamError when they don't add up."""
+    """Returns the NAL units after big-endian lengths of `prefix_b` bytes. Raises BitstreamError if they don't add up.
+    """
     units = []
     at, end = 0, len(data)
     while at < end:
@@ -87,7 +86,6 @@ def split_lengths(data: bytes, prefix_b: int = 4) -> list[bytes]:
 
 
 def join_lengths(units: Iterable[bytes]) -> bytes:
-    """Each NAL unit behind its length in 4 bytes, as MP4 stores them."""
     parts: list[bytes] = []
     for unit in units:
         parts += (LENGTH.pack(len(unit)), unit)
@@ -95,15 +93,15 @@ def join_lengths(units: Iterable[bytes]) -> bytes:
 
 
 def to_lengths(data: bytes) -> bytes:
-    """An Annex B access unit with lengths instead of start codes. Raises BitstreamError."""
+    """Converts an Annex B access unit to 4-byte lengths. Raises BitstreamError."""
     return join_lengths(split_annex_b(data))
 
 
 def rewrap(data: bytes, prefix_b: int) -> bytes:
-    """An access unit with 4-byte lengths, given one with lengths of `prefix_b` bytes, or with start codes if that is 0.
+    """Converts an access unit with lengths of `prefix_b` bytes, or with start codes if that is 0, to 4-byte lengths.
 
-    Which one it is can't be told from a packet, for a length of 256 to 511 looks like a start code; `from_extradata`
-    tells. Raises BitstreamError.
+    A packet does not show its form, because a length of 256 to 511 looks like a start code; `from_extradata` returns
+    it. Raises BitstreamError.
     """
     if prefix_b == 4:
         return data
@@ -111,23 +109,22 @@ def rewrap(data: bytes, prefix_b: int) -> bytes:
 
 
 def unit_type(codec: str, unit: bytes) -> int:
-    """nal_unit_type of a unit that is not empty."""
     return unit[0] & 31 if codec == "h264" else unit[0] >> 1 & 63
 
 
 def is_key(codec: str, units: Iterable[bytes]) -> bool:
-    """Whether decoding can start at the access unit that has these NAL units."""
     types = (unit_type(codec, unit) for unit in units)
     return any(kind == IDR for kind in types) if codec == "h264" else any(kind in IRAP for kind in types)
 
 
 def parameter_sets(codec: str, units: Iterable[bytes]) -> list[bytes]:
-    """The different parameter sets among `units`, in order; compare those of two access units to notice a change."""
+    """Returns the distinct parameter sets in `units`, in order. Compare those of two access units to notice a change.
+    """
     return list(dict.fromkeys(unit for unit in units if unit_type(codec, unit) in SETS[codec]))
 
 
 def describe(codec: str, units: Iterable[bytes]) -> StreamInfo:
-    """Size and configuration of a stream, all its parameter sets being among `units`. Raises BitstreamError."""
+    """Returns size and configuration of a stream with all its parameter sets in `units`. Raises BitstreamError."""
     sets = parameter_sets(codec, units)
     config = config_record(codec, sets)
     sps = parse(codec, _of_type(codec, sets, SPS[codec])[0])
@@ -135,13 +132,15 @@ def describe(codec: str, units: Iterable[bytes]) -> StreamInfo:
 
 
 def config_record(codec: str, sets: Iterable[bytes]) -> bytes:
-    """The body of avcC or hvcC made from parameter sets. Raises BitstreamError when a kind is missing or malformed."""
+    """Returns the body of avcC or hvcC with these parameter sets. Raises BitstreamError if a kind is missing or
+    malformed."""
     groups = [_of_type(codec, sets, kind) for kind in SETS[codec]]
     return _avcc(*groups) if codec == "h264" else _hvcc(*groups)
 
 
 def config_units(codec: str, config: bytes) -> tuple[list[bytes], int]:
-    """The parameter sets in an avcC or hvcC body, and the bytes of its packets' lengths. Raises BitstreamError."""
+    """Returns the parameter sets in an avcC or hvcC body, and the size of its packets' lengths. Raises BitstreamError.
+    """
     read, lengths_at = (_avcc_units, 4) if codec == "h264" else (_hvcc_units, 21)
     try:
         return read(config), (config[lengths_at] & 3) + 1
@@ -150,10 +149,10 @@ def config_units(codec: str, config: bytes) -> tuple[list[bytes], int]:
 
 
 def from_extradata(codec: str, extradata: bytes) -> tuple[list[bytes], int]:
-    """The parameter sets in a demuxer's extradata, and how its packets are wrapped (`prefix_b` of `rewrap`).
+    """Returns the parameter sets in a demuxer's extradata, and the form of its packets (`prefix_b` of `rewrap`).
 
-    Extradata is a configuration record, whose first byte is 1, or Annex B; with none the sets come within the packets.
-    Raises BitstreamError.
+    Extradata is a configuration record, whose first byte is 1, or Annex B. If it is empty, the sets come within the
+    packets. Raises BitstreamError.
     """
     if extradata.startswith(b"\1"):
         return config_units(codec, extradata)
@@ -161,7 +160,7 @@ def from_extradata(codec: str, extradata: bytes) -> tuple[list[bytes], int]:
 
 
 def codec_string(codec: str, config: bytes) -> str:
-    """What browsers call the stream: "avc1.64001f", "hvc1.1.6.L93.B0". Raises BitstreamError."""
+    """Returns the stream's name for browsers: "avc1.64001f", "hvc1.1.6.L93.B0". Raises BitstreamError."""
     if len(config) < (7 if codec == "h264" else 23):
         raise BitstreamError(f"a decoder configuration of {len(config)} bytes")
     if codec == "h264":
@@ -173,7 +172,6 @@ def codec_string(codec: str, config: bytes) -> str:
 
 
 def _of_type(codec: str, sets: Iterable[bytes], kind: int) -> list[bytes]:
-    """The sets of one kind: at least one, and no more or larger ones than a record's fields can tell."""
     found = [unit for unit in sets if unit_type(codec, unit) == kind]
     if not 1 <= len(found) <= 31 or max(map(len, found)) > 0xFFFF:
         raise BitstreamError(f"{len(found)} {codec} parameter sets of type {kind}")
@@ -193,7 +191,7 @@ def _avcc(sps: list[bytes], pps: list[bytes]) -> bytes:
 
 
 def _hvcc(vps: list[bytes], sps: list[bytes], pps: list[bytes]) -> bytes:
-    """Segmentation, parallelism and frame rate are left unknown (0), as the record allows."""
+    """Segmentation, parallelism and frame rate stay unknown (0), as the record allows."""
     first = parse("h265", sps[0])
     formats = (0xFC | first.chroma, 0xF8 | first.luma_bits - 8, 0xF8 | first.chroma_bits - 8)
     record = bytes((1, *first.ptl, 0xF0, 0, 0xFC, *formats, 0, 0, first.layers_n << 3 | first.nested << 2 | 3, 3))
@@ -203,7 +201,6 @@ def _hvcc(vps: list[bytes], sps: list[bytes], pps: list[bytes]) -> bytes:
 
 
 def _take_sized(config: bytes, at: int, count: int, into: list[bytes]) -> int:
-    """Read `count` sets behind 2-byte lengths from `at` on; returns where they end."""
     for _ in range(count):
         (size,) = struct.unpack_from(">H", config, at)
         unit = config[at + 2:at + 2 + size]

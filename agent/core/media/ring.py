@@ -1,4 +1,4 @@
-"""The pre-roll ring: the newest packets in memory, whole GOPs with their sound, bounded in seconds and bytes. Pure."""
+"""The pre-roll ring: the newest packets in memory, whole GOPs with their sound, limited in seconds and bytes. Pure."""
 from collections import deque
 
 from agent.core.media.model import Packet, Sound
@@ -7,10 +7,8 @@ NEVER_US = 1 << 62
 
 
 class Ring:
-    """Holds at least `seconds_min` of video where `bytes_max` allows it; it drops whole GOPs from the oldest on.
-
-    Sound goes with the GOP in whose time it begins.
-    """
+    """Holds at least `seconds_min` of video if `bytes_max` allows it. Drops whole GOPs, the oldest first. Sound
+    belongs to the GOP in whose time it begins."""
 
     def __init__(self, seconds_min: float, bytes_max: int) -> None:
         self._span_us = int(seconds_min * 1e6)
@@ -18,12 +16,12 @@ class Ring:
         self._gops: deque[list[Packet]] = deque()
         self._sizes_b: deque[int] = deque()
         self._sounds: deque[Sound] = deque()
-        self._due_us = NEVER_US     # when the oldest GOP is old enough to go
+        self._due_us = NEVER_US     # the oldest GOP is old enough to drop from then on
         self.bytes = 0
-        self.overflow_n = 0         # packets dropped although they were young enough to keep
+        self.overflow_n = 0         # packets dropped before they were old enough
 
     def push(self, packet: Packet) -> None:
-        """Take the next packet in decode order; one that leans on a keyframe we don't have is dropped."""
+        """Adds the next packet in decode order. Drops one that depends on a missing keyframe."""
         if packet.key:
             self._gops.append([])
             self._sizes_b.append(0)
@@ -41,7 +39,6 @@ class Ring:
             self._shrink()
 
     def push_sound(self, sound: Sound) -> None:
-        """Take the next stretch of sound, in the order in which it is heard."""
         self._sounds.append(sound)
         self.bytes += len(sound.data)
         if not self._gops:          # no picture yet: the first one may still be older than this sound
@@ -68,26 +65,23 @@ class Ring:
             self.bytes -= len(self._sounds.popleft().data)
 
     def since(self, pts_us: int) -> list[Packet]:
-        """Packets from the last keyframe at or before `pts_us` on (or from the oldest one held), in decode order."""
+        """Returns packets from the last keyframe at or before `pts_us` on (or from the oldest packet), in decode
+        order."""
         first = len(self._gops) - 1
         while first > 0 and self._gops[first][0].pts_us > pts_us:
             first -= 1
         return [packet for gop in list(self._gops)[max(first, 0):] for packet in gop]
 
     def sound_since(self, pts_us: int) -> list[Sound]:
-        """The sound that begins at `pts_us` or later."""
         return [sound for sound in self._sounds if sound.pts_us >= pts_us]
 
     def newest_gop(self) -> list[Packet]:
-        """Packets from the newest keyframe on."""
         return list(self._gops[-1]) if self._gops else []
 
     def clear_sound(self) -> None:
-        """Forget the sound: what comes next is of another format."""
         self._drop_sound_before(NEVER_US)
 
     def clear(self) -> None:
-        """Forget everything: what comes next is a new run."""
         self._gops.clear()
         self._sizes_b.clear()
         self._sounds.clear()

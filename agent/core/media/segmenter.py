@@ -1,8 +1,8 @@
-"""Segmenter: decides which packets become which clip. Pure: packets and orders in, actions out.
+"""Decides which packets become which clip. Pure: packets and orders in, actions out.
 
-In motion mode a clip is open from the pre-roll to the post-roll. What comes after the post-roll is withheld until it is
-clear whether the motion returns within the merge gap: then it is written after all, and the clip has no hole; else it
-is let go, and the clip has no tail that nobody asked for.
+In motion mode a clip is open from the pre-roll to the post-roll. Packets after the post-roll are withheld until it is
+clear whether the motion returns within the merge gap. If it returns, they are written and the clip has no hole;
+otherwise they are dropped and the clip has no useless tail.
 """
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,47 +13,47 @@ from agent.core.media.ring import Ring
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Add these packets to the open clip; without one, they begin it."""
+    """Add these packets to the open clip, or begin a clip with them."""
 
     packets: list[Packet]
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Add the packet that was just told to the open clip: by far the most frequent answer."""
+    """Add the current packet to the open clip: by far the most frequent action."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Close the open clip; its last frame is shown until `until_us`."""
+    """Close the open clip. Its last frame is shown until `until_us`."""
 
     until_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The event goes on as another one from here."""
+    """The event continues as a new one from here."""
 
     at_us: int
 
 
 Action = Write | Keep | End | Turn
-KEEP: Sequence[Action] = (Keep(),)      # made once, for most packets get no other answer
+KEEP: Sequence[Action] = (Keep(),)      # made once, because most packets get this action
 NOTHING: Sequence[Action] = ()
 
 
 @dataclass(slots=True)
 class Segmenter:
-    """One camera's decisions. `always` records without events, too."""
+    """The decisions for one camera. `always` also records without events."""
 
     ring: Ring
     always: bool
     pre_roll_us: int
     post_roll_us: int
-    longest_us: int                     # clips are cut at the first keyframe after this
+    longest_us: int                     # clips are cut at the first keyframe after this duration
     withheld_bytes_max: int = 16_000_000
     wanted_until_us: int | None = None  # while an event is open: the end of the post-roll as far as known
-    kept_until_us: int | None = None    # what `keep` asked for, while it has not come to its end
+    kept_until_us: int | None = None    # the end of the time that `keep` asked for, until it is reached
     clip_start_us: int | None = None    # while a clip is open
     last_dts_us: int | None = None      # of this run
     last_step_us: int = 0
@@ -64,46 +64,47 @@ class Segmenter:
 
     @property
     def end_of_media_us(self) -> int | None:
-        """When the newest packet ends, if the next one comes as soon as it did; None before the run's first packet."""
+        """When the newest packet ends, if the next one comes at the same interval; None before the run's first packet.
+        """
         return None if self.last_dts_us is None else self.last_dts_us + self.last_step_us
 
     def open(self, now_us: int) -> list[Action]:
-        """An event has begun: record from the pre-roll on."""
+        """An event begins: record from the pre-roll on."""
         self.wanted_until_us = now_us + self.post_roll_us
         if self.always or self.clip_start_us is not None:
             return self.extend(now_us)
         return self._begin(self.ring.since(now_us - self.pre_roll_us))
 
     def extend(self, now_us: int) -> list[Action]:
-        """Motion goes on: whatever was withheld belongs to the clip after all."""
+        """Motion continues: the withheld packets belong to the clip."""
         self.wanted_until_us = now_us + self.post_roll_us
         return self._release()
 
     def turn(self, now_us: int) -> list[Action]:
-        """The event is too long and goes on as another one: from the next keyframe on, where its clip ends."""
+        """The event is too long and continues as a new one, from the next keyframe, where its clip ends."""
         if self.always:
             return [Turn(now_us)]
         self.cut_asked = self.turn_asked = True
         return self.extend(now_us)
 
     def keep(self, now_us: int, until_us: int) -> list[Action]:
-        """Something is to be seen, event or not: record from the pre-roll on, and go on until then."""
+        """Record from the pre-roll until `until_us`, with or without an event."""
         self.kept_until_us = until_us
         if self.always or self.clip_start_us is not None:
             return self._release()
         return self._begin(self.ring.since(now_us - self.pre_roll_us))
 
     def cut(self) -> None:
-        """What is recorded changes its form: from the next keyframe on, it goes to another clip."""
+        """The recording's format changes: another clip begins at the next keyframe."""
         self.cut_asked = self.clip_start_us is not None
 
     def close(self) -> list[Action]:
-        """The event is over; what is to be kept goes on."""
+        """The event is over. A time from `keep` continues."""
         self.wanted_until_us = None
         return [] if self.always or self.kept_until_us is not None else self.end()
 
     def packet(self, packet: Packet) -> Sequence[Action]:
-        """The next packet in decode order; it is in the ring already."""
+        """Handles the next packet in decode order, which is in the ring already."""
         if self.kept_until_us is not None and packet.pts_us > self.kept_until_us:
             return self._let_go(packet)
         actions = self._at_key(packet) if packet.key else None
@@ -114,40 +115,37 @@ class Segmenter:
         return actions
 
     def end_run(self) -> list[Action]:
-        """The source has stopped, or we do: close the open clip, and expect a clock that starts anew."""
+        """The source stops or the recorder does: close the open clip. The clock may start again from zero."""
         actions = self.end()
         self.last_dts_us, self.last_step_us = None, 0
         return actions
 
     def end(self) -> list[Action]:
-        """Close the open clip, if there is one."""
         until_us = self._withheld[0].dts_us if self._withheld else self.end_of_media_us
         was_open = self.clip_start_us is not None
         self.lost()
         return [End(until_us)] if was_open and until_us is not None else []
 
     def lost(self) -> None:
-        """The open clip could not be written: the next keyframe opens another, if one is wanted then."""
+        """The open clip could not be written. The next keyframe opens another one if it is wanted then."""
         self._withheld, self._withheld_bytes, self.clip_start_us = [], 0, None
         self.cut_asked = self.turn_asked = False
 
     def _let_go(self, packet: Packet) -> Sequence[Action]:
-        """What was to be kept is complete: the clip ends before this packet, unless there is another reason for it."""
         self.kept_until_us = None
         if self.always or self.wanted_until_us is not None:
             return self.packet(packet)
         return [*self.end(), *self.packet(packet)]
 
     def _at_key(self, packet: Packet) -> Sequence[Action] | None:
-        """Where a clip may begin; None if nothing begins or ends here."""
         if self.clip_start_us is None:
             return self._begin([packet]) if self._wanted(packet.pts_us) else None
-        # Half a frame early is in time: rounding must not make a clip longer by a whole GOP.
+        # Half a frame early is on time: rounding must not lengthen a clip by a whole GOP.
         long_enough = packet.dts_us - self.clip_start_us + self.last_step_us // 2 >= self.longest_us
         return self._cut(packet) if self.cut_asked or long_enough else None
 
     def _go_on(self, packet: Packet) -> Sequence[Action]:
-        """In decode order: what follows a withheld packet may lean on it, even if it is shown before it."""
+        """In decode order: packets after a withheld one may depend on it, even if they are shown before it."""
         if not self._withheld and (self.always or self._wanted(packet.pts_us)):
             return KEEP
         self._withheld.append(packet)

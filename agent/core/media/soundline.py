@@ -1,7 +1,7 @@
-"""Maps the sound's clock to the device's own, without a click: what followed at once at the camera does so here. Pure.
+"""Maps the sound's clock to the device's own without clicks: continuous sound stays continuous. Pure.
 
-A camera's sound has a clock of its own, and its stamps jitter where its samples do not. So each stretch of sound begins
-where the one before ended, as its samples count, for as long as that is near to where the clock says it belongs.
+A camera's sound has its own clock, and its time stamps jitter although its samples do not. So each piece of sound
+begins at the end of the one before, by the count of samples, as long as that is near to its time by the clock.
 """
 from collections import deque
 
@@ -9,61 +9,60 @@ from agent.core.media.model import Packet, Sound
 from agent.core.media.mp4.entries import SOUND_B_MAX
 from agent.core.media.timeline import Jump, Timeline
 
-LATE_US_MAX = 1_000_000     # a picture that was longer in coming stood still: no sound waits for that
+# the longest interval that counts: after a longer one the picture stood still, and sound does not wait for it
+LATE_US_MAX = 1_000_000
 
 
 class InStep:
-    """Holds sound back as long as pictures are: for the time between two of them, to the nearest stretch of sound.
-
-    The sound's own times tell how long it has waited, so no clock is asked.
-    """
+    """Delays sound as long as pictures are delayed: by the time between two of them, to the nearest piece of sound.
+    The sound's own times give its delay, so no clock is needed."""
 
     def __init__(self) -> None:
         self._waiting: deque[Sound] = deque()
         self._seen_us: int | None = None
-        self._late_us = LATE_US_MAX     # until it is known
+        self._late_us = LATE_US_MAX     # until it is measured
 
     def picture(self, dts_us: int) -> None:
-        """A picture was told."""
         last_us, self._seen_us = self._seen_us, dts_us
         if last_us is not None:
             self._late_us = min(max(0, dts_us - last_us), LATE_US_MAX)
 
     def due(self, sound: Sound, long_us: int) -> list[Sound]:
-        """The next stretch of sound, `long_us` long; returns those that have waited long enough."""
+        """Adds the next piece of sound, `long_us` long. Returns the pieces that have waited long enough."""
         self._waiting.append(sound)
         due: list[Sound] = []
-        # A clock that jumps, either way, releases what came before.
+        # A clock that jumps in either direction releases the earlier sound.
         while self._waiting and abs(sound.pts_us - self._waiting[0].pts_us) >= self._late_us - long_us // 2:
             due.append(self._waiting.popleft())
         return due
 
 
-NEAR_US = 100_000       # beyond this the ear and the eye disagree: a hole, or sound that is too much
-SAMPLES_MAX = 65_536    # in one stretch
-HELD_MAX = 512          # stretches that wait while the clock settles: 10 s of what cameras send
+NEAR_US = 100_000       # beyond this, sound and picture visibly differ: there is a hole, or too much sound
+SAMPLES_MAX = 65_536    # in one piece
+HELD_MAX = 512          # pieces that wait while the clock settles: 10 s of a camera's usual rate
 
 
 class Soundline:
-    """One camera's sound of one format. `date` gives it back with times on the device's clock, never overlapping."""
+    """One camera's sound of one format. `date` returns it with times on the device's clock, without overlaps."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._timeline = Timeline()
-        self._held: deque[Sound] = deque()      # what the timeline holds, too
-        self._anchor_us = -(1 << 62)            # where the unbroken stretch began, on the device's clock
-        self._samples_n = 0                     # what it has had since
-        self.dropped_n = 0                      # stretches that had no place
+        self._held: deque[Sound] = deque()      # the timeline holds these, too
+        self._anchor_us = -(1 << 62)            # start of the continuous sound, on the device's clock
+        self._samples_n = 0                     # samples since then
+        self.dropped_n = 0                      # pieces that had no place
 
     def date(self, sound: Sound, arrival_us: int) -> list[Sound]:
-        """The next stretch, arriving at `arrival_us`; returns those that can be dated now, none while that settles."""
-        # A recording can't tell zeros from what its card never got, and nothing that is heard is encoded so.
+        """Adds the next piece, which arrives at `arrival_us`. Returns the pieces that can be dated now; none while the
+        clock settles."""
+        # A recording cannot distinguish zeros from data that its card lost, and no audible sound is encoded as zeros.
         if not (0 < len(sound.data) <= SOUND_B_MAX and 0 < sound.samples_n <= SAMPLES_MAX and any(sound.data)):
             self.dropped_n += 1
             return []
         if len(self._held) >= HELD_MAX:
             self._forget()
-        # Sound arrives when its last sample was heard, at the earliest: that is the moment to compare with.
+        # Sound arrives after its last sample at the earliest, so that moment is compared.
         end_us = sound.pts_us + self._us(sound.samples_n)
         packet = Packet(sound.data, sound.pts_us, end_us, True)
         try:
@@ -76,19 +75,17 @@ class Soundline:
         return [sound for sound in placed if sound is not None]
 
     def _forget(self) -> None:
-        """The sound's clock jumped: what could not be dated before never can."""
         self.dropped_n += len(self._held)
         self._held.clear()
         self._timeline = Timeline()
 
-    def _place(self, sound: Sound, told_us: int) -> Sound | None:
-        """The stretch where it belongs, given where the clock says it does; None if that is taken."""
+    def _place(self, sound: Sound, clock_us: int) -> Sound | None:
         due_us = self._anchor_us + self._us(self._samples_n)
-        if told_us < due_us - NEAR_US:
+        if clock_us < due_us - NEAR_US:
             self.dropped_n += 1
             return None
-        if told_us > due_us + NEAR_US:
-            self._anchor_us, self._samples_n, due_us = told_us, 0, told_us
+        if clock_us > due_us + NEAR_US:
+            self._anchor_us, self._samples_n, due_us = clock_us, 0, clock_us
         self._samples_n += sound.samples_n
         return Sound(sound.data, due_us, sound.samples_n)
 

@@ -1,18 +1,18 @@
 """Sequence parameter sets of H.264 and H.265: picture size and sample format, read bit by bit.
 
-Syntax after ITU-T H.264 (2021) §7.3.2.1.1 and H.265 (2021) §7.3.2.2; the picture is what is left after cropping.
+Syntax: ITU-T H.264 (2021) §7.3.2.1.1 and H.265 (2021) §7.3.2.2. The size is that after cropping.
 """
 from typing import NamedTuple
 
 SPS_MAX_B = 4096        # real ones have 20 to 200 bytes
 SIDE_MAX_PX = 16_384
-REORDER_MAX_N = 16      # frames that a decoder must be able to hold back (both standards)
-HELD_MAX_N = 16         # frames that later ones may lean on (both standards)
-BESIDE_B_PER_PX = 0.6   # what libav keeps beside a picture: vectors, modes, references (measured)
+REORDER_MAX_N = 16      # frames that a decoder may have to hold back (both standards)
+HELD_MAX_N = 16         # frames that later ones may depend on (both standards)
+BESIDE_B_PER_PX = 0.6   # libav's memory beside a picture: vectors, modes, references (measured)
 
 BASELINE = 66           # the H.264 profile without B-frames
 
-# H.264 profiles whose SPS tells chroma format and bit depth (§7.3.2.1.1).
+# H.264 profiles whose SPS has chroma format and bit depth (§7.3.2.1.1).
 H264_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 
 # chroma_format_idc -> luma samples per chroma sample, across and down (table 6-1 of both standards).
@@ -20,11 +20,11 @@ SUBSAMPLING = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 
 
 class BitstreamError(Exception):
-    """The bytes are no valid H.264 or H.265; the text says what is wrong with them."""
+    """The bytes are not valid H.264 or H.265. The message says what is wrong."""
 
 
 class Sps(NamedTuple):
-    """What a decoder's set-up needs from an SPS; `ptl` (H.265) are the 12 bytes of general profile, tier and level."""
+    """The fields of an SPS that set up a decoder. `ptl` (H.265) are the 12 bytes of general profile, tier and level."""
 
     width: int
     height: int
@@ -34,13 +34,13 @@ class Sps(NamedTuple):
     layers_n: int = 1       # H.265 temporal layers
     nested: int = 1         # H.265 sps_temporal_id_nesting_flag
     ptl: bytes = b""
-    reorder_n: int | None = None    # frames decoded before one that is shown before them, at most; None: not told
+    reorder_n: int | None = None    # the most frames that are decoded before, but shown after one; None: unknown
     coded_px: int = 0       # of a whole picture, before cropping
     held_n: int = HELD_MAX_N        # pictures that a decoder must keep beside the present one
 
     @property
     def picture_b(self) -> int:
-        """The memory that one decoded picture takes."""
+        """The memory for one decoded picture, bytes."""
         across, down = SUBSAMPLING[self.chroma]
         samples = 1 + (2 / (across * down) if self.chroma else 0)
         sample_b = 1 if max(self.luma_bits, self.chroma_bits) <= 8 else 2
@@ -48,15 +48,15 @@ class Sps(NamedTuple):
 
     @property
     def decoder_b(self) -> int:
-        """The memory that decoding takes: what is kept, the present picture and the one that is shown."""
+        """The memory for decoding, bytes: kept pictures, the present one and the shown one."""
         return (self.held_n + 2) * self.picture_b
 
 
 class Bits:
-    """Reads a NAL unit's payload from the first bit on; raises BitstreamError where it ends."""
+    """Reads a NAL unit's payload from the first bit on. Raises BitstreamError at its end."""
 
     def __init__(self, unit: bytes, skip_b: int) -> None:
-        """Start behind a NAL header of `skip_b` bytes, emulation prevention bytes taken out."""
+        """Starts after a NAL header of `skip_b` bytes and removes emulation prevention bytes."""
         if not skip_b < len(unit) <= SPS_MAX_B:
             raise BitstreamError(f"a parameter set of {len(unit)} bytes")
         payload = unit[skip_b:].replace(b"\0\0\3", b"\0\0")
@@ -64,14 +64,13 @@ class Bits:
         self._left = 8 * len(payload)
 
     def u(self, count: int) -> int:
-        """The next `count` bits as an unsigned number."""
         self._left -= count
         if self._left < 0:
             raise BitstreamError("a parameter set ends early")
         return (self._value >> self._left) & ((1 << count) - 1)
 
     def ue(self) -> int:
-        """An unsigned Exp-Golomb number (H.264 §9.1), below 2^32."""
+        """Returns an unsigned Exp-Golomb number (H.264 §9.1), below 2^32."""
         zeros = 0
         while not self.u(1):
             zeros += 1
@@ -80,17 +79,17 @@ class Bits:
         return (1 << zeros) - 1 + self.u(zeros)
 
     def se(self) -> int:
-        """A signed Exp-Golomb number (H.264 §9.1.1)."""
+        """Returns a signed Exp-Golomb number (H.264 §9.1.1)."""
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
 
 def parse(codec: str, unit: bytes) -> Sps:
-    """Read the SPS of codec "h264" or "h265", given as a NAL unit with its header. Raises BitstreamError."""
+    """Reads the SPS of codec "h264" or "h265", a NAL unit with its header. Raises BitstreamError."""
     sps = _h264(unit) if codec == "h264" else _h265(unit)
     if not (0 < sps.width <= SIDE_MAX_PX and 0 < sps.height <= SIDE_MAX_PX):
         raise BitstreamError(f"a picture of {sps.width} x {sps.height}")
-    if max(sps.luma_bits, sps.chroma_bits) > 15:        # what the configuration records can tell
+    if max(sps.luma_bits, sps.chroma_bits) > 15:        # the limit of the configuration records
         raise BitstreamError(f"samples of {sps.luma_bits} and {sps.chroma_bits} bits")
     return sps
 
@@ -141,7 +140,6 @@ def _h265(unit: bytes) -> Sps:
 
 
 def _chroma_format(bits: Bits) -> tuple[int, int]:
-    """chroma_format_idc and separate_colour_plane_flag."""
     chroma = bits.ue()
     if chroma not in SUBSAMPLING:
         raise BitstreamError(f"chroma format {chroma}")
@@ -149,7 +147,6 @@ def _chroma_format(bits: Bits) -> tuple[int, int]:
 
 
 def _window(bits: Bits) -> tuple[int, int, int, int]:
-    """The cropping (H.264) or conformance (H.265) window in chroma samples: left, right, top, bottom."""
     return (bits.ue(), bits.ue(), bits.ue(), bits.ue()) if bits.u(1) else (0, 0, 0, 0)
 
 
@@ -164,7 +161,7 @@ def _skip_scaling_lists(bits: Bits, lists_n: int) -> None:
 
 
 def _skip_picture_order(bits: Bits) -> int:
-    """Returns pic_order_cnt_type; with 2 frames are shown as they are decoded."""
+    """Returns pic_order_cnt_type; with 2 frames are shown in the order of decoding."""
     kind = bits.ue()
     if kind == 0:
         bits.ue()
@@ -181,25 +178,22 @@ def _skip_picture_order(bits: Bits) -> int:
 
 
 def _h264_reorder(bits: Bits, references_n: int) -> int | None:
-    """max_num_reorder_frames of the VUI (annex E.1.1); what can't be read there is not told.
-
-    A frame can't lean on one that is shown later and one shown before if there is place for one reference only.
-    """
-    untold = 0 if references_n <= 1 else None
+    """Returns max_num_reorder_frames of the VUI (annex E.1.1); None if it cannot be read. With only one reference no
+    frame can depend on both a later and an earlier one, so the answer is 0."""
+    unknown = 0 if references_n <= 1 else None
     try:
         if not bits.u(1) or not _skip_to_restriction(bits):
-            return untold
+            return unknown
         bits.u(1)                                   # motion vectors over the picture's edge
         for _ in range(4):
             bits.ue()                               # bytes and bits per part of a picture, lengths of motion vectors
-        told = bits.ue()
+        reorder_n = bits.ue()
     except BitstreamError:
-        return untold
-    return told if told <= REORDER_MAX_N else untold
+        return unknown
+    return reorder_n if reorder_n <= REORDER_MAX_N else unknown
 
 
 def _skip_to_restriction(bits: Bits) -> int:
-    """Pass over the VUI up to and including bitstream_restriction_flag, which is returned."""
     if bits.u(1) and bits.u(8) == 255:              # aspect ratio, in figures
         bits.u(32)
     if bits.u(1):
@@ -227,7 +221,7 @@ def _skip_buffers(bits: Bits) -> None:
     """hrd_parameters (annex E.1.2)."""
     count = bits.ue() + 1
     bits.u(8)
-    for _ in range(min(count, 33)):                 # at most 32; more ends early
+    for _ in range(min(count, 33)):                 # at most 32; with more the data ends early
         bits.ue(), bits.ue(), bits.u(1)
     bits.u(20)
 
@@ -236,16 +230,16 @@ def _h265_reorder(bits: Bits, sub_layers: int) -> tuple[int | None, int]:
     """sps_max_num_reorder_pics and sps_max_dec_pic_buffering of the highest sub-layer."""
     try:
         bits.ue()                                   # log2_max_pic_order_cnt_lsb
-        told = held_n = 0
+        reorder_n = held_n = 0
         for _ in range(sub_layers + 1 if bits.u(1) else 1):
-            held_n, told, _ = bits.ue() + 1, bits.ue(), bits.ue()
+            held_n, reorder_n, _ = bits.ue() + 1, bits.ue(), bits.ue()
     except BitstreamError:
         return None, HELD_MAX_N
-    return told if told <= REORDER_MAX_N else None, min(held_n, HELD_MAX_N)
+    return reorder_n if reorder_n <= REORDER_MAX_N else None, min(held_n, HELD_MAX_N)
 
 
 def _skip_sub_layers(bits: Bits, sub_layers: int) -> None:
-    """H.265 §7.3.3 behind the general part: per sub-layer 88 bits of profile and 8 of level, where present."""
+    """H.265 §7.3.3 after the general part: for each sub-layer 88 bits of profile and 8 of level, if present."""
     if sub_layers:
         present = [(bits.u(1), bits.u(1)) for _ in range(sub_layers)]
         bits.u(2 * (8 - sub_layers))

@@ -1,37 +1,36 @@
-"""When a main stream is decoded in full, for a closer look; otherwise its keyframes are all that is seen. Pure.
+"""When to take a closer look: to decode a main stream completely, and not only its keyframes. Pure.
 
-A keyframe on which the detector finds something, or packets larger than usual, ask for a closer look. It lasts until
-nothing has been seen for a while, and as long as an event is open. Heavy rain is decoded in full: whoever walks through
-it has to be found, and a rule that looked away for some seconds in between saved little and was late for them.
+A keyframe with a detection, or unusually large packets, start a closer look. It ends after some seconds without a
+detection, but not while an event is open. Heavy rain is decoded completely, because a person who walks through it must
+be found, and a rule that paused for some seconds saved little and found the person late.
 
-Encoders have habits: the packets behind each keyframe, or every third one, are larger though nothing moves. So how loud
-packets may be is learned from those that came before a picture with nothing in it, which is decoded anyhow.
+Encoders have habits: the packets after each keyframe, or every third one, are larger although nothing moves. So the
+usual size is learned from packets before a picture without motion, which is decoded anyway.
 """
 from agent.core.vision.motion import Look, Reason
 
-GLANCE_WITHIN_S = 2.5       # so long a keyframe may wait for the next one to be looked at in its place
+GLANCE_WITHIN_S = 2.5       # a keyframe may be skipped if the next one comes within this time
 START_S = 5.0               # the detector learns a new scene in this time
-CHANGED_MIN = 0.0004        # of the picture: so little change in a keyframe may be what is left of somebody
-CALM_S = 2.0                # seen nothing for this long, the closer look is over
-LOUD = 1.5                  # packets so many spreads above their quiet level are a hint,
-LOUD_TIMES = 1.5            # if they are also so many times as loud as others that meant nothing,
-LOUD_HALVES_S = 120.0       # the others count half after this time
-BLIND_MAX_S = 11.0          # where no keyframe comes for so long, the stream is decoded until one does
+CHANGED_MIN = 0.0004        # of the picture: even so little change in a keyframe may be the trace of a person
+CALM_S = 2.0                # the closer look ends after this time without a detection
+LOUD = 1.5                  # packets this many spreads above their quiet level are a hint,
+LOUD_TIMES = 1.5            # if they are also this much louder than others without motion,
+LOUD_HALVES_S = 120.0       # whose level halves in this time
+BLIND_MAX_S = 11.0          # if no keyframe comes for this long, the stream is decoded until one does
 
 
 def _lively(look: Look) -> bool:
-    """Whether the detector has found anything that the next pictures might make an object of."""
     return look.moving or look.tracks_n > 0 or Reason.GLOBAL_CHANGE in look.reasons
 
 
 class GlancePace:
-    """Which keyframes of one stream may be looked at: all, or some where they come in quick succession."""
+    """Which keyframes of a stream to look at: all, or only some if they come quickly."""
 
     def __init__(self) -> None:
         self._due_mono_s = self._key_mono_s = float("-inf")
 
     def due(self, now_mono_s: float) -> bool:
-        """Take the next keyframe; whether the one after it, as far behind as it is itself, may be too late."""
+        """Takes the next keyframe. Returns whether to look at it, because the one after it may come too late."""
         gop_s, self._key_mono_s = now_mono_s - self._key_mono_s, now_mono_s
         if now_mono_s + gop_s < self._due_mono_s:
             return False
@@ -40,24 +39,24 @@ class GlancePace:
 
 
 class CloserLook:
-    """One stream's decision. Begins with a closer look, because the scene is to be learned."""
+    """The decision for one stream. It begins with a closer look to learn the scene."""
 
     def __init__(self, event_s: float, now_mono_s: float) -> None:
-        """`event_s` is the time without motion after which an event is over."""
+        """`event_s` is the time without motion after which an event ends."""
         self._event_s = event_s
         self._begin(now_mono_s)
         self._until_mono_s = now_mono_s + START_S
-        self._rare = False                      # it goes on because keyframes come too rarely
-        self._loudest = 0.0                     # of the packets since a picture last told what they meant
-        self._vain, self._vain_mono_s = 0.0, now_mono_s     # how loud packets were that meant nothing, and when
-        self._seen_mono_s = now_mono_s          # when the last picture was looked at
+        self._rare = False                      # continues because keyframes come too rarely
+        self._loudest = 0.0                     # of the packets since the last decoded picture
+        self._vain, self._vain_mono_s = 0.0, now_mono_s     # loudness of packets without motion, and its time
+        self._seen_mono_s = now_mono_s          # time of the last decoded picture
 
     def _begin(self, now_mono_s: float) -> None:
-        self.wanted, self._fruitful = True, False       # wanted: whether every packet is to be decoded
+        self.wanted, self._fruitful = True, False       # wanted: decode every packet
         self._until_mono_s = now_mono_s + CALM_S
 
     def packet(self, key: bool, excess: float, now_mono_s: float) -> bool:
-        """Take the next packet and how loud they are (see `packet_sizes`); whether a closer look begins with it."""
+        """Takes the next packet and its loudness (see `packet_sizes`). Returns whether a closer look begins with it."""
         self._rare = self._rare and not key
         self._loudest = max(self._loudest, excess)
         if self.wanted or key:
@@ -71,13 +70,13 @@ class CloserLook:
         return self._vain * 0.5 ** ((now_mono_s - self._vain_mono_s) / LOUD_HALVES_S)
 
     def _judge_loudest(self, in_vain: bool, now_mono_s: float) -> None:
-        """What the packets since the last time meant."""
         if in_vain:
             self._vain, self._vain_mono_s = max(self._loudest, self._vain_at(now_mono_s)), now_mono_s
         self._loudest = 0.0
 
     def keyframe(self, look: Look, now_mono_s: float) -> bool:
-        """Take what the detector says about a keyframe, between closer looks; whether one begins with it."""
+        """Takes the detector's result for a keyframe between closer looks. Returns whether a closer look begins with
+        it."""
         self._seen_mono_s = now_mono_s
         if self.wanted:
             return False
@@ -89,7 +88,7 @@ class CloserLook:
         return begins
 
     def looked(self, look: Look, now_mono_s: float) -> None:
-        """Take what the detector says about a picture during a closer look, which may end it."""
+        """Takes the detector's result for a picture of a closer look, which may end it."""
         self._seen_mono_s = now_mono_s
         if self.wanted:
             self._judge(look, now_mono_s)

@@ -1,36 +1,32 @@
-"""Event machine: motion in, orders out. Pure: no clock, no I/O, no threads."""
+"""The event machine: motion in, orders out. Pure: no clock, no I/O, no threads."""
 from dataclasses import dataclass, replace
 from enum import Enum
 
 
 class State(Enum):
-    """The state of events in front of the camera."""
-
     QUIET = "quiet"          # nothing
     ACTIVE = "active"        # motion seen
-    TRAILING = "trailing"    # motion gone, but not for long enough to be over
+    TRAILING = "trailing"    # motion has stopped, but not for long enough to end the event
 
 
 class EventSight(Enum):
-    """The meaning of one look for the event."""
-
     MOTION = "motion"
     STILL = "still"
     OVER = "over"            # still for longer than the merge gap
-    TOO_LONG = "too_long"    # the event has reached its maximum, and there is motion still
-    TOO_SOON = "too_soon"    # motion, but the last event has ended less than the cool-down ago
+    TOO_LONG = "too_long"    # the event has its maximum length, and motion continues
+    TOO_SOON = "too_soon"    # motion, but within the cool-down after the last event
 
 
 class EventOrder(Enum):
-    """What the recorder is to do."""
+    """An order to the recorder."""
 
     OPEN = "open"
-    EXTEND = "extend"        # motion goes on: keep recording
+    EXTEND = "extend"        # motion continues: keep recording
     CLOSE = "close"
     TURN = "turn"            # close this event and open one that continues it
 
 
-# Every (state, sight) pair is here; tests/core/test_event.py checks that none is missing.
+# Has every (state, sight) pair; tests/core/test_event.py checks this.
 TABLE: dict[tuple[State, EventSight], tuple[State, EventOrder | None]] = {
     (State.QUIET, EventSight.MOTION): (State.ACTIVE, EventOrder.OPEN),
     (State.QUIET, EventSight.STILL): (State.QUIET, None),
@@ -52,18 +48,18 @@ TABLE: dict[tuple[State, EventSight], tuple[State, EventOrder | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class EventMachine:
-    """Where the event stands; `step` returns its successor."""
+    """The state of the event. Immutable: `step` returns the next machine."""
 
     over_after_s: float             # stillness that ends an event
-    longest_s: float                # the most an event lasts before it is continued by another
-    cool_down_s: float = 0.0        # after an event has ended, motion opens no other one for so long
+    longest_s: float                # longest event; a longer one is continued by another
+    cool_down_s: float = 0.0        # motion opens no event for this time after the last one
     state: State = State.QUIET
     opened_mono_s: float = 0.0
     last_motion_mono_s: float = float("-inf")
     closed_mono_s: float = float("-inf")
 
     def step(self, moving: bool, now_mono_s: float) -> tuple["EventMachine", EventOrder | None]:
-        """Take one observation; return the next machine and the order, if there is one."""
+        """Takes one observation. Returns the next machine and an order, or None."""
         state, order = TABLE[self.state, self._seen(moving, now_mono_s)]
         if order is None and state is self.state:
             return self, None

@@ -1,20 +1,20 @@
-"""The notes of an event that goes on: peak, zones, number of objects, and their path. Pure and bounded."""
+"""Collects facts about an open event: peak, zones, number of objects, and their paths. Pure and bounded."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.core.media.model import Box
 
-if TYPE_CHECKING:       # the detector's room loads OpenCV, and the store reads summaries
+if TYPE_CHECKING:       # not at run time, because the detector's room loads OpenCV and the store reads summaries
     from agent.core.vision.motion.look import SeenObject
 
-PATH_MAX = 80           # samples of a path, so that the message of an event keeps below 4 KB
-AT_ONCE_MAX = 8         # objects that are sampled at a time, the largest
-NUMBERS_MAX = 256       # of the detector that are known at a time: the latest
+PATH_MAX = 80           # samples of a path, so that an event's message stays below 4 KB
+AT_ONCE_MAX = 8         # objects in one sample, the largest first
+NUMBERS_MAX = 256       # object numbers of the detector to remember: the latest
 
 
 class PathSample(NamedTuple):
-    """Where an object was at a moment of the event; thousandths of the picture's width and height."""
+    """An object's place at a moment of the event, in thousandths of the picture's width and height."""
 
     at_ds: int          # tenths of a second since the event began
     number: int         # of the object, counted from 1 within the event
@@ -26,28 +26,28 @@ class PathSample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The summary of an event that is over."""
+    """The facts about a finished event."""
 
     score: float = 0.0                      # the peak: share of the picture that had changed, 0..1
-    zones: tuple[str, ...] = ()             # those that were fulfilled, in the order in which they first were
+    zones: tuple[str, ...] = ()             # fulfilled zones, in the order in which they first were
     tracks_n: int = 0                       # objects
     path: tuple[PathSample, ...] = ()
 
 
 class EventNotes:
-    """One event's notes. A long event's path has fewer samples a second, never more in all."""
+    """The facts about one open event. A longer event's path has fewer samples a second, not more in total."""
 
     def __init__(self, start_mono_s: float) -> None:
         self._start_mono_s = start_mono_s
         self._score = 0.0
         self._zones: dict[str, None] = {}
-        self._numbers: dict[int, int] = {}      # the detector's -> ours; the one seen last comes last
+        self._numbers: dict[int, int] = {}      # the detector's -> ours; the latest comes last
         self._tracks_n = 0
         self._path: list[PathSample] = []
-        self._step_ds = 1                       # samples are at least this far apart
+        self._step_ds = 1                       # the least distance of samples
 
     def note(self, objects: Sequence["SeenObject"], zones: Sequence[str], score: float, mono_s: float) -> None:
-        """Note what one look shows of the event; `objects` come largest first."""
+        """Adds the event's part of one look. `objects` are sorted, largest first."""
         self._score = max(self._score, score)
         self._zones.update(dict.fromkeys(zones))
         numbers = [self._number(seen.number) for seen in objects]
@@ -60,12 +60,11 @@ class EventNotes:
             self._path = _spaced(self._path, self._step_ds)
 
     def renumber(self) -> None:
-        """Another detector goes on, whose numbers have nothing to do with those so far."""
+        """Another detector takes over, whose numbers are unrelated to the earlier ones."""
         self._numbers.clear()
 
     @property
     def summary(self) -> Summary:
-        """The notes so far."""
         return Summary(self._score, tuple(self._zones), self._tracks_n, tuple(self._path))
 
     def _number(self, theirs: int) -> int:
@@ -84,7 +83,6 @@ def _sample(at_ds: int, number: int, box: Box) -> PathSample:
 
 
 def _spaced(path: Sequence[PathSample], step_ds: int) -> list[PathSample]:
-    """The samples of those moments that are at least `step_ds` after the one kept before."""
     kept: list[PathSample] = []
     for sample in path:
         if not kept or sample.at_ds == kept[-1].at_ds or sample.at_ds >= kept[-1].at_ds + step_ds:

@@ -1,7 +1,7 @@
-"""From a look's picture to a word: which cut-out the model is shown, and what its answers come to. Pure.
+"""Labels an event from its looks: makes the cut-out for the model, and interprets the model's outputs. Pure.
 
-The model is an SSD MobileNetV2 for some classes of Open Images V4 (docs/design/label.md). In a picture of 300x300 it
-looks at 1917 anchors, boxes of several sizes and shapes, and says of each what is there and where it really is.
+The model is an SSD MobileNetV2 for some classes of Open Images V4 (docs/design/motion.md). In a picture of 300x300 it
+has 1917 anchors, boxes of several sizes and shapes. For each it returns scores of its classes and an exact place.
 """
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,39 +15,39 @@ import numpy as np
 from agent.core.household.labels import EventWord, LabelWord
 from agent.core.media.model import Box
 
-SIDE_PX = 300               # of the square that the model sees
-GROWN = 1.6                 # the cut-out's side, as a multiple of the box's longer one: what is around it tells, too
-LEAST_PX = 64               # of the picture; smaller ones are nothing but blocks of the encoder
-GRIDS = (19, 10, 5, 3, 2, 1)                    # the model's layers, each with anchors around all places of a grid
-SHAPES = (1.0, 2.0, 0.5, 3.0, 1 / 3)            # of the anchors, width by height
-SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)     # of the anchors in each layer, and one beyond
-MOVE, GROW = 10.0, 5.0      # the model's answers are larger by this than what they mean
-# The model's classes by their numbers; the others (boots, tables, boxes, books, bottles) are "other".
+SIDE_PX = 300               # of the model's square input
+GROWN = 1.6                 # the cut-out's side as a multiple of the box's longer side, because the surroundings help
+LEAST_PX = 64               # of the picture; smaller objects are only encoder blocks
+GRIDS = (19, 10, 5, 3, 2, 1)                    # the model's layers, each with anchors around all cells of a grid
+SHAPES = (1.0, 2.0, 0.5, 3.0, 1 / 3)            # of the anchors, width over height
+SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)     # of the anchors in each layer, and of one more
+MOVE, GROW = 10.0, 5.0      # the model's outputs are scaled up by this
+# The model's classes by number. All others (boots, tables, boxes, books, bottles) are "other".
 WORD_OF: Mapping[int, LabelWord] = {
     1: "vehicle", 4: "person", 6: "animal", 8: "animal", 14: "vehicle", 18: "vehicle", 20: "animal", 23: "vehicle"}
 CLASSES_N = 24
-# A word counts from here on.
+# A label counts from this score on.
 SURE: Mapping[LabelWord, float] = {"person": 0.3, "vehicle": 0.22, "animal": 0.35, "other": 0.45}
-AGREE_N = 4                 # looks that must agree on it, by their mean; all, where there are fewer
-FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}        # of two words that both count: people pass parked cars
+AGREE_N = 4                 # a label's score is the mean of this many best looks, or of all if there are fewer
+# wins over other labels that count, because people pass parked cars
+FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}
 ALIVE: tuple[LabelWord, ...] = ("person", "vehicle", "animal")
-SAME = 0.25                 # what lies over the box like that (intersection by union) is what moved: not the car behind
+# a detection with this overlap (intersection by union) with the box is the moving object, not the car behind it
+SAME = 0.25
 
 Scores = Mapping[LabelWord, float]      # 0..1
 
 
 class CutOut(NamedTuple):
-    """A part of a picture (height, width, BGR), and where in it the object is: left, top, right, bottom, 0..1."""
+    """A part of a picture (height, width, BGR), and the object's edges in it: left, top, right, bottom, 0..1."""
 
     picture: np.ndarray
     edges: tuple[float, float, float, float]
 
 
 def cut_out(picture: np.ndarray, box: Box) -> CutOut:
-    """The part of a picture (height, width, BGR) around the box, square where the picture is large enough.
-
-    It is a copy, so that the picture itself may go.
-    """
+    """Cuts the part around the box from a picture (height, width, BGR); square if the picture is large enough. It is a
+    copy, so that the picture can be released."""
     high, wide = picture.shape[:2]
     side = max(GROWN * max(box.w * wide, box.h * high), LEAST_PX)
     left, width = _span(box.x + box.w / 2, side, wide)
@@ -58,19 +58,18 @@ def cut_out(picture: np.ndarray, box: Box) -> CutOut:
 
 
 def _span(middle: float, side: float, most: int) -> tuple[int, int]:
-    """Where a stretch of so many pixels begins around `middle`, a fraction of `most`, and how long it is."""
     length = min(round(side), most)
     return min(max(round(middle * most - length / 2), 0), most - length), length
 
 
 def model_input(part: np.ndarray) -> np.ndarray:
-    """A cut-out as the model wants it: RGB, -1..1, shape (1, 3, SIDE_PX, SIDE_PX)."""
+    """Converts a cut-out to the model's input: RGB, -1..1, shape (1, 3, SIDE_PX, SIDE_PX)."""
     return cv2.dnn.blobFromImage(part, 1 / 127.5, (SIDE_PX, SIDE_PX), (127.5, 127.5, 127.5), swapRB=True)
 
 
 @cache
 def anchors() -> np.ndarray:
-    """Middle (x, y), width and height of each, in the order of the model's answers."""
+    """Returns centre (x, y), width and height of each anchor, in the order of the model's outputs."""
     found: list[tuple[float, float, float, float]] = []
     for layer, grid in enumerate(GRIDS):
         scale = SCALES[layer]
@@ -84,10 +83,8 @@ def anchors() -> np.ndarray:
 
 
 def scores_of(logits: np.ndarray, places: np.ndarray, edges: tuple[float, float, float, float]) -> Scores:
-    """Of each word the best score among what is where the object is, at `edges` of the cut-out.
-
-    `logits` (anchors, CLASSES_N) and `places` (anchors, 4) are the model's answers.
-    """
+    """Returns the best score of each label among the detections at the object's `edges` in the cut-out. `logits`
+    (anchors, CLASSES_N) and `places` (anchors, 4) are the model's outputs."""
     there = logits[_overlap(_boxes(places), np.array(edges)) >= SAME]
     best = 1 / (1 + np.exp(-there.max(axis=0, initial=-30.0).astype(float)))
     scores: dict[LabelWord, float] = dict.fromkeys(SURE, 0.0)
@@ -98,7 +95,7 @@ def scores_of(logits: np.ndarray, places: np.ndarray, edges: tuple[float, float,
 
 
 def _boxes(places: np.ndarray) -> np.ndarray:
-    """Left, top, right and bottom of what the model saw; its answers come as y, x, height and width."""
+    """Left, top, right and bottom of the model's detections; its outputs are y, x, height and width."""
     known = anchors()
     middle = known[:, :2] + places[:, [1, 0]] / MOVE * known[:, 2:]
     half = np.exp(np.clip(places[:, [3, 2]] / GROW, -5, 5)) * known[:, 2:] / 2
@@ -106,7 +103,6 @@ def _boxes(places: np.ndarray) -> np.ndarray:
 
 
 def _overlap(boxes: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Intersection by union of each box and the one with these edges."""
     sides = np.minimum(boxes[:, 2:], edges[2:]) - np.maximum(boxes[:, :2], edges[:2])
     shared = np.clip(sides, 0, None).prod(axis=1)
     return shared / (_area(boxes) + _area(edges[None]) - shared + 1e-9)
@@ -117,11 +113,10 @@ def _area(boxes: np.ndarray) -> np.ndarray:
 
 
 def word_for(looks: Sequence[Scores]) -> EventWord:
-    """The word for an event, by its looks, of which there is at least one.
+    """Returns an event's label from the scores of its looks, of which there is at least one.
 
-    What moves by itself looks like it again and again, if only a little by night; leaves and light look like somebody
-    once. So the looks that are best at a word count by their mean. Things lie about wherever people are, and cars stand
-    there: people come first.
+    A moving being scores repeatedly, even if low at night; leaves and light score like a person once. So the mean of
+    the best looks counts for each label. Things lie around where people are, and cars stand there, so people win.
     """
     best = {word: fmean(nlargest(AGREE_N, (scores[word] for scores in looks))) for word in SURE}
     sure: list[LabelWord] = [word for word in ALIVE if best[word] >= SURE[word]]

@@ -1,12 +1,12 @@
-"""The brightness of one picture, as motion looks at it: in full range, 0 black to 255 white, whatever the stream's."""
+"""The brightness of one picture for motion, in full range: 0 black to 255 white, whatever the stream's range."""
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-BLACK, WHITE = 16, 235          # in video's limited range
+BLACK, WHITE = 16, 235          # limits of video's limited range
 _STRETCH = 255 / (WHITE - BLACK)
-_BASE_PX = 320          # longer side that a large picture is halved to, at the least, before it is stretched
+_BASE_PX = 320          # a large picture is halved down to at least this longer side before it is stretched
 _ALL = slice(None)
 
 Size = tuple[int, int]      # width, height
@@ -14,10 +14,10 @@ Size = tuple[int, int]      # width, height
 
 @dataclass(slots=True, eq=False)
 class Luma:
-    """A small picture for motion, stretched to full range where and in the size that somebody looks at it.
+    """A small picture for motion. It is stretched to full range only where and in the size that it is used.
 
     `plane` is uint8, shape (height, width), C order or a strided view. The array belongs to the source and may be
-    overwritten once `step` has returned. The camera's own numbers are None where the source does not tell.
+    overwritten after `step` has returned. The camera's own values are None if the source has none.
     """
 
     plane: np.ndarray
@@ -25,33 +25,32 @@ class Luma:
     exposure_us: float | None = None
     gain: float | None = None
     lux: float | None = None
-    focus: float | None = None      # how sharp the camera finds the picture; it means something only beside itself
-    key_mono_s: float | None = None     # of the keyframe that it leans on; None for a picture from before any encoder
+    focus: float | None = None      # the camera's own measure of sharpness; comparable only with itself
+    key_mono_s: float | None = None     # of the keyframe that it depends on; None for a picture from before any encoder
     limited: bool = False       # the plane has video's range: 16 black, 235 white
-    _base: np.ndarray | None = field(default=None, init=False, repr=False)      # what smaller ones are made from
+    _base: np.ndarray | None = field(default=None, init=False, repr=False)      # source of smaller pictures
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width."""
         return self.plane.shape
 
     @property
     def y(self) -> np.ndarray:
-        """All of it in full range."""
         return self.part()
 
     def part(self, rows: slice = _ALL, columns: slice = _ALL) -> np.ndarray:
-        """A part of it in full range; a view of the plane if that has it."""
+        """Returns a part of it in full range; a view of the plane if that has full range."""
         return self._stretched(self.plane[rows, columns])
 
     def shrunken(self, size: Size) -> np.ndarray:
-        """A copy of it in full range in `size`, up to 320 pixels a side: each pixel the mean of those it stands for."""
+        """Returns a copy in full range of `size`, up to 320 pixels a side. Each pixel is the mean of its source
+        pixels."""
         if self._base is None:
             self._base = self._stretched(self._halved())
         return cv2.resize(self._base, size, interpolation=cv2.INTER_AREA)
 
     def _halved(self) -> np.ndarray:
-        """A large picture as far as it divides: OpenCV halves twice in a sixth of the time that a quarter takes."""
+        """Halves a large picture repeatedly: OpenCV halves twice in a sixth of the time of a quartering."""
         plane, (h, w) = self.plane, self.shape
         while w % 2 == h % 2 == 0 and max(w, h) >= 2 * _BASE_PX:
             h, w = h // 2, w // 2
@@ -59,5 +58,5 @@ class Luma:
         return plane
 
     def _stretched(self, plane: np.ndarray) -> np.ndarray:
-        """OpenCV does it in a quarter of the time of np.take."""
+        """OpenCV does this in a quarter of np.take's time."""
         return cv2.addWeighted(plane, _STRETCH, plane, 0.0, -BLACK * _STRETCH) if self.limited else plane

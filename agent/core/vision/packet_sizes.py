@@ -1,24 +1,25 @@
-"""Packet sizes as a hint: more bytes than a quiet scene needs mean that something may be going on. Pure."""
+"""Packet sizes as a hint: more bytes than a quiet scene needs may mean motion. Pure."""
 from dataclasses import dataclass
 from math import exp, log2
 
-WINDOW_S = 0.4          # one large packet is nothing yet
-LEARN_S = 10.0          # in which the quiet level follows
-FIRST_N = 3             # packets after which the level is known at all
-QUIET_SHARE = 0.3       # the level is the one that this share of packets stays below
-SPREAD_MIN = 0.1        # in doublings; no encoder hits a size more closely
+WINDOW_S = 0.4          # one large packet means nothing
+LEARN_S = 10.0          # time in which the quiet level adapts
+FIRST_N = 3             # packets that weigh against the first ones
+QUIET_SHARE = 0.3       # this share of packets is below the level
+SPREAD_MIN = 0.1        # in doublings; no encoder is more exact
 SPREAD_FIRST = 0.2
-FAR = 3.0               # one packet tells of the spread no more than this many spreads
-STEP = 4.0              # spreads that the level wanders in LEARN_S when all packets are on one side of it
+FAR = 3.0               # one packet changes the spread by at most this many spreads
+STEP = 4.0              # spreads that the level moves in LEARN_S if all packets are on one side of it
 
 
 @dataclass(slots=True)
 class PacketSizes:
-    """How much larger packets are than in the scene's quiet moments. Only for looking closer, never for looking away.
+    """How much larger packets are than in the scene's quiet moments. Use it only to start a closer look, not to skip
+    one.
 
-    An encoder with a fixed bit rate makes all packets alike whatever happens, and rain is as loud as people:
-    docs/design/motion.md tells how much such a hint is worth. The level is a low quantile of the sizes' logarithm,
-    followed step by step; the spread is that of the packets below it, for those above it may be the event.
+    An encoder with a fixed bit rate makes all packets alike, and rain is as loud as people: docs/design/motion.md says
+    how useful such a hint is. The level is a low quantile of the sizes' logarithm, followed step by step. The spread
+    is that of the packets below it, because those above it may be the event.
     """
 
     level: float = 0.0              # log2 of bytes
@@ -29,7 +30,7 @@ class PacketSizes:
     after_key: bool = False
 
     def step(self, size_b: int, key: bool, mono_s: float) -> float:
-        """Take the next packet; returns the excess. Keyframes and what directly follows them say nothing."""
+        """Takes the next packet. Returns the excess. Keyframes and the packets right after them are ignored."""
         since_s, self.last_mono_s = max(0.0, mono_s - self.last_mono_s), mono_s
         if key or self.after_key:
             self.after_key = key

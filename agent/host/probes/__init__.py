@@ -1,1 +1,1 @@
-"""Probes: what the kernel tells about the machine, read without ever raising, blocking or guessing."""
+"""Reads facts about the machine from the kernel, without raising, blocking or guessing."""

@@ -1,31 +1,67 @@
-"""The card: space, errors, bytes written, and whether it answers at all.
+"""Checks the card: space, errors, bytes written, and whether it answers.
 
-What may touch the card runs aside, in one helper thread; the rest comes from the kernel's memory. So a hung card is a
-fact like any other: our own question stays open, or the block layer has requests waiting of which none is completed.
-Errors show in a read past the cache and in ext4's counter, seldom in mount flags.
+A helper thread makes every call that may touch the card; all else comes from the kernel's memory. So a hung card is a
+fact like any other: our question stays unanswered, or the block device completes none of its waiting requests. Errors
+show in a read past the cache and in ext4's counter, seldom in mount flags.
 """
 import errno
 import mmap
 import os
+import re
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from agent.host.probes import files, volume
-from agent.host.probes.in_thread import InThread
 
 HUNG_S = 10.0
-WAIT_S = 0.25               # a card that is well answers in milliseconds
-SECTOR_B = 512              # what /sys/.../stat counts in, whatever the device's own blocks are
+NEW_S = 15.0                # an error that the file system noted longer ago is old: it was never repaired
+WAIT_S = 0.25               # a healthy card answers in milliseconds
+SECTOR_B = 512              # unit of /sys/.../stat, whatever the device's own blocks are
 SAMPLE_B = 4096
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM}
 BROKEN = {errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EREMOTEIO}
+Answer = TypeVar("Answer")
+
+
+class InThread(Generic[Answer]):
+    """Asks one question at a time. A thread that hangs in the kernel cannot be ended, so there is never a second."""
+
+    def __init__(self, ask: Callable[[], Answer], name: str) -> None:
+        self._ask = ask
+        self._wanted, self._answered = threading.Event(), threading.Event()
+        self._asked_mono_s: float | None = None
+        self._latest: Answer | None = None
+        self.answer: Answer | None = None           # the newest
+        self.answer_mono_s = float("-inf")          # when that was asked for
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def poll(self, now_mono_s: float, wait_s: float) -> None:
+        """Asks, unless the last question is still open, and waits up to `wait_s` for the answer."""
+        if self._asked_mono_s is None:
+            self._asked_mono_s = now_mono_s
+            self._answered.clear()
+            self._wanted.set()
+        if self._answered.wait(wait_s):
+            self.answer, self.answer_mono_s = self._latest, self._asked_mono_s
+            self._asked_mono_s = None
+
+    def open_s(self, now_mono_s: float) -> float:
+        """Returns how long the open question has waited, in seconds; 0 if none is open."""
+        return 0.0 if self._asked_mono_s is None else now_mono_s - self._asked_mono_s
+
+    def _work(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            self._latest = self._ask()
+            self._answered.set()
 
 
 @dataclass(frozen=True, slots=True)
 class CardLook:
-    """What one look at the store's folder gave."""
-
     device: str | None = None           # "major:minor"
     missing: bool | None = None
     error: bool | None = None
@@ -34,10 +70,7 @@ class CardLook:
 
 
 def look(folder: Path, sample: Path, fstab: Path) -> CardLook:
-    """Ask the card; may block for as long as the card does.
-
-    `sample` is a file on it of which 4 KiB are read past the cache, so that the card itself must answer.
-    """
+    """Asks the card; blocks as long as it does. 4 KiB of the file `sample` are read past the cache."""
     expects = volume.expects_volume(files.text(fstab) or "", folder)
     try:
         number = os.stat(folder).st_dev
@@ -49,14 +82,14 @@ def look(folder: Path, sample: Path, fstab: Path) -> CardLook:
 
 
 class Stall:
-    """For how long a block device has had requests waiting without completing one (kernel docs: block/stat)."""
+    """How long a block device has had waiting requests without completing one (kernel docs: block/stat)."""
 
     def __init__(self) -> None:
         self._completed_n: int | None = None
         self._since_mono_s: float | None = None
 
     def lasts_s(self, counters: list[int], now_mono_s: float) -> float:
-        """Take the counters of one look; 0 while nothing waits or something was completed since the last look."""
+        """Takes the device's counters; returns 0 if nothing waits, or a request was completed since the last call."""
         completed_n, waiting_n = (counters[0] + counters[4], counters[8]) if len(counters) > 8 else (None, 0)
         if not waiting_n:
             self._since_mono_s = None
@@ -67,33 +100,35 @@ class Stall:
 
 
 class CardProbe:
-    """Looks at the card that holds `folder` and remembers what only a comparison tells."""
+    """Checks the card that holds `folder` and keeps what a comparison needs."""
 
     def __init__(self, root: Path, folder: Path, sample: Path, interval_s: float) -> None:
         self._root, self._folder, self._interval_s = root, folder, interval_s
         self._aside = InThread(lambda: look(folder, sample, root / "etc/fstab"), "card")
         self._stall = Stall()
-        self._device: str | None = None             # outlives the card's answers
-        self._first_errors_n: int | None = None
+        self._device: str | None = None             # kept while the card does not answer
+        self._old_errors_n: int | None = None       # errors that are no longer new
+        self._seen_errors = (0, 0.0)                # how many, and since when
         self._had_volume = False
 
     def facts(self, now_mono_s: float) -> dict[str, Any]:
-        """The card's fields of HostFacts. Without an answer the last ones hold for three intervals, no longer."""
+        """Returns the card's fields of HostFacts. Without a new answer, the last one counts for three intervals."""
         self._aside.poll(now_mono_s, WAIT_S)
         known = self._aside.answer
         if known is None or now_mono_s - self._aside.answer_mono_s > 3 * self._interval_s:
             known = CardLook()
         if known.device not in (None, self._device):
-            self._device, self._first_errors_n, self._stall = known.device, None, Stall()
+            self._device, self._old_errors_n, self._stall = known.device, None, Stall()
         block = self._block()
         counters = _counters(block) if block else []
         waiting_s = max(self._aside.open_s(now_mono_s), self._stall.lasts_s(counters, now_mono_s))
         return {"card_hung": waiting_s >= HUNG_S, "card_error": known.error,
                 "disk_wr_b": counters[6] * SECTOR_B if len(counters) > 6 else None,
-                **self._mount(known), **_space(known.space), **self._errors(block)}
+                **self._mount(known), **_space(known.space), **self._errors(block, now_mono_s),
+                **_wear(self._root, block)}
 
     def _mount(self, known: CardLook) -> dict[str, Any]:
-        """Read-only, and missing: also when the folder is there but not on the volume where it belongs."""
+        """Read-only or missing. Missing also if the folder is there, but not on the volume where it belongs."""
         seen = volume.mounts(self._root)
         mount, base = volume.holding(seen, self._folder), volume.holding(seen, Path("/"))
         if mount is None or known.missing:
@@ -104,16 +139,19 @@ class CardProbe:
         return {"card_missing": True if astray else known.missing, "read_only": mount.read_only}
 
     def _block(self) -> Path | None:
-        """The block device that the folder's file system lies on, in sysfs; a partition where there are any."""
+        """The block device of the folder's file system in sysfs; the partition if there is one."""
         return (self._root / "sys/dev/block" / self._device).resolve() if self._device else None
 
-    def _errors(self, block: Path | None) -> dict[str, int | None]:
-        """Errors that ext4 has counted, and how many of them are new (kernel docs: ABI/testing/sysfs-fs-ext4)."""
+    def _errors(self, block: Path | None, now_mono_s: float) -> dict[str, int | None]:
+        """ext4's count of errors, and how many of them are new (kernel docs: ABI/testing/sysfs-fs-ext4)."""
         errors_n = files.number(self._root / "sys/fs/ext4" / block.name / "errors_count") if block else None
-        if self._first_errors_n is None:
-            self._first_errors_n = errors_n
-        new_n = None if errors_n is None else max(errors_n - self._first_errors_n, 0)
-        return {"card_errors_n": errors_n, "card_errors_new_n": new_n}
+        if errors_n is None:
+            return {}
+        if errors_n != self._seen_errors[0]:
+            self._seen_errors = (errors_n, now_mono_s)
+        if self._old_errors_n is None or now_mono_s - self._seen_errors[1] >= NEW_S:
+            self._old_errors_n = errors_n
+        return {"card_errors_n": errors_n, "card_errors_new_n": max(errors_n - self._old_errors_n, 0)}
 
 
 def _space(space: os.statvfs_result | None) -> dict[str, int | None]:
@@ -123,17 +161,30 @@ def _space(space: os.statvfs_result | None) -> dict[str, int | None]:
             "inodes_tot_n": space.f_files or None, "inodes_free_n": space.f_favail if space.f_files else None}
 
 
+def _wear(root: Path, block: Path | None) -> dict[str, int | None]:
+    """Wear as an eMMC reports it (JESD84-B51: tenths of its life, reserve blocks), and bytes that ext4 has written."""
+    if block is None:
+        return {}
+    own, kilobytes = _whole(block) / "device", files.number(root / "sys/fs/ext4" / block.name / "lifetime_write_kbytes")
+    tenths = re.findall(r"0x([0-9a-fA-F]{2})\b", files.text(own / "life_time") or "")
+    reserve_goes = (files.text(own / "pre_eol_info") or "").strip() in ("0x02", "0x03")
+    worn_pct = max(*(10 * (int(each, 16) - 1) for each in tenths), 90 if reserve_goes else 0, 0)
+    return {"card_worn_pct": worn_pct or None, "card_lifetime_b": None if kilobytes is None else kilobytes * 1024}
+
+
+def _whole(block: Path) -> Path:
+    return block.parent if (block / "partition").exists() else block
+
+
 def _counters(block: Path) -> list[int]:
-    """The whole device's counters, also when `block` is one of its partitions; none when they can't be read."""
-    whole = block.parent if (block / "partition").exists() else block
     try:
-        return [int(word) for word in (files.text(whole / "stat") or "").split()]
+        return [int(word) for word in (files.text(_whole(block) / "stat") or "").split()]
     except ValueError:
         return []
 
 
 def _read_fails(sample: Path) -> bool | None:
-    """Whether the card fails to give a few bytes; None when it can't be asked (no such file, no way past the cache)."""
+    """Whether the card fails to read a few bytes; None if it cannot be asked (no file, or no way past the cache)."""
     try:
         descriptor = os.open(sample, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
     except OSError as error:

@@ -1,11 +1,11 @@
-"""Small files of the kernel's: their text or number, or None when they are absent, unreadable or nonsense."""
+"""Reads small kernel files as text or number; None if a file is missing, unreadable or malformed."""
 from pathlib import Path
 
 LARGEST_B = 65_536
 
 
 def text(path: Path) -> str | None:
-    """What the file holds, without blanks and NULs around it; at most 64 KiB of it."""
+    """Returns the file's text without surrounding blanks and NULs, at most 64 KiB."""
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_B).decode("utf-8", "replace").strip("\0 \n\t")
@@ -14,7 +14,7 @@ def text(path: Path) -> str | None:
 
 
 def number(path: Path, base: int = 10) -> int | None:
-    """The whole number that the file holds."""
+    """Returns the whole number in the file."""
     try:
         return int(text(path) or "", base)
     except ValueError:
@@ -22,7 +22,7 @@ def number(path: Path, base: int = 10) -> int | None:
 
 
 def some(folder: Path, pattern: str) -> list[Path]:
-    """The entries of `folder` that match `pattern`, in order; none when it can't be listed."""
+    """Returns the entries of `folder` that match `pattern`, sorted; empty if the folder cannot be listed."""
     try:
         return sorted(folder.glob(pattern))
     except OSError:

@@ -1,34 +1,34 @@
-"""How busy the machine is: processor, load, memory, time since boot (formats: man 5 proc)."""
+"""Measures how busy the machine is: processor, load, memory, time since boot (formats: proc(5))."""
 from pathlib import Path
 
 from agent.host.probes import files
 
 
 def load1(root: Path) -> float | None:
-    """The load average over one minute."""
+    """Returns the load average over one minute."""
     return _first_number(root / "proc/loadavg")
 
 
 def up_s(root: Path) -> float | None:
-    """Seconds since boot."""
+    """Returns the seconds since boot."""
     return _first_number(root / "proc/uptime")
 
 
 def memory_b(root: Path) -> tuple[int | None, int | None]:
-    """Memory that programs can still have without swapping, and all of it."""
+    """Returns the available memory (without swapping) and the total, in bytes."""
     lines = dict(line.split(":", 1) for line in (files.text(root / "proc/meminfo") or "").splitlines() if ":" in line)
     return _kb(lines.get("MemAvailable")), _kb(lines.get("MemTotal"))
 
 
 class Cpu:
-    """The share of processor time that was used since the last look."""
+    """Measures the share of processor time used since the last call."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / "proc/stat"
         self._before = self._times()
 
     def pct(self) -> float | None:
-        """0..100 over all cores; None until some time has passed."""
+        """Returns 0..100 over all cores; None if no time has passed."""
         before, self._before = self._before, self._times()
         if before is None or self._before is None:
             return None
@@ -36,7 +36,7 @@ class Cpu:
         return 100 * max(total - idle, 0) / total if total > 0 else None
 
     def _times(self) -> tuple[int, int] | None:
-        """Ticks since boot: all, and idle ones (waiting for the card included)."""
+        """Ticks since boot: all, and idle ones (including waits for the card)."""
         line = (files.text(self._path) or "").partition("\n")[0].split()
         try:
             ticks = [int(each) for each in line[1:9]]       # guest time, after them, is already in user time

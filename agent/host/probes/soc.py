@@ -1,9 +1,9 @@
-"""The chip: temperature, voltage and throttling, the watchdog's word on the last reset, memory limits."""
+"""Reads the chip: temperature, voltage, throttling, whether the watchdog caused the last reset, memory limits."""
 from pathlib import Path
 
 from agent.host.probes import files
 
-# What kernels call the sensor of the chip itself; others (a battery, a Wi-Fi module) would mislead.
+# Kernel names for the chip's own sensor; others (a battery, a Wi-Fi module) would mislead.
 SOC_ZONES = ("cpu-thermal", "cpu_thermal", "soc-thermal", "soc_thermal", "x86_pkg_temp")
 UNDER_VOLTAGE_NOW = 1 << 0
 UNDER_VOLTAGE_SINCE_BOOT = 1 << 16
@@ -11,7 +11,7 @@ WDIOF_CARDRESET = 0x20              # linux/watchdog.h: the last boot was caused
 
 
 def temperature_c(root: Path) -> float | None:
-    """The chip's temperature; sysfs gives thousandths of a degree."""
+    """Returns the chip's temperature in °C."""
     for zone in files.some(root / "sys/class/thermal", "thermal_zone*"):
         if files.text(zone / "type") in SOC_ZONES and (milli_c := files.number(zone / "temp")) is not None:
             return milli_c / 1000
@@ -19,14 +19,14 @@ def temperature_c(root: Path) -> float | None:
 
 
 def throttle_bits(root: Path) -> int | None:
-    """The Raspberry Pi firmware's throttling bits, in hexadecimal in sysfs; newer kernels may no longer offer them."""
+    """Returns the Raspberry Pi firmware's throttling bits; None if the kernel has none, as newer ones may not."""
     for path in files.some(root / "sys/devices/platform", "soc*/soc*:firmware/get_throttled"):
         return files.number(path, base=16)
     return None
 
 
 def volt_alarm(root: Path) -> bool | None:
-    """The under-voltage alarm of the kernel's `rpi_volt` sensor (Documentation/hwmon/raspberrypi-hwmon.rst)."""
+    """Returns the under-voltage alarm of the kernel's `rpi_volt` sensor (Documentation/hwmon/raspberrypi-hwmon.rst)."""
     for sensor in files.some(root / "sys/class/hwmon", "hwmon*"):
         if files.text(sensor / "name") == "rpi_volt":
             alarm = files.number(sensor / "in0_lcrit_alarm")
@@ -35,7 +35,7 @@ def volt_alarm(root: Path) -> bool | None:
 
 
 def watchdog_reset(root: Path) -> bool | None:
-    """True when a watchdog says that it caused this boot; else None, for many drivers never say so (the Pi's)."""
+    """True if a watchdog says that it caused this boot; else None, because many drivers never say so (the Pi's)."""
     for watchdog in files.some(root / "sys/class/watchdog", "watchdog*"):
         if (files.number(watchdog / "bootstatus") or 0) & WDIOF_CARDRESET:
             return True
@@ -49,14 +49,14 @@ def memory_limits(root: Path) -> bool | None:
 
 
 class Voltage:
-    """Under-voltage, also when it came and went between two looks: the since-boot bit then rises."""
+    """Detects under-voltage, also between two calls: the since-boot bit then rises."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._since_boot: bool | None = None
 
     def low(self, bits: int | None) -> bool | None:
-        """Whether the voltage is low or has been since the last look; `bits` are the firmware's, or None."""
+        """Whether the voltage is low, or was since the last call. `bits` are the firmware's, or None."""
         alarm = volt_alarm(self._root)
         if bits is None:
             return alarm

@@ -1,4 +1,4 @@
-"""Whether a folder lies on the volume where it belongs: a disk that is not mounted leaves an empty folder behind."""
+"""Checks that a folder lies on its own volume: a disk that is not mounted leaves an empty folder behind."""
 import os
 import re
 from dataclasses import dataclass
@@ -7,35 +7,35 @@ from typing import NamedTuple
 
 from agent.host.probes import files
 
-ABORTED = {"emergency_ro", "shutdown"}          # newer kernels say so of ext4; older ones only count its errors
-LABELS = ("E:ID_FS_LABEL=", "E:ID_FS_UUID=")     # of systemd-udevd's database, which has them in plain or escaped
+ABORTED = {"emergency_ro", "shutdown"}          # newer kernels report these for ext4; older ones only count its errors
+LABELS = ("E:ID_FS_LABEL=", "E:ID_FS_UUID=")     # in systemd-udevd's database, plain or escaped
 
 
 class Mount(NamedTuple):
-    """One line of /proc/self/mountinfo (man 5 proc)."""
+    """One line of /proc/self/mountinfo (proc(5))."""
 
     point: str
     device: str             # "major:minor"
     read_only: bool
-    aborted: bool           # the kernel has given up writing, for errors
+    aborted: bool           # the kernel has stopped writing because of errors
 
 
 def mounts(root: Path) -> list[Mount]:
-    """All mounts that this process sees, in the order in which they were made."""
+    """Returns all mounts that this process sees, in the order in which they were made."""
     return [mount for line in (files.text(root / "proc/self/mountinfo") or "").splitlines() if (mount := _mount(line))]
 
 
 def holding(all_mounts: list[Mount], folder: PurePath) -> Mount | None:
-    """The mount that `folder` lies on: the deepest one, and of several on one point the latest."""
-    path = f"{folder}/"         # text, for a `PurePath` of each mount is what takes the time
+    """Returns the mount that holds `folder`: the deepest, and the latest if several are on one point."""
+    path = f"{folder}/"         # text, because making a `PurePath` of each mount is slow
     above = [mount for mount in all_mounts if path.startswith(f"{mount.point.rstrip('/')}/")]
     return max(reversed(above), key=lambda mount: len(mount.point), default=None)
 
 
 def expects_volume(fstab: str, folder: PurePath) -> bool:
-    """Whether fstab wants a volume of its own mounted at or above `folder`.
+    """Whether fstab mounts a volume of its own at or above `folder`.
 
-    Left out are binds and btrfs (its subvolumes share a device): by device they look like the root file system.
+    Ignores binds and btrfs (its subvolumes share a device), because by device they look like the root file system.
     """
     for line in fstab.splitlines():
         fields = line.split()
@@ -58,13 +58,13 @@ def _mount(line: str) -> Mount | None:
 
 
 def _unescape(word: str) -> str:
-    """Blanks and such are written as backslash and three octal digits."""
+    """Blanks and such are written as a backslash and three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word) if "\\" in word else word
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Where `folder` is to lie: on the file system of this label or UUID, or, where none is named, as fstab wants it.
+    """Where `folder` belongs: on the file system with this label or UUID; if `name` is empty, where fstab mounts it.
 
     `root` is where the kernel's and the system's own files are read.
     """
@@ -74,7 +74,7 @@ class Volume:
     root: Path = Path("/")
 
     def astray(self) -> str:
-        """What is wrong, with the remedy; "" when all is well, or nobody can tell."""
+        """Returns what is wrong, with the remedy; "" if nothing is, or if it cannot be known."""
         folder = Path(os.path.realpath(self.folder))
         seen = mounts(self.root)
         here, base = holding(seen, folder), holding(seen, Path("/"))
@@ -95,6 +95,6 @@ class Volume:
                 "the system's own card: plug it in and mount it")
 
     def _names(self, device: str) -> set[str]:
-        """Label and UUID of the file system on a block device, as udev noted them; none where it does not run."""
+        """Label and UUID of the file system on a block device, as udev noted them; empty if udev does not run."""
         lines = (files.text(self.root / f"run/udev/data/b{device}") or "").splitlines()
         return {line.partition("=")[2] for line in lines if line.startswith(LABELS)}

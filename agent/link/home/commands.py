@@ -1,5 +1,4 @@
 """Home Assistant's commands: its pause switch and its update button do what the page and the command line do, too."""
-import functools
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -15,8 +14,7 @@ from agent.host.datagram import Outlet
 from agent.host.sockets import ask
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived
-from agent.store import updates
-from agent.store.updates import UpdateOrder
+from agent.store.link_questions import approve_update
 
 COMMANDS_A_MINUTE = 30
 WORDS = {b"ON": True, b"OFF": False}
@@ -63,9 +61,9 @@ class HomeCommands:
         if message.retained or message.payload != INSTALL.encode():
             _log.info("a press of the update button was refused: retained, or not %s", INSTALL)
             return
-        self._store.ask(functools.partial(updates.decide, approve=True), self._approved)
+        self._store.ask(approve_update(), self._approved)
 
-    def _approved(self, order: UpdateOrder | None) -> None:
-        if order:
+    def _approved(self, waited: bool | None) -> None:
+        if waited:
             self._outlet.send(Poke(what="updates"), "link")
         self._changed()

@@ -11,6 +11,7 @@ from agent.link.home.sink import HomeSink
 from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
 from agent.store import home
+from agent.store.link_questions import show_home
 
 MOVED_S = 30.0              # for a broker that is not ours any more
 PATIENT_S = 7 * 86_400.0    # for one that is switched off just now
@@ -48,7 +49,7 @@ class HomeThread(SideThread):
         self._mailbox.ring()
 
     def _work(self) -> None:
-        store = StoreThread(self._home.folders.root)
+        store = StoreThread(self._home.folders.root, self._home.runtime)
         try:
             before, now = store.wait_for(home.shown, None), None
             if self._home.home.enabled:
@@ -56,7 +57,7 @@ class HomeThread(SideThread):
             if before and (now is None or now.where != before.where):
                 self._clear(before, MOVED_S if now else PATIENT_S)
             if not self._over.is_set():
-                store.wait_for(lambda db: home.remember(db, now), None)
+                store.wait_for(show_home(now), None)
                 if now:
                     self._sink = HomeSink(self._home, store, self._mailbox, before)
                     self._sink.run(self._over)

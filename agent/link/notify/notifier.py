@@ -21,12 +21,15 @@ from agent.core.contract.notify_send import NotificationSent, NotifyFault, SendN
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.household.notification_texts import told, trial
 from agent.core.household.notifications import Notification, Progress, gather, pause_ms
+from agent.core.moment import moment
 from agent.host.clock import Clock, Instant
 from agent.host.sockets import ask
 from agent.link.notify.send import send
 from agent.store import home, notify
-from agent.store.database import StoreConnection, connect, current, transaction
+from agent.store.database import StoreConnection, connect, current
 from agent.store.folders import Folders
+from agent.store.keeper_client import ask_keeper
+from agent.store.link_questions import keep_notified
 from agent.store.notify import PlaceState
 
 WAITS = Waits(lost_s=10.0, step_s=30.0, longest_s=600.0, hopeless_s=(600.0, 1200.0))
@@ -72,7 +75,7 @@ class Notifier:
     def __post_init__(self) -> None:
         """A place that is new hears of what happens from now on. Raises StoreError and sqlite3.Error."""
         about = self.about
-        self._db = connect(about.folders.root)
+        self._db = connect(about.folders.root, read_only=True)
         self._saved = notify.states(self._db)
         begin = Progress(after_id=home.last_event(self._db))
         self.states = {each.name: self._saved.get(each.name) or PlaceState(progress=begin)
@@ -96,15 +99,14 @@ class Notifier:
             self.save()
 
     def save(self) -> None:
-        """Keep how far each place has been told. Raises sqlite3.Error."""
+        """Keep how far each place has been told. Raises StoreError."""
         if self.states != self._saved:
-            with transaction(self._db):
-                notify.keep(self._db, self.states)
+            ask_keeper(self.about.runtime, keep_notified(self.states))
             self._saved = dict(self.states)
         self._saved_mono_s = self.about.clock.mono_s()
 
     def close(self) -> None:
-        """Keep what is known, and let go of the store. Raises sqlite3.Error."""
+        """Keep what is known, and let go of the store. Raises StoreError."""
         with closing(self._db):
             self.save()
 
@@ -178,4 +180,4 @@ class Notifier:
 def _local(wall_ms: int) -> datetime:
     """In the device's time zone, which may be set while we run."""
     time.tzset()
-    return datetime.fromtimestamp(wall_ms / 1000)
+    return moment(wall_ms)

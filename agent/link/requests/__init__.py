@@ -1,1 +1,1 @@
-"""Pictures that the ward has asked for, from its command to its receipt: docs/design/requests.md."""
+"""Pictures that the ward has asked for, from its command to its receipt: docs/design/evidence.md."""

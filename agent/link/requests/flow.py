@@ -1,9 +1,7 @@
 """Sees each request through: told to the ward, uploaded once the keeper has packed it, receipted, done."""
-import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from agent.config.settings import Settings
 from agent.core.contract import wire
@@ -16,14 +14,13 @@ from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, Until
 from agent.link.follower import Follower
 from agent.link.requests import queries
-from agent.link.requests.inbox import RequestInbox
 from agent.link.requests.queries import LOOK_IDLY_S, OpenRequests
 from agent.link.requests.upload_line import UploadLine
 from agent.link.requests.uploader import NotAccepted, UploadDone, give_up
 from agent.link.verifier import BUSY, UNCHECKED
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import LinkFault
-from agent.store import requests
+from agent.store.link_questions import end_request, follow_commands, note_upload
 from agent.store.requests import WardRequest
 
 AT_WORK_S = 0.25                # between looks at what the other threads do
@@ -41,8 +38,8 @@ class RequestFlow:
         self._settings, self._own_id = settings, own_id
         self._flows, self._clock, self._line, self._audit, self._written = flows, flows.clock, line, audit, written
         self._outlet = Outlet(runtime)
-        self.inbox = RequestInbox(settings, self._changed)
-        self._follower = Follower(flows, answers, queries.look, self._life, OpenRequests(), self._ended, LOOK_IDLY_S)
+        self._follower = Follower(flows, answers, (follow_commands("requests"), queries.look), self._life,
+                                  OpenRequests(), self._ended, LOOK_IDLY_S)
 
     def start(self) -> None:
         """Begin to look."""
@@ -79,7 +76,8 @@ class RequestFlow:
         self._line.stop()
         self._outlet.close()
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """A request is new, or the ward has cancelled one."""
         self.hurry()
         self._outlet.send(Poke(what="requests"), "keeper", "web")
 
@@ -123,7 +121,7 @@ class RequestFlow:
                 yield from self._settle(request, receipt, code)
             case NotAccepted("file"):
                 self._line.stop()
-                yield from self._follower.write(functools.partial(requests.unpacked, request_id=request_id))
+                yield from self._follower.write(note_upload(request_id))
             case NotAccepted(code):
                 self._line.stop()
                 yield from self._fail(request, code)
@@ -147,8 +145,7 @@ class RequestFlow:
     def _settle(self, request: WardRequest, receipt: bytes, code: str | None) -> Flow:
         """Part of a life: write down what the receipt is worth."""
         if code is None:
-            yield from self._follower.write(functools.partial(
-                queries.deliver, request_id=request.id, receipt=receipt.decode(), now=self._clock.now()))
+            yield from self._follower.write(end_request(request.id, "", receipt.decode()))
         elif code in (UNCHECKED, BUSY):
             yield self._flows.after(LOOK_IDLY_S)
         else:
@@ -157,8 +154,7 @@ class RequestFlow:
 
     def _fail(self, request: WardRequest, code: str) -> Flow:
         _log.warning("request %s failed: %s", request.id, code)
-        job: Callable[..., Any] = functools.partial(queries.fail, request_id=request.id, code=code)
-        yield from self._follower.write(job)
+        yield from self._follower.write(end_request(request.id, code))
 
 
 def _is_about(request: WardRequest, dev: str, receipt: bytes) -> bool:

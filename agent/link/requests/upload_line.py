@@ -2,20 +2,20 @@
 
 Telling the ward how far shows whether the line is still quick for others: if the broker answers late, the upload waits.
 """
-import functools
 from collections.abc import Collection
 
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Waits
-from agent.link.answers import AnswerQueue, of_request
+from agent.link.answers import AnswerQueue
 from agent.link.flow import FlowRunner
 from agent.link.requests.queries import OpenRequests
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
 from agent.link.store_thread import StoreThread
-from agent.store import requests
+from agent.store.command_log import of_request
 from agent.store.folders import Folders
+from agent.store.link_questions import note_upload
 from agent.store.requests import WardRequest
 
 TOLD_EVERY_S = 2.0              # how far an upload is
@@ -84,8 +84,7 @@ class UploadLine:
         uploader.hold(SLOW_S < waited_s < DEAF_S)
         if uploader.sent_b and now_mono_s - self._noted_mono_s >= NOTED_EVERY_S:
             self._noted_mono_s = now_mono_s
-            self._store.ask(functools.partial(requests.sent, request_id=uploader.upload.request,
-                                              sent_b=uploader.sent_b))
+            self._store.ask(note_upload(uploader.upload.request, uploader.sent_b))
         if ward_is_up:
             self._tell(uploader, view, now_mono_s)
 

@@ -1,1 +1,1 @@
-"""A newer version of the agent, from the ward's command to root's door: docs/design/update.md."""
+"""A newer version of the agent, from the ward's command to root's door: docs/design/device.md."""

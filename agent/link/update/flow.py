@@ -10,19 +10,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from agent.config.settings import Settings
-from agent.core.contract.wire.commands import Update
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.release import Code
+from agent.helpers import fetch
 from agent.host.updates import ASK, UpdateFolders, bundle
-from agent.link.answers import AnswerQueue, News
+from agent.link.answers import AnswerQueue
 from agent.link.flow import Flow, FlowRunner, StoreJob, Until
 from agent.link.follower import Follower
-from agent.link.update import fetch, queries
+from agent.link.update import queries
 from agent.link.update.queries import LOOK_EVERY_S, UpdateView
-from agent.link.verdict import Outcome
+from agent.store.link_questions import follow_commands, move_update
 from agent.store.updates import State, UpdateOrder
 
 WAITS = Waits(start_s=60.0, lost_s=30.0, step_s=30.0, longest_s=600.0)     # a whole ward may be told at once
@@ -41,22 +40,10 @@ class UpdateFlow:
         """`written` is called when an event may have been written."""
         self._settings, self._folder, self._doors, self._waits = settings, folder, doors, waits
         self._flows, self._clock = flows, flows.clock
-        self._follower = Follower(flows, answers, functools.partial(queries.look, doors=doors), self._life,
-                                  UpdateView(), written, LOOK_EVERY_S)
+        look = functools.partial(queries.look, doors=doors)
+        self._follower = Follower(flows, answers, (follow_commands("update"), look), self._life, UpdateView(), written,
+                                  LOOK_EVERY_S)
         self._process: subprocess.Popen[bytes] | None = None
-
-    def order(self, command_id: str, wanted: Update) -> Outcome:
-        """The ward orders a version; it is answered by what becomes of that."""
-        news: News = []
-
-        def write(db: Any, now: Any) -> None:
-            news[:] = queries.order(db, now, command_id, wanted, self._settings.update)
-
-        def then() -> None:
-            self._follower.say(news)
-            self.hurry()
-
-        return Outcome(write=write, then=then)
 
     def start(self) -> None:
         """Begin to look."""
@@ -122,7 +109,7 @@ class UpdateFlow:
     def _fetch(self, order: UpdateOrder) -> Flow:
         """Part of a life: have the bundle brought by a process. Returns its exit code."""
         target, ward = bundle(self._folder, order.sha256), self._settings.ward
-        command = [sys.executable, "-m", "agent.link.update.fetch", order.url, str(order.bytes), order.sha256,
+        command = [sys.executable, "-m", "agent.helpers.fetch", order.url, str(order.bytes), order.sha256,
                    str(target), ward.ca, ward.cert, ward.key]
         try:
             self._process = process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -147,5 +134,4 @@ class UpdateFlow:
 
     def _move(self, order: UpdateOrder, state: State, code: Code | None) -> Flow:
         _log.info("update to %s: %s%s", order.version, state, f" ({code})" if code else "")
-        yield from self._follower.write(functools.partial(queries.move, command_id=order.id, state=state, code=code,
-                                                          now=self._clock.now()))
+        yield from self._follower.write(move_update(order.id, state, code))

@@ -6,13 +6,15 @@ set right.
 import logging
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from agent.core.evidence.ledger import Deletion
 from agent.host.clock import Instant
 from agent.store import clips, holds, ledger
 from agent.store.database import transaction
 from agent.store.names import OURS
+
+ERASED = "erased"           # on the household's word, and not to make room
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
     doomed = {row["clip"]: row["why"] for row in own.execute("SELECT clip, why FROM condemned")}
     if shown == doomed.keys():
         return
-    with transaction(db):
+    with transaction(own) if ERASED in doomed.values() else nullcontext(), transaction(db):     # a copy of such a row
         for why in sorted(set(doomed.values())):
             wanted = [name for name, its in doomed.items() if its == why and name not in shown]
             if going := clips.condemn(db, wanted, why):

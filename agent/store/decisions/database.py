@@ -1,4 +1,4 @@
-"""The keeper's own database, `keys/decisions.db`, and the mark by which it knows its own rows in the shared one."""
+"""The keeper's own database, `keys/decisions.db`, and the mark of its acts that no key could sign at once."""
 import hmac
 import os
 import sqlite3
@@ -8,12 +8,22 @@ from pathlib import Path
 
 from agent.host.files import sync_folder
 from agent.store import meta
-from agent.store.database import StoreConnection, StoreError, make_tables, open_file, transaction
+from agent.store.database import BUSY_S, StoreConnection, StoreError, make_tables, open_file, transaction
 from agent.store.folders import Folders
 
 FILE = "decisions.db"
-SCHEMA = 2
+SCHEMA = 3
 MARK_KEY = "mark_key"       # in meta: 32 random bytes, hex
+
+LEDGER = """
+CREATE TABLE ledger (                     -- the newest rows about decisions once more: a role may delete the shared
+    n INTEGER PRIMARY KEY,
+    doc BLOB NOT NULL,
+    prev BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    sig BLOB NOT NULL
+) STRICT;
+"""
 
 TABLES = """
 CREATE TABLE meta (                       -- single values: pairing code, household's key, ...
@@ -73,12 +83,12 @@ CREATE TABLE condemned (                  -- clips whose files are to go, on who
     clip TEXT PRIMARY KEY,
     why TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-"""
+""" + LEDGER        # the last, as in a database that was made before there was this table
 
 Mark = Callable[[bytes], bytes]
 
 
-def connect(folders: Folders, file: str = FILE) -> StoreConnection:
+def connect(folders: Folders, file: str = FILE, busy_s: float = BUSY_S) -> StoreConnection:
     """Open (and if need be make) the database; one connection a thread.
 
     Raises StoreError, which tells a user without the right to it what to do.
@@ -88,10 +98,10 @@ def connect(folders: Folders, file: str = FILE) -> StoreConnection:
         if not folders.keys.is_dir():
             folders.keys.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folders.root)
-        return open_file(path, _make, mode=0o600)
+        return open_file(path, _make, busy_s)
     except PermissionError as error:
         raise StoreError(f"{path}: the recorder's owner alone decides") from error
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the card is not full or "
                          "read-only (taimat doctor)") from error
 
@@ -101,10 +111,12 @@ def _make(db: StoreConnection, path: Path) -> None:
         with transaction(db):
             if make_tables(db, TABLES, SCHEMA):     # else another process has been quicker
                 meta.put(db, MARK_KEY, os.urandom(32).hex())
-    if _schema(db) == 1:
+    if _schema(db) < SCHEMA:
         with transaction(db):
             if _schema(db) == 1:                    # it knew no roles: every paired browser was as good as an owner
                 db.execute("ALTER TABLE browser ADD COLUMN role TEXT NOT NULL DEFAULT 'owner'")
+            if _schema(db) < SCHEMA:
+                db.execute(LEDGER)
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 

@@ -4,7 +4,9 @@ A word is written down here first. Then the shared row, the act for the ledger a
 transaction: a kill in between costs time, and neither a word nor a second row of the ledger.
 """
 import contextlib
+import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +14,15 @@ from agent.core.contract import wire
 from agent.core.evidence.ledger import Decided
 from agent.core.household.sharing_rules import Decision, State, may_become
 from agent.host.clock import Instant
-from agent.store import boots, ledger, outbox, requests
+from agent.store import boots, ledger, meta, outbox, requests
 from agent.store.database import transaction
+from agent.store.export.preview import preview
 from agent.store.requests import RequestError, WardRequest
 
+Agreed = Mapping[str, str | None]       # SHA-256 (hex) by the clip's name; None: it was not known yet
 Word = Decision | Literal["waiting", "failed"]
 
+AGREED = "agreed "                  # with the request, the key in the keeper's meta: what a yes was about, as JSON
 KEPT_MS = 30 * 86_400_000           # a command can't come again after that: core.contract.wire.commands.AHEAD_MAX_MS
 RELEASED_MS = 7 * 86_400_000        # after its approval nothing is packed any more
 UNDER_WAY: tuple[State, ...] = ("approved", "packed")
@@ -35,6 +40,7 @@ class RequestDecision:
     by: str | None
     when: Instant                   # the word was given
     told: bool                      # the shared row, the ledger and the ward have it
+    clips: Agreed | None = None     # that it is about; None: all that there are, by a rule
 
     def releases(self, request: WardRequest) -> bool:
         """Whether these very pictures may leave the house."""
@@ -76,8 +82,9 @@ def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecis
 
 
 def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, digest: str, code: Decision, by: str,
-           now: Instant) -> WardRequest:
-    """Somebody's word on what has this digest; returns how the request stands now.
+           now: Instant, shown: str = "") -> WardRequest:
+    """Somebody's word on what has this digest, and on the clips that have `shown` as theirs ("": on those that there
+    are); returns how the request stands now.
 
     Raises RequestError where it is too late, or something else than what was shown, and sqlite3.Error.
     """
@@ -90,8 +97,13 @@ def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, dig
             raise RequestError(f"request {row.n} is not what was shown: look at it again")
         if not may_become(known.code, code) or not may_become(row.state, code):
             raise RequestError(f"request {row.n} is {row.state} already")
+        found = preview(db, row) if code == "approved" else None
+        if found and shown not in ("", found.digest):
+            raise RequestError(f"the recordings of request {row.n} are not those that were shown: look at it again")
         own.execute("UPDATE decision SET code = ?, by = ?, boot = ?, mono_ms = ?, wall_ms = ?, clock = ?, told = 0 "
                     "WHERE request = ?", (code, by, now.boot, now.mono_ms, now.wall_ms, now.clock, request_id))
+        if found:
+            meta.put(own, AGREED + request_id, json.dumps(found.agreed))
     tell(own, db)
     return requests.find(db, request_id) or row
 
@@ -142,7 +154,9 @@ def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
     """
     over = f"code != 'waiting' AND told = 1 AND MAX(expires_ms, wall_ms) < {now.wall_ms - KEPT_MS:d}"
     if _read(own, over) and boots.is_sure(db, now.boot, now.clock):
-        own.execute(f"DELETE FROM decision WHERE {over}")
+        with transaction(own):
+            own.execute(f"DELETE FROM meta WHERE key IN (SELECT '{AGREED}' || request FROM decision WHERE {over})")
+            own.execute(f"DELETE FROM decision WHERE {over}")
 
 
 def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, when: Instant) -> None:
@@ -155,5 +169,7 @@ def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, whe
 
 def _read(own: sqlite3.Connection, which: str, *values: str) -> list[RequestDecision]:
     return [RequestDecision(row["request"], row["digest"], row["expires_ms"], row["until_ms"], row["code"], row["by"],
-                            Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"]), bool(row["told"]))
-            for row in own.execute(f"SELECT * FROM decision WHERE {which}", values)]
+                            Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"]), bool(row["told"]),
+                            json.loads(row["clips"]) if row["clips"] else None)
+            for row in own.execute(f"SELECT *, (SELECT value FROM meta WHERE key = '{AGREED}' || request) AS clips "
+                                   f"FROM decision WHERE {which}", values)]

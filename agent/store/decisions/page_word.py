@@ -3,10 +3,9 @@
 Taking back must not wait for root, nor fail with it: the keeper goes by this word at once, and by the stricter of the
 two as long as they differ. In `meta` of the keeper's own database.
 """
-import contextlib
 import sqlite3
 
-from msgspec import DecodeError, Struct, json
+from msgspec import Struct, json
 from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed
@@ -69,9 +68,7 @@ def rules_of(agreed: Agreed) -> Rules:
 
 def read(own: sqlite3.Connection) -> PageWord:
     """The present one; an empty one where nothing was said."""
-    with contextlib.suppress(DecodeError):
-        return json.decode(meta.get(own, KEY) or "{}", type=PageWord)
-    return PageWord()
+    return meta.read(own, KEY, PageWord) or PageWord()
 
 
 def put(own: sqlite3.Connection, word: PageWord) -> None:

@@ -17,6 +17,7 @@ from agent.core.evidence.encrypted import (
     HEAD_B,
     DamagedError,
     EncryptedRecord,
+    FileHead,
     FileKey,
     is_encrypted,
     read_file_head,
@@ -33,9 +34,15 @@ if TYPE_CHECKING:
 def day_of(path: Path) -> int | None:
     """For which day's key a file is encrypted; None: for none. Raises OSError and DamagedError."""
     with os.fdopen(open_plain(path), "rb") as file:
-        def read_at(offset: int, size_b: int) -> bytes:
-            return os.pread(file.fileno(), size_b, offset)
-        return read_file_head(read_at).day if is_encrypted(read_at) else None
+        head = head_of(file.fileno())
+    return head.day if head else None
+
+
+def head_of(handle: int) -> FileHead | None:
+    """The head of a file that is encrypted; None: it is not. Raises OSError and DamagedError."""
+    def read_at(offset: int, size_b: int) -> bytes:
+        return os.pread(handle, size_b, offset)
+    return read_file_head(read_at) if is_encrypted(read_at) else None
 
 
 class DecryptedFile:
@@ -132,25 +139,22 @@ class PlainFile:
         os.close(self.handle)
 
 
-def open_clear(path: Path, file_key: FileKey) -> ClearFile:
-    """The file at `path`; its key is bound to its name without endings (of a clip: the clip's).
+def open_clear(path: Path, file_key: FileKey, handle: int | None = None) -> ClearFile:
+    """The file at `path`, or of that `handle`; its key is bound to its name without endings (of a clip: the clip's).
 
     Raises OSError, and of an encrypted file LockedError and DamagedError.
     """
-    handle = open_plain(path)
+    handle = open_plain(path) if handle is None else handle
     try:
-        if not is_encrypted(lambda offset, size_b: os.pread(handle, size_b, offset)):
-            return PlainFile(handle)
-        return DecryptedFile(handle, path.name.partition(".")[0], file_key)
+        return DecryptedFile(handle, path.name.partition(".")[0], file_key) if head_of(handle) else PlainFile(handle)
     except BaseException:
         os.close(handle)
         raise
 
 
-def open_clip(path: Path, file_key: FileKey) -> ClearFile:
-    """A finished clip's file, with its head completed if a cut has kept the recorder from it. Raises as `open_clear`.
-    """
-    file = open_clear(path, file_key)
+def open_clip(path: Path, file_key: FileKey, handle: int | None = None) -> ClearFile:
+    """A finished clip's file, with its head completed if a cut has kept the recorder from it. As `open_clear`."""
+    file = open_clear(path, file_key, handle)
     if not isinstance(file, PlainFile):
         file.complete()
     return file

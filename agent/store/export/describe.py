@@ -5,10 +5,10 @@ import agent
 from agent.core.evidence.ledger import ClipSigned, WardIdentity
 from agent.core.evidence.ledger.claim import Claim, ClipTold, ExportWish, FileTold, FilmTold, GapTold, StretchTold
 from agent.core.media.mp4.cut import CutFilm
+from agent.store.bound import Signed
 from agent.store.clips import Clip
 from agent.store.export.errors import ExportError
 from agent.store.export.prepare import Export
-from agent.store.export.rows import Signed
 
 SOFTWARE = f"taimat {agent.__version__}"
 

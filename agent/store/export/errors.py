@@ -1,5 +1,5 @@
 """What can go wrong with an export."""
-from datetime import datetime
+from agent.core.moment import moment
 
 BRIEF_MS = 1_000        # the ends of a shorter gap read the same, or look like a second of it
 
@@ -14,7 +14,7 @@ class NothingRecorded(ExportError):
 
 def spell(wall_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """A wall time in the machine's own zone."""
-    return datetime.fromtimestamp(wall_ms / 1000).strftime(form)
+    return moment(wall_ms).strftime(form)
 
 
 def spell_gap(begin_ms: int, end_ms: int) -> str:

@@ -13,6 +13,7 @@ from agent.core.evidence.ledger import fingerprint, seals, stretch
 from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest
 from agent.host.files import write_durably
 from agent.store import identity, ledger, meta
+from agent.store.bound import Signed, rows_of
 from agent.store.database import StoreConnection
 from agent.store.export import age
 from agent.store.export.archive import Item, PieceReader, tar
@@ -20,7 +21,6 @@ from agent.store.export.describe import describe
 from agent.store.export.draft import file_draft, folder_draft
 from agent.store.export.errors import spell
 from agent.store.export.prepare import Export
-from agent.store.export.rows import Signed, rows_of
 from agent.store.export.signature import Sign, told_by
 from agent.store.export.stream import stream
 from agent.store.export.summary import LANGUAGES, About, summary
@@ -83,7 +83,7 @@ class Packer:
     def _papers(self, found: Export, wish: ExportWish,
                 films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
         """All files but the films."""
-        signed = rows_of(self.db, {clip.name for clip in found.clips})
+        signed = rows_of(self.db, found.clips)
         ward = identity.at_ward(self.db) if self.is_signed else None
         claim = describe(found, wish, films, signed, ward=ward, demand_rows=self.is_signed)
         explained = self._explained(claim, signed)

@@ -1,16 +1,17 @@
 """What an export will hold, before anything is written: films, clips, and the time that is missing."""
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from agent.core.evidence.encrypted import FileKey, LockedError
-from agent.core.evidence.ledger.claim import STILL_RECORDED
+from agent.core.evidence.ledger.claim import NOT_AGREED, STILL_RECORDED
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import Mp4Head, read_head
 from agent.store import boots
+from agent.store.bound import Vouches, is_named, sift
 from agent.store.clips import Clip, reaching_into
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export.errors import ExportError, NothingRecorded, spell
@@ -32,7 +33,7 @@ class ExportGap(NamedTuple):
     @property
     def is_damage(self) -> bool:
         """Whether footage is lost that should be there."""
-        return self.why not in ("", STILL_RECORDED)
+        return self.why not in ("", STILL_RECORDED, NOT_AGREED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,25 @@ Cutter = Callable[[Sequence[Strip], int, int], list[CutFilm]]
 
 
 def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int,
-            file_key: FileKey | None = None, cutter: Cutter = cut, until_ms: int | None = None) -> Export:
+            file_key: FileKey | None = None, cutter: Cutter = cut, until_ms: int | None = None,
+            vouches: Vouches | None = None, only: Collection[str] | None = None) -> Export:
     """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error.
+
+    A clip whose row is not what is bound to it is not among them: what is signed of it counts only if there is somebody
+    to say what the device `vouches` for. `only` names the clips that may be taken, of which others are told as missing.
 
     `file_key` opens clips that are encrypted; None: with the keys that this user may read. `cutter` says which frames
     are taken; the usual one takes all. From `until_ms` on, where a clip begins that is still being recorded, nothing is
     taken, and that is told as missing.
     """
     if until_ms is not None:
-        found = prepare(db, folders, camera, begin_ms, until_ms, file_key, cutter)
+        found = prepare(db, folders, camera, begin_ms, until_ms, file_key, cutter, None, vouches, only)
         return replace(found, gaps=[*found.gaps, ExportGap(until_ms, end_ms, STILL_RECORDED)], until_ms=until_ms)
     clips = reaching_into(db, camera, begin_ms, end_ms)
+    clips = sift(db, clips, vouches).sound if vouches else list(filter(is_named, clips))
     if not clips:
         raise NothingRecorded(_nothing(db, camera, begin_ms, end_ms))
-    return _prepare(db, folders, file_key, clips, (begin_ms, end_ms), end_ms, cutter)
+    return _prepare(db, folders, file_key, clips, (begin_ms, end_ms), end_ms, cutter, only)
 
 
 def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
@@ -76,12 +82,13 @@ def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key:
 
 
 def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, found: list[Clip],
-             span_ms: tuple[int, int], promised_ms: int, cutter: Cutter = cut) -> Export:
-    """Footage that is not there by `promised_ms` is missing."""
+             span_ms: tuple[int, int], promised_ms: int, cutter: Cutter = cut,
+             only: Collection[str] | None = None) -> Export:
+    """Footage that is not there by `promised_ms`, or not of the clips named `only`, is missing."""
     camera, (begin_ms, end_ms), file_key = found[0].camera, span_ms, key or Keyring(folders).file_key
     places = places_us(found)
     try:
-        heads = _heads(folders, found, file_key)
+        heads = _heads(folders, found, file_key, only)
         clips = [clip for clip, head in zip(found, heads, strict=True) if head]
         with contextlib.closing(ClipFiles(folders, clips, file_key)) as files:
             begins = (begin_us for begin_us, head in zip(places, heads, strict=True) if head)
@@ -94,28 +101,34 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
         raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; "
                           "see taimat doctor") from error
     if not films:
-        whys = {_why(clip) for clip in found}
+        whys = {_why(clip, only) for clip in found}
         raise NothingRecorded("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
     sure = all(boots.is_sure(db, clip.boot, clip.clock) for clip in clips)
     first_us = strips[films[0].strips[0]].begin_us
-    gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, promised_ms * 1000)
+    gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, promised_ms * 1000,
+                 only)
     return Export(camera, films, clips, gaps, sure, folders, file_key)
 
 
-def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey) -> list[Mp4Head | None]:
-    """None for a clip that can't be played at all. Raises OSError and LockedError: that is no fault of the clip's."""
+def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey,
+           only: Collection[str] | None) -> list[Mp4Head | None]:
+    """None for a clip that can't be played at all, or may not be taken.
+
+    Raises OSError and LockedError: that is no fault of the clip's.
+    """
     heads: list[Mp4Head | None] = []
     with contextlib.closing(ClipFiles(folders, found, file_key)) as files:
         for number in range(len(found)):
             try:
-                heads.append(read_head(files.reader(number)))
+                may_be_taken = only is None or found[number].name in only
+                heads.append(read_head(files.reader(number)) if may_be_taken else None)
             except (Mp4Error, FileNotFoundError):
                 heads.append(None)
     return heads
 
 
 def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
-          end_us: int) -> list[ExportGap]:
+          end_us: int, only: Collection[str] | None) -> list[ExportGap]:
     """What lies between the stretches, before the first and after the last; a clip that should be there is named.
 
     At `first_us` the first frame is decoded: with B-frames it is shown later, but nothing is missing before it.
@@ -123,19 +136,22 @@ def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us:
     stretches = [stretch for film in films for stretch in film.stretches]
     ends = [begin_us, *(stretch.end_us for stretch in stretches)]
     begins = [first_us, *(stretch.begin_us for stretch in stretches[1:]), end_us]
-    return [ExportGap(gap_us // 1000, until_us // 1000, _reason(spans, gap_us, until_us))
+    return [ExportGap(gap_us // 1000, until_us // 1000, _reason(spans, gap_us, until_us, only))
             for gap_us, until_us in zip(ends, begins, strict=True) if until_us - gap_us > GAP_US]
 
 
-def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int) -> str:
-    whys = (_why(clip) for clip, begin_us in spans
+def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int,
+            only: Collection[str] | None) -> str:
+    whys = (_why(clip, only) for clip, begin_us in spans
             if begin_us + GAP_US < until_us
             and (clip.dur_ms is None or begin_us + clip.dur_ms * 1000 - GAP_US > gap_us))
-    return "; ".join(whys)
+    return "; ".join(dict.fromkeys(whys))
 
 
-def _why(clip: Clip) -> str:
+def _why(clip: Clip, only: Collection[str] | None) -> str:
     """Why footage that its row promises may be missing."""
+    if only is not None and clip.name not in only:
+        return NOT_AGREED
     return STILL_RECORDED if clip.dur_ms is None else f"clip {clip.name} is damaged or its file is gone"
 
 

@@ -3,34 +3,18 @@
 The stretch begins with a row that was the newest for a while, so that a health report carried it and the ward knows
 it, if the ward could be reached at all. The export's own row, which the next report carries, ends it.
 """
-import contextlib
 import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-import msgspec
-
-from agent.core.evidence.ledger import ClipSigned, LedgerLine, Row, RowHead, RowMoment, decode
+from agent.core.evidence.ledger import LedgerLine, Row, RowHead, RowMoment, decode
 from agent.core.evidence.ledger.clocks import offsets
 from agent.store import ledger
+from agent.store.bound import Signed
 from agent.store.clips import Clip
 
 STOOD_MS = 120_000          # two health reports, even where they are rare
 LOOK_BACK_N = 500           # rows; if none of them stood so long, the nearest will do
-Signed = Mapping[str, tuple[int, ClipSigned]]       # row and content by the clip's name
-
-
-def rows_of(db: sqlite3.Connection, names: set[str]) -> dict[str, tuple[int, ClipSigned]]:
-    """The newest row of each of these clips, as far as they have one. Reads back to the oldest of them."""
-    found: dict[str, tuple[int, ClipSigned]] = {}
-    for row in filter(None, (decode(line.doc) for line in ledger.lines_back(db))):
-        if len(found) == len(names):
-            break
-        name = row.body.get("clip") if row.kind == ClipSigned.KIND else None
-        if name in names and name not in found:
-            with contextlib.suppress(msgspec.ValidationError):
-                found[name] = row.n, msgspec.convert(row.body, ClipSigned)
-    return found
 
 
 def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed) -> RowHead:

@@ -6,18 +6,20 @@ import functools
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.evidence.ledger import seals
-from agent.core.evidence.ledger.claim import STILL_RECORDED, Claim, ClipTold, GapTold
+from agent.core.evidence.ledger.claim import NOT_AGREED, STILL_RECORDED, Claim, ClipTold, GapTold
+from agent.core.moment import moment
 from agent.store.export.errors import BRIEF_MS
 
 if TYPE_CHECKING:
     import jinja2
 
 LANGUAGES = ("vi", "en")
+REASONS = {STILL_RECORDED: "recording", NOT_AGREED: "not_agreed"}
 HERE = Path(__file__).parent
 NEAR_MS = 2_000                     # less is no difference that matters to anybody
 
@@ -67,7 +69,7 @@ def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
 
 
 def _local(wall_ms: int) -> str:
-    zoned = datetime.fromtimestamp(wall_ms / 1000).astimezone()
+    zoned = moment(wall_ms).astimezone()
     return f"{zoned:%Y-%m-%d %H:%M:%S %z}"
 
 
@@ -79,11 +81,11 @@ def _missing(gap: GapTold, words: Mapping[str, str]) -> str:
 
 
 def _why(gap: GapTold, words: Mapping[str, str]) -> str:
-    return gap.why if gap.is_damage else words["recording" if gap.why == STILL_RECORDED else "nothing"]
+    return gap.why if gap.is_damage else words[REASONS.get(gap.why, "nothing")]
 
 
 def _utc(wall_ms: int) -> str:
-    return f"{datetime.fromtimestamp(wall_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{moment(wall_ms, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _minutes(dur_ms: int) -> str:

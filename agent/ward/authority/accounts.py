@@ -1,10 +1,12 @@
 """The ward's own certificates: the broker's, the proxy's, and those of its accounts at the broker.
 
 A key is made once; a new certificate for it replaces the old one in one step, so no cut parts the two.
+`taimat ward account` makes key and certificate of one more name, such as a ward's bridge at its city's broker, or of a
+server, such as a node of the city's cluster: neither is kept here, and `taimat ward revoke` takes the certificate.
 """
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -12,10 +14,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.ward import settings
 from agent.ward.authority import certificates
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import AuthorityFault
-from agent.ward.authority.places import Places, put_own
+from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, put, put_own
+from agent.ward.exits import by_root
 
 SERVERS = ("broker", "door")
 CLIENTS = ("ingest", "ops", "desk", "reader")
@@ -87,3 +91,37 @@ def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise AuthorityFault(f"{path}: not a private key in PEM; delete it, and taimat ward init makes a new one with "
                              "its certificate") from error
+
+
+def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: datetime) -> Path:
+    """Write NAME.key and NAME.pem into the folder; returns the certificate's file. With `hosts` it is a server's.
+
+    Raises AuthorityFault and OSError.
+    """
+    path = folder / f"{name}.pem"
+    if name in (*SERVERS, *CLIENTS):
+        raise AuthorityFault(f"{name}: is the ward's own, and lies in {places.keys}; give another name, as {name}-2")
+    if path.exists():
+        raise AuthorityFault(f"{path}: is there already; a new one goes into another folder")
+    key = ec.generate_private_key(ec.SECP256R1())
+    try:
+        with places.locked():
+            cas, public = Cas(places), key.public_key()
+            chain = cas.for_servers(now).server(name, hosts, public, now) if hosts \
+                else cas.current(now).account(name, public, now)
+    except ValueError as error:
+        raise AuthorityFault(str(error)) from error
+    put(path.with_suffix(".key"), key.private_bytes(
+        certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), OWN_ONLY)
+    put(path, chain, FOR_ALL)
+    return path
+
+
+@by_root
+def run_make(config: Path, names: Sequence[str], hosts: Sequence[str], folder: Path) -> int:
+    """Make them and print where they are."""
+    places = Places.of(config, settings.load(config))
+    for name in names:
+        path = make(places, name, hosts, folder, datetime.now(UTC))
+        print(f"made   {path}  certificate and, as {path.stem}.key, its key")
+    return 0

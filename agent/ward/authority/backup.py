@@ -1,20 +1,17 @@
 """`taimat ward backup` and `restore`: all that a ward cannot make anew, as one tar that only its owner can read.
 
-`python -m agent.ward.authority.backup`. A root's key stays locked in it. A database on a
-server has backups of its own, and exports are copied like any files.
+A root's key stays locked in it. A database on a server has backups of its own, and exports are copied like any files.
 
 A restore never lets a revoked one in again: the lists become what was there and what the backup has, and their numbers
 only grow. Certificates that were issued after the backup count, but the enrolment book does not know them.
 """
-import argparse
 import contextlib
 import os
 import shutil
 import sqlite3
-import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -24,7 +21,6 @@ from agent.host.files import rename_durably
 from agent.ward import settings
 from agent.ward.authority import accounts, canary, certificates, units
 from agent.ward.authority.cas import Cas, lists_in, read_list
-from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
     AUTHORITY_USER,
@@ -41,6 +37,7 @@ from agent.ward.authority.places import (
 from agent.ward.enrolment.book import FILE as BOOK
 from agent.ward.enrolment.book import BookFault, EnrolmentBook
 from agent.ward.enrolment.entries import IssuedCertificate
+from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
 AUTHORITY, ETC, STATE = "authority", "etc", "state"         # the folders in the tar
@@ -248,17 +245,15 @@ def _strangers(places: Places, files: dict[str, bytes]) -> list[IssuedCertificat
         return [each for each in entries.certificates() if each.revoked_ms is None and each.number not in known]
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
-    now = datetime.now(UTC)
-    if wishes.what == "restore":
-        return _run_restore(wishes, now)
-    own = settings.load(wishes.config)
-    places = Places.of(wishes.config, own)
-    if wishes.file:
-        print(f"{wishes.file}: {backup(own, places, wishes.file)} files, readable by its owner alone")
+@by_root
+def run_backup(config: Path, file: Path | None, shelf: Path | None) -> int:
+    """Write one into that file, or into a folder of several."""
+    own = settings.load(config)
+    places = Places.of(config, own)
+    if file:
+        print(f"{file}: {backup(own, places, file)} files, readable by its owner alone")
     else:
-        print(f"{backup_to(own, places, _shelf(own, wishes.to), now)}: written")
+        print(f"{backup_to(own, places, _shelf(own, shelf), datetime.now(UTC))}: written")
     return 0
 
 
@@ -272,26 +267,13 @@ def _shelf(own: Settings, wish: Path | None) -> Path:
     return shelf
 
 
-def _run_restore(wishes: argparse.Namespace, now: datetime) -> int:
-    text = _read(wishes.file)[f"{ETC}/ward.toml"].decode(errors="replace")
-    own = settings.parse(text, f"{wishes.file}: ward.toml")
-    lines = restore(own, Places.of(wishes.config, own), wishes.file, now)
-    units.reload(wishes.reload, units.USERS)
-    print("\n".join([f"{wishes.file}: put back; now taimat ward init makes what it lacks, and taimat ward doctor looks",
+@by_root
+def run_restore(config: Path, file: Path, reload: str) -> int:
+    """Put a backup back, and say what it does not know."""
+    text = _read(file)[f"{ETC}/ward.toml"].decode(errors="replace")
+    own = settings.parse(text, f"{file}: ward.toml")
+    lines = restore(own, Places.of(config, own), file, datetime.now(UTC))
+    units.reload(reload, units.USERS)
+    print("\n".join([f"{file}: put back; now taimat ward init makes what it lacks, and taimat ward doctor looks",
                      *lines]))
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of both commands. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward")
-    parser.add_argument("what", choices=("backup", "restore"))
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--to", type=Path)
-    parser.add_argument("--reload", default="")
-    parser.add_argument("--file", type=Path)
-    return ended(lambda: run(parser.parse_args(argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

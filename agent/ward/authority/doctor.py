@@ -1,14 +1,12 @@
 """`taimat ward doctor`: part by part whether a ward is well, and what to do where it is not. Within 10 s.
 
-`python -m agent.ward.authority.doctor`. A timer has it look, too, and what it found stands on the desk's page. Broker
-and proxy are tried from outside, as two devices that live five minutes, and with a revoked certificate. The accounts'
-names are left alone: a second `reader` would throw the first one out.
+A timer has it look, too, and what it found stands on the desk's page. Broker and proxy are tried from outside, as two
+devices that live five minutes, and with a revoked certificate. The accounts' names are left alone: a second `reader`
+would throw the first one out.
 """
-import argparse
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +20,11 @@ from agent.ward import desk, settings
 from agent.ward.authority import accounts, backup, canary
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.certificates import LIST_LIFE
-from agent.ward.authority.faults import ended
 from agent.ward.authority.findings import WardFinding, bad, note, well
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, passes, status_at_door
-from agent.ward.opslink import EXIT_UNDONE
+from agent.ward.exits import EXIT_UNDONE, by_root
 from agent.ward.settings import Settings
 
 FIRST, SECOND = "c-000000000001", "c-000000000002"      # no key has such a digest
@@ -199,28 +196,17 @@ def _json(found: WardFinding, english: PageWords) -> str:
                                 "remedy": remedy}).decode()
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
-    own = settings.load(wishes.config)
-    places, now = Places.of(wishes.config, own), datetime.now(UTC)
+@by_root
+def run(config: Path, as_json: bool) -> int:
+    """Look, print and keep what was found."""
+    own = settings.load(config)
+    places, now = Places.of(config, own), datetime.now(UTC)
     began_s, found, english = time.monotonic(), list[WardFinding](), words.load("en", WORDS)
     for each in examine(own, places, now):
         found.append(each)
-        print(_json(each, english) if wishes.json else each.line(english), flush=True)
+        print(_json(each, english) if as_json else each.line(english), flush=True)
     note(places, found, now)
     bad_n = sum(not each.ok for each in found)
-    if not wishes.json:
+    if not as_json:
         print(f"{bad_n or 'nothing'} to do; looked for {time.monotonic() - began_s:.1f} s")
     return EXIT_UNDONE if bad_n else 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward doctor")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--json", action="store_true")
-    return ended(lambda: run(parser.parse_args(argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,21 +1,26 @@
 """What the doctor found when it last looked, for those who may not look themselves: the desk's page and Prometheus.
 
-It looks as root, with the issuing CA's key; what it leaves is one file for the ward's group.
+It looks as root, with the issuing CA's key; what it leaves is one file for the ward's group. Prometheus also gets the
+ends of all certificates, whose files all may read.
 """
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from cryptography import x509
 from msgspec import Struct
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agent.look.words import PageWords
+from agent.ward.authority import certificates
 from agent.ward.authority.places import FOR_GROUP, WARD_USER, Places, put
 
 FILE = "findings.json"
 OLD_MS = int(timedelta(hours=1).total_seconds() * 1000)     # its timer has it look each quarter of an hour
+CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class WardFinding(Struct, frozen=True):
@@ -90,3 +95,34 @@ class FindingsFigures(Collector):
                                     len(made.bad))
             yield GaugeMetricFamily("taimat_ward_examined_seconds", "When its doctor last looked: Unix time",
                                     made.at_ms / 1000)
+
+
+class CertificateEnds(Collector):
+    """A gauge of every certificate beside `own` and of every CA in `ca`."""
+
+    def __init__(self, own: str, ca: str) -> None:
+        """Files; "" where there is none."""
+        self._own, self._ca = own, ca
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The figures of this moment; a file that can't be read has none."""
+        gauge = GaugeMetricFamily("taimat_ward_certificate_until_seconds", "When a certificate ends, after which its "
+                                  "owner is not let in: Unix time", labels=["name", "kind"])
+        found = {(certificates.common_name(made), kind): made.not_valid_after_utc.timestamp()
+                 for kind, path in self._files() for made in _read(path)[:1 if kind == "own" else None]}
+        for labels, ends_s in found.items():
+            gauge.add_metric(labels, ends_s)
+        yield gauge
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        if self._own:
+            yield from (("own", path) for path in sorted(Path(self._own).parent.glob("*.pem")))
+        if self._ca:
+            yield "ca", Path(self._ca)
+
+
+def _read(path: Path) -> list[x509.Certificate]:
+    try:
+        return [x509.load_pem_x509_certificate(each) for each in CERTIFICATE.findall(path.read_bytes())]
+    except (OSError, ValueError):
+        return []

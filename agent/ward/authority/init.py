@@ -1,19 +1,16 @@
 """`taimat ward init`: makes all that a ward has of its own, and starts it.
 
-`python -m agent.ward.authority.init`. Whatever is there stays, so it may be run again: after a cut it goes on, and a
-file that was deleted is made anew. The order is that of need; the settings come last, for services start with them.
+Whatever is there stays, so it may be run again: after a cut it goes on, and a file that was deleted is made anew. The
+order is that of need; the settings come last, for services start with them.
 """
-import argparse
 import re
-import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.ward import keys, settings
 from agent.ward.authority import accounts, canary, secret, units
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
     AUTHORITY_USER,
@@ -24,6 +21,7 @@ from agent.ward.authority.places import (
     put_own,
 )
 from agent.ward.authority.root import RootCa
+from agent.ward.exits import by_root
 from agent.ward.settings import NAME, TEMPLATE, Settings
 from agent.ward.templates import template
 
@@ -33,7 +31,18 @@ TEMPLATES = (("acl.in", "mosquitto.acl"), ("nginx.conf", "nginx.conf"))
 BROKER_CONFIG = ("mosquitto.conf", "taimat-ward.conf")
 
 
-def make(places: Places, wishes: argparse.Namespace, now: datetime) -> Settings:
+@dataclass(frozen=True, slots=True)
+class InitWishes:
+    """The options of `taimat ward init`; "" for one that was not given."""
+
+    name: str
+    ward: str
+    host: str
+    token: str
+    passphrase_file: Path | None
+
+
+def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
     """Make what is missing; returns the settings. Raises AuthorityFault, ConfigError, SigningKeyFault and OSError."""
     text = _settings_text(places, wishes)
     own = settings.parse(text, str(places.etc / CONFIG))
@@ -62,7 +71,7 @@ def make(places: Places, wishes: argparse.Namespace, now: datetime) -> Settings:
     return own
 
 
-def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: argparse.Namespace, now: datetime) -> None:
+def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, now: datetime) -> None:
     had_root, had_issuer = bool(cas.roots()), bool(cas.issuers(now))
     if not had_root:
         key, kept = secret.new(wishes.token, wishes.passphrase_file)
@@ -80,7 +89,7 @@ def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: argparse.Names
     _say(places.crl, not had_issuer, "lists of the revoked")
 
 
-def _settings_text(places: Places, wishes: argparse.Namespace) -> str:
+def _settings_text(places: Places, wishes: InitWishes) -> str:
     """The file that is there, which must not contradict the wishes, or the template with them in it.
 
     Raises AuthorityFault, ConfigError and OSError.
@@ -111,7 +120,7 @@ def _settings_text(places: Places, wishes: argparse.Namespace) -> str:
         ("backup", "folder"): str(places.backups), ("database", "url"): f"sqlite:///{state}/ward.db"})
 
 
-def _check(wishes: argparse.Namespace) -> None:
+def _check(wishes: InitWishes) -> None:
     if not (wishes.name and wishes.ward and wishes.host):
         raise AuthorityFault('a new ward needs all three: --name "Phường …" for people, --ward w07 for topics, --host '
                              "ward.example, by which devices find this machine")
@@ -162,26 +171,13 @@ def _backup_words(own: Settings, cas: Cas) -> str:
             f"Then see whether all is well: sudo taimat ward doctor")
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
-    places = Places.below(wishes.prefix.absolute())
+@by_root
+def run(wishes: InitWishes, prefix: Path) -> int:
+    """Make all below `prefix`, and start it if that is the root."""
+    places = Places.below(prefix.absolute())
     own = make(places, wishes, datetime.now(UTC))
-    if wishes.prefix == HERE and units.are_here():
+    if prefix == HERE and units.are_here():
         units.start()
         print(f"started  mosquitto, {units.TARGET}")
     print(_backup_words(own, Cas(places)))
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward init")
-    parser.add_argument("--prefix", type=Path, default=HERE)
-    parser.add_argument("--passphrase-file", type=Path)
-    for option in ("--name", "--ward", "--host", "--token"):
-        parser.add_argument(option, default="")
-    return ended(lambda: run(parser.parse_args(argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

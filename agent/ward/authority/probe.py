@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.mqtt.connection import BROKEN, Client
 from agent.ward.authority import certificates
 from agent.ward.authority.issuer import DEVICE, Issuer
 from agent.ward.authority.places import OWN_ONLY, put
@@ -79,8 +80,7 @@ class BrokerDoor:
     @contextlib.contextmanager
     def entered(self, shown: Pass, *, clean: bool = False) -> Iterator[paho.Client]:
         """A connection, which `drive` moves on. Raises NoAnswer, and ssl.SSLError and ConnectionError of a refusal."""
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, shown.name, protocol=paho.MQTTv5,
-                             reconnect_on_failure=False)
+        client = Client(paho.CallbackAPIVersion.VERSION2, shown.name, protocol=paho.MQTTv5, reconnect_on_failure=False)
         client.tls_set_context(_context(self._ca, shown))
         client.connect_timeout = self._answer_s
         try:
@@ -146,7 +146,11 @@ def drive(client: paho.Client, is_done: Callable[[], object], answer_s: int = AN
     """
     ends_s = time.monotonic() + answer_s
     while not is_done():
-        if (code := client.loop(0.05)) != paho.MQTT_ERR_SUCCESS:
+        try:
+            code = client.loop(0.05)
+        except BROKEN as error:
+            raise NoAnswer("the broker speaks no MQTT") from error
+        if code != paho.MQTT_ERR_SUCCESS:
             raise ConnectionResetError(paho.error_string(code))
         if time.monotonic() > ends_s:
             raise NoAnswer(f"the broker did not answer within {answer_s} s")

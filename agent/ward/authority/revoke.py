@@ -1,14 +1,11 @@
 """`taimat ward revoke`: throws a device out, at once and for good.
 
-`python -m agent.ward.authority.revoke`. The broker reads its list of the revoked when it is told to, but lets a
-connection live that is there already. So the list is written, the broker is told, and then we connect under the
-device's own name with a certificate of five minutes: the broker closes the device's connection, and lets it in no more.
-What the broker kept of it is taken away. Whether broker and proxy heed the new list is tried, with a certificate that
-was made and revoked for that.
+The broker reads its list of the revoked when it is told to, but lets a connection live that is there already. So the
+list is written, the broker is told, and then we connect under the device's own name with a certificate of five minutes:
+the broker closes the device's connection, and lets it in no more. What the broker kept of it is taken away. Whether
+broker and proxy heed the new list is tried, with a certificate that was made and revoked for that.
 """
-import argparse
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,11 +18,11 @@ from agent.ward import settings
 from agent.ward.authority import certificates, units
 from agent.ward.authority.backup import shelve_lists
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, drive, passes, status_at_door
 from agent.ward.enrolment.book import BookFault, EnrolmentBook
+from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
 SERIAL = re.compile(r"[0-9a-fA-F]{16,40}")        # of a certificate; a device's id and a place's are shorter
@@ -121,21 +118,9 @@ def throw_out(own: Settings, places: Places, words: Sequence[str], reload: str =
         raise AuthorityFault(str(error)) from error
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
-    own = settings.load(wishes.config)
-    print(throw_out(own, Places.of(wishes.config, own), wishes.words, wishes.reload))
+@by_root
+def run(config: Path, words: Sequence[str], reload: str) -> int:
+    """Throw them out, and print how long that took."""
+    own = settings.load(config)
+    print(throw_out(own, Places.of(config, own), words, reload))
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward revoke")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--reload", default="")
-    parser.add_argument("words", nargs="+")
-    return ended(lambda: run(parser.parse_args(argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -80,5 +80,4 @@ def unlocked(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
 
 
 def _mark(key: ec.EllipticCurvePrivateKey) -> str:
-    """What tells two CAs of one ward apart."""
     return x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()[:8]

@@ -3,13 +3,105 @@
 It is never a word of a command: those are seen by everybody on the machine, and stay in the shell's history.
 """
 import getpass
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any, NoReturn
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent.ward.authority import root, token
+from agent.ward.authority import root
 from agent.ward.authority.issuer import AuthorityFault
+
+ADDRESS = "pkcs11:"
+ANSWER_S = 30.0                         # a smart card takes its time
+# The quirks: a token in software that uses openssl itself would else end in the middle of openssl's own end.
+SETTINGS = """openssl_conf = all
+[all]
+providers = providers
+[providers]
+default = builtin
+pkcs11 = token
+[builtin]
+activate = 1
+[token]
+activate = 1
+pkcs11-module-quirks = no-deinit no-operation-state
+pkcs11-module-token-pin = file:{pin}
+"""
+
+
+class TokenKey(ec.EllipticCurvePrivateKey):
+    """The key on a token at an address (RFC 7512) such as "pkcs11:token=ward;object=root": it signs there.
+
+    openssl's provider `pkcs11` has it sign, and gets token and PIN in a file that only we can read.
+    """
+
+    def __init__(self, address: str, pin: str) -> None:
+        """Ask the token for the public half. Raises AuthorityFault."""
+        if not address.startswith(ADDRESS) or "pin-" in address or not address.isprintable():
+            raise AuthorityFault(f"not a token's address: it begins with {ADDRESS} and has no PIN, as in "
+                                 '"pkcs11:token=ward;object=root"; p11tool --list-token-urls shows it')
+        self._address, self._pin = f"{address};type=private", pin
+        key = serialization.load_pem_public_key(self._openssl("pkey", "-in", self._address, "-pubout"))
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise AuthorityFault(f"{address}: not a key on P-256; make one on the token")
+        self._public = key
+
+    def sign(self, data: bytes, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        """The token's signature over SHA-256 of `data`. Raises AuthorityFault."""
+        return self._openssl("pkeyutl", "-sign", "-rawin", "-digest", "sha256", "-inkey", self._address, data=data)
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """Its public half."""
+        return self._public
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        """P-256."""
+        return self._public.curve
+
+    @property
+    def key_size(self) -> int:
+        """In bits."""
+        return self._public.key_size
+
+    def exchange(self, *_: Any) -> NoReturn:
+        """Nothing that a root does."""
+        raise AuthorityFault("a root's key signs, and does nothing else")
+
+    def private_numbers(self) -> NoReturn:
+        """Never given away."""
+        raise AuthorityFault("the token does not give its key away")
+
+    def private_bytes(self, *_: Any) -> NoReturn:
+        """Never given away."""
+        self.private_numbers()
+
+    def __copy__(self) -> "TokenKey":
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "TokenKey":
+        return self
+
+    def _openssl(self, *words: str, data: bytes = b"") -> bytes:
+        with tempfile.TemporaryDirectory(prefix="taimat-token-") as folder:         # for us alone
+            pin, settings = Path(folder, "pin"), Path(folder, "openssl.cnf")
+            pin.write_text(self._pin)
+            settings.write_text(SETTINGS.format(pin=pin))
+            try:
+                ran = subprocess.run(["openssl", *words], input=data, capture_output=True, timeout=ANSWER_S,
+                                     env=os.environ | {"OPENSSL_CONF": str(settings)}, check=False)
+                said = (ran.stderr.decode(errors="replace").strip().splitlines() or [""])[0]
+            except (OSError, subprocess.TimeoutExpired):
+                ran, said = None, "openssl did not end"
+        if ran is None or ran.returncode != 0 or not ran.stdout:
+            raise AuthorityFault(f"the token did not answer: {said}; is it plugged in, and are its address "
+                                 "(p11tool --list-token-urls) and its PIN right? apt install openssl pkcs11-provider")
+        return ran.stdout
 
 
 def ask(what: str, file: Path | None, *, twice: bool = False) -> str:
@@ -32,8 +124,8 @@ def unlock(path: Path, file: Path | None) -> ec.EllipticCurvePrivateKey:
     except (OSError, UnicodeDecodeError) as error:
         raise AuthorityFault(f"{path}: the root's key can't be read; run this as root, and bring the key back from "
                              "where it is kept") from error
-    if text.startswith(token.ADDRESS):
-        return token.TokenKey(text.strip(), ask("the token's PIN", file))
+    if text.startswith(ADDRESS):
+        return TokenKey(text.strip(), ask("the token's PIN", file))
     return root.unlocked(path, ask("the root's passphrase", file))
 
 
@@ -43,7 +135,7 @@ def new(address: str, file: Path | None) -> tuple[ec.EllipticCurvePrivateKey, by
     Raises AuthorityFault.
     """
     if address:
-        return token.TokenKey(address, ask("the token's PIN", file)), f"{address}\n".encode()
+        return TokenKey(address, ask("the token's PIN", file)), f"{address}\n".encode()
     key = root.new_key()
     return key, root.locked(key, ask("a passphrase for the root's key, which nobody can do without", file, twice=True))
 

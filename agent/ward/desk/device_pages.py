@@ -1,24 +1,66 @@
 """The desk's pages of devices: all of them, and one with all that is known of it."""
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
+import msgspec
 import sqlalchemy as sql
+from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.health import texts
 from agent.host.clock import Clock
 from agent.look.forms import number
 from agent.ward import database
 from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.cameras import cameras
 from agent.ward.desk.render import DeskRenderer
 from agent.ward.desk.rows import PAGE_N, WORST_FIRST, DeskRow, chosen, counted
 from agent.ward.requests import PictureRequests
 
 EVENTS_N, REQUESTS_N, SEARCH_MAX = 20, 10, 100
 MISSING = "missing"
+CAMERAS_MAX = 32
+Kind = TypeVar("Kind", bound=Struct)
+
+
+class _Camera(Struct, frozen=True):
+    c: Line
+    st: Code | None = None
+    fault: Code | None = None
+    rec: bool | None = None
+
+
+class _ToldCameras(Struct, frozen=True):
+    cams: Annotated[list[_Camera], Meta(max_length=CAMERAS_MAX)] = []
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCamera:
+    """One camera by its name; what is not known is None."""
+
+    name: str
+    state: str | None = None        # ok | starting | retrying | stalled | paused | ended | failed
+    fault: str | None = None
+    recording: bool | None = None
+
+
+def cameras(birth: str | None, health: str | None) -> list[DeviceCamera]:
+    """Those that the device names, in its order."""
+    states = {each.c: each for each in _read(health).cams}
+    named = dict.fromkeys([*(each.c for each in _read(birth).cams), *states])
+    return [DeviceCamera(name, found.st, found.fault, found.rec) if (found := states.get(name)) else DeviceCamera(name)
+            for name in named]
+
+
+def _read(text: str | None) -> _ToldCameras:
+    try:
+        return msgspec.json.decode(text, type=_ToldCameras) if text else _ToldCameras()
+    except msgspec.DecodeError:
+        return _ToldCameras()
 
 
 class DevicePages:
@@ -86,11 +128,9 @@ def _states(found: Sequence[DeskRow]) -> list[tuple[str, int]]:
 
 
 def _address(state: str, text: str, pick: bool) -> str:
-    """The list's own address, to which a page's number is added."""
     given = (("state", state), ("q", text), ("pick", "1" if pick else ""))
     return "/?" + urlencode({name: value for name, value in given if value} | {"page": ""})
 
 
 def _conditions(row: DeskRow, said: dict[str, texts.ConditionText]) -> list[tuple[str, texts.ConditionText | None]]:
-    """Each condition as it is written, with its words where it has any."""
     return [(each, said.get(each.partition(" ")[0])) for each in row.cond]

@@ -14,7 +14,8 @@ from agent.ward.presence import State
 Light = Literal["good", "bad", "unknown"]
 NAMES = ("camera", "card", "clock", "broker")
 CAMERA_ILLS = frozenset((*CAMERA, "camera_tampered", "no_camera", "not_recording", "role_down", "role_not_started"))
-CARD_ILLS = frozenset((*CARD, "card_full", "card_drops_writes", "inodes_low", "database_damaged"))
+CARD_ILLS = frozenset((*CARD, "card_full", "card_drops_writes", "card_ends", "card_went_back", "inodes_low",
+                       "database_damaged"))
 RIGHT_CLOCKS = ("ntp", "rtc")
 
 

@@ -1,26 +1,113 @@
 """`taimat ward desk`: a page for officers, who see the ward's devices and ask households for pictures.
 
-`python -m agent.ward.desk.main`. It listens on a Unix socket, to nobody but the proxy in front of it.
+It listens on a Unix socket, to nobody but the proxy in front of it.
 """
 import contextlib
 import logging
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sql
 from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+from agent.config.load import ConfigError
 from agent.host.clock import Clock
 from agent.host.stop import Stop
+from agent.look.guard import guarded, is_own_form
 from agent.ward import settings
+from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
-from agent.ward.desk.app import build
-from agent.ward.proxied import EXIT_DATABASE, answer_until_told, life, listener_at, run
+from agent.ward.desk.board import DeskBoard
+from agent.ward.desk.device_pages import DevicePages
+from agent.ward.desk.officer import officer
+from agent.ward.desk.render import DeskRenderer
+from agent.ward.desk.request_pages import RequestPages
+from agent.ward.desk.requests import OfficersRequests
+from agent.ward.desk.ward_page import WardPage
+from agent.ward.proxied import CERTIFICATE, answer_until_told, life, listener_at
+from agent.ward.requests import PictureRequests
+from agent.ward.service import EXIT_DATABASE, run
+from agent.ward.settings import Settings
 
 NAME = "desk"
 THREADS_N = 12
+STATIC = "/static/"         # what the refusal is drawn with
 
 _log = logging.getLogger(__name__)
+
+
+class DeskDoor:
+    """Around the whole page, so no address can be forgotten: only officers come in, and only the desk's own forms.
+
+    Handlers find the `officer` in the request's state.
+    """
+
+    def __init__(self, app: ASGIApp, refused: Callable[[Request], Response]) -> None:
+        """`refused` makes the answer to whoever is no officer."""
+        self._app, self._refused = app, refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entry."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await (self._refusal(scope) or self._app)(scope, receive, guarded(send))
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        headers = Headers(scope=scope)
+        found = scope.setdefault("state", {})["officer"] = officer(headers.getlist(CERTIFICATE))
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            return PlainTextResponse("Method not allowed\n", 405, {"allow": "GET, HEAD, POST"})
+        if found is None and not scope["path"].startswith(STATIC):
+            return self._refused(Request(scope))
+        if scope["method"] == "POST" and not is_own_form(headers):
+            return PlainTextResponse("Refused: this form was not sent by the desk's own page\n", 403)
+        return None
+
+
+def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starlette]) -> ASGIApp:
+    """The whole page, behind its door; `life` goes on beside the answering."""
+    renderer, requests = DeskRenderer(own), PictureRequests(engine)
+    board = DeskBoard(own, engine, clock)
+    devices = DevicePages(board, engine, requests, renderer, clock)
+    asked = RequestPages(board, devices, requests, OfficersRequests(own, requests, clock), renderer, clock)
+    routes = [
+        Route("/", devices.devices),
+        Route("/devices/{key}", devices.device),
+        Route("/requests", asked.all),
+        Route("/requests/new", asked.new, methods=["GET"]),
+        Route("/requests/new", asked.make, methods=["POST"]),
+        Route("/requests/{id}", asked.one),
+        Route("/requests/{id}/cancel", asked.cancel, methods=["POST"]),
+        Route("/requests/{id}/check", asked.check, methods=["POST"]),
+        Route("/requests/{id}/package", asked.package, methods=["POST"]),
+        Route("/ward", WardPage(own, board, renderer, clock).show),
+        Route("/static/{name}", renderer.static),
+    ]
+    app = Starlette(routes=routes, exception_handlers=_error_pages(renderer), lifespan=life)
+    return DeskDoor(app, lambda request: renderer.page(request, "message.html", 403, key="error.stranger", why=""))
+
+
+def _error_pages(renderer: DeskRenderer) -> dict[Any, Callable[[Request, Exception], Response]]:
+    """What an officer is told of each failure; what is wrong with the ward's own machine stands in the answer."""
+    def told(key: str, status: int, with_why: bool = False) -> Callable[[Request, Exception], Response]:
+        def page(request: Request, error: Exception) -> Response:
+            code = error.status_code if isinstance(error, HTTPException) else status
+            return renderer.page(request, "message.html", code, key=key, why=str(error) if with_why else "")
+
+        return page
+
+    trouble = told("error.trouble", 503, with_why=True)
+    return {HTTPException: told("error.missing", 404), DatabaseFault: trouble, SigningKeyFault: trouble,
+            ConfigError: trouble, OSError: trouble, Exception: told("error.broken", 500)}
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
@@ -44,10 +131,6 @@ async def _life(stop: Stop) -> AsyncIterator[None]:
         yield
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
-    return run(NAME, serve, {DatabaseFault: EXIT_DATABASE}, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(config: Path) -> int:
+    """The entry of the service. Returns the exit code."""
+    return run(NAME, config, serve, {DatabaseFault: EXIT_DATABASE})

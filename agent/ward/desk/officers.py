@@ -1,12 +1,9 @@
 """`taimat ward officer`: who may come to the desk: their certificates are made, listed and taken back.
 
-`python -m agent.ward.desk.officers add|list|remove`. Of an officer the certificate is kept, in the authority's folder;
-the key goes out with the PKCS#12 file, which a browser takes in, and is nowhere else.
+Of an officer the certificate is kept, in the authority's folder; the key goes out with the PKCS#12 file, which a
+browser takes in, and is nowhere else.
 """
-import argparse
 import secrets
-import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +15,13 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from agent.core.contract.ulid import ALPHABET
 from agent.ward import settings
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.faults import ended
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, folder, put
 from agent.ward.authority.probe import NoAnswer
 from agent.ward.authority.revoke import revoke
 from agent.ward.desk.officer import NAME, PREFIX, person_of
 from agent.ward.enrolment.book import BookFault
+from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
 FOLDER = "officers"
@@ -73,41 +70,32 @@ class OfficerBook:
         return self._folder / f"{name}.pem"
 
 
-def run(wishes: argparse.Namespace) -> int:
-    """Do it; returns the exit code. Raises ConfigError, AuthorityFault and OSError."""
-    own = settings.load(wishes.config)
-    book = OfficerBook(Places.of(wishes.config, own))
-    match wishes.what:
-        case "add":
-            p12 = wishes.p12 or Path(f"desk-{wishes.name}.p12")
-            phrase = book.add(wishes.name, wishes.person, p12, datetime.now(UTC))
-            print(f"{p12}: for the officer's browser, which asks for this passphrase, shown once:\n\n    {phrase}\n")
-        case "remove":
-            try:
-                print(book.remove(own, wishes.name, wishes.reload))
-            except (BookFault, NoAnswer, ConnectionError) as error:
-                raise AuthorityFault(f"{wishes.name}: may still be in: {error}; run this again then") from error
-        case _:
-            for name, certificate in book.all():
-                print(f"{name}\t{person_of(certificate)}\t{certificate.not_valid_after_utc:%Y-%m-%d}")
+@by_root
+def run_add(config: Path, name: str, person: str, p12: Path | None) -> int:
+    """Make an officer's certificate, and print its passphrase once."""
+    p12 = p12 or Path(f"desk-{name}.p12")
+    phrase = _book(config).add(name, person, p12, datetime.now(UTC))
+    print(f"{p12}: for the officer's browser, which asks for this passphrase, shown once:\n\n    {phrase}\n")
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward officer")
-    parser.add_argument("--config", type=Path, required=True)
-    commands = parser.add_subparsers(dest="what", required=True)
-    adding = commands.add_parser("add")
-    adding.add_argument("--person", default="")
-    adding.add_argument("--p12", type=Path)
-    commands.add_parser("list")
-    removing = commands.add_parser("remove")
-    removing.add_argument("--reload", default="")
-    for each in (adding, removing):
-        each.add_argument("name")
-    return ended(lambda: run(parser.parse_args(argv)))
+@by_root
+def run_list(config: Path) -> int:
+    """Print the officers, a line each."""
+    for name, certificate in _book(config).all():
+        print(f"{name}\t{person_of(certificate)}\t{certificate.not_valid_after_utc:%Y-%m-%d}")
+    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@by_root
+def run_remove(config: Path, name: str, reload: str) -> int:
+    """Take an officer's certificate back."""
+    try:
+        print(_book(config).remove(settings.load(config), name, reload))
+    except (BookFault, NoAnswer, ConnectionError) as error:
+        raise AuthorityFault(f"{name}: may still be in: {error}; run this again then") from error
+    return 0
+
+
+def _book(config: Path) -> OfficerBook:
+    return OfficerBook(Places.of(config, settings.load(config)))

@@ -29,6 +29,6 @@ class DeskRenderer(PageTemplates):
     def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
              **values: object) -> HTMLResponse:
         """The page that `template` makes of `values`; for whoever is no officer, it tells nothing of this ward."""
-        officer = getattr(request.state, "officer", None)       # agent/ward/desk/door.py
+        officer = getattr(request.state, "officer", None)       # agent/ward/desk/main.py
         return self.answer(request, template, status, headers, bare=officer is None, place=self._place, places=PLACES,
                            officer=officer, **values)

@@ -97,7 +97,6 @@ class RequestPages:
         return _back_to(made)
 
     def _form(self, request: Request, given: Mapping[str, str], refusal: str) -> Response:
-        """The form with what was typed, and what is wrong with it."""
         if (row := self._board.row(given["dev"])) is None or not row.dev:
             raise HTTPException(404)
         known = self._renderer.words(request).purposes
@@ -118,7 +117,6 @@ class RequestPages:
         return found
 
     def _kept(self, request: Request) -> PictureRequest:
-        """One whose pictures are here."""
         found = self._known(request)
         if found.place is None:
             raise HTTPException(404)
@@ -132,12 +130,10 @@ async def _form(request: Request) -> Mapping[str, str]:
 
 
 def _receipt(request: PictureRequest) -> Receipt | None:
-    """The receipt, as its device has it, too."""
     return msgspec.json.decode(request.receipt, type=Receipt) if request.receipt else None
 
 
 def _local(moment: datetime) -> str:
-    """As a browser's datetime-local field writes it."""
     return f"{moment:%Y-%m-%dT%H:%M}"
 
 

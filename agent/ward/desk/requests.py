@@ -73,7 +73,6 @@ class OfficersRequests:
             return fault.request
 
     def _desk(self, officer: Officer) -> RequestDesk:
-        """With the command key as it is now."""
         return RequestDesk(self._own, self._requests, self._clock, BY, officer.noted)
 
     def _note(self, request: PictureRequest, what: str, detail: str) -> None:

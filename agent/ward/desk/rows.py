@@ -91,7 +91,6 @@ def rows(known: Known) -> list[DeskRow]:
 
 
 def _of_device(device: DeviceRecord, known: Known) -> DeskRow:
-    """The row of a device that reports."""
     shown = line(device, known.now_ms, device.dev in known.maintained, known.overs.get(device.dev, ()))
     state = presence(device.standing, known.now_ms).state
     birth = _read(ward_side.Birth, device.birth)
@@ -105,7 +104,6 @@ def _of_device(device: DeviceRecord, known: Known) -> DeskRow:
 
 
 def _of_place(found: PlaceEntry, known: Known, device: DeviceRecord | None) -> DeskRow:
-    """The row of a place in the book, with the device that hangs there."""
     place = found.place
     row = DeskRow(serial=place.serial, site=place.site, household=place.household, title=place.title, state="waiting",
                   alarms=known.alarms.get(place.serial, ()))

@@ -1,8 +1,7 @@
 """`taimat ward watch --desk`: the desk's devices in a terminal, those first on which something is missing.
 
-`python -m agent.ward.desk.terminal`.
+It stands alone, because the page does without a terminal's libraries, and `watch` without the desk.
 """
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from agent.ward import settings
 from agent.ward.desk.board import DeskBoard
 from agent.ward.desk.lights import NAMES
 from agent.ward.desk.rows import DeskRow, counted
-from agent.ward.watch import COLOURS, LineView, watch
+from agent.ward.watch import COLOURS, LineView
 
 COLUMNS = ("device", "household", "site", "state", *NAMES, "certificate", "what is missing")
 SIGNS = {"good": ("●", "green"), "bad": ("○", "red"), "unknown": ("·", "dim")}
@@ -49,12 +48,3 @@ def cells(row: DeskRow, _now_s: float) -> Sequence[str]:
                               for name in row.lights.missing)]
     return (row.key, row.household or row.title, row.site, f"{row.state}: {row.why}" if row.why else row.state,
             *row.lights.each.values(), until, "; ".join(missing))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    return watch("taimat ward watch --desk", view, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

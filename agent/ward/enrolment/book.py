@@ -76,5 +76,4 @@ class EnrolmentBook:
 
 
 def _version(db: sqlite3.Connection) -> int:
-    """Of the tables; 0 before there are any."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])

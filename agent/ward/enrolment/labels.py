@@ -54,7 +54,6 @@ def sheets(devices: Sequence[CardBundle], ward: str, phone: str) -> bytes:
 
 
 def _label(canvas: Canvas, device: CardBundle, ward: str, phone: str) -> None:
-    """One label, from the canvas' origin on."""
     _qr(canvas, f"{device.address}/#{device.code}", EDGE, (HIGH - QR) / 2)
     left = EDGE + QR + 2 * mm
     lines = (("TaimatBold", 8.0, device.bundle.title), ("Taimat", 6.5, device.address),

@@ -1,9 +1,7 @@
 """`taimat ward enrol` and `taimat ward handover`: devices are expected, and get bundles and labels.
 
-`python -m agent.ward.enrolment.main`. The bundles are on the disk before the book knows their claims: whatever a power
-cut leaves, the next run completes.
+The bundles are on the disk before the book knows their claims: whatever a power cut leaves, the next run completes.
 """
-import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,11 +24,11 @@ from agent.ward.enrolment.entries import DevicePlace, Entries, IssuedCertificate
 from agent.ward.enrolment.labels import LabelFault
 from agent.ward.enrolment.service import roots
 from agent.ward.enrolment.sheet import DeviceRow, SheetError, WrongRow, read_sheet
+from agent.ward.exits import EXIT_NOT_WRITTEN, ended
 from agent.ward.settings import Settings
 
 EXIT_STILL_IN = 1
 EXIT_WRONG_ROWS = 65            # sysexits.h EX_DATAERR
-EXIT_CANNOT = 73                # sysexits.h EX_CANTCREAT
 DAY_MS = 86_400_000
 ONLY_HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -129,11 +127,21 @@ def _row(place: DevicePlace, wifi_password: str) -> DeviceRow:
     return DeviceRow(**values, wifi_password=wifi_password)
 
 
-def enrol(own: Settings, places: Places, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
-    """Do as `taimat ward enrol` is asked; returns the exit code. Raises what `main` tells."""
+FAULTS = {ConfigError: EXIT_BAD_CONFIG, SheetError: EXIT_WRONG_ROWS,
+          **dict.fromkeys((AuthorityFault, BookFault, LabelFault), EXIT_NOT_WRITTEN)}
+command = ended(FAULTS, "choose another place, or try it as another user (sudo)")
+
+
+@command
+def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
+    """Expect the devices of a list, and those of `again` anew."""
+    own = settings.load(config)
     now_ms = SystemClock().now().wall_ms
     maker = BundleMaker(own, now_ms)
-    rows, wrong = read_sheet(sheet.read_bytes()) if sheet else ([], [])
+    try:
+        rows, wrong = read_sheet(sheet.read_bytes()) if sheet else ([], [])
+    except SheetError as error:
+        raise SheetError(f"{sheet}:{error}") from error
     listed = {row.serial.lower() for row in rows}
     wanted = frozenset(serial.lower() for serial in again)
     with EnrolmentBook(Path(own.authority.folder)).change() as entries:
@@ -144,11 +152,13 @@ def enrol(own: Settings, places: Places, sheet: Path | None, folder: Path, again
     for each in [*wrong, *done.wrong]:
         print(f"{sheet}:{f'{each.line}:' if each.line else ''} {each.serial}: {each.text}", file=sys.stderr)
     code = _tell(done, folder / name, len(wrong) + len(done.wrong))
-    return _throw_out(own, places, done.gone) or code
+    return _throw_out(own, Places.of(config, own), done.gone) or code
 
 
-def hand_over(own: Settings, places: Places, serial: str, household: str, folder: Path) -> int:
-    """Have another household get the device; returns the exit code. Raises what `main` tells."""
+@command
+def run_handover(config: Path, serial: str, household: str, folder: Path) -> int:
+    """Have another household get the device."""
+    own = settings.load(config)
     now_ms = SystemClock().now().wall_ms
     maker = BundleMaker(own, now_ms)
     with EnrolmentBook(Path(own.authority.folder)).change() as entries:
@@ -160,7 +170,7 @@ def hand_over(own: Settings, places: Places, serial: str, household: str, folder
     _label(own, done, label)
     print(f"{place.serial} is for another household: reset the recorder (taimat reset --factory) or take a new card")
     _tell(done, label, 0)
-    return _throw_out(own, places, done.gone)
+    return _throw_out(own, Places.of(config, own), done.gone)
 
 
 def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
@@ -188,42 +198,3 @@ def _throw_out(own: Settings, places: Places, gone: Iterable[IssuedCertificate])
         print(f"{error}; until it is out: taimat ward revoke {' '.join(names)}", file=sys.stderr)
         return EXIT_STILL_IN
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of both commands. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="taimat ward")
-    parser.add_argument("--config", type=Path, required=True)
-    commands = parser.add_subparsers(dest="command", required=True)
-    asked = commands.add_parser("enrol")
-    asked.add_argument("sheet", type=Path, nargs="?")
-    asked.add_argument("--output", type=Path, required=True)
-    asked.add_argument("--again", action="append", default=[])
-    given = commands.add_parser("handover")
-    given.add_argument("serial")
-    given.add_argument("--household", default="")
-    given.add_argument("--output", type=Path, required=True)
-    wishes = parser.parse_args(argv)
-    try:
-        own = settings.load(wishes.config)
-        places = Places.of(wishes.config, own)
-        if wishes.command == "handover":
-            return hand_over(own, places, wishes.serial, wishes.household, wishes.output)
-        return enrol(own, places, wishes.sheet, wishes.output, wishes.again)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_CONFIG
-    except SheetError as error:
-        place = f"{wishes.sheet}:" if wishes.command == "enrol" and wishes.sheet else ""
-        print(f"{place}{error}", file=sys.stderr)
-        return EXIT_WRONG_ROWS
-    except (AuthorityFault, BookFault, LabelFault) as error:
-        print(error, file=sys.stderr)
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}; choose another place, or try it as another user (sudo)",
-              file=sys.stderr)
-    return EXIT_CANNOT
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,8 @@
 """`taimat ward serve`: enrols devices by their claims, renews their certificates, and hears whether they are ready.
 
-`python -m agent.ward.enrolment.serve`. It listens on a Unix socket, to nobody but the proxy in front of it.
+It listens on a Unix socket, to nobody but the proxy in front of it.
 """
 import logging
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from agent.host.clock import Clock
@@ -12,13 +10,14 @@ from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.enrolment.book import BookFault
-from agent.ward.enrolment.door import EnrolmentDoor
-from agent.ward.enrolment.metrics import EnrolmentMetrics
+from agent.ward.enrolment.door import EnrolmentDoor, EnrolmentMetrics
 from agent.ward.enrolment.service import EnrolmentService
 from agent.ward.metrics import MetricsFault
-from agent.ward.proxied import EXIT_CANNOT_SERVE, answer_until_told, life, listener_at, run
+from agent.ward.proxied import answer_until_told, life, listener_at
+from agent.ward.service import EXIT_CANNOT_SERVE, run
 
 NAME = "serve"
+FAULTS = dict.fromkeys((AuthorityFault, BookFault, MetricsFault), EXIT_CANNOT_SERVE)
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +35,6 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
         answer_until_told(door.app, listener)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
-    return run(NAME, serve, dict.fromkeys((AuthorityFault, BookFault, MetricsFault), EXIT_CANNOT_SERVE), argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(config: Path) -> int:
+    """The entry of the service. Returns the exit code."""
+    return run(NAME, config, serve, FAULTS)

@@ -99,7 +99,6 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(first: tuple[int, list[str]]) -> list[str]:
-    """The columns' names. Raises SheetError."""
     line, names = first[0], [name.lower().replace(" ", "_") for name in first[1]]
     for name in names:
         if name not in COLUMNS:

@@ -79,7 +79,6 @@ class RequestDesk:
 
 
 def _request(wish: RequestOrder, order: SignedOrder) -> PictureRequest:
-    """The request as the database keeps it."""
     return PictureRequest(
         id=order.id, dev=wish.dev, kind=wish.kind, cam=wish.cam, case_no=wish.case, purpose=wish.purpose,
         officer=wish.officer, basis=wish.basis, made_ms=order.made_ms, until_ms=order.made_ms + UPLOAD_MS,

@@ -1,80 +1,126 @@
-"""The entry of `taimat ward request`: `python -m agent.ward.request.main clip|snapshot|list|show|cancel ...`."""
-import argparse
+"""`taimat ward request`: asks a device for pictures, and shows what became of it."""
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 
-from agent.host.clock import Clock, SystemClock
+from agent.core.household.sharing_rules import Kind
+from agent.host.clock import SystemClock
 from agent.ward import settings
 from agent.ward.database import open_engine
-from agent.ward.opslink import EXIT_UNDONE, OpsFault, ended
+from agent.ward.exits import EXIT_UNDONE, OPS, ended
+from agent.ward.opslink import OpsFault
 from agent.ward.request import form, show
 from agent.ward.request.desk import RequestDesk
-from agent.ward.request.follow import follow
 from agent.ward.request.form import BadOrder
+from agent.ward.request.show import as_json, says
 from agent.ward.requests import PictureRequest, PictureRequests
 
 EXIT_NOT_UNDERSTOOD = 2
-WORDS = ("dev", "cam", "case", "purpose", "officer", "basis")
+command = ended({**OPS, BadOrder: EXIT_NOT_UNDERSTOOD})
+EVERY_S = 0.5
+Look = Callable[[], PictureRequest]
 
 
-def run(wishes: argparse.Namespace, clock: Clock) -> int:
-    """Run the command; returns its exit code. Raises the faults of ward.opslink's EXITS, and BadOrder."""
-    own = settings.load(wishes.config)
-    requests = PictureRequests(open_engine(own.database.url, read_only=wishes.what in ("list", "show")))
-    match wishes.what:
-        case "list":
-            return _list(requests, wishes)
-        case "show":
-            return _show(requests, wishes, Path(own.intake.folder))
-        case "cancel":
-            return _cancel(requests, wishes, RequestDesk(own, requests, clock))
-    wish = form.read(wishes.what, vars(wishes), datetime.fromtimestamp(clock.now().wall_ms / 1000, UTC))
+def follow(look: Look, json: bool) -> PictureRequest:
+    """Show the request as it changes; returns it once it has ended. An interruption does not cancel it."""
+    if sys.stdout.isatty() and not json:
+        return _on_terminal(look)
+    request = look()
+    for request in changes(look):
+        print(as_json(request) if json else says(request), flush=True)
+    return request
+
+
+def changes(look: Look) -> Iterator[PictureRequest]:
+    """The request now and after each change, until it has ended."""
+    before = None
+    while True:
+        if (request := look()) != before:
+            yield request
+        if not request.open:
+            return
+        before = request
+        time.sleep(EVERY_S)
+
+
+class _OnceKnown(ProgressColumn):
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        return self._column.render(task) if task.total else ""
+
+
+def _on_terminal(look: Look) -> PictureRequest:
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), _OnceKnown(BarColumn()),
+                  _OnceKnown(DownloadColumn()), console=Console(), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        request = look()
+        for request in changes(look):
+            progress.update(task, description=says(request), total=request.total_b, completed=request.sent_b or 0)
+    return request
+
+
+@command
+def run_ask(config: Path, kind: Kind, given: Mapping[str, str], waits: bool, as_json: bool) -> int:
+    """Ask for a clip or a snapshot by these options, and follow it if somebody `waits`."""
+    own, clock = settings.load(config), SystemClock()
+    requests = PictureRequests(open_engine(own.database.url))
+    wish = form.read(kind, given, datetime.fromtimestamp(clock.now().wall_ms / 1000, UTC))
     request = RequestDesk(own, requests, clock).ask(wish)
-    if not wishes.wait:
-        print(show.as_json(request) if wishes.json else
+    if not waits:
+        print(show.as_json(request) if as_json else
               f"asked: {request.id}\nwhat becomes of it: taimat ward request show {request.id}")
         return 0
-    return _follow(requests, request, wishes)
-
-
-def _follow(requests: PictureRequests, request: PictureRequest, wishes: argparse.Namespace) -> int:
     try:
-        ended = follow(lambda: _known(requests, request.id), wishes.json)
+        over = follow(lambda: _known(requests, request.id), as_json)
     except KeyboardInterrupt:
         print(f"\nit goes on: taimat ward request show {request.id}, or cancel {request.id}", file=sys.stderr)
         return EXIT_UNDONE
-    if sys.stdout.isatty() and not wishes.json:
-        print(f"{ended.id}: {show.says(ended)}")
-    return 0 if ended.state == "done" else EXIT_UNDONE
+    if sys.stdout.isatty() and not as_json:
+        print(f"{over.id}: {show.says(over)}")
+    return 0 if over.state == "done" else EXIT_UNDONE
 
 
-def _list(requests: PictureRequests, wishes: argparse.Namespace) -> int:
-    found = requests.newest(wishes.last)
-    if sys.stdout.isatty() and not wishes.json:
+@command
+def run_list(config: Path, last: int, as_json: bool) -> int:
+    """Print the newest requests."""
+    found = PictureRequests(open_engine(settings.load(config).database.url, read_only=True)).newest(last)
+    if sys.stdout.isatty() and not as_json:
         Console().print(show.table(found))
     else:
         for each in found:
-            print(show.as_json(each) if wishes.json else "\t".join(show.line(each)))
+            print(show.as_json(each) if as_json else "\t".join(show.line(each)))
     return 0
 
 
-def _show(requests: PictureRequests, wishes: argparse.Namespace, folder: Path) -> int:
-    request, steps = _known(requests, wishes.id), requests.steps(wishes.id)
-    if wishes.json:
+@command
+def run_show(config: Path, request_id: str, as_json: bool) -> int:
+    """Print one request with its steps."""
+    own = settings.load(config)
+    requests = PictureRequests(open_engine(own.database.url, read_only=True))
+    request, steps = _known(requests, request_id), requests.steps(request_id)
+    if as_json:
         print(show.as_json(request, steps))
     else:
-        Console(soft_wrap=True).print(show.whole(request, steps, folder))
+        Console(soft_wrap=True).print(show.whole(request, steps, Path(own.intake.folder)))
     return 0
 
 
-def _cancel(requests: PictureRequests, wishes: argparse.Namespace, desk: RequestDesk) -> int:
-    request = _known(requests, wishes.id)
+@command
+def run_cancel(config: Path, request_id: str) -> int:
+    """Take a request back."""
+    own = settings.load(config)
+    requests = PictureRequests(open_engine(own.database.url))
+    request = _known(requests, request_id)
     try:
-        was_open = desk.cancel(request)
+        was_open = RequestDesk(own, requests, SystemClock()).cancel(request)
     except OpsFault as fault:
         print(f"{request.id}: cancelled: nothing is taken in for it any more; but its device does not know: {fault}")
         return 0
@@ -89,28 +135,3 @@ def _known(requests: PictureRequests, request_id: str) -> PictureRequest:
     if (request := requests.find(request_id)) is None:
         raise BadOrder("unknown", f"{request_id}: there is no such request; taimat ward request list shows them")
     return request
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="taimat ward request")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--wait", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    commands = parser.add_subparsers(dest="what", required=True)
-    for kind, words in (("clip", (*WORDS, "from", "to")), ("snapshot", WORDS)):
-        asking = commands.add_parser(kind)
-        for word in words:
-            asking.add_argument(f"--{word}", required=True)
-    commands.add_parser("list").add_argument("--last", type=int, default=20)
-    for name in ("show", "cancel"):
-        commands.add_parser(name).add_argument("id")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the command. Returns the exit code."""
-    return ended("request", lambda: run(_parser().parse_args(argv), SystemClock()), {BadOrder: EXIT_NOT_UNDERSTOOD})
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -50,7 +50,6 @@ class Application:
         return Route(path, answer, methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"])
 
     async def _answered(self, request: Request, methods: Mapping[str, Answering]) -> Response:
-        """What the method's handler says, or why not."""
         request.state.peer = ""
         try:
             headers = tus.single(request.headers.raw)

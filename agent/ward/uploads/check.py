@@ -5,11 +5,13 @@ bounded, and its parent ends it when it takes too long. What it does not end in 
 """
 import contextlib
 import os
+import re
 import resource
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -18,14 +20,15 @@ from agent.core.evidence.ledger import PackageVerdict as Holds
 from agent.core.evidence.ledger import check_package, seals
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.household.sharing_rules import Kind
+from agent.host import tar
 from agent.host.command_key import verifies
 from agent.host.digest import sha256
 from agent.host.files import sync_folder
 from agent.host.prctl import die_with_parent
+from agent.host.tar import NotPlainTar, TarMember
 from agent.store.database import StoreError
 from agent.store.export import unpacked
 from agent.ward.uploads.headers import PICTURE_B
-from agent.ward.uploads.unpack import NotAnExport, unpack
 
 MEMORY_B = 1_500_000_000
 JPEG = b"\xff\xd8\xff"
@@ -33,6 +36,59 @@ EXPORT, PICTURE = "export", "snapshot.jpg"      # what the upload becomes, in it
 FINDINGS_MAX, LINE_MAX = 20, 200
 EXIT_DISK = 74                  # sysexits.h EX_IOERR
 FIRST_TO_GO = "1000"            # of all processes that share too little memory
+FILES_MAX = 200                 # an hour that is cut into so many films is none
+SMALL_B_MAX = 64_000_000        # of one that is no film: rows of years
+FILM = ".mp4"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+
+
+class NotAnExport(Exception):
+    """The archive holds something else than an export's folder; the text says what."""
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Write the archive's files into the folder `target`, flushed. Raises NotAnExport, and OSError of our disk."""
+    target.mkdir()
+    try:
+        with archive.open("rb") as file:
+            _unpack(file, target, archive.stat().st_size)
+    except NotPlainTar as error:
+        raise NotAnExport(str(error)) from error
+    sync_folder(target)
+
+
+def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
+    seen: set[str] = set()
+    folder = None
+    for member in tar.members(file, most_b):
+        inside, name = _demand_plain(member)
+        folder = folder or inside
+        if inside != folder or name in seen or len(seen) >= FILES_MAX:
+            raise NotAnExport("it has several folders, a name twice, or far too many files")
+        seen.add(name)
+        _write(file, target / name, member.size_b)
+    if not seen:
+        raise NotAnExport("it is empty")
+
+
+def _demand_plain(member: TarMember) -> tuple[str, str]:
+    """Its folder and name. Raises NotAnExport."""
+    inside, slash, name = member.name.partition("/")
+    if not slash or not (NAME.fullmatch(inside) and NAME.fullmatch(name)):
+        raise NotAnExport("it has something else in it than plain files of one folder")
+    if member.size_b > SMALL_B_MAX and not name.endswith(FILM):
+        raise NotAnExport(f"{name} is far larger than such a file is")
+    return inside, name
+
+
+def _write(archive: BinaryIO, target: Path, size_b: int) -> None:
+    """Write exactly so many bytes, and flush them. Raises NotPlainTar where the archive ends before."""
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    with os.fdopen(handle, "wb") as file:
+        for piece in tar.pieces(archive, size_b):
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class Job(Struct, kw_only=True, frozen=True):
@@ -145,7 +201,6 @@ def _differing(job: Job, verdict: Holds) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """A finding as one short line: it may quote what a stranger has written."""
     return "".join(each if each.isprintable() else "?" for each in text)[:LINE_MAX]
 
 

@@ -163,7 +163,6 @@ class Checker:
                 remove(path)
 
     def _store(self, request: PictureRequest) -> None:
-        """Give it its place, and a receipt beside it."""
         checked, target = self._folder(request), self._target(request)
         write_durably(checked / RECEIPT, self._receipt(request))
         write_durably(checked / ASKED, request.command.encode())
@@ -210,5 +209,4 @@ def place(request: PictureRequest) -> str:
 
 
 def _as_name(text: str) -> str:
-    """A case number as the name of a folder."""
     return STRANGE.sub("-", unicodedata.normalize("NFC", text)).strip(".-")[:60] or "case"

@@ -1,12 +1,11 @@
 """`taimat ward intake`: takes in what devices bring, checks it, keeps it, and signs for it.
 
-`python -m agent.ward.uploads.main`. It listens on a Unix socket, to nobody but the proxy in front of it.
+It listens on a Unix socket, to nobody but the proxy in front of it.
 """
 import asyncio
 import contextlib
 import logging
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from agent.host.clock import Clock
@@ -16,16 +15,9 @@ from agent.ward import settings
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.metrics import MetricsFault
-from agent.ward.proxied import (
-    EXIT_CANNOT_SERVE,
-    EXIT_DATABASE,
-    CannotServe,
-    answer_until_told,
-    life,
-    listener_at,
-    run,
-)
+from agent.ward.proxied import answer_until_told, life, listener_at
 from agent.ward.requests import PictureRequests
+from agent.ward.service import EXIT_CANNOT_SERVE, EXIT_DATABASE, CannotServe, run
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
 from agent.ward.uploads.metrics import IntakeMetrics
@@ -92,11 +84,6 @@ def _spool(folder: Path) -> tuple[Spool, Lock]:
                           "let the intake's user write there") from error
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
-    return run(NAME, serve, FAULTS, argv)
-
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(config: Path) -> int:
+    """The entry of the service. Returns the exit code."""
+    return run(NAME, config, serve, FAULTS)

@@ -3,6 +3,9 @@ import asyncio
 import hashlib
 import logging
 import weakref
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
@@ -11,7 +14,6 @@ from agent.ward.requests import NO_ANSWER, PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Checker, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
 from agent.ward.uploads.metrics import IntakeMetrics
-from agent.ward.uploads.room import COPIES_N, ComingUpload, is_within_share, kept_b
 from agent.ward.uploads.spool import Spool
 
 STEPS_MAX = 100             # of one request: nobody fills the database by changing his mind
@@ -23,6 +25,30 @@ LATE_MS = 600_000           # after its command has expired, an answer would hav
 IDLE_S = 3 * 86_400         # an upload of which nothing more comes is given up: a weekend without power is no reason
 
 _log = logging.getLogger(__name__)
+COPIES_N = 2                # an export lies there twice while it is taken out of its archive
+AHEAD_B = 64_000_000        # for a device, of what it has announced and not brought
+
+
+class ComingUpload(NamedTuple):
+    """An upload that was announced, and goes on."""
+
+    dev: str
+    bytes: int              # of all of it
+    have_b: int             # have come
+
+
+def is_within_share(dev: str, wish_b: int, coming: Iterable[ComingUpload], share_b: int) -> bool:
+    """Whether all that this device has announced, with one more of so many bytes, fits into one device's share."""
+    return sum(each.bytes for each in coming if each.dev == dev) + wish_b <= share_b
+
+
+def kept_b(coming: Iterable[ComingUpload]) -> int:
+    """Bytes that must stay free for these, beside what lies there of them: little for what was only announced."""
+    copies_b, ahead_b = 0, defaultdict[str, int](int)
+    for each in coming:
+        copies_b += (COPIES_N - 1) * each.have_b
+        ahead_b[each.dev] += each.bytes - each.have_b
+    return copies_b + COPIES_N * sum(min(left_b, AHEAD_B) for left_b in ahead_b.values())
 
 
 class UploadService:
@@ -130,7 +156,6 @@ class UploadService:
         self._metrics.free_b.set(await asyncio.to_thread(self._spool.free_b))
 
     async def _give_up_idle(self, request_id: str, now_ms: int) -> None:
-        """Forget an upload of which nothing more comes; its device may announce it anew."""
         async with self._lock(request_id):
             request = await asyncio.to_thread(self._requests.find, request_id)
             idle_s = now_ms / 1000 - await asyncio.to_thread(self._spool.touched_s, request_id)
@@ -222,7 +247,6 @@ class UploadService:
         return self._locks.setdefault(request_id, asyncio.Lock())
 
     def _check(self, request: PictureRequest) -> None:
-        """Begin to check it, unless that is so already, or came to nothing just now."""
         now_mono_s = self._clock.mono_s()
         if request.id in self._checks or now_mono_s < self._tried_mono_s.get(request.id, -AGAIN_S) + AGAIN_S:
             return

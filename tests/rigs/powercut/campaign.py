@@ -5,14 +5,15 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.rigs.joined import NOWHERE, join_in
-from tests.rigs.powercut.disk import Disk, logged_disk, mend, plugged_in
-from tests.rigs.powercut.judge import Judge, Outcome
+from tests.rigs.powercut.disk import logged_disk, mend, plugged_in
+from tests.rigs.powercut.judge import Due, Judge, Outcome
 from tests.rigs.powercut.log import FATES, Log, Replay
 from tests.rigs.powercut.witness import Promises, Witness
 from tests.rigs.wait import HANG_S, until
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[3]
 CARD_B = 160 << 20
 ROLES = (("agent.capture", "--network"), ("agent.keeper",))
 STORE = "store"
+SHORT = "/tmp" if os.access("/tmp", os.W_OK) else None      # a socket's name must be short
 CAMERA = '''
 [[camera]]
 name = "{name}"
@@ -50,19 +52,28 @@ def record(folder: Path, films: list[tuple[Path, str]], seconds: float, *, encry
     with logged_disk(folder, CARD_B) as disk:
         subprocess.run(["sync", "--file-system", disk.mount], check=True)
         began_b = disk.log_b()
-        join_in(disk.mount / STORE)
-        config = _config(folder, disk, films, [f'encrypt = "{encrypt}"', f"quota_gb = {quota_gb}"])
-        with Witness(disk, disk.mount / STORE) as witness, _agent(folder, config):
-            until(lambda: len(witness.seen.lives) >= len(films), f"all cameras record; see {folder}/*.log")
-            time.sleep(seconds)
+        with Witness(disk, disk.mount / STORE) as witness:
+            work(folder, disk.mount / STORE, films, seconds, witness, encrypt=encrypt, quota_gb=quota_gb)
         subprocess.run(["sync", "--file-system", disk.mount], check=True)
     log = Log.read(disk.log)
     return Recording(folder, log, witness.seen, log.number(began_b))
 
 
+def work(folder: Path, store: Path, films: list[tuple[Path, str]], seconds: float, witness: Witness, *, encrypt: str,
+         quota_gb: float = 0) -> None:
+    """The same onto a store; what the roles say lies in `folder`."""
+    join_in(store)
+    with tempfile.TemporaryDirectory(prefix="taimat-", dir=SHORT) as runtime:
+        config = _config(folder, films, [f'folder = "{store}"', f'runtime = "{runtime}"', f'encrypt = "{encrypt}"',
+                                         f"quota_gb = {quota_gb}", "free_floor_pct = 1"])
+        with _agent(folder, config):
+            until(lambda: len(witness.seen.lives) >= len(films), f"all cameras record; see {folder}/*.log")
+            time.sleep(seconds)
+
+
 def cuts(recording: Recording, cuts_n: int, dice: random.Random) -> Iterator[Outcome]:
     """What each of `cuts_n` random cuts leaves, earliest first."""
-    folder, judge = recording.folder, Judge(recording.log, recording.promises)
+    folder, judge = recording.folder, Judge()
     image = folder / "cut"
     entries = range(recording.began_n, len(recording.log.entries) + 1)
     chosen = sorted(dice.sample(entries, cuts_n))
@@ -71,22 +82,22 @@ def cuts(recording: Recording, cuts_n: int, dice: random.Random) -> Iterator[Out
     with contextlib.closing(Replay(recording.log, folder / "flushed", CARD_B)) as replay:
         for cut, fate in zip(chosen, fates, strict=True):
             replay.cut(cut, fate, dice, image)
-            yield _outcome(judge, folder, image, cut, fate)
+            yield _outcome(judge, folder, image, Due.by(cut, recording.log, recording.promises), fate)
 
 
-def _outcome(judge: Judge, folder: Path, image: Path, cut: int, fate: str) -> Outcome:
+def _outcome(judge: Judge, folder: Path, image: Path, due: Due, fate: str) -> Outcome:
     code, said = mend(image)
     if code > 1:
-        return Outcome(fate, unmountable=f"before entry {cut}: e2fsck -p: exit {code}: {said}")
+        return Outcome(fate, unmountable=f"e2fsck -p: exit {code}: {said}")
     try:
         with plugged_in(image, folder / "after"):
-            return judge.judge(folder / "after" / STORE, cut, fate)
+            return judge.judge(folder / "after" / STORE, due, fate)
     except subprocess.CalledProcessError as error:
         return Outcome(fate, unmountable=error.stderr)
 
 
-def _config(folder: Path, disk: Disk, films: list[tuple[Path, str]], store: list[str]) -> Path:
-    lines = ["[store]", f'folder = "{disk.mount / STORE}"', f'runtime = "{folder / "run"}"', *store]
+def _config(folder: Path, films: list[tuple[Path, str]], store: list[str]) -> Path:
+    lines = ["[store]", *store]
     lines += [CAMERA.format(name=f"gate-{number}", film=film, record=way)
               for number, (film, way) in enumerate(films, 1)]
     path = folder / "taimat.toml"

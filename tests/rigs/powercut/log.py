@@ -65,22 +65,28 @@ class Log:
 class Replay:
     """Makes the card's image at one cut after the other; cuts come in rising order."""
 
-    def __init__(self, log: Log, image: Path, size_b: int) -> None:
-        """`image` is made, and holds what was flushed."""
+    def __init__(self, log: Log, image: Path, size_b: int, base: Path | None = None) -> None:
+        """`image` is made, and holds what was flushed; `base` is what the disk had before the log began."""
         self._log, self._done_n = log, 0
         self._data = os.open(log.path, os.O_RDONLY)
-        self._image = os.open(image, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        if base:
+            copy(base, image, size_b)
+        self._image = os.open(image, os.O_RDWR | os.O_CREAT | (0 if base else os.O_TRUNC))
         os.ftruncate(self._image, size_b)
         self._size_b = size_b
 
-    def cut(self, before: int, fate: str, dice: random.Random, target: Path) -> None:
-        """`target` is what is left if the power goes before entry number `before`."""
+    def cut(self, before: int, fate: str, dice: random.Random, target: Path, *, into: bool = False) -> None:
+        """`target` is what is left if the power goes before entry number `before`.
+
+        It is a new file, or the one that is there (`into`), for a process that has it open.
+        """
         safe_n = self._log.flushed_n(before)
         for entry in self._log.entries[self._done_n:safe_n]:
             self._apply(self._image, entry, entry.length)
         self._done_n = max(self._done_n, safe_n)
-        target.unlink(missing_ok=True)      # the kernel may not be done with the last one
-        copy = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        if not into:
+            target.unlink(missing_ok=True)      # the kernel may not be done with the last one
+        copy = os.open(target, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if into else os.O_EXCL))
         _copy(self._image, copy, self._size_b)
         for entry in self._log.entries[safe_n:before]:
             if length := _survives(entry.length, fate, dice):
@@ -105,6 +111,15 @@ def _survives(length: int, fate: str, dice: random.Random) -> int:
     if fate == "dropped" or dice.random() < 0.5:
         return 0
     return SECTOR_B * dice.randint(0, length // SECTOR_B) if fate == "torn" else length
+
+
+def copy(source: Path, target: Path, size_b: int) -> None:
+    """A file of this size with the same bytes, and the same holes; `target` is made anew."""
+    target.unlink(missing_ok=True)
+    ends = os.open(source, os.O_RDONLY), os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    _copy(*ends, size_b)
+    for end in ends:
+        os.close(end)
 
 
 def _copy(source: int, target: int, size_b: int) -> None:

@@ -1,1 +1,1 @@
-"""The messages to Home Assistant, in its own terms. Pure. docs/design/household.md has the reasons."""
+"""The messages to Home Assistant, in its own format. Pure. docs/design/household.md has the reasons."""

@@ -1,4 +1,4 @@
-"""The one message that describes the device to Home Assistant, by its device-based MQTT discovery."""
+"""The message that describes the device to Home Assistant, by its device-based MQTT discovery."""
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ NAMES = {"vi": VI, "en": EN}
 
 
 Component = dict[str, object]
-INSTALL = "INSTALL"         # what the update entity's button sends
+INSTALL = "INSTALL"         # the update entity's button sends this
 ON_OFF = {"payload_on": "ON", "payload_off": "OFF"}
 
 
@@ -24,30 +24,31 @@ class HomeDevice:
     """The device as Home Assistant shows it."""
 
     name: str                           # for people
-    model: str | None                   # of the computer, where it is known
+    model: str | None                   # of the computer, if known
     version: str
     language: str                       # vi | en
     cameras: tuple[str, ...]
     snapshots: bool
-    labels: Mapping[str, str] = field(default_factory=dict)     # what people call each camera, where not by its name
+    labels: Mapping[str, str] = field(default_factory=dict)     # titles of cameras that have one
 
 
 def discovery(topics: HomeTopics, device: HomeDevice, gone: Mapping[str, str]) -> Component:
-    """The message. `gone` are components (key -> platform) of an earlier message that do not exist any more."""
+    """Builds the message. `gone` are the components (key -> platform) of an earlier message that no longer exist."""
     parts = components(topics, device)
-    model = {"model": device.model} if device.model else {}         # with a null, all of it would be refused
+    # Home Assistant refuses the whole message if it has a null here
+    model = {"model": device.model} if device.model else {}
     return {
         "device": {"identifiers": [topics.own.dev], "name": device.name, "manufacturer": "Taimat",
                    "sw_version": device.version, **model},
         "origin": {"name": "Taimat", "sw_version": device.version},
         "availability": [{"topic": topics.status}],
         "qos": 1,
-        # A component with nothing but its platform is removed from Home Assistant.
+        # Home Assistant removes a component that has only its platform.
         "components": {**{key: {"platform": platform} for key, platform in gone.items() if key not in parts}, **parts}}
 
 
 def components(topics: HomeTopics, device: HomeDevice) -> dict[str, Component]:
-    """All components by key. A camera's keys hold a "_", which no camera's name does, so no key occurs twice."""
+    """Returns all components by key. A camera's keys contain "_", which camera names do not, so all keys differ."""
     words = NAMES[device.language]
     parts = {key: {"name": words[key], **part} for key, part in _of_device(topics).items()}
     for camera in device.cameras:
@@ -60,7 +61,6 @@ def components(topics: HomeTopics, device: HomeDevice) -> dict[str, Component]:
 
 
 def _slug(text: str) -> str:
-    """A text as an entity id: words with one "_" between them."""
     return "_".join(re.findall("[a-z0-9]+", text))
 
 

@@ -9,8 +9,8 @@ from agent.core.health import texts
 from agent.core.health.conditions import Condition
 from agent.core.health.report import Report
 
-CHARS_MAX = 255             # Home Assistant accepts no longer state
-BLIND = ("paused", "failed")        # states of a camera without motion
+CHARS_MAX = 255             # Home Assistant's limit for a state
+BLIND = ("paused", "failed")        # camera states without motion detection
 TEXTS = {"vi": texts.VI, "en": texts.EN}
 
 
@@ -20,32 +20,28 @@ class DeviceState(Struct, kw_only=True, frozen=True):
     health: str                         # one sentence
     temp_c: float | None
     free_gb: float | None
-    kept_d: float | None                # days that the shortest kept camera's footage stays
+    kept_d: float | None                # days that footage stays, of the camera with the shortest time
 
 
 class CameraState(Struct, kw_only=True, frozen=True):
-    """The worst condition of one camera, if there is any."""
-
     problem: str                        # ON | OFF
     title: str | None
     remedy: str | None
 
 
 class UpdateState(Struct, kw_only=True, frozen=True):
-    """The software, in Home Assistant's own words."""
-
     installed_version: str
-    latest_version: str                 # the same without an update
+    latest_version: str                 # the installed version if there is no update
     in_progress: bool
 
 
 def on_off(value: bool) -> bytes:
-    """The state of a switch or a binary sensor."""
+    """Returns the state of a switch or a binary sensor."""
     return b"ON" if value else b"OFF"
 
 
 def device_state(report: Report, language: str, labels: Mapping[str, str]) -> DeviceState:
-    """The device's state; `labels` are what people call each camera, where not by its name."""
+    """Returns the device's state. `labels` has the titles of cameras that have one."""
     temp_c, free_b, kept_d = report.host.soc_temp_c, report.host.disk_free_b, _kept_d(report)
     return DeviceState(
         health=_sentence(report.conditions, language, labels),
@@ -55,7 +51,7 @@ def device_state(report: Report, language: str, labels: Mapping[str, str]) -> De
 
 
 def camera_state(report: Report, camera: str, language: str) -> CameraState:
-    """The worst condition of `camera` above "info", and its remedy."""
+    """Returns the worst condition of `camera` above "info", and its remedy."""
     wrong = [each for each in report.conditions if each.camera == camera and each.severity != "info"]
     if not wrong:
         return CameraState(problem="OFF", title=None, remedy=None)
@@ -65,23 +61,21 @@ def camera_state(report: Report, camera: str, language: str) -> CameraState:
 
 
 def moves(open_events: Iterable[str], camera: str, facts: CameraFacts | None) -> bool:
-    """Whether something moves before `camera`; `open_events` are the cameras of open events."""
+    """Whether something moves in the picture of `camera`. `open_events` are the cameras of open events."""
     return camera in open_events and (facts is None or facts.state not in BLIND)
 
 
 def records(facts: CameraFacts | None) -> bool:
-    """Whether a clip is being written."""
     return facts is not None and facts.state not in BLIND and bool(facts.recording)
 
 
 def _sentence(conditions: Iterable[Condition], language: str, labels: Mapping[str, str]) -> str:
     parts = [f"{labels.get(each.camera, each.camera)}: {title}" if each.camera else title
              for each in conditions if each.severity != "info" and (title := TEXTS[language][each.code].title)]
-    told = "; ".join(parts) or NAMES[language]["good"]
-    return told if len(told) <= CHARS_MAX else told[:CHARS_MAX - 1] + "…"
+    text = "; ".join(parts) or NAMES[language]["good"]
+    return text if len(text) <= CHARS_MAX else text[:CHARS_MAX - 1] + "…"
 
 
 def _kept_d(report: Report) -> float | None:
-    """The least of the keeper's numbers for each camera."""
-    told = [days for unit in report.units if (keeper := unit.told(KeeperFacts)) for days in keeper.kept_days.values()]
-    return min(told, default=None)
+    keepers = [keeper for unit in report.units if (keeper := unit.told(KeeperFacts))]
+    return min((days for keeper in keepers for days in keeper.kept_days.values()), default=None)

@@ -1,4 +1,5 @@
-"""Topics on the household's own broker. All but Home Assistant's lie under the device's `home`, `live` and `snap`."""
+"""Topics on the household's own broker. All but Home Assistant's own are below the device's `home`, `live` and `snap`.
+"""
 from dataclasses import dataclass
 
 from agent.core.contract.wire.topics import Topics
@@ -6,19 +7,19 @@ from agent.core.contract.wire.topics import Topics
 
 @dataclass(frozen=True, slots=True)
 class HomeTopics:
-    """The topics of one device; camera names hold neither wildcards nor slashes."""
+    """The topics of one device. Camera names contain neither wildcards nor slashes."""
 
-    prefix: str                         # where Home Assistant looks for devices: "homeassistant"
+    prefix: str                         # Home Assistant looks for devices below it: "homeassistant"
     own: Topics
 
     @property
     def config(self) -> str:
-        """The description of the device; retained, empty once the device is removed."""
+        """The description of the device; retained, and empty once the device is removed."""
         return f"{self.prefix}/device/{self.own.dev}/config"
 
     @property
     def assistant(self) -> str:
-        """On which Home Assistant says "online" after its start."""
+        """Home Assistant sends "online" here after its start."""
         return f"{self.prefix}/status"
 
     @property
@@ -38,7 +39,7 @@ class HomeTopics:
 
     @property
     def update_set(self) -> str:
-        """On which the household has the new version installed."""
+        """The household starts the installation of the new version here."""
         return f"{self.own.root}/home/update/set"
 
     def motion(self, camera: str) -> str:
@@ -62,7 +63,6 @@ class HomeTopics:
         return f"{self.own.root}/live/{camera}/pause"
 
     def pause_set(self, camera: str) -> str:
-        """On which ON pauses the camera, and OFF ends its pause."""
         return f"{self.own.root}/live/{camera}/pause/set"
 
     def snapshot(self, camera: str) -> str:
@@ -71,18 +71,17 @@ class HomeTopics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """All topics that this device subscribes to."""
         return self.pause_set("+"), self.update_set, self.assistant
 
     def paused_camera(self, topic: str) -> str | None:
-        """The camera that a command on `topic` pauses; None for another topic."""
+        """Returns the camera that a command on `topic` pauses; None for any other topic."""
         before, after = self.pause_set("+").split("+")
         name = topic.removeprefix(before).removesuffix(after)
         return name if topic == self.pause_set(name) and "/" not in name else None
 
 
 def retained(topics: HomeTopics, cameras: list[str]) -> list[str]:
-    """All retained topics of a device, in the order in which they must be emptied."""
+    """Returns all retained topics of a device, in the order in which they must be emptied."""
     each = (topics.motion, topics.moved, topics.recording, topics.problem, topics.pause)
     return [topics.config, topics.status, topics.health, topics.update,
             *(topic(camera) for camera in cameras for topic in each)]

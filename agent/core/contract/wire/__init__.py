@@ -1,4 +1,4 @@
-"""The contract with the ward, version 1: topics, payloads and their rules. docs/design/mqtt.md has it in prose.
+"""The contract with the ward, version 1: topics, payloads and their rules. docs/reference/subscriber.md explains it.
 
 Everything here is pure and light: the link role and capture import it, neither numpy nor a network library comes along.
 """

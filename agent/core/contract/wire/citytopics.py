@@ -1,4 +1,4 @@
-"""Topics as the ward's end uses them: those of one ward, of its forwarder, and of a city's wards."""
+"""Topics on the ward's side: those of one ward, of its forwarder, and of a city's wards."""
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,26 +15,26 @@ class WardTopics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """The devices' messages that are committed; `#` would bring others' answers, pictures and our own receipts."""
+        """The devices' stored messages. `#` would also bring answers to others, pictures and the ward's own receipts.
+        """
         return (*(f"{ROOT}/{self.ward}/+/{what}"
                   for what in ("status", "birth", "health", "evt", f"rsp/{ward_side.DESK}/+")), self.echo)
 
     @property
     def echo(self) -> str:
-        """What the ingest says to itself, to see whether the broker brings it what it has."""
+        """The ingest publishes here to check that the broker delivers what it accepted."""
         return f"{ROOT}/{self.ward}/_ward/echo"
 
     @property
     def state(self) -> str:
-        """Whether the ingest is at work; retained."""
+        """Whether the ingest is running; retained."""
         return f"{ROOT}/{self.ward}/_ward/state"
 
     def place(self, topic: str) -> ward_side.Place | None:
-        """The device and the kind of a topic; None for a topic of no device of this ward."""
+        """Returns the device and kind of a topic; None if it belongs to no device of this ward."""
         return ward_side.place(self.ward, topic)
 
     def receipt(self, dev: str) -> str:
-        """The topic of a device's receipts."""
         return Topics(self.ward, dev).ack
 
     def answer(self, dev: str, command_id: str) -> str:
@@ -42,7 +42,6 @@ class WardTopics:
         return Topics(self.ward, dev).response(ward_side.DESK, command_id)
 
     def command(self, dev: str, name: str) -> str:
-        """The topic of this command to a device."""
         return f"{Topics(self.ward, dev).root}/cmd/{name}"
 
 
@@ -50,8 +49,6 @@ TOPIC = re.compile(rf"{ROOT}/(?P<ward>[^/]+)/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what
 
 
 class ToDevice(NamedTuple):
-    """A device, and the kind of message to it."""
-
     dev: str
     what: str       # ack | cmd/replay
 
@@ -68,25 +65,24 @@ class ForwardTopics:
         return f"{ROOT}/{self.ward}/+/ack", f"{ROOT}/{self.ward}/+/cmd/replay"
 
     def event(self, dev: str) -> str:
-        """The topic of a device's events."""
         return f"{ROOT}/{self.ward}/{dev}/evt"
 
     def to_device(self, topic: str) -> ToDevice | None:
-        """The device of the ward that a message on `topic` is for, and its kind; None for another topic."""
+        """Returns the device and kind of a message on `topic`; None if it is not for a device of the ward."""
         found = TOPIC.fullmatch(topic)
         return ToDevice(found["dev"], found["what"]) if found and found["ward"] == self.ward else None
 
 
 @dataclass(frozen=True, slots=True)
 class CityTopics:
-    """The topics of several wards. A device's name is "w07/c-7f3a9c21b04d" here: its ward, and its id there."""
+    """The topics of several wards. A device's name here is its ward and its id: "w07/c-7f3a9c21b04d"."""
 
     wards: tuple[str, ...] = ()         # (): all wards
-    share: str = ""                     # the group that shares the events; "": each subscriber gets all
+    share: str = ""                     # the group that shares the events; "": each subscriber gets all events
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """The devices' messages. Only events are shared: in a shared subscription retained reports do not come."""
+        """The devices' messages. Only events are shared, because a shared subscription receives no retained reports."""
         roots = [f"{ROOT}/{ward}/+" for ward in self.wards or ("+",)]
         events = f"$share/{self.share}/" if self.share else ""
         return (*(f"{root}/{what}" for root in roots for what in ("status", "birth", "health")),
@@ -94,24 +90,22 @@ class CityTopics:
 
     @property
     def state(self) -> None:
-        """None: no forwarder needs a city's state, for an event without a receipt is repeated anyway."""
+        """None: forwarders need no state of the city, because an event without a receipt is repeated anyway."""
         return None
 
     @property
     def echo(self) -> None:
-        """None: forwarders, which are its senders, are the wards' own."""
+        """None: forwarders send on their own ward's topics."""
         return None
 
     def place(self, topic: str) -> ward_side.Place | None:
-        """The device and the kind of a topic; None for a topic of no device of these wards."""
+        """Returns the device and kind of a topic; None if it belongs to no device of these wards."""
         ward = topic.removeprefix(f"{ROOT}/").partition("/")[0]
         found = ward_side.place(ward, topic) if not self.wards or ward in self.wards else None
         return found and found._replace(dev=f"{ward}/{found.dev}")
 
     def receipt(self, dev: str) -> str:
-        """The topic of a device's receipts."""
         return f"{ROOT}/{dev}/ack"
 
     def command(self, dev: str, name: str) -> str:
-        """The topic of this command to a device."""
         return f"{ROOT}/{dev}/cmd/{name}"

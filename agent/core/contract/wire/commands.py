@@ -1,6 +1,6 @@
-"""The contract's table of commands: what each needs, and its args. Pure.
+"""The contract's table of commands: the conditions of each, and its args. Pure.
 
-A configuration is none of them: it is a state, not a deed, so it stands retained on `cfg/desired`.
+A configuration is not a command: it is a state, so it stays retained on `cfg/desired`.
 """
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
@@ -21,10 +21,11 @@ from agent.core.contract.wire.inbound import BadPayload, Command, Seq, Ulid, Utc
 from agent.core.key_slots import CHANGE, KeysChange
 from agent.core.release import BUNDLE_B, Sha256, Version
 
-AHEAD_MAX_MS = 30 * 86_400_000      # `exp` lies no further ahead: so long its answer is kept, against a second run
-LONGEST_MS = 3_600_000              # of the time in one `clip.export`
+# the latest `exp`: the device keeps the answer until then, so that the command does not run twice
+AHEAD_MAX_MS = 30 * 86_400_000
+LONGEST_MS = 3_600_000              # the longest time in one `clip.export`
 
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]  # on one line
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]  # one line
 Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -47,7 +48,7 @@ class TimeHint(Struct, frozen=True):
 
 
 class Restart(Struct, frozen=True):
-    """`restart`: start the processes of this role anew."""
+    """`restart`: restart the processes of this role."""
 
     role: Literal["capture", "keeper", "link", "web"]   # whose processes
 
@@ -62,12 +63,12 @@ class Update(Struct, frozen=True):
 
 
 class Wanted(Struct, kw_only=True, frozen=True):
-    """What the ward says whenever it asks for pictures: for what, on whose word, and where they are to go."""
+    """The base of the args of each request for pictures: the purpose, the authority, and the target of the upload."""
 
-    case: Text                          # the ward's own number of it
-    purpose: Purpose                    # what the household has its rules by
-    officer: Text                       # who answers for it
-    basis: Text                         # the law that it is asked by
+    case: Text                          # the ward's own case number
+    purpose: Purpose                    # key of the household's rules
+    officer: Text                       # responsible officer
+    basis: Text                         # legal basis
     cam: Annotated[str, Meta(max_length=64)]
     upload: Annotated[str, Meta(max_length=300, pattern=r"^https://[!-~]+\Z")]  # the intake
     receipt_key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]    # Ed25519: signs the intake's receipt
@@ -85,19 +86,19 @@ class ClipExport(Wanted, kw_only=True, frozen=True, rename={"begin": "from", "en
 
 
 class ClipCancel(Struct, frozen=True):
-    """`clip.cancel`: what was asked for by that command is not wanted any more."""
+    """`clip.cancel`: withdraws the request of that command."""
 
     request: Ulid                       # the command's id
 
 
 class Rule(NamedTuple):
-    """What a command needs before it is carried out."""
+    """The conditions of a command."""
 
     args: type[Struct] = Nothing
-    answer: type[Struct] | None = None      # what its answer's data is, if it has any
-    signed: bool = False            # by the ward's command key: a stolen broker can't give such an order
-    without_clock: bool = False     # obeyed while the device can't tell whether it has expired
-    to_all: bool = False            # may come on the topic of the whole ward
+    answer: type[Struct] | None = None      # the type of its answer's data, if it has any
+    signed: bool = False            # by the ward's command key: an attacker with the broker cannot send it
+    without_clock: bool = False     # obeyed while the device cannot know whether it has expired
+    to_all: bool = False            # allowed on the topic of the whole ward
 
 
 COMMANDS = {
@@ -118,12 +119,12 @@ Args = TypeVar("Args", bound=Struct)
 
 
 def plain(command: Command) -> dict[str, Any]:
-    """The command as it is sent: unknown fields are left out."""
+    """Returns the command as it is sent, without unknown fields."""
     return {name: value for name, value in msgspec.to_builtins(command).items() if value is not None}
 
 
 def args(command: Command, kind: type[Args]) -> Args:
-    """The command's args as `kind`; unknown ones are ignored. Raises BadPayload."""
+    """Returns the command's args as `kind` and ignores unknown ones. Raises BadPayload."""
     try:
         return msgspec.convert(command.args, kind)
     except msgspec.ValidationError:

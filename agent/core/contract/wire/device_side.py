@@ -41,15 +41,15 @@ class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
     agent: str                          # version of the software
     schemas: dict[str, int]             # version of each payload's form that it speaks
     caps: list[str]                     # what it can do beyond the contract's minimum
-    cams: list[BirthCamera]             # what cameras it has; by name alone where its health is withheld
+    cams: list[BirthCamera]             # its cameras; only their names if its health is withheld
     withheld: list[str] = []            # what the household keeps to itself: health, events
-    only: list[str] = []                # of motion it tells of these labels alone, and of what has none; []: of all
+    only: list[str] = []                # it sends motion with these labels, and unlabelled motion; []: all motion
     ts: int | None = None
     seq_next: int | None = None         # what the next event will get
     outbox_n: int | None = None         # events that wait
     os: str | None = None               # distribution, kernel and machine
     hw: str | None = None               # the board's model
-    site: str | None = None             # where it hangs: the place stays when the device is replaced
+    site: str | None = None             # its place, which stays if the device is replaced
     cfg_sha256: str | None = None       # of the settings in use
     cfg_ver: int | None = None          # of the ward's configuration in them
     cert_not_after: str | None = None   # RFC 3339; from then on its certificate is refused
@@ -84,7 +84,7 @@ class HealthCondition(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class LedgerHead(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """The newest signed row: who keeps this is a witness that all rows up to it were there."""
+    """The newest signed row. A copy of it proves that all rows up to it existed."""
 
     n: int                              # the row's number
     head: str                           # first 32 hex digits of its hash
@@ -92,7 +92,7 @@ class LedgerHead(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """`health`: how the device is."""
+    """`health`: the state of the device."""
 
     v: int
     seq: int                            # counts reports of this connection's process; gaps are only counted
@@ -101,8 +101,8 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     mono_ms: int
     int_s: int                          # the next one comes after this long
     ts: int | None = None
-    clk_err_ms: int | None = None       # how far off the wall clock may be at most, where the kernel says so
-    clk_step_ms: int | None = None      # by how much it was moved last in this boot
+    clk_err_ms: int | None = None       # largest error of the wall clock, if the kernel knows it
+    clk_step_ms: int | None = None      # size of its last step in this boot
     up_s: float | None = None
     cpu_pct: float | None = None
     load1: float | None = None          # processes that want to run, mean of a minute
@@ -114,14 +114,14 @@ class Health(Struct, kw_only=True, omit_defaults=True, frozen=True):
     disk_free_b: int | None = None
     disk_tot_b: int | None = None
     disk_wr_b: int | None = None
-    disk_wr_day_b: int | None = None    # written to the card in a day, by anybody, at the present rate
+    disk_wr_day_b: int | None = None    # written to the card in a day by all programs, at the present rate
     card_life_d: tuple[int, int] | None = None      # days until a new card would be worn out, at worst and at best
     card_days_left: float | None = None  # days until the free space has come down to its floor, at the present rate
     clips_n: int | None = None          # clips on the card
     clips_b: int | None = None
     outbox_n: int | None = None
     outbox_old_s: int | None = None
-    quarantine_n: int | None = None     # messages that nobody would take, set aside
+    quarantine_n: int | None = None     # messages set aside because they were refused
     rssi_dbm: int | None = None
     net_tx_b: int | None = None
     net_rx_b: int | None = None
@@ -141,7 +141,7 @@ class Response(Struct, kw_only=True, omit_defaults=True, frozen=True):
     st: CommandState
     code: str | None = None
     ts: int | None = None
-    data: dict[str, Any] | None = None  # with "done", what the command asked for
+    data: dict[str, Any] | None = None  # with "done": the result of the command
     request: int | None = None          # with "waiting_consent": the number by which the household knows it
     sent_b: int | None = None           # with "running", once it is being uploaded
     total_b: int | None = None
@@ -156,5 +156,5 @@ class Reported(Struct, kw_only=True, omit_defaults=True, frozen=True):
     code: str | None = None
     key: str | None = None              # what the code is about, with unknown_setting and bad_value
     cfg_ver: int | None = None          # of the configuration in effect; absent: none of the ward's
-    cfg: dict[str, Any] | None = None   # what is in effect, the household's own values included
-    clamped: dict[str, str] | None = None  # keys whose wish does not hold as it was, and why: range | household
+    cfg: dict[str, Any] | None = None   # what is in effect, including the household's own values
+    clamped: dict[str, str] | None = None  # keys whose value was limited, and why: range | household

@@ -2,7 +2,7 @@
 
 Source: github.com/cloudevents/spec, cloudevents/formats/json-format.md.
 """
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,6 +24,7 @@ from agent.core.contract.wire.events import (
     StorageData,
     TamperData,
 )
+from agent.core.moment import moment
 
 KINDS: dict[str, type[Struct]] = {
     "motion": MotionData, "label": LabelData, "tamper": TamperData, "clip": ClipData, "camera": CameraData,
@@ -33,11 +34,10 @@ KINDS: dict[str, type[Struct]] = {
 }
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Entry(NamedTuple):
-    """A message as the outbox keeps it: the columns of its row, in their order."""
+    """A message in the outbox: the columns of its row, in their order."""
 
     seq: int
     kind: str
@@ -54,14 +54,14 @@ class CloudEvent(Struct, kw_only=True, frozen=True):
 
     specversion: str = "1.0"            # of CloudEvents
     id: str                             # dev/seq: a message with the same id is the same message
-    source: str                         # /cam/{ward}/{dev}, and the camera if it is one camera's matter
+    source: str                         # /cam/{ward}/{dev}, and the camera if it concerns one camera
     type: str                           # cam.{kind}.v1
     time: str | UnsetType = UNSET       # left out while the clock is unset: the ward dates it by boot and mono_ms
     datacontenttype: str = "application/json"  # of data
     seq: int                            # counts the device's events, never reset
     boot: str
     clock: str
-    data: dict[str, Any]                # what is told, by its kind
+    data: dict[str, Any]                # by its kind
 
 
 _encoder = msgspec.json.Encoder()
@@ -69,15 +69,13 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def rfc3339(wall_ms: int) -> str:
-    """UTC milliseconds since 1970 as RFC 3339 text with milliseconds."""
-    return (EPOCH + timedelta(milliseconds=wall_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Returns UTC milliseconds since 1970 as RFC 3339 text with milliseconds."""
+    return moment(wall_ms, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def cloud_event(ward: str, dev: str, entry: Entry, hist: bool) -> bytes:
-    """The payload for `entry`; `hist` marks what is sent late.
-
-    The stored data is passed on as it is, with what its row knows around it.
-    """
+    """Builds the payload for `entry`. `hist` marks an event that is sent late. The stored data is passed on unchanged,
+    together with the columns of its row."""
     source = f"/cam/{ward}/{dev}"
     return _encoder.encode(CloudEvent(
         id=f"{dev}/{entry.seq}",

@@ -1,6 +1,6 @@
 """The data of each kind of event. The roles write it; the envelope adds mono_ms, kind and hist.
 
-Absent means unknown, never 0. Units are in the names; `start_ms` is on the boot's monotonic clock like `mono_ms`.
+Absent means unknown, never 0. Units are in the names. `start_ms` is on the boot's monotonic clock, like `mono_ms`.
 """
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ Phase = Literal["start", "end"]
 
 
 class ClipRef(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """A clip by name, and as much as is known of it."""
+    """A clip: its name and its known facts."""
 
     id: str                             # camera-boot-number
     bytes: int | None = None            # size of its file
@@ -37,7 +37,7 @@ class MotionData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     continues: int | None = None        # the event that this one goes on from: longer than a clip may be
     cut: bool = False                   # the recorder died before the end: dur_ms is what is on the card
     detector: str | None = None         # version of the detector
-    settings: str | None = None         # what it was set to, as a hash: the same one, the same settings
+    settings: str | None = None         # hash of its settings
 
 
 class LabelData(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -46,7 +46,7 @@ class LabelData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
     event: int                          # the device's own number of it, as in its "motion" messages
     label: LabelWord                    # "nothing": the look found nothing that it knows
-    score: float                        # how sure that is, 0..1
+    score: float                        # confidence, 0..1
 
 
 class TamperData(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -55,12 +55,12 @@ class TamperData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     event: int                          # the device's own number of it
     code: str                           # covered, sprayed, moved, defocused, blinded or frozen
     phase: Phase
-    start_ms: int                       # when it began, which is some seconds before it was told
+    start_ms: int                       # when it began, some seconds before this message
     dur_ms: int | None = None           # with phase "end"
     strength: float | None = None       # how much of the view is affected, 0..1
     detail: str | None = None           # one line for a person
     clip: ClipRef | None = None         # with phase "end": the first clip that shows it
-    cut: bool = False                   # nobody saw its end: the recorder died or stopped, or the camera was paused
+    cut: bool = False                   # its end is unknown: the recorder died or stopped, or the camera was paused
 
 
 class ClipData(Struct, kw_only=True, omit_defaults=True, frozen=True):
@@ -82,18 +82,18 @@ class ClockData(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """kind "clock": the wall clock became right ("sync") or was moved by more than 2 s ("step").
 
     utc = mono_ms + offset_ms holds for every event of the same boot, earlier ones included, if the envelope's clock is
-    rtc or ntp. Where two of them contradict each other, docs/design/time.md says which one is believed.
+    rtc or ntp. If two of them contradict each other, docs/design/storage.md says which one counts.
     """
 
     code: Literal["sync", "step"]
     utc_ms: int                         # the wall clock at mono_ms
     offset_ms: int                      # UTC less mono_ms
-    step_ms: int | None = None          # by how much it was moved
-    err_ms: int | None = None           # how far off it may be at most, where the kernel says so
+    step_ms: int | None = None          # size of the step
+    err_ms: int | None = None           # its largest error, if the kernel knows it
 
 
 class StorageData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "storage": the card has a trouble, or is rid of it."""
+    """kind "storage": the card has trouble, or recovered."""
 
     code: str                           # card_full, card_read_only, card_io, ...
     phase: Phase
@@ -111,7 +111,7 @@ class CameraData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "security": what should not have happened, counted instead of repeated; or who answers for a camera's masks.
+    """kind "security": incidents, counted instead of repeated; or a change of what hides a camera's masks.
     """
 
     code: str                           # oversize, rejected, bad_payload, retained, elsewhere, mask_by_camera, ...
@@ -135,11 +135,11 @@ class ConfigData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
     ver: int                            # of the configuration
     cfg: dict[str, Any]                 # what was asked for
-    clamped: dict[str, str] = {}        # keys whose wish does not hold as it was, and why: as in cfg/reported
+    clamped: dict[str, str] = {}        # keys whose value was limited, and why: as in cfg/reported
 
 
 class ConsentData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "consent": what became of the ward's wish for pictures, before any of them has left the house."""
+    """kind "consent": the decision on the ward's request for pictures, before any of them leaves the house."""
 
     request: str                        # the command's id
     code: Decision
@@ -148,7 +148,7 @@ class ConsentData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class DeliveryData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "delivery": the ward has what it asked for, by its own receipt."""
+    """kind "delivery": the ward has received what it requested, by its receipt."""
 
     request: str                        # the command's id
     bytes: int                          # of all that was uploaded
@@ -165,21 +165,21 @@ class Hour(Struct, kw_only=True, omit_defaults=True, frozen=True):
     mono_ms: int                        # of the first
     motion_n: int                       # events
     dur_ms: int                         # their durations in sum, as far as known
-    time: str | None = None             # of the first, when the clock was set
+    time: str | None = None             # of the first, if the clock was set
 
 
 class GapData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "gap": these messages will not come; what they would have told, in short, if they gave way to this one."""
+    """kind "gap": these messages will not come. If they were dropped for this one, it sums them up."""
 
     code: Literal["outbox_full", "not_kept"]    # the latter answers a `replay`: settled, set aside or folded before
     missing: list[tuple[int, int]]      # first and last seq of each stretch
     n: int                              # messages in them
-    hours: list[Hour] = []              # what the folded motion came to
+    hours: list[Hour] = []              # sums of the folded motion
 
 
 _encoder = msgspec.json.Encoder()
 
 
 def encode(payload: Struct) -> bytes:
-    """Compact JSON, as it is stored and sent."""
+    """Returns compact JSON, as it is stored and sent."""
     return _encoder.encode(payload)

@@ -1,14 +1,16 @@
-"""Messages to the device. Their sender is not trusted: sizes, forms and ranges are checked before any use."""
+"""Messages to the device. Their senders are not trusted: sizes, forms and ranges are checked before any use."""
 import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-LARGEST_B = 65_536              # also said in CONNECT, so that the broker sends no larger one
+from agent.core import json_door
+
+LARGEST_B = 65_536              # also sent in CONNECT, so that the broker sends no larger message
 REFUSED_MAX = 1000
-DEPTH_MAX = 32                  # levels of a payload, of either side; the contract's own messages have five
-TOKENS = re.compile(rb'"(?:[^"\\]|\\.?)*"?|[][{}]', re.DOTALL)      # texts, which may hold brackets, and brackets
+DEPTH_MAX = 32                  # levels of a payload, in both directions; the contract's own messages have five
+TOKENS = re.compile(rb'"(?:[^"\\]|\\.?)*"?|[][{}]', re.DOTALL)      # strings, which may contain brackets, and brackets
 
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 UtcMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]          # year 9999
@@ -17,11 +19,11 @@ Ulid = Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$")]
 
 
 class BadPayload(Exception):
-    """The payload does not fit its topic. The text is short, and holds nothing of the payload."""
+    """The payload does not fit its topic. The message is short and contains nothing of the payload."""
 
 
 class Rejected(Struct, kw_only=True, frozen=True):
-    """A message that the ward will never take, and why."""
+    """A message that the ward will never accept, and why."""
 
     seq: Seq                            # of the message
     code: Word
@@ -32,14 +34,15 @@ class Ack(Struct, kw_only=True, frozen=True):
 
     upto: Seq                           # all messages up to this seq are committed
     also: Annotated[list[Seq], Meta(max_length=REFUSED_MAX)] = []  # and these
-    reject: Annotated[list[Rejected], Meta(max_length=REFUSED_MAX)] = []  # these will never be taken
+    reject: Annotated[list[Rejected], Meta(max_length=REFUSED_MAX)] = []  # these will never be accepted
+    top: Seq = 0                        # the highest seq that the ward has of the device; 0: it does not say
     v: int = 1
 
 
 class Command(Struct, kw_only=True, frozen=True):
     """`cmd/{name}`: an order. `exp` bounds its life; `sig` is Ed25519 over the RFC 8785 form without `sig`.
 
-    A signed one also says what it orders and of whom: the topic alone could be changed by whoever holds the broker.
+    A signed one also names its command and device, because an attacker with the broker could change the topic.
     """
 
     id: Ulid                            # a ULID: the same one gets the same answer
@@ -55,10 +58,10 @@ class Command(Struct, kw_only=True, frozen=True):
 
 
 class Desired(Struct, kw_only=True, frozen=True):
-    """`cfg/desired`: all that the ward wants set; signed like a command, and with its device for the same reason."""
+    """`cfg/desired`: all settings that the ward asks for. Signed like a command and, like it, with its device."""
 
-    ver: Seq                            # its number: the answer names it, and a lower one is not taken any more
-    cfg: dict[str, Any]                 # what is not in it goes back to the household's own value
+    ver: Seq                            # its number: the answer repeats it, and lower ones are refused from then on
+    cfg: dict[str, Any]                 # a missing key gets the household's own value
     dev: Word | None = None             # the device's id
     kid: Word | None = None             # the key of sig
     sig: Annotated[str, Meta(max_length=128)] | None = None  # Ed25519, in base64
@@ -74,14 +77,10 @@ class WardState(Struct, kw_only=True, frozen=True):
 
 Payload = TypeVar("Payload", Ack, Command, Desired, WardState)
 
-_decoders: dict[type, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Ack, Command, Desired, WardState)}
-
 
 def is_too_deep(payload: bytes) -> bool:
-    """Whether JSON has more than DEPTH_MAX levels, found without a parser: those call themselves for each level, and
-    how many they bear depends on Python's version and on who calls.
-    """
+    """Whether JSON has more than DEPTH_MAX levels. This needs no parser, because parsers recurse, and how deep they
+    can depends on Python's version and on the caller."""
     if payload.count(b"[") + payload.count(b"{") <= DEPTH_MAX:
         return False
     depth = 0
@@ -93,14 +92,14 @@ def is_too_deep(payload: bytes) -> bool:
 
 
 def decode(kind: type[Payload], payload: bytes) -> Payload:
-    """The payload as `kind`; fields that it does not know are ignored. Raises BadPayload for anything else."""
+    """Returns the payload as `kind` and ignores unknown fields. Raises BadPayload for anything else."""
     if len(payload) > LARGEST_B:
         raise BadPayload("too large")
     if is_too_deep(payload):
         raise BadPayload("too deep")
     try:
-        return _decoders[kind].decode(payload)
+        return json_door.read(payload, kind)
     except msgspec.ValidationError:
         raise BadPayload("wrong form") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except msgspec.DecodeError:
         raise BadPayload("not JSON") from None

@@ -6,7 +6,7 @@ ROOT = "cam/v1"
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one device. Names are made of a-z, 0-9 and '-', so none holds a wildcard or a slash."""
+    """The topics of one device. Names consist of a-z, 0-9 and '-', so they contain no wildcards or slashes."""
 
     ward: str
     dev: str
@@ -62,23 +62,23 @@ class Topics:
         return f"{self.root}/cmd/#", self.cfg_desired, self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
 
     def response(self, who: str, command_id: str) -> str:
-        """The topic of the answer to a command of `who`."""
+        """Returns the topic of the answer to a command of `who`."""
         return f"{self.root}/rsp/{who}/{command_id}"
 
     def command(self, topic: str) -> tuple[str, bool] | None:
-        """(name, to all devices?) of the command on `topic`, or None for another topic."""
+        """Returns (name, to all devices?) of the command on `topic`; None for any other topic."""
         for prefix, to_all in ((f"{self.root}/cmd/", False), (f"{ROOT}/{self.ward}/_all/cmd/", True)):
             if topic.startswith(prefix):
                 return topic[len(prefix):], to_all
         return None
 
     def answered(self, topic: str) -> str | None:
-        """The id of the command that is answered on `topic`, or None for another topic."""
+        """Returns the id of the command that is answered on `topic`; None for any other topic."""
         prefix = f"{self.root}/rsp/"
         return topic.removeprefix(prefix).partition("/")[2] if topic.startswith(prefix) else None
 
     def asker(self, response_topic: str) -> str | None:
-        """The asker in a command's Response Topic; None for a topic that is not among the device's own answers."""
+        """Returns the asker in a command's Response Topic; None if the device does not answer on that topic."""
         prefix = f"{self.root}/rsp/"
         who, _, rest = response_topic.removeprefix(prefix).partition("/")
         return who if response_topic.startswith(prefix) and who and rest else None

@@ -1,6 +1,6 @@
-"""The devices' messages as the ward reads them: the fields that it works with, each within bounds.
+"""The devices' messages as the ward reads them: the fields that it uses, each within limits.
 
-Devices are not trusted. Other fields are kept as they came; a later version may have added them.
+Devices are not trusted. Other fields are kept unchanged, because a later version may have added them.
 """
 import re
 from datetime import datetime
@@ -13,15 +13,15 @@ from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq, Ulid, UtcMs, is_too_deep
 from agent.core.contract.wire.topics import ROOT
 
-LARGEST_B = 8 * 1024            # of one payload, by the contract
+LARGEST_B = 8 * 1024            # of one payload, in the contract
 SEQ_MAX = 2**63 - 1
-DESK = "ops"                    # the asker whose answers the ward keeps
+DESK = "ops"                    # the asker whose answers the ward stores
 SEQ = re.compile(rb'"seq"\s*:\s*(\d{1,19})')
 TOPIC = re.compile(rf"{ROOT}/(?P<ward>[a-z0-9-]{{1,24}})/(?P<dev>[a-z0-9-]{{1,64}})/(?P<what>status|birth|health|evt|"
                    rf"rsp/{DESK}/[^/]+)")
 
 Boot = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z")]
-Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]     # for people, on one line
+Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]     # for people, one line
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,64}\Z")]
 Clock = Literal["unset", "saved", "rtc", "ntp"]
 
@@ -30,7 +30,7 @@ REASONS = ("too_large", "too_deep", "schema", "not_json", "id")
 
 
 class Unacceptable(Exception):
-    """The payload does not fit its topic. `code` is the reason, `seq` the event's, where it can be read."""
+    """The payload does not fit its topic. `code` is the reason; `seq` is the event's, if it can be read."""
 
     def __init__(self, code: str, seq: int | None = None) -> None:
         super().__init__(code)
@@ -91,7 +91,7 @@ Stretch = tuple[Seq, Seq]
 
 
 class EventData(Struct, kw_only=True, frozen=True):
-    """The part of an event's data that every kind has; `missing` is the `gap` kind's."""
+    """The fields that the data of every event has; `missing` belongs to kind `gap`."""
 
     mono_ms: Seq
     kind: Code
@@ -129,7 +129,7 @@ class _Telling(Struct, frozen=True):
 
 
 class LedgerHead(Struct, kw_only=True, frozen=True):
-    """In a health report: the newest row of the device's ledger."""
+    """The newest row of the device's ledger, from a health report."""
 
     n: Seq
     head: Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}\Z")]
@@ -153,20 +153,18 @@ class Message(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The device and the kind of a topic."""
-
-    dev: str        # its id; in a city with its ward, as "w07/c-7f3a9c21b04d"
+    dev: str        # its id; in a city also its ward: "w07/c-7f3a9c21b04d"
     what: str       # status | birth | health | evt | rsp
 
 
 def place(ward: str, topic: str) -> Place | None:
-    """The device and the kind of a topic; None for a topic of no device of this ward."""
+    """Returns the device and kind of a topic; None if it belongs to no device of this ward."""
     found = TOPIC.fullmatch(topic)
     return Place(found["dev"], found["what"].partition("/")[0]) if found and found["ward"] == ward else None
 
 
 def read(where: Place, payload: bytes) -> Message:
-    """The message in `payload`. Raises Unacceptable with too_large, too_deep, not_json, schema or id."""
+    """Returns the message in `payload`. Raises Unacceptable with too_large, too_deep, not_json, schema or id."""
     if len(payload) > LARGEST_B:
         raise Unacceptable("too_large", seq_of(where, payload))
     if is_too_deep(payload):
@@ -184,7 +182,7 @@ def read(where: Place, payload: bytes) -> Message:
 
 
 def answer_in(event: str) -> CommandAnswer | None:
-    """The answer in an event of the kind "command", which comes even if the answer itself is lost."""
+    """Returns the answer in an event of kind "command", which arrives even if the answer itself is lost."""
     try:
         return msgspec.json.decode(event, type=_Telling).data
     except msgspec.DecodeError:
@@ -192,7 +190,7 @@ def answer_in(event: str) -> CommandAnswer | None:
 
 
 def ledger_head(health: str) -> LedgerHead | None:
-    """The head of the device's ledger in a health report, or None."""
+    """Returns the head of the device's ledger from a health report; None if absent."""
     try:
         return msgspec.json.decode(health, type=_Witness).ledger
     except msgspec.DecodeError:
@@ -200,6 +198,6 @@ def ledger_head(health: str) -> LedgerHead | None:
 
 
 def seq_of(where: Place, payload: bytes) -> int | None:
-    """The seq of a bad event, so that it can be rejected to its device."""
+    """Returns the seq of a bad event, so that the ward can reject it by number; None if it cannot be read."""
     found = SEQ.search(payload) if where.what == "evt" else None
     return int(found[1]) if found and 1 <= int(found[1]) <= SEQ_MAX else None

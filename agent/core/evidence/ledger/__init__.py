@@ -1,6 +1,6 @@
-"""The ledger: what the device did, row by row, each chained to the one before and signed. docs/design/evidence.md.
+"""The ledger: the device's acts, row by row, each chained to the row before and signed. docs/design/evidence.md.
 
-Pure: signing and checking a signature are handed in, so nothing here needs a cryptography library.
+Pure: the caller passes the functions that sign and verify, so nothing here needs a cryptography library.
 """
 from agent.core.evidence.ledger.acts import (
     Agreed,

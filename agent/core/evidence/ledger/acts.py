@@ -1,5 +1,4 @@
-"""What the kinds of rows tell: the body of each. Absent means unknown, never 0. Further kinds need only another Struct.
-"""
+"""The body of each kind of row. Absent means unknown, never 0. A new kind needs only another Struct."""
 from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
@@ -14,30 +13,32 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LedgerBegin(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The first row: whose ledger this is, and what was there before it."""
+    """The first row: the owner of the ledger, and what existed before it."""
 
     KIND: ClassVar[str] = "begin"
 
     key: str                        # the public key that signs, hex
     serial: str | None = None       # the board's
-    clips_n: int = 0                # the highest number that a clip had by then: of these no rows need to exist
+    clips_n: int = 0                # the highest clip number by then: clips up to it need no rows
+    acts_n: int = 0                 # the highest act number of a lost database
     offset_ms: int | None = None    # of this boot, if its clock was right already
 
 
 class DatabaseMended(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The database was damaged, and what could be had of it goes on: maybe with fewer rows of the ledger than before.
-    """
+    """The database was damaged and goes on with its readable part, possibly with fewer rows of the ledger. Or it is in
+    an earlier state, as the ward's receipts prove."""
 
     KIND: ClassVar[str] = "mend"
 
-    ledger_n: int                   # the number of the last row that goes on; 0: the ledger begins anew
-    before_n: int | None = None     # the highest number that is known from elsewhere
+    ledger_n: int                   # the number of the last row that was kept; 0: the ledger starts again
+    before_n: int | None = None     # the highest row number known from elsewhere
     before: str | None = None       # the first digits of that row's hash
-    torn: list[str]                 # tables of which something was lost
+    torn: list[str]                 # tables that have lost something
+    ward_n: int | None = None       # the ward has a message with this number, which the device had not used yet
 
 
 class KeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The old key was lost: from this row on another one signs. Nothing but the row itself says that it is honest."""
+    """The old key was lost: from this row on another key signs. Nothing else proves that this is honest."""
 
     KIND: ClassVar[str] = "key"
 
@@ -46,7 +47,7 @@ class KeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ClipSigned(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A finished clip: its digest, when it was filmed, and how the camera was set."""
+    """A finished clip: its digest, the time of recording, and the camera's settings."""
 
     KIND: ClassVar[str] = "clip"
 
@@ -64,17 +65,17 @@ class ClipSigned(Act, frozen=True, kw_only=True, omit_defaults=True):
     codec: str
     width: int
     height: int
-    offset_ms: int | None = None    # of its boot, if the clock was right by the time of the row
+    offset_ms: int | None = None    # of its boot, if the clock was right when the row was made
     recovered: bool = False         # its recorder died; closed at the next start
-    settings: str | None = None     # hash of what the detector was set to, the same as in events
-    masks: str | None = None        # hash of the areas that are hidden
-    masked_by: str | None = None    # paint | transcode | camera: who hides them
+    settings: str | None = None     # hash of the detector's settings, the same as in events
+    masks: str | None = None        # hash of the masked areas
+    masked_by: str | None = None    # paint | transcode | camera: what masks them
     detector: str | None = None     # its version, if the clip shows an event
     serial: str | None = None       # the board's
 
 
 class Deletion(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """Clips that the device deleted, and why."""
+    """The device deleted these clips, and why."""
 
     KIND: ClassVar[str] = "deletion"
 
@@ -83,56 +84,56 @@ class Deletion(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ClockMoved(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The wall clock became right ("sync") or was moved ("step"); `offset_ms` holds from then on."""
+    """The wall clock became right ("sync") or was moved ("step"). `offset_ms` is valid from then on."""
 
     KIND: ClassVar[str] = "clock"
 
     code: Literal["sync", "step"]
     offset_ms: int
     step_ms: int | None = None
-    err_ms: int | None = None       # how far off it may be at most, where the kernel says so
+    err_ms: int | None = None       # its largest possible error, if the kernel knows it
 
 
 class Agreed(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """What the household agrees to by its settings, from now on. All behind `ward` but `encrypt` is of its joining one.
-    """
+    """What the household agrees to by its settings, from now on. All fields from `ward` on, except `encrypt`, belong
+    to a joined ward."""
 
     KIND: ClassVar[str] = "consent"
 
-    cameras: dict[str, str]         # what is recorded of each: "motion, with sound", or "off"
+    cameras: dict[str, str]         # what each camera records: "motion, with sound", or "off"
     keep_h: int                     # how long clips of events are kept
     keep_continuous_h: int
-    ward: str | None = None         # who gets events and health; None: nobody
+    ward: str | None = None         # receives events and health; None: no ward
     encrypt: str = "auto"
-    configurable: bool = False      # the ward may set a few things within these settings
-    text: int | None = None         # the version of the text that was agreed to: core.household.consent
-    told: list[str] = []            # kinds of messages that the ward gets, of what happens after the joining
-    only: list[str] = []            # of motion it is told of these words alone, and of what has none; []: of all
-    pictures: dict[str, str] = {}   # never, ask or allow, by the purpose that the ward names; "*": all others
-    snapshots: str | None = None    # likewise for a picture of the moment
-    by: str | None = None           # the door of the newest word on all that, settings | page | provisioning
+    configurable: bool = False      # the ward may change some settings within these limits
+    text: int | None = None         # the version of the accepted text: core.household.consent
+    told: list[str] = []            # kinds of messages that the ward gets, about the time after joining
+    only: list[str] = []            # the ward gets motion with these labels and unlabelled motion; []: all motion
+    pictures: dict[str, str] = {}   # never, ask or allow, by the ward's purpose; "*": all other purposes
+    snapshots: str | None = None    # the same for a live picture
+    by: str | None = None           # source of the newest decision: settings | page | provisioning
 
 
 class Configured(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The ward has set these things, from now on, as far as the household's settings let it."""
+    """The ward has set these settings, within the limits of the household."""
 
     KIND: ClassVar[str] = "ward_config"
 
-    ver: int                        # the ward's number of it
-    cfg: dict[str, Any]             # what it wished for: core.household.ward_settings
+    ver: int                        # the ward's version number
+    cfg: dict[str, Any]             # what it asked for: core.household.ward_settings
 
 
 class Updated(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """Another version of the agent works from now on."""
+    """Another version of the agent is in use from now on."""
 
     KIND: ClassVar[str] = "update"
 
     version: str
-    was: str | None = None          # None: it is not known what was here before
+    was: str | None = None          # None: unknown
 
 
 class DayKeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A key was made for which footage is encrypted, or destroyed, and with it all that it opens."""
+    """A key that encrypts footage was made, or was destroyed together with the footage that it opens."""
 
     KIND: ClassVar[str] = "day_key"
 
@@ -142,26 +143,26 @@ class DayKeyChange(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HouseholdKeySet(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The household has made itself a key: from now on it opens what the device can open, and its old one nothing."""
+    """The household made its own key: from now on it opens what the device can open, and its old key opens nothing."""
 
     KIND: ClassVar[str] = "household_key"
 
     public: str                     # X25519, hex
-    was: str | None = None          # the one before; absent: there was none
+    was: str | None = None          # the key before; absent: none
 
 
 class CommandKeysSet(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """Commands are the ward's from now on if this key has signed them."""
+    """From now on the ward's commands need a signature by this key."""
 
     KIND: ClassVar[str] = "command_key"
 
     current: str                    # Ed25519, hex
-    next: str | None = None         # signs the next change; absent: there is none
-    by: str                         # "file": the settings name another file, or the first; else who signed the change
+    next: str | None = None         # signs the next change; absent: no such key
+    by: str                         # "file": from the file in the settings; otherwise who signed the change
 
 
 class WardIdentity(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The ward knows this recorder by this certificate from now on; told again before each export."""
+    """From now on the ward knows this recorder by this certificate. Repeated before each export."""
 
     KIND: ClassVar[str] = "ward_identity"
 
@@ -170,17 +171,17 @@ class WardIdentity(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CameraPaused(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A camera sees nothing from now on, or sees again."""
+    """A camera was paused or resumed."""
 
     KIND: ClassVar[str] = "pause"
 
     camera: str
     paused: bool
-    by: str                         # page | command | home | schedule | unreadable: the word, never the person
+    by: str                         # page | command | home | schedule | unreadable; never a person
 
 
 class MasksDeclared(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The household says that a camera hides areas itself, or says so no longer."""
+    """The household declares that a camera masks areas itself, or withdraws that."""
 
     KIND: ClassVar[str] = "masks"
 
@@ -190,7 +191,7 @@ class MasksDeclared(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BrowserPaired(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A browser of the household was let in."""
+    """A browser of the household was paired."""
 
     KIND: ClassVar[str] = "pairing"
 
@@ -199,7 +200,7 @@ class BrowserPaired(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RoleGiven(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A browser of the household may do more, or less, from now on."""
+    """A browser of the household has another role from now on."""
 
     KIND: ClassVar[str] = "browser_role"
 
@@ -209,7 +210,7 @@ class RoleGiven(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BrowserUnpaired(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A browser of the household is let in no more."""
+    """A browser of the household was unpaired."""
 
     KIND: ClassVar[str] = "unpairing"
 
@@ -217,37 +218,37 @@ class BrowserUnpaired(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SettingsChanged(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The household has root change the configuration. Values are not told: passwords may be among them."""
+    """The household changed the configuration through root. Values are left out, because they may be passwords."""
 
     KIND: ClassVar[str] = "settings"
 
     change: str                     # the id of the change
-    by: str                         # page: the word, never the person
+    by: str                         # page; never a person
     what: str                       # add_camera | change_camera | remove_camera | undo, or the table whose keys are set
     camera: str | None = None
-    keys: list[str] = []            # that are set; "motion.ignore" for one of a table in the camera's
-    undoes: str | None = None       # the change that is undone
+    keys: list[str] = []            # the keys that are set; "motion.ignore" for one of a table in the camera's
+    undoes: str | None = None       # the change that was undone
 
 
 class Exported(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """Footage was signed to be handed out: which, to whom, on whose word."""
+    """Footage was signed for export: which, for whom, and on whose authority."""
 
     KIND: ClassVar[str] = "export"
 
     camera: str
-    begin_ms: int                   # the time that was asked for, by the wall clock
+    begin_ms: int                   # the requested time, by the wall clock
     end_ms: int
-    by: str                         # command | page | ward: the way it was asked
+    by: str                         # command | page | ward: how it was requested
     films: dict[str, str]           # SHA-256 by the film's name
-    claim: str                      # SHA-256 of all that the manifest says of the export
+    claim: str                      # SHA-256 of the manifest's claim
     case: str | None = None
     purpose: str | None = None
     officer: str | None = None
-    recipients: list[str] = []      # public keys that it was sealed for; none: whoever has the file
+    recipients: list[str] = []      # public keys that can open it; empty: not sealed
 
 
 class HoldPlaced(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """Retention must leave a clip alone."""
+    """Retention must not delete this clip."""
 
     KIND: ClassVar[str] = "hold"
 
@@ -257,7 +258,7 @@ class HoldPlaced(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HoldReleased(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """Retention may have the clip again, as far as this reason goes."""
+    """This reason no longer keeps the clip from retention."""
 
     KIND: ClassVar[str] = "release"
 
@@ -267,61 +268,63 @@ class HoldReleased(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Decided(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of the ward's wish for pictures: nothing leaves the house without such a row."""
+    """The decision on the ward's request for pictures. Nothing leaves the house without such a row."""
 
     KIND: ClassVar[str] = "decision"
 
     request: str                    # the ward's command
     code: Decision
-    by: str                         # rule | command | page | time | ward | leaving: the way it was decided
+    by: str                         # rule | command | page | time | ward | leaving: how it was decided
     asked: Kind
     camera: str
     case: str
     purpose: str
     officer: str
     basis: str
-    begin_ms: int | None = None     # of the time that was asked for, by the wall clock; none with a snapshot
+    begin_ms: int | None = None     # of the requested time, by the wall clock; absent for a snapshot
     end_ms: int | None = None
 
 
 class Delivered(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """The ward has signed that it has what it asked for."""
+    """The ward has signed that it received what it requested."""
 
     KIND: ClassVar[str] = "delivery"
 
     request: str                    # the ward's command
     bytes: int
-    sha256: str                     # of all that was uploaded
-    receipt: str                    # the receipt as it came: JSON
+    sha256: str                     # of the whole upload
+    receipt: str                    # the original receipt: JSON
     manifest: str | None = None     # SHA-256 of the export's manifest
 
 
 class Notified(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A notification was made for a phone of the household's: what may leave, whether its service takes it or not."""
+    """A notification was made for a phone of the household. Its content may leave, whether or not the service accepts
+    it."""
 
     KIND: ClassVar[str] = "notification"
 
-    to: str                         # as the household calls it; its address is a secret
+    to: str                         # the household's name for it; the address is a secret
     service: str                    # the address up to its "://"
-    event: int | None = None        # the newest that it tells of; absent: a trial, which tells of none
+    event: int | None = None        # the newest event in it; absent: a trial, which has no event
     events_n: int = 0
-    picture: bool = False           # that event's goes along
+    picture: bool = False           # includes the event's picture
 
 
 class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A role noted what the keeper alone may do: it was not done, and that role is not to be trusted."""
+    """A role other than the keeper noted an act that only the keeper may do. It was not done, and that role is not
+    trustworthy."""
 
     KIND: ClassVar[str] = "unauthorised"
 
-    claimed: str                    # the kind that it was to be
+    claimed: str                    # the kind that it claimed
     body: dict[str, Any]            # as it was noted
 
 
-BY_ITSELF = ("schedule", "unreadable")      # nobody's word: a recorder tells of it
-# What the roles that may be taken over note; each other kind needs the keeper's mark: agent/store/ledger.py.
+BY_ITSELF = ("schedule", "unreadable")      # pauses that no person ordered: a recorder notes them
+# Kinds that any role may note. Each other kind needs the keeper's mark: agent/store/ledger.py.
 OF_ALL_ROLES = frozenset({Configured.KIND, Delivered.KIND})
 
 
 def is_of_all_roles(kind: str, body: dict[str, Any]) -> bool:
-    """Whether a role other than the keeper may note that."""
+    """Whether a role other than the keeper may note this act."""
     return kind in OF_ALL_ROLES or (kind == CameraPaused.KIND and body.get("by") in BY_ITSELF)

@@ -1,4 +1,4 @@
-"""Compares what the ledger signed with what lies on the card: every clip's file, and what the database tells of it."""
+"""Compares the ledger with the card: each clip's file, and its row in the database."""
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from agent.core.evidence.ledger.clocks import offsets
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
 from agent.core.evidence.ledger.row import Row, RowMoment
 
-PATIENCE_MS = 10 * 60 * 1000        # a clip that was finished for so long was in the keeper's list
+PATIENCE_MS = 10 * 60 * 1000        # a clip that was finished for this long was in the keeper's list
 FINISHED, GONE = ("done", "recovered"), ("deleting", "deleted")
 
 
@@ -25,7 +25,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class KnownClip:
-    """What the database tells of a clip, undated: as it was first written."""
+    """A clip's row in the database, undated: as it was first written."""
 
     seq: int
     name: str
@@ -40,18 +40,16 @@ class KnownClip:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """What is on the card beside the ledger."""
+    """The contents of the card beside the ledger."""
 
     files: Mapping[str, FoundFile]
     known: Mapping[str, KnownClip]
-    boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms by which a boot's rows are dated
-    waiting: Sequence[Row] = ()                                 # acts that are noted and not signed yet
+    boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms that date a boot's rows
+    waiting: Sequence[Row] = ()                                 # noted acts without a signature yet
 
 
 @dataclass(slots=True)
-class _Told:
-    """What the rows tell of clips."""
-
+class _LedgerSummary:
     begin: LedgerBegin | None = None
     signed: dict[str, tuple[int, ClipSigned]] = field(default_factory=dict)
     resigned: list[tuple[int, ClipSigned]] = field(default_factory=list)
@@ -60,50 +58,49 @@ class _Told:
     order: list[tuple[int, RowMoment]] = field(default_factory=list)      # number of each clip, and when it was hashed
 
 
-def check_card(checked: Checked, shelf: CardContents) -> list[Flaw]:
-    """Everything about clips that does not fit the rows that hold."""
-    told, waiting = _told(checked.rows), _told(shelf.waiting)
-    told.deleted |= waiting.deleted
+def check_card(checked: Checked, card: CardContents) -> list[Flaw]:
+    summary, waiting = _summary(checked.rows), _summary(card.waiting)
+    summary.deleted |= waiting.deleted
     if not checked.rows and not checked.last_n:
-        lost = [each for each in shelf.known.values()
+        lost = [each for each in card.known.values()
                 if each.sha256 and each.state in FINISHED and each.name not in waiting.signed]
         return [Flaw(FlawCode.LEDGER_MISSING, "there are signed clips, but not one row of a ledger")] if lost else []
-    digests = {clip.sha256: name for name, (_, clip) in told.signed.items()}
-    findings = [*told.malformed, *(_resigned(n, clip) for n, clip in told.resigned)]
-    for name, (n, clip) in told.signed.items():
-        findings += _file(n, clip, shelf.files.get(name), shelf.known.get(name), name in told.deleted, digests)
-        findings += _database(n, clip, shelf.known.get(name))
-    findings += _unsigned(told, shelf, exempt=told.signed.keys() | waiting.signed.keys() | checked.broken)
-    findings += _boots(checked.rows, shelf)
+    digests = {clip.sha256: name for name, (_, clip) in summary.signed.items()}
+    findings = [*summary.malformed, *(_resigned(n, clip) for n, clip in summary.resigned)]
+    for name, (n, clip) in summary.signed.items():
+        findings += _file(n, clip, card.files.get(name), card.known.get(name), name in summary.deleted, digests)
+        findings += _database(n, clip, card.known.get(name))
+    findings += _unsigned(summary, card, exempt=summary.signed.keys() | waiting.signed.keys() | checked.broken)
+    findings += _boots(checked.rows, card)
     return findings
 
 
-def _told(rows: Sequence[Row]) -> _Told:
-    told = _Told()
+def _summary(rows: Sequence[Row]) -> _LedgerSummary:
+    summary = _LedgerSummary()
     for row in rows:
         try:
-            _hear(told, row)
+            _add(summary, row)
         except msgspec.ValidationError as error:
-            told.malformed.append(Flaw(FlawCode.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}",
+            summary.malformed.append(Flaw(FlawCode.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}",
                                        row.n))
-    return told
+    return summary
 
 
-def _hear(told: _Told, row: Row) -> None:
-    if row.kind == LedgerBegin.KIND and told.begin is None:
-        told.begin = msgspec.convert(row.body, LedgerBegin)
+def _add(summary: _LedgerSummary, row: Row) -> None:
+    if row.kind == LedgerBegin.KIND and summary.begin is None:
+        summary.begin = msgspec.convert(row.body, LedgerBegin)
     elif row.kind == Deletion.KIND:
-        told.deleted.update(msgspec.convert(row.body, Deletion).clips)
+        summary.deleted.update(msgspec.convert(row.body, Deletion).clips)
     elif row.kind == ClipSigned.KIND:
         clip = msgspec.convert(row.body, ClipSigned)
-        told.order.append((number(clip.clip), row.at))
-        _, first = told.signed.setdefault(clip.clip, (row.n, clip))
+        summary.order.append((number(clip.clip), row.at))
+        _, first = summary.signed.setdefault(clip.clip, (row.n, clip))
         if first.sha256 != clip.sha256:
-            told.resigned.append((row.n, clip))
+            summary.resigned.append((row.n, clip))
 
 
 def number(clip: str) -> int:
-    """The clip's number, which its name ends with; 0 for a name that is none."""
+    """Returns the clip's number, which ends its name; 0 if the name has no number."""
     digits = clip.rpartition("-")[2]
     return int(digits) if digits.isdecimal() else 0
 
@@ -139,7 +136,6 @@ def _changed(n: int, clip: ClipSigned, found: FoundFile, digests: Mapping[str, s
 
 
 def _database(n: int, clip: ClipSigned, known: KnownClip | None) -> Iterator[Flaw]:
-    """A date or a camera that was changed in the database deceives whoever looks at the page."""
     if known is None:
         return
     signed = (clip.camera, clip.boot, clip.mono_ms, clip.wall_ms, clip.dur_ms)
@@ -147,36 +143,34 @@ def _database(n: int, clip: ClipSigned, known: KnownClip | None) -> Iterator[Fla
         yield Flaw(FlawCode.CLIP_REDATED, "the database tells another camera or time of it than its row", n, clip.clip)
 
 
-def _unsigned(told: _Told, shelf: CardContents, exempt: set[str]) -> Iterator[Flaw]:
-    """Clips that no row tells of, though one should."""
-    before_n = told.begin.clips_n if told.begin else 0
-    for name in shelf.files.keys() - exempt:
-        if trouble := shelf.files[name].trouble:
+def _unsigned(summary: _LedgerSummary, card: CardContents, exempt: set[str]) -> Iterator[Flaw]:
+    before_n = summary.begin.clips_n if summary.begin else 0
+    for name in card.files.keys() - exempt:
+        if trouble := card.files[name].trouble:
             yield Flaw(FlawCode.CLIP_UNREADABLE, f"its file can't be read, so it was never signed: {trouble}",
                        clip=name)
-    for name in shelf.known.keys() - exempt:
-        known = shelf.known[name]
+    for name in card.known.keys() - exempt:
+        known = card.known[name]
         if known.seq <= before_n:
             continue
-        if known.state in GONE and name not in told.deleted:
+        if known.state in GONE and name not in summary.deleted:
             yield Flaw(FlawCode.DELETION_WITHOUT_ROW, "the database calls it deleted, and no row does", clip=name)
-        elif known.state in FINISHED and (known.sha256 or _passed_over(known, told)):
+        elif known.state in FINISHED and (known.sha256 or _passed_over(known, summary)):
             yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "it is finished, and no row vouches for it", clip=name)
-    for name in shelf.files.keys() - exempt - shelf.known.keys():
+    for name in card.files.keys() - exempt - card.known.keys():
         yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "neither a row nor the database knows its file", clip=name)
 
 
-def _passed_over(known: KnownClip, told: _Told) -> bool:
-    """Whether the keeper, who takes the newest clip first, took an older one long after this one's end."""
+def _passed_over(known: KnownClip, summary: _LedgerSummary) -> bool:
+    """The keeper signs the newest clip first. Was an older clip signed long after this one's end?"""
     end_mono_ms = known.mono_ms + (known.dur_ms or 0)
     return any(seq < known.seq and at.boot == known.boot and at.mono_ms - end_mono_ms > PATIENCE_MS
-               for seq, at in told.order)
+               for seq, at in summary.order)
 
 
-def _boots(rows: Sequence[Row], shelf: CardContents) -> Iterator[Flaw]:
-    """The offsets that date the clips of a boot must be such as rows tell."""
-    told = offsets([*rows, *shelf.waiting])
+def _boots(rows: Sequence[Row], card: CardContents) -> Iterator[Flaw]:
+    known = offsets([*rows, *card.waiting])
     seen = {row.sealed.boot for row in rows} | {row.at.boot for row in rows}
-    for boot, offsets_ms in shelf.boots.items():
-        if boot in seen and not told.get(boot, set()).issuperset(offsets_ms):
+    for boot, offsets_ms in card.boots.items():
+        if boot in seen and not known.get(boot, set()).issuperset(offsets_ms):
             yield Flaw(FlawCode.BOOT_REDATED, f"the database dates the boot {boot} as no row does")

@@ -1,4 +1,4 @@
-"""Checks a ledger's rows: content, signature, order, gaps, times, and the heads that others have seen."""
+"""Checks a ledger's rows: content, signatures, order, gaps, times, and heads that others have seen."""
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from agent.core.evidence.ledger.findings import Flaw, FlawCode
 from agent.core.evidence.ledger.row import LedgerLine, Row, decode
 
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
-NOTHING = RowHead()                                        # what the first row follows on
+NOTHING = RowHead()                                        # the head before the first row
 SAYS = {
     FlawCode.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
     FlawCode.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
@@ -24,18 +24,17 @@ SAYS = {
 
 @dataclass(slots=True)
 class Checked:
-    """What came of it: what is wrong, and the rows that the device's key vouches for, in order."""
+    """The result: the findings, and the rows that the device's key confirms, in order."""
 
     rows: list[Row] = field(default_factory=list)
     findings: list[Flaw] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)     # those that sign, the first one first
-    broken: set[str] = field(default_factory=set)       # clips that only rows name which do not hold
+    keys: list[bytes] = field(default_factory=list)     # the signing keys, oldest first
+    broken: set[str] = field(default_factory=set)       # clips that only invalid rows name
     last_n: int = 0
-    waiting_n: int = 0              # acts that wait for their signature
+    waiting_n: int = 0              # acts without a signature yet
 
     @property
     def stretches(self) -> list[tuple[int, int]]:
-        """First and last number of each stretch of rows that holds without a gap."""
         found: list[tuple[int, int]] = []
         for row in self.rows:
             if found and found[-1][1] == row.n - 1:
@@ -48,13 +47,13 @@ class Checked:
 def check(lines: Iterable[LedgerLine], verifies: Verifies, *, heads: Mapping[int, str] | None = None, key: str = "",
           told_key: bytes | None = None, waiting: Iterable[Row] = (), noted_n: int | None = None,
           after: RowHead = NOTHING) -> Checked:
-    """Check the rows as they are stored, in the order of their numbers.
+    """Checks the rows as they are stored, in the order of their numbers.
 
-    `heads` are row numbers with the first hex digits of their hashes, as a ward has seen them; `key` is the public
-    key's fingerprint, as somebody has kept it. `told_key` is what the database calls the key: it is tried where the
-    row that should bring the key is spoilt. `waiting` are acts that are noted and not signed yet, and `noted_n` is how
-    many were noted in all. Without a head, nobody can tell whether the end is cut off. `after` is the row that a
-    stretch out of the ledger follows on; by itself it vouches for nothing.
+    `heads` are row numbers with the first hex digits of their hashes, as a ward has seen them. `key` is the public
+    key's fingerprint, as a person has kept it. `told_key` is the key in the database; it is tried if the row that
+    should bring the key is damaged. `waiting` are noted acts without a signature, and `noted_n` is the number of all
+    noted acts. Without a head, a check cannot find out that the end was cut off. `after` is the row before a section
+    of the ledger; it confirms nothing by itself.
     """
     reader = _LedgerReader(verifies, key, told_key, after)
     reader.read(list(lines))
@@ -64,27 +63,24 @@ def check(lines: Iterable[LedgerLine], verifies: Verifies, *, heads: Mapping[int
     checked.rows.sort(key=lambda row: row.n)
     checked.findings += _heads(reader.hashes, checked.last_n, heads or {})
     checked.findings += _acts(checked, waiting, noted_n, after.n)
-    checked.findings += _mends(checked.rows) if not after.n else ()
+    checked.findings += _check_repairs(checked.rows) if not after.n else ()
     checked.findings += check_clocks(checked.rows, [*checked.rows, *waiting])
     checked.findings += _device(checked.rows, is_whole=not after.n)
     return checked
 
 
 class _LedgerReader:
-    """Takes the lines one by one, and sorts out which of them the device vouches for."""
-
     def __init__(self, verifies: Verifies, key: str, told_key: bytes | None, after: RowHead) -> None:
         self._verifies, self._key = verifies, key
         self._spare = [told_key] if told_key else []
         self.checked = Checked()
         self.vouched: list[tuple[Row, LedgerLine]] = []
-        self.numbers: set[int] = set()              # every number that some line claims
+        self.numbers: set[int] = set()              # every number that a line claims
         self.hashes: dict[int, bytes] = {after.n: after.hash}
-        # Rows that are whole but not signed: a signed row that follows on them may vouch for them.
+        # Whole rows without a valid signature. A signed row that follows them may confirm them.
         self._doubtful: list[tuple[Row, LedgerLine]] = []
 
     def read(self, lines: list[LedgerLine]) -> None:
-        """All lines, as they are stored."""
         for line in lines:
             row = decode(line.doc)
             if row is None or chained(line.prev, line.doc) != line.hash:
@@ -101,7 +97,7 @@ class _LedgerReader:
         self.checked.last_n = max(self.checked.last_n, number)
 
     def _settle_doubts(self, wanted: bytes) -> None:
-        """Of the doubtful lines, the next signed one vouches for those that it follows on: `wanted` is its prev."""
+        """The next signed line confirms the doubtful lines that it follows; `wanted` is its prev."""
         covered = []
         while self._doubtful:
             row, line = self._doubtful.pop()
@@ -111,31 +107,30 @@ class _LedgerReader:
             else:
                 self._refuse(FlawCode.ROW_FOREIGN, line, row)
         for row, line in reversed(covered):
-            self._tell(FlawCode.SIGNATURE_BROKEN, row.n)
+            self._report(FlawCode.SIGNATURE_BROKEN, row.n)
             self._hold(row, line)
 
     def _hold(self, row: Row, line: LedgerLine) -> None:
         self._count(row.n)
         if self.hashes.get(row.n) == line.hash:
-            self._tell(FlawCode.ROWS_REORDERED, row.n)
+            self._report(FlawCode.ROWS_REORDERED, row.n)
             return
         self.vouched.append((row, line))
         self.checked.rows.append(row)
         self.hashes[row.n] = line.hash
 
     def _refuse(self, code: FlawCode, line: LedgerLine, row: Row | None) -> None:
-        """It goes by the number under which it lies, for what it says itself is worth nothing."""
+        """Uses the number under which the line is stored, because the line's own content is not trusted."""
         self._count(line.n)
         clip = row.body.get("clip") if row else None
         clip = clip if isinstance(clip, str) else None
         self.checked.broken |= {clip} if clip else set()
-        self._tell(code, line.n, clip)
+        self._report(code, line.n, clip)
 
-    def _tell(self, code: FlawCode, n: int, clip: str | None = None) -> None:
+    def _report(self, code: FlawCode, n: int, clip: str | None = None) -> None:
         self.checked.findings.append(Flaw(code, SAYS[code].format(n=n), n, clip))
 
     def _signed(self, line: LedgerLine, row: Row) -> bool:
-        """Whether one of the device's keys vouches for the row; takes up the key that a row brings."""
         brought = _key(row) if self._may_bring(line, row) else None
         keys = [brought] if brought else self.checked.keys[::-1] or self._spare
         vouches = next((key for key in keys if self._verifies(key, line.sig, message(line.hash))), None)
@@ -144,21 +139,20 @@ class _LedgerReader:
         return vouches is not None
 
     def _may_bring(self, line: LedgerLine, row: Row) -> bool:
-        """Whether the row may bring a key: the first row does, and one that follows on what went before."""
+        """The first row may bring a key, and so may a row that follows a valid one."""
         if not self.checked.keys:
             return row.kind == LedgerBegin.KIND
         return row.kind == KeyChange.KIND and self.hashes.get(row.n - 1) == line.prev
 
     def _accept_key(self, key: bytes, n: int) -> None:
         if self.checked.keys:
-            self._tell(FlawCode.KEY_CHANGED, n)
+            self._report(FlawCode.KEY_CHANGED, n)
         elif self._key and fingerprint(key) != self._key.lower():
-            self._tell(FlawCode.KEY_FOREIGN, n)
+            self._report(FlawCode.KEY_FOREIGN, n)
         self.checked.keys.append(key)
 
 
 def _key(row: Row) -> bytes | None:
-    """The public key that a row brings."""
     try:
         brings = row.kind in (LedgerBegin.KIND, KeyChange.KIND) and not row.act_n
         return bytes.fromhex(row.body["key"]) if brings else None
@@ -167,7 +161,6 @@ def _key(row: Row) -> bytes | None:
 
 
 def _order(vouched: list[tuple[Row, LedgerLine]], numbers: set[int], after: RowHead) -> Iterator[Flaw]:
-    """Whether the rows lie where they belong, follow on each other, and none is missing."""
     highest = 0
     for row, _ in vouched:
         if row.n < highest:
@@ -185,7 +178,6 @@ def _order(vouched: list[tuple[Row, LedgerLine]], numbers: set[int], after: RowH
 
 
 def _gaps(numbers: set[int], expected: int) -> Iterator[tuple[int, int]]:
-    """First and last of each stretch of missing numbers, from `expected` on."""
     for number in sorted(numbers):
         if number > expected:
             yield expected, number - 1
@@ -202,12 +194,10 @@ def _heads(hashes: Mapping[int, bytes], last_n: int, heads: Mapping[int, str]) -
 
 
 def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: int) -> Iterator[Flaw]:
-    """Whether every act that was noted is signed or waits for it; what rows that do not hold told is not asked for.
-
-    How many acts were noted before a stretch that begins in the midst, its first one tells.
-    """
+    """Every noted act must be signed or waiting. Acts in invalid rows are not asked for. In a section from the middle
+    of a ledger, its first act gives the number to start from."""
     held, n = {row.n for row in checked.rows}, after_n
-    act_n = next((row.act_n for row in checked.rows if row.act_n), 1) - 1 if after_n else 0
+    act_n = next((row.act_n for row in checked.rows if row.act_n), 1) - 1 if after_n else _begun_at(checked.rows)
     for row in [*(row for row in checked.rows if row.act_n), *waiting]:
         row_n = row.n or checked.last_n + 1
         if row.act_n != act_n + 1 and held.issuperset(range(n + 1, row_n)):
@@ -218,32 +208,40 @@ def _acts(checked: Checked, waiting: list[Row], noted_n: int | None, after_n: in
         yield Flaw(FlawCode.ACT_MISSING, f"{noted_n} acts were noted, but the last one in the ledger is act {act_n}")
 
 
-def _mends(rows: list[Row]) -> Iterator[Flaw]:
-    """Damaged databases that took rows along, as the device itself tells."""
+def _begun_at(rows: list[Row]) -> int:
+    """The first row names the last act of a lost earlier database."""
+    acts_n = rows[0].body.get("acts_n") if rows and rows[0].kind == LedgerBegin.KIND else 0
+    return acts_n if isinstance(acts_n, int) else 0
+
+
+def _check_repairs(rows: list[Row]) -> Iterator[Flaw]:
     for row in rows:
         if row.kind != DatabaseMended.KIND:
             continue
         try:
-            mend = msgspec.convert(row.body, DatabaseMended)
+            repair = msgspec.convert(row.body, DatabaseMended)
         except msgspec.ValidationError as error:
             yield Flaw(FlawCode.ROW_MALFORMED, f"row {row.n} is signed, but no {row.kind}: {error}", row.n)
             continue
-        if not mend.ledger_n:
-            known = f"there were {mend.before_n} rows or more" if mend.before_n else "whether there were rows"
-            yield Flaw(FlawCode.LEDGER_RENEWED, f"the ledger begins anew, because the database was damaged: {known} "
-                                               f"before{'' if mend.before_n else ', nobody knows'}", row.n)
-        elif mend.ledger_n < (mend.before_n or 0):
-            yield Flaw(FlawCode.LEDGER_RENEWED, f"the database was damaged, and of {mend.before_n} rows those behind "
-                                               f"row {mend.ledger_n} were lost: the rows after it are others", row.n)
+        if not repair.ledger_n:
+            known = f"there were {repair.before_n} rows or more" if repair.before_n else "whether there were rows"
+            yield Flaw(FlawCode.LEDGER_RENEWED, f"the database was damaged, and the ledger went with it: {known} "
+                                               f"before{'' if repair.before_n else ', nobody knows'}", row.n)
+        elif repair.ledger_n < (repair.before_n or 0):
+            yield Flaw(FlawCode.LEDGER_RENEWED, f"the database was damaged, and of {repair.before_n} rows those behind "
+                                               f"row {repair.ledger_n} were lost", row.n)
+        elif repair.ward_n:
+            yield Flaw(FlawCode.LEDGER_RENEWED, f"by the link's word the card went back in time: the ward has message "
+                                               f"{repair.ward_n}, and rows behind row {repair.ledger_n} may have been "
+                                               "lost", row.n)
 
 
 def _device(rows: list[Row], is_whole: bool) -> Iterator[Flaw]:
-    """Whether all rows are of one device and one board; told once where that changes.
-
-    A whole ledger's first row names the board, or there is none; a stretch's board is the first that is named.
-    """
+    """All rows must belong to one device and one board. A change is reported once. The first row of a whole ledger
+    names the board, if there is one; without that row it is the first one named."""
     device = rows[0].dev if rows else ""
-    serial = next((row.body["serial"] for row in (rows[:1] if is_whole else rows) if "serial" in row.body), None)
+    is_begun = is_whole and bool(rows) and rows[0].kind == LedgerBegin.KIND
+    serial = next((row.body["serial"] for row in (rows[:1] if is_begun else rows) if "serial" in row.body), None)
     for row in rows:
         here = row.body.get("serial", serial)
         if row.dev != device:

@@ -1,54 +1,50 @@
-"""Checks an export: manifest and signatures, its stretch of the ledger, its files, and the clips that it was cut from.
+"""Checks an export: manifest and signatures, its section of the ledger, its files, and the clips that it was cut from.
 
-It is the check of a card (`check`) with what an export says of itself on top. Whatever one part no longer vouches
-for, another may: the ledger's last row names the films, too.
+It adds the statements of the export to the check of a card (`check`). If one part is not valid, another may still
+confirm the same: the ledger's last row names the films, too.
 """
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from agent.core import json_door
 from agent.core.evidence.ledger import seals
-from agent.core.evidence.ledger.acts import Exported, KeyChange
+from agent.core.evidence.ledger.acts import ClipSigned, Exported, KeyChange, WardIdentity
 from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.chain import RowHead, fingerprint, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
-from agent.core.evidence.ledger.claim import FileTold, Manifest, digest
-from agent.core.evidence.ledger.contents import check_files, check_identity, check_sources, check_time
+from agent.core.evidence.ledger.claim import Claim, ClipTold, ExportWish, FileTold, Manifest, digest
+from agent.core.evidence.ledger.clocks import offsets
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
-from agent.core.evidence.ledger.row import LedgerLine, canonical, decode
+from agent.core.evidence.ledger.row import LedgerLine, Row, canonical, decode
 from agent.core.evidence.ledger.stretch import read
 
 KEY_OR_HASH_B = 32
-
-_decoder = msgspec.json.Decoder(Manifest)
+NEAR_MS = 2_000         # a shorter gap is none, because a film begins with its first frame and frames last
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What lies in an export's folder; b"" for what is not there."""
-
     manifest: bytes
     ledger: bytes
     small: Mapping[str, bytes]              # signatures and keys: the files of core.evidence.ledger.seals
-    files: Mapping[str, FoundFile]              # everything else
+    files: Mapping[str, FoundFile]              # all other files
 
 
 @dataclass(slots=True)
 class PackageVerdict:
-    """What came of it."""
-
     manifest: Manifest | None
     checked: Checked
     findings: list[Flaw] = field(default_factory=list)
-    compared_n: int = 0                     # heads that lie in the stretch
-    told: list[FileTold] = field(default_factory=list)      # the files that something vouches for
+    compared_n: int = 0                     # heads within the section
+    told: list[FileTold] = field(default_factory=list)      # the files that are confirmed
 
 
 def check_package(package: Package, verifies: Verifies, *, heads: Mapping[int, str] | None = None,
                   key: str = "") -> PackageVerdict:
-    """Check an export. `heads` and `key` are as for `check`; a head beyond the stretch says nothing of it."""
+    """Checks an export. `heads` and `key` are those of `check`. Heads outside the section are ignored."""
     manifest = _manifest(package.manifest)
     if manifest is None:
         return _without_manifest(package, verifies)
@@ -57,37 +53,36 @@ def check_package(package: Package, verifies: Verifies, *, heads: Mapping[int, s
     signed = manifest.signed and len(wrong) < seals.FORMATS_N
     checked, compared_n = _rows(lines, manifest, signed, verifies, heads or {})
     own = _own_row(checked)
-    told_of = own is not None and own.claim == digest(manifest.claim)
+    has_row = own is not None and own.claim == digest(manifest.claim)
     verdict = PackageVerdict(manifest, checked, list(checked.findings), compared_n)
-    verdict.findings += _manifest_holds(manifest, signed, told_of, wrong)
+    verdict.findings += _manifest_holds(manifest, signed, has_row, wrong)
     verdict.findings += _keys(package, manifest, key)
     verdict.findings += _device(manifest, checked)
-    if signed and not told_of and checked.rows and checked.rows[-1].n == manifest.last.n:
+    if signed and not has_row and checked.rows and checked.rows[-1].n == manifest.last.n:
         verdict.findings.append(Flaw(FlawCode.EXPORT_WITHOUT_ROW, f"row {manifest.last.n} does not tell of this export",
                                      manifest.last.n))
-    believed = signed or told_of or not manifest.signed
-    verdict.told = _told(manifest, None if believed else own)
-    verdict.findings += check_files(verdict.told, package.files, strangers=believed)
+    believed = signed or has_row or not manifest.signed
+    verdict.told = _listed(manifest, None if believed else own)
+    verdict.findings += _check_files(verdict.told, package.files, strangers=believed)
     if believed:
-        verdict.findings += [*check_sources(manifest, checked), *check_time(manifest.claim),
-                             *check_identity(manifest, checked)]
+        verdict.findings += [*_check_sources(manifest, checked), *_check_time(manifest.claim),
+                             *_check_identity(manifest, checked)]
     return verdict
 
 
 def _manifest(data: bytes) -> Manifest | None:
     try:
-        told = _decoder.decode(data)
-        canonical(told)
+        found = json_door.read(data, Manifest)
+        canonical(found)
         if any(len(bytes.fromhex(text)) != KEY_OR_HASH_B
-               for text in (told.key, told.after.hash, told.last.hash) if told.signed):
+               for text in (found.key, found.after.hash, found.last.hash) if found.signed):
             return None
-    except (msgspec.DecodeError, ValueError):       # NotCanonical among them
+    except (msgspec.DecodeError, ValueError):       # including NotCanonical
         return None
-    return told
+    return found
 
 
 def _without_manifest(package: Package, verifies: Verifies) -> PackageVerdict:
-    """The rows may still hold, by the key that lies beside them."""
     lines, key = read(package.ledger), seals.key_in(package.small.get(seals.PEM, b""))
     after = RowHead(lines[0].n - 1, lines[0].prev) if lines else RowHead()
     checked = check(lines, verifies, told_key=key, after=after)
@@ -101,8 +96,8 @@ def _key(manifest: Manifest) -> bytes:
 
 def _rows(lines: list[LedgerLine], manifest: Manifest, signed: bool, verifies: Verifies,
           heads: Mapping[int, str]) -> tuple[Checked, int]:
-    """The stretch, and how many heads could be compared with it. Where the manifest does not hold, its borders are
-    not believed."""
+    """Returns the checked section, and how many heads it could be compared with. If the manifest is invalid, its
+    limits of the section are not used."""
     after = RowHead(manifest.after.n, bytes.fromhex(manifest.after.hash))
     if not signed and lines:
         after = RowHead(lines[0].n - 1, lines[0].prev)
@@ -122,7 +117,7 @@ def _rows(lines: list[LedgerLine], manifest: Manifest, signed: bool, verifies: V
 
 
 def _first_key(lines: list[LedgerLine], key: bytes) -> bytes:
-    """The key that signed the first rows: another one than today's, if a row in between tells of a change."""
+    """Returns the key of the first rows. It differs from the present one if a row in between changes the key."""
     for line in lines:
         row = decode(line.doc) if KeyChange.KIND.encode() in line.doc else None
         if row and row.kind == KeyChange.KIND:
@@ -132,7 +127,6 @@ def _first_key(lines: list[LedgerLine], key: bytes) -> bytes:
 
 
 def _own_row(checked: Checked) -> Exported | None:
-    """What the ledger's last row tells of an export; None if it tells of none, or does not hold."""
     row = checked.rows[-1] if checked.rows and checked.rows[-1].n == checked.last_n else None
     try:
         return msgspec.convert(row.body, Exported) if row and row.kind == Exported.KIND else None
@@ -141,7 +135,6 @@ def _own_row(checked: Checked) -> Exported | None:
 
 
 def _device(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
-    """Whether the manifest tells of the device and the board that the rows tell of."""
     if checked.rows and checked.rows[0].dev != manifest.dev:
         yield Flaw(FlawCode.DEVICE_DIFFERS, f"the rows are of the device {checked.rows[0].dev}, not {manifest.dev}",
                    checked.rows[0].n)
@@ -150,10 +143,10 @@ def _device(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
         yield Flaw(FlawCode.DEVICE_DIFFERS, f"the rows are of the board {', '.join(boards)}, not {manifest.serial}")
 
 
-def _manifest_holds(manifest: Manifest, signed: bool, told_of: bool, wrong: list[str]) -> Iterator[Flaw]:
+def _manifest_holds(manifest: Manifest, signed: bool, has_row: bool, wrong: list[str]) -> Iterator[Flaw]:
     if not manifest.signed:
         yield Flaw(FlawCode.EXPORT_UNSIGNED, "the device did not sign this export: nothing vouches for its films")
-    elif not signed and not told_of:
+    elif not signed and not has_row:
         yield Flaw(FlawCode.MANIFEST_EDITED, "manifest.json is not what was signed")
     else:
         yield from (Flaw(FlawCode.SEAL_BROKEN, "the signature is missing, or not the device's for this manifest",
@@ -170,8 +163,102 @@ def _keys(package: Package, manifest: Manifest, key: str) -> Iterator[Flaw]:
                            clip=name)
 
 
-def _told(manifest: Manifest, row: Exported | None) -> list[FileTold]:
-    """The files to look for: by the manifest, or by the ledger's `row` where the manifest does not hold."""
+def _listed(manifest: Manifest, row: Exported | None) -> list[FileTold]:
     if row is None:
         return [*manifest.claim.films, *manifest.claim.files]
     return [FileTold(file=name, bytes=0, sha256=sha256) for name, sha256 in row.films.items()]
+
+
+def _check_files(listed: Sequence[FileTold], files: Mapping[str, FoundFile], strangers: bool) -> Iterator[Flaw]:
+    """Checks that each file is there and unchanged. `strangers` forbids other files."""
+    digests = {each.sha256: each.file for each in listed}
+    for each in listed:
+        found = files.get(each.file)
+        if found is None or found.trouble:
+            why = f"it can't be read: {found.trouble}" if found else "it is missing"
+            yield Flaw(FlawCode.FILE_MISSING, why, clip=each.file)
+        elif found.sha256 != each.sha256:
+            yield _changed(each, found, digests)
+    for name in sorted(files.keys() - {each.file for each in listed}) if strangers else ():
+        yield Flaw(FlawCode.FILE_UNKNOWN, "the manifest does not name it, so nothing vouches for it", clip=name)
+
+
+def _changed(listed: FileTold, found: FoundFile, digests: Mapping[str, str]) -> Flaw:
+    if other := digests.get(found.sha256):
+        return Flaw(FlawCode.FILE_SWAPPED, f"it holds what {other} held", clip=listed.file)
+    if found.size_b < listed.bytes:
+        return Flaw(FlawCode.FILE_TRUNCATED, f"{listed.bytes - found.size_b} of {listed.bytes} bytes are missing",
+                    clip=listed.file)
+    return Flaw(FlawCode.FILE_EDITED, "it is not what was exported", clip=listed.file)
+
+
+def _check_sources(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
+    """Checks that the rows say the same about each clip as the manifest. Invalid rows are findings already."""
+    rows, known = {row.n: row for row in checked.rows}, offsets(checked.rows)
+    is_whole = len(rows) == manifest.last.n - manifest.after.n      # else the row that dates a clip may be missing
+    for clip in manifest.claim.clips:
+        row = rows.get(clip.n)
+        if row is None:
+            outside = not manifest.after.n < clip.n <= manifest.last.n
+            if outside:
+                yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} is not in the export", clip.n, clip.clip)
+        elif not _matches(row, clip):
+            yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} does not tell of it as the manifest does", clip.n,
+                       clip.clip)
+        elif is_whole and not _dates(row, clip, known.get(row.body["boot"], set())):
+            yield Flaw(FlawCode.CLIP_REDATED, "the manifest dates it as no signed row does", clip.n, clip.clip)
+        else:
+            yield from _foreign(row, clip, manifest.claim.wish)
+    if missing := {name for film in manifest.claim.films for name in film.clips} - {
+            clip.clip for clip in manifest.claim.clips}:
+        yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"films were cut from {', '.join(sorted(missing))}, of which the "
+                                               "manifest tells no row")
+
+
+def _check_time(claim: Claim) -> Iterator[Flaw]:
+    """Checks that the films contain all of the requested time, except for the gaps that the manifest names."""
+    listed = [(each.begin_ms, each.end_ms) for each in (*claim.gaps, *(
+        stretch for film in claim.films for stretch in film.stretches))]
+    reached_ms = claim.wish.begin_ms
+    for begin_ms, end_ms in sorted([*listed, (claim.wish.end_ms, claim.wish.end_ms)]):
+        if begin_ms - reached_ms > NEAR_MS:
+            yield Flaw(FlawCode.GAP_UNNAMED, f"{(begin_ms - reached_ms) / 1000:.1f} s of the time that was asked for "
+                                             "are in no film, and the manifest does not say that they are missing")
+        reached_ms = max(reached_ms, end_ms)
+
+
+def _check_identity(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
+    """Checks that the newest row about the ward's certificate names the same one as the manifest."""
+    listed = [row for row in checked.rows if row.kind == WardIdentity.KIND]
+    ward = manifest.claim.ward
+    if ward and (not listed or listed[-1].body != msgspec.to_builtins(ward)):
+        yield Flaw(FlawCode.IDENTITY_WITHOUT_ROW, f"no row says that the ward knows this recorder as {ward.name}, by "
+                                                  "the certificate that the manifest names")
+
+
+def _foreign(row: Row, clip: ClipTold, wish: ExportWish) -> Iterator[Flaw]:
+    if row.body["camera"] != wish.camera:
+        yield Flaw(FlawCode.SOURCE_FOREIGN, f"it was filmed by the camera {row.body['camera']}, and {wish.camera} was "
+                                           "asked for", clip.n, clip.clip)
+    if clip.begin_ms > wish.end_ms + NEAR_MS or clip.begin_ms + clip.dur_ms < wish.begin_ms - NEAR_MS:
+        yield Flaw(FlawCode.SOURCE_FOREIGN, "it lies outside the time that was asked for", clip.n, clip.clip)
+    if wish.only is not None and clip.clip not in wish.only:
+        yield Flaw(FlawCode.SOURCE_FOREIGN, "the household was not shown it when it agreed", clip.n, clip.clip)
+
+
+def _matches(row: Row, clip: ClipTold) -> bool:
+    try:
+        signed = msgspec.convert(row.body, ClipSigned) if row.kind == ClipSigned.KIND else None
+    except msgspec.ValidationError:
+        return False
+    return signed is not None and (
+        (signed.clip, signed.sha256, signed.dur_ms, signed.clock, signed.settings, signed.masks, signed.masked_by,
+         signed.detector)
+        == (clip.clip, clip.sha256, clip.dur_ms, clip.clock, clip.settings, clip.masks, clip.masked_by, clip.detector)
+        and clip.begin_ms - clip.off_ms == signed.wall_ms)
+
+
+def _dates(row: Row, clip: ClipTold, offsets_ms: set[int]) -> bool:
+    signed = msgspec.convert(row.body, ClipSigned)
+    known = {signed.wall_ms - signed.mono_ms, *offsets_ms} | ({signed.offset_ms} - {None})
+    return clip.begin_ms - signed.mono_ms in known

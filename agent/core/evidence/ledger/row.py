@@ -1,7 +1,7 @@
 """One row of the ledger, and the bytes that are hashed and signed for it.
 
-The bytes are JSON with sorted keys, without spaces and without fractions, as RFC 8785 has it for such values: whoever
-reads a row with any JSON library can write the same bytes again.
+The bytes are JSON with sorted keys, without spaces and fractions, as in RFC 8785. So a reader can parse a row with any
+JSON library and write the same bytes again.
 """
 import json
 from typing import Any
@@ -9,16 +9,18 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from agent.core import json_door
+
 VERSION = 1
-WHOLE_MAX = 2 ** 53 - 1         # beyond it JSON libraries disagree on what a number is
+WHOLE_MAX = 2 ** 53 - 1         # JSON libraries disagree about larger numbers
 
 
 class NotCanonical(ValueError):
-    """A value that has no single way to be written; the text names it."""
+    """A value has no single encoding. The message names it."""
 
 
 class RowMoment(Struct, frozen=True, kw_only=True):
-    """When: `boot` and `mono_ms` order it for certain, `wall_ms` (UTC) dates it as far as `clock` may be believed."""
+    """A time. `boot` and `mono_ms` order it reliably; `wall_ms` (UTC) dates it as far as `clock` is trustworthy."""
 
     boot: str
     mono_ms: int
@@ -27,27 +29,27 @@ class RowMoment(Struct, frozen=True, kw_only=True):
 
     @property
     def offset_ms(self) -> int:
-        """Wall minus monotonic time: what changes exactly if somebody moves the wall clock."""
+        """Wall minus monotonic time. It changes by exactly the amount by which the wall clock is moved."""
         return self.wall_ms - self.mono_ms
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What one row tells. The kind is open: a reader keeps what it does not know."""
+    """The content of one row. The kind is open: a reader keeps unknown kinds."""
 
     n: int                      # 1, 2, 3, ... without a gap
     dev: str                    # the device
     kind: str                   # begin, clip, deletion, ...: core.evidence.ledger.acts
-    # The number of the act, without a gap; 0 in the keeper's own rows. In the bytes that are signed its key is "deed",
-    # and stays so: rows that are signed already must keep their meaning.
+    # The number of the act, without a gap; 0 in the keeper's own rows. Its key in the signed bytes is "deed" and stays
+    # so, because signed rows must keep their meaning.
     act_n: int = field(name="deed")
     at: RowMoment               # of the act
-    sealed: RowMoment           # when the keeper chained and signed it
+    sealed: RowMoment           # when the keeper chained and signed the row
     body: dict[str, Any]
     v: int = VERSION
 
 
 class LedgerLine(Struct, frozen=True):
-    """A row as it is stored: the signed bytes themselves, and what binds them."""
+    """A row as it is stored: the signed bytes, and their hash and signature."""
 
     n: int
     doc: bytes
@@ -56,13 +58,11 @@ class LedgerLine(Struct, frozen=True):
     sig: bytes
 
 
-_decoder = msgspec.json.Decoder(Row)
-
 
 def canonical(value: object) -> bytes:
-    """The one way to write `value`, a Struct or what JSON knows but for fractions. Raises NotCanonical."""
+    """Returns the only encoding of `value`, a Struct or JSON value without fractions. Raises NotCanonical."""
     plain = msgspec.to_builtins(value)
-    _demand_plain(plain)
+    _check_plain(plain)
     try:
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -70,22 +70,22 @@ def canonical(value: object) -> bytes:
 
 
 def decode(doc: bytes) -> Row | None:
-    """The row that these bytes tell; None where they tell none."""
+    """Returns the row in these bytes; None if they are not a row."""
     try:
-        return _decoder.decode(doc)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json_door.read(doc, Row)
+    except msgspec.DecodeError:
         return None
 
 
-def _demand_plain(value: object) -> None:
+def _check_plain(value: object) -> None:
     if isinstance(value, dict):
         for key, each in value.items():
             if not (isinstance(key, str) and key.isascii()):
                 raise NotCanonical(f"the key {key!r} is not plain ASCII")
-            _demand_plain(each)
+            _check_plain(each)
     elif isinstance(value, list):
         for each in value:
-            _demand_plain(each)
+            _check_plain(each)
     elif isinstance(value, float):
         raise NotCanonical(f"{value!r} is a fraction; write it as a whole number of a smaller unit")
     elif isinstance(value, int) and abs(value) > WHOLE_MAX:

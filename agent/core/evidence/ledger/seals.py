@@ -1,7 +1,7 @@
-"""One Ed25519 key and its signatures as the files that stock tools read: openssl, minisign and ssh-keygen.
+"""One Ed25519 key and its signatures in the file formats of openssl, minisign and ssh-keygen.
 
-Pure: whoever holds the key hands a function in. Ed25519 has one signature for a message, so a file can be checked by
-taking the signature out and writing the file again.
+Pure: the caller passes a function that signs. Ed25519 has one signature for a message, so a check takes the signature
+out of a file and writes the file again.
 """
 import base64
 import hashlib
@@ -19,20 +19,20 @@ PEM, MINISIGN_KEY, SIGNERS = "device.pem", "device.pub", "allowed_signers"
 NAMESPACE = "taimat-export"                             # ssh-keygen -n
 FORMATS_N = 3
 FILES = (RAW, MINISIG, SSHSIG, PEM, MINISIGN_KEY, SIGNERS)
-_DER = bytes.fromhex("302a300506032b6570032100")        # RFC 8410: a public key of Ed25519 follows
+_DER = bytes.fromhex("302a300506032b6570032100")        # RFC 8410: an Ed25519 public key follows
 _SSH_TYPE = b"ssh-ed25519"
 _SIGNATURE_B = 64
 
 
 def signatures(manifest: bytes, key: bytes, sign: Sign) -> dict[str, bytes]:
-    """The manifest's signatures by file name; `key` is the public one."""
+    """Returns the manifest's signatures by file name. `key` is the public key."""
     prehashed = sign(hashlib.blake2b(manifest).digest())
     return {RAW: sign(manifest), MINISIG: _minisig(key, prehashed, sign(prehashed + _trusted(key))),
             SSHSIG: _sshsig(key, sign(_ssh_message(manifest)))}
 
 
 def keys(key: bytes, dev: str) -> dict[str, bytes]:
-    """The public key by file name; ssh knows it as that of `dev`."""
+    """Returns the public key by file name. The file for ssh names it after `dev`."""
     ssh = base64.b64encode(_ssh_key(key)).decode()
     return {PEM: _armored("PUBLIC KEY", _DER + key, 64),
             MINISIGN_KEY: f"untrusted comment: key of {dev}\n{_b64(b'Ed' + _minisign_id(key) + key)}\n".encode(),
@@ -40,7 +40,7 @@ def keys(key: bytes, dev: str) -> dict[str, bytes]:
 
 
 def key_in(pem: bytes) -> bytes | None:
-    """The public key that the PEM file brings; None if it brings none."""
+    """Returns the public key in the PEM file; None if absent."""
     try:
         der = base64.b64decode(b"".join(pem.split(b"\n")[1:-2]))
     except ValueError:
@@ -49,7 +49,7 @@ def key_in(pem: bytes) -> bytes | None:
 
 
 def wrong(files: Mapping[str, bytes], manifest: bytes, key: bytes, verifies: Verifies) -> Iterator[str]:
-    """Names of the signatures that are missing or not the key's for this manifest."""
+    """Yields the names of missing or invalid signatures of this manifest."""
     checks = {RAW: _raw_holds, MINISIG: _minisig_holds, SSHSIG: _sshsig_holds}
     for name, holds in checks.items():
         if name not in files or not holds(files[name], manifest, key, verifies):
@@ -81,8 +81,8 @@ def _sshsig_holds(data: bytes, manifest: bytes, key: bytes, verifies: Verifies) 
 
 
 def _minisig(key: bytes, prehashed: bytes, over_all: bytes) -> bytes:
-    told = _b64(b"ED" + _minisign_id(key) + prehashed)
-    return (f"untrusted comment: signature of an export\n{told}\n"
+    encoded = _b64(b"ED" + _minisign_id(key) + prehashed)
+    return (f"untrusted comment: signature of an export\n{encoded}\n"
             f"trusted comment: {_trusted(key).decode()}\n{_b64(over_all)}\n").encode()
 
 
@@ -91,12 +91,11 @@ def _trusted(key: bytes) -> bytes:
 
 
 def _minisign_id(key: bytes) -> bytes:
-    """minisign prints a key's id backwards, and so as the fingerprint that everybody else knows it by."""
+    """minisign prints a key's id in reverse, so that it shows our fingerprint."""
     return bytes.fromhex(fingerprint(key))[::-1]
 
 
 def _ssh_message(manifest: bytes) -> bytes:
-    """What ssh-keygen -Y has signed."""
     return b"SSHSIG" + b"".join(map(_string, (NAMESPACE.encode(), b"", b"sha512", hashlib.sha512(manifest).digest())))
 
 

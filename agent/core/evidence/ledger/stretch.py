@@ -1,9 +1,10 @@
-"""A stretch of the ledger as a file: a line of JSON a row, in order, for whoever checks an export."""
+"""A section of the ledger as a file for checking an export: one line of JSON for each row, in order."""
 from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
 
+from agent.core import json_door
 from agent.core.evidence.ledger.row import LedgerLine, canonical, decode
 
 FILE = "ledger.jsonl"
@@ -17,11 +18,9 @@ class _Written(Struct, frozen=True, kw_only=True):
     sig: str
 
 
-_decoder = msgspec.json.Decoder(_Written)
-
 
 def write(lines: Iterable[LedgerLine]) -> bytes:
-    """The file's content. A row that somebody has spoilt goes along as far as it is text, and will not hold."""
+    """Returns the file's content. A damaged row is included as far as it is text, and will fail the check."""
     return b"".join(_text(line) + b"\n" for line in lines)
 
 
@@ -31,7 +30,7 @@ def _text(line: LedgerLine) -> bytes:
 
 
 def read(data: bytes) -> list[LedgerLine]:
-    """The rows that the file tells; a line that tells none counts as the row that belongs there, spoilt."""
+    """Returns the rows in the file. A line that is not a valid row becomes a damaged row with the expected number."""
     lines: list[LedgerLine] = []
     for text in data.splitlines():
         lines.append(_line(text) or LedgerLine(lines[-1].n + 1 if lines else 1, text, b"", b"", b""))
@@ -39,10 +38,10 @@ def read(data: bytes) -> list[LedgerLine]:
 
 
 def _line(text: bytes) -> LedgerLine | None:
-    """None also for what another hand has set: there is one way to write a row, under its own number."""
+    """None also for another spelling: a row has only one encoding, under its own number."""
     try:
-        told = _decoder.decode(text)
-        line = LedgerLine(told.n, told.doc.encode(), *map(bytes.fromhex, (told.prev, told.hash, told.sig)))
+        raw = json_door.read(text, _Written)
+        line = LedgerLine(raw.n, raw.doc.encode(), *map(bytes.fromhex, (raw.prev, raw.hash, raw.sig)))
         row = decode(line.doc)
         return line if _text(line) == text and (row is None or row.n == line.n) else None
     except (msgspec.DecodeError, ValueError):       # a number too large, half a character, or no hex digits

@@ -1,7 +1,8 @@
-"""The head of a recording: what a player reads before the first fragment. Written at the start and again at the close.
+"""The head of a recording, which a player reads before the first fragment. Written at the start and again at the
+close.
 
-Both have the same length, for room is kept: `[ftyp][moov][free]` becomes `[ftyp][moov with durations][free][sidx]`.
-Formats: ISO/IEC 14496-12 §8.8 and §8.16.3 (sidx); the tracks' own are in `traks.py`.
+Both have the same length, because room is reserved: `[ftyp][moov][free]` becomes `[ftyp][moov with
+durations][free][sidx]`. Formats: ISO/IEC 14496-12 §8.8 and §8.16.3 (sidx); those of the tracks are in `traks.py`.
 """
 import struct
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ ENTRIES_MAX = 4096
 SIDX = struct.Struct(">I4sIIIQQHH")         # version 1: 64-bit times
 SIDX_ENTRY = struct.Struct(">III")
 STARTS_WITH_KEY = 0x9000_0000               # starts_with_SAP, SAP_type 1
-SIZE_LIMIT, DURATION_LIMIT = 2**31, 2**32   # of what a sidx entry holds
+SIZE_LIMIT, DURATION_LIMIT = 2**31, 2**32   # of the fields of a sidx entry
 
 NO_SAMPLES = (full_box(b"stts", 0, 0, bytes(4)), full_box(b"stsc", 0, 0, bytes(4)),
               full_box(b"stsz", 0, 0, bytes(8)), full_box(b"stco", 0, 0, bytes(4)))
@@ -24,43 +25,40 @@ NO_SAMPLES = (full_box(b"stts", 0, 0, bytes(4)), full_box(b"stsc", 0, 0, bytes(4
 
 @dataclass(frozen=True, slots=True)
 class HeadPlan:
-    """All that a head says from the start; the same plan gives the same bytes."""
+    """The content of a head at the start. Equal plans give equal bytes."""
 
     stream: StreamInfo
     timescale: int      # ticks a second
-    wall_s: int         # when the recording began, Unix time; 0 unknown
-    reorder: int        # ticks that the first frame is shown after it is decoded (B-frames), else 0
-    room_b: int         # kept behind moov for the index
-    audio: AudioInfo | None = None      # its track counts in samples, and from the first frame's showing
+    wall_s: int         # start of the recording, Unix time; 0 if unknown
+    reorder: int        # ticks from decoding to display of the first frame (B-frames), else 0
+    room_b: int         # reserved after moov for the index
+    audio: AudioInfo | None = None      # its track counts in samples from the display of the first frame
 
 
 def room_b(entries_max: int) -> int:
-    """Bytes to keep for an index of that many stretches; 0 for none. Raises ValueError above ENTRIES_MAX."""
+    """Returns the bytes to reserve for an index of that many stretches; 0 for none. Raises ValueError above
+    ENTRIES_MAX."""
     if not 0 <= entries_max <= ENTRIES_MAX:
         raise ValueError(f"an index of {entries_max} entries")
     return BOX.size + SIDX.size + SIDX_ENTRY.size * entries_max if entries_max else 0
 
 
 def entries_max(plan: HeadPlan) -> int:
-    """How many stretches the index of such a recording may have.
-
-    With B-frames none: FFmpeg (and so Chromium) seeks wrongly by sidx then, and rightly without, for it scans the
-    fragments.
-    """
+    """Returns how many stretches the index of such a recording may have. None with B-frames: FFmpeg (and so Chromium)
+    then seeks wrongly by sidx, and correctly without it, because it scans the fragments."""
     return 0 if plan.reorder else max(0, plan.room_b - BOX.size - SIDX.size) // SIDX_ENTRY.size
 
 
 def without_sound(plan: HeadPlan) -> HeadPlan:
-    """The same head for a recording that was promised sound and got none: its track's place becomes room.
-
-    Players wait for the sound of a track that has none.
-    """
+    """Returns the head for a recording whose expected sound never came. The track's place becomes room. Players would
+    wait for the sound of an empty track."""
     silent = replace(plan, audio=None)
     return replace(silent, room_b=plan.room_b + len(_moov(plan, 0)) - len(_moov(silent, 0)))
 
 
 def head(plan: HeadPlan, duration: int = 0, references: Sequence[Reference] = ()) -> bytes:
-    """The whole head; at the close with the duration (ticks) and the stretches, left out if they don't fit."""
+    """Returns the whole head; at the close with the duration (ticks) and the stretches, which are left out if they
+    don't fit."""
     start = box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6isommp42") + _moov(plan, duration)
     if not plan.room_b:
         return start
@@ -69,26 +67,24 @@ def head(plan: HeadPlan, duration: int = 0, references: Sequence[Reference] = ()
 
 
 def _fit(plan: HeadPlan, references: Sequence[Reference]) -> bool:
-    """Whether there is something to tell, room for all of it, and no number too large for its field."""
     return 0 < len(references) <= entries_max(plan) and all(
         stretch.size_b < SIZE_LIMIT and stretch.duration < DURATION_LIMIT for stretch in references)
 
 
 def _sidx(timescale: int, references: Sequence[Reference]) -> bytes:
-    """Behind it the first fragment begins at once, and the last stretch ends with the file."""
+    """The first fragment follows at once, and the last stretch ends with the file."""
     entries = [SIDX_ENTRY.pack(stretch.size_b, stretch.duration, STARTS_WITH_KEY if stretch.key else 0)
                for stretch in references]
     return sidx_head(timescale, len(entries)) + b"".join(entries)
 
 
 def sidx_head(timescale: int, entries_n: int) -> bytes:
-    """What an index begins with."""
     size = SIDX.size + SIDX_ENTRY.size * entries_n
     return SIDX.pack(size, b"sidx", 0x0100_0000, TRACK, timescale, 0, 0, 0, entries_n)
 
 
 def _moov(plan: HeadPlan, duration: int) -> bytes:
-    """The sample tables are empty: the samples are told by the fragments."""
+    """The sample tables are empty, because the fragments describe the samples."""
     show = Show(plan.wall_s, plan.timescale, duration)
     tracks = [picture_trak(show, plan.stream, [Edit(0, plan.reorder)], NO_SAMPLES)]
     if plan.audio is not None:

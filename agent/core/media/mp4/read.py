@@ -1,6 +1,6 @@
-"""Reads recordings of ours, also torn ones, piece by piece: at most a megabyte at a time, however long the clip.
+"""Reads our recordings, even torn ones, in pieces of at most a megabyte.
 
-Nothing outside is believed: every size is checked before it is used, every step goes forward, every read has a bound.
+The file is not trusted: every size is checked before use, every step goes forward, and every read is bounded.
 """
 import struct
 from collections.abc import Callable, Iterator
@@ -26,14 +26,14 @@ from agent.core.media.mp4.boxes import (
 from agent.core.media.mp4.entries import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds
 from agent.core.media.mp4.head import ENTRIES_MAX, SIDX, SIDX_ENTRY, STARTS_WITH_KEY, HeadPlan, room_b, sidx_head
 from agent.core.media.mp4.index import Reference
-from agent.core.media.mp4.traks import turn_told
+from agent.core.media.mp4.traks import turn_of
 
-ReadAt = Callable[[int, int], bytes]        # (offset, so many bytes) -> bytes, fewer only at the end of the file
+ReadAt = Callable[[int, int], bytes]        # (offset, size) -> bytes, fewer only at the end of the file
 
 HEAD_MAX_B = room_b(ENTRIES_MAX) + 65_536
 ROWS_MAX_B = 1_048_576                      # 65,536 frames in one fragment: an hour at 15 a second
 MOOF_MAX_B = MOOF.size + 2 * TRAF.size + ROWS_MAX_B
-LEAP_MAX = 2**31                            # ticks, six hours: no fragment lasts longer, no gap before the next does
+LEAP_MAX = 2**31  # ticks, six hours: the limit of a fragment's duration and of the gap after it
 
 
 class Fragment(NamedTuple):
@@ -41,11 +41,11 @@ class Fragment(NamedTuple):
 
     offset: int
     size_b: int
-    base: int           # when its first picture is decoded
+    base: int           # decoding of its first picture
     duration: int
-    samples_n: int      # pictures; none in a fragment that brings late sound
+    samples_n: int      # pictures; 0 in a fragment with late sound
     key: bool           # its first picture is a keyframe
-    sound_base: int = 0         # when its sound begins and how long it lasts, in ticks of the sound's rate
+    sound_base: int = 0         # start and duration of its sound, in ticks of the sound's rate
     sound_duration: int = 0
     sounds_n: int = 0
 
@@ -60,7 +60,6 @@ class Fragment(NamedTuple):
 
     @property
     def picture_rows_at(self) -> int:
-        """Where the pictures' rows begin in the file."""
         return self.offset + MOOF.size + TRAF.size
 
     @property
@@ -70,19 +69,17 @@ class Fragment(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One packet in the file; times in ticks of its track since the recording's first packet was shown."""
+    """One packet in the file; times in ticks of its track since the display of the recording's first packet."""
 
     offset: int
     size_b: int
     dts: int
-    pts: int            # when it is shown, the edit list taken into account
+    pts: int            # time of display, with the edit list applied
     duration: int
     key: bool
 
 
 class _Share(NamedTuple):
-    """A track's share of a fragment, as its rows tell it."""
-
     base: int
     rows: list[tuple[int, int, int, int]]
     duration: int
@@ -94,17 +91,17 @@ NO_SHARE = _Share(0, [], 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Mp4Head:
-    """The plan in the file's head, and where the first fragment starts."""
+    """The plan in the file's head, and the size of the head."""
 
     plan: HeadPlan
     size_b: int
 
 
 def read_head(read_at: ReadAt) -> Mp4Head:
-    """Read the file's head; a file without fragments is all head. Raises Mp4Error."""
+    """Reads the file's head. A file without fragments is all head. Raises Mp4Error."""
     data = read_at(0, HEAD_MAX_B)
     begin, end = _path(data, 0, len(data), b"moov")
-    # The room behind moov may be half written after a cut, so the first fragment is looked for, not counted to.
+    # The room after moov may be half written after a power cut, so the first fragment is searched for.
     found = data.find(FIRST_MOOF, end + 4)
     size_b = len(data) if found < 0 else found - 4
     if found >= 0 and 0 < size_b - end < BOX.size:
@@ -113,7 +110,7 @@ def read_head(read_at: ReadAt) -> Mp4Head:
 
 
 def fragments(read_at: ReadAt, head: Mp4Head) -> Iterator[Fragment]:
-    """The whole fragments from the first on, up to one that is cut short, damaged or not of this recording."""
+    """Yields whole fragments from the first on, until one is cut short, damaged or of another recording."""
     offset, sequence, due, sound_due = head.size_b, 1, range(1), range(LEAP_MAX)
     while (found := _fragment(read_at, offset, sequence, head.plan.audio is not None)) is not None:
         if found.samples_n and found.base not in due or found.sounds_n and found.sound_base not in sound_due:
@@ -128,7 +125,7 @@ def fragments(read_at: ReadAt, head: Mp4Head) -> Iterator[Fragment]:
 
 
 def fragment_at(read_at: ReadAt, head: Mp4Head, offset: int) -> Fragment | None:
-    """The whole fragment that begins there, whatever its number; None if there is none."""
+    """Returns the whole fragment at this offset, with any sequence number; None if absent."""
     start = read_at(offset, MOOF.size)
     if len(start) < MOOF.size:
         return None
@@ -136,7 +133,7 @@ def fragment_at(read_at: ReadAt, head: Mp4Head, offset: int) -> Fragment | None:
 
 
 def references(read_at: ReadAt, head: Mp4Head) -> list[Reference]:
-    """The index of a finished recording, from its first fragment to its last byte; [] of one without a true one."""
+    """Returns the index of a finished recording, from its first fragment to its last byte; [] without a valid index."""
     room = read_at(head.size_b - head.plan.room_b, head.plan.room_b) if head.plan.room_b >= BOX.size else b""
     if len(room) < BOX.size or not room or BOX.unpack_from(room)[1] != b"free":
         return []
@@ -150,7 +147,7 @@ def references(read_at: ReadAt, head: Mp4Head) -> list[Reference]:
 
 
 def samples(read_at: ReadAt, head: Mp4Head, fragment: Fragment) -> Iterator[Sample]:
-    """The pictures of a fragment that `fragments` found. Raises Mp4Error if the file has changed since."""
+    """Yields the pictures of a fragment from `fragments`. Raises Mp4Error if the file has changed."""
     at, dts = fragment.offset + fragment.head_b, fragment.base
     for duration, size_b, flags, shown_after in _rows(read_at, fragment.picture_rows_at, fragment.samples_n):
         yield Sample(at, size_b, dts, dts + shown_after - head.plan.reorder, duration, flags == SYNC)
@@ -159,7 +156,7 @@ def samples(read_at: ReadAt, head: Mp4Head, fragment: Fragment) -> Iterator[Samp
 
 
 def sounds(read_at: ReadAt, fragment: Fragment) -> Iterator[Sample]:
-    """The sound of a fragment that `fragments` found. Raises Mp4Error if the file has changed since."""
+    """Yields the sound of a fragment from `fragments`. Raises Mp4Error if the file has changed."""
     rows = _rows(read_at, fragment.sound_rows_at, fragment.sounds_n)
     at, begin = fragment.offset + fragment.size_b - sum(row[1] for row in rows), fragment.sound_base
     for duration, size_b, _, _ in rows:
@@ -176,7 +173,6 @@ def _rows(read_at: ReadAt, at: int, rows_n: int) -> list[tuple[int, int, int, in
 
 
 def _fragment(read_at: ReadAt, offset: int, sequence: int, has_sound: bool) -> Fragment | None:
-    """The fragment at `offset` if it is there to its last byte and has that sequence number."""
     start = read_at(offset, MOOF.size)
     if len(start) < MOOF.size:
         return None
@@ -197,7 +193,7 @@ def _fragment(read_at: ReadAt, offset: int, sequence: int, has_sound: bool) -> F
 
 
 def _shares(data: bytes, moof_b: int, has_sound: bool) -> dict[int, _Share]:
-    """What each track has in the fragment whose head is `data`; empty unless every byte is as we write it."""
+    """Returns each track's share of the fragment with the head `data`; empty unless every byte is as we write it."""
     shares: dict[int, _Share] = {}
     at, data_at = MOOF.size, moof_b + BOX.size
     for track in (TRACK, SOUND_TRACK) if has_sound else (TRACK,):
@@ -209,7 +205,6 @@ def _shares(data: bytes, moof_b: int, has_sound: bool) -> dict[int, _Share]:
 
 
 def _share(data: bytes, at: int, end: int, track: int, data_at: int) -> _Share | None:
-    """The share of `track` if it is told at `at`, and only what can be true."""
     if at + TRAF.size > end:
         return None
     fields = TRAF.unpack_from(data, at)
@@ -226,7 +221,6 @@ def _share(data: bytes, at: int, end: int, track: int, data_at: int) -> _Share |
 
 
 def _plan(data: bytes, begin: int, end: int, room: int) -> HeadPlan:
-    """The plan by which our own `head` wrote the moov between `begin` and `end`."""
     mvhd, _ = _path(data, begin, end, b"mvhd", least_b=32)
     elst, _ = _path(data, begin, end, b"trak", b"edts", b"elst", least_b=28)
     stsd, stsd_end = _path(data, begin, end, b"trak", b"mdia", b"minf", b"stbl", b"stsd", least_b=16)
@@ -236,7 +230,7 @@ def _plan(data: bytes, begin: int, end: int, room: int) -> HeadPlan:
         raise Mp4Error("a timescale of 0")
     _, picture_end = _path(data, begin, end, b"trak")
     tkhd, tkhd_end = _path(data, begin, end, b"trak", b"tkhd")
-    stream = _stream(data, stsd + 8, stsd_end, turn_told(data[tkhd:tkhd_end]))
+    stream = _stream(data, stsd + 8, stsd_end, turn_of(data[tkhd:tkhd_end]))
     return HeadPlan(stream, timescale, max(0, made - SECONDS_1904_TO_1970), reorder, room,
                     _audio(data, picture_end, end))
 
@@ -253,7 +247,6 @@ def _stream(data: bytes, begin: int, end: int, turn: int) -> StreamInfo:
 
 
 def _audio(data: bytes, begin: int, end: int) -> AudioInfo | None:
-    """The sound's format, told by the second track; None of a recording without."""
     if data[begin + 4:begin + 8] != b"trak":
         return None
     mdhd, _ = _path(data, begin, end, b"trak", b"mdia", b"mdhd", least_b=24)
@@ -273,7 +266,6 @@ def _audio(data: bytes, begin: int, end: int) -> AudioInfo | None:
 
 
 def _path(data: bytes, begin: int, end: int, *kinds: bytes, least_b: int = 0) -> tuple[int, int]:
-    """Where the body of a box lies, given the types of the boxes around it and its own. Raises Mp4Error."""
     for kind in kinds:
         begin, end = _child(data, begin, end, kind)
     if end - begin < least_b:
@@ -282,7 +274,6 @@ def _path(data: bytes, begin: int, end: int, *kinds: bytes, least_b: int = 0) ->
 
 
 def _child(data: bytes, begin: int, end: int, kind: bytes) -> tuple[int, int]:
-    """The body of the first box of that type between `begin` and `end`."""
     while begin + BOX.size <= end:
         size_b, found = BOX.unpack_from(data, begin)
         if size_b < BOX.size or begin + size_b > end:

@@ -1,4 +1,4 @@
-"""Saves a recording after a power cut: where to cut the torn file off, and the head that makes it whole."""
+"""Saves a recording after a power cut: finds where to cut the torn file off, and makes a head that completes it."""
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from agent.core.media.mp4.head import entries_max, head, without_sound
 from agent.core.media.mp4.index import Index
 from agent.core.media.mp4.read import Fragment, Mp4Head, ReadAt, Sample, fragments, read_head, samples, sounds
 
-SECTOR_B = 512          # what a card writes whole or not at all
+SECTOR_B = 512          # a card writes a sector whole or not at all
 CHUNK_B = 65_536        # read at a time
 LENGTH_B = 4            # before each NAL unit
 ZEROS_HEARD_B = 64      # in a row: more than any sound has
@@ -16,7 +16,7 @@ ZEROS_HEARD_B = 64      # in a row: more than any sound has
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """Cut the file to `size_b` bytes and write `head` over its beginning."""
+    """Cut the file to `size_b` bytes and write `head` over its start."""
 
     size_b: int
     head: bytes
@@ -25,10 +25,10 @@ class Salvaged:
 
 
 def salvage(read_at: ReadAt, check_from: int | None = None) -> Salvaged:
-    """Find the last fragment that is whole, as are all before it. Raises Mp4Error when there is nothing to keep.
+    """Finds the last whole fragment after which nothing is valid. Raises Mp4Error if there is nothing to keep.
 
-    Holes are looked for in fragments that reach beyond `check_from`, nowhere if that is None: what was flushed need not
-    be read again.
+    It looks for holes in fragments that reach beyond `check_from`; None: in none, because flushed data need not be
+    read again.
     """
     start, flushed_b = read_head(read_at), float("inf") if check_from is None else check_from
     index = Index(entries_max(start.plan))
@@ -49,34 +49,32 @@ def salvage(read_at: ReadAt, check_from: int | None = None) -> Salvaged:
 
 
 def _has_frames(read_at: ReadAt, start: Mp4Head, fragment: Fragment) -> bool:
-    """Whether each picture begins with a NAL unit that fits; what the card never got reads as zeros, which don't."""
+    """Each picture must begin with a NAL unit that fits. Data that never reached the card reads as zeros, which do not
+    fit."""
     return all(4 < 4 + int.from_bytes(read_at(sample.offset, 4), "big") <= sample.size_b
                for sample in samples(read_at, start, fragment))
 
 
 def _has_sound(read_at: ReadAt, fragment: Fragment) -> bool:
-    """Whether no stretch of sound is all zeros: AAC ends with ones, and to G.711 a zero is as loud as can be."""
+    """No piece of sound may be all zeros: AAC ends with ones, and in G.711 a zero is the loudest value."""
     return all(0 < sample.size_b <= SOUND_B_MAX and any(read_at(sample.offset, sample.size_b))
                for sample in sounds(read_at, fragment))
 
 
 def _has_holes(read_at: ReadAt, start: Mp4Head, fragment: Fragment) -> bool:
-    """Whether a sector in the midst of it never got to the card: it reads as zeros, up to its end or the sample's.
-
-    In a picture there are never so many zeros as a length has bytes, and none at its end: NAL units are made like that.
-    """
+    """A sector that never reached the card reads as zeros, up to the end of the sector or of the sample. A picture
+    never has as many zeros in a row as a length has bytes, and none at its end: NAL units avoid that."""
     return (any(_has_hole(read_at, sample, LENGTH_B) or read_at(sample.offset + sample.size_b - 1, 1) == b"\0"
                 for sample in samples(read_at, start, fragment))
             or any(_has_hole(read_at, sample, ZEROS_HEARD_B) for sample in sounds(read_at, fragment)))
 
 
 def _has_hole(read_at: ReadAt, sample: Sample, least_b: int) -> bool:
-    """Whether what lies of the sample in one of its sectors is all zeros, and at least so much."""
     at, end = sample.offset, sample.offset + sample.size_b
     while at < end:
         until = min(end, at - at % CHUNK_B + CHUNK_B)
         data = read_at(at, until - at)
-        if bytes(least_b) in data:          # hardly ever
+        if bytes(least_b) in data:          # rare
             edges = [0, *range(-at % SECTOR_B or SECTOR_B, len(data), SECTOR_B), len(data)]
             if any(after - first >= least_b and not any(data[first:after]) for first, after in pairwise(edges)):
                 return True

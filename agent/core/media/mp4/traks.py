@@ -1,7 +1,7 @@
-"""The boxes that tell of a film and its tracks before any sample: in the head of a recording and of a cut alike.
+"""The boxes that describe a film and its tracks before any sample, in the head of a recording or a cut.
 
-Formats: ISO/IEC 14496-12 §8.2-8.7. Version 1 throughout: seconds since 1904 pass 32 bits in 2040, and recorders on a
-wall live long.
+Formats: ISO/IEC 14496-12 §8.2-8.7. All boxes are version 1, because seconds since 1904 exceed 32 bits in 2040, and
+recorders last long.
 """
 import struct
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from agent.core.media.mp4.entries import sound_entry, visual_entry
 
 ONE, LAST = 0x10000, 0x40000000
 UNITY = struct.pack(">9I", ONE, 0, 0, 0, ONE, 0, 0, 0, LAST)
-# How far a picture is to be turned, degrees clockwise, by the signs of its matrix: a, b, c, d (§8.3.2).
+# Rotation of the picture, degrees clockwise, by the signs of its matrix: a, b, c, d (§8.3.2).
 TURNS = {(1, 0, 0, 1): 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}
 SIGNS = {turn: signs for signs, turn in TURNS.items()}
-MATRIX_AT = 52              # in the body of tkhd as we write it
+MATRIX_AT = 52              # in the body of our tkhd
 NOTHING_SHOWN = -1          # instead of an edit's media time
 
 
 class Show(NamedTuple):
-    """The facts of the whole film that every track holds."""
+    """Facts about the whole film, which every track repeats."""
 
-    wall_s: int         # when it was made, Unix time; 0 unknown
+    wall_s: int         # time of making, Unix time; 0 if unknown
     timescale: int      # ticks a second
     duration: int       # ticks
 
@@ -34,29 +34,28 @@ class Show(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """A stretch of the show: which part of the track's media it is."""
+    """A part of the show, and the part of the track's media in it."""
 
-    duration: int       # ticks of the film; 0 means to the end
+    duration: int       # ticks of the film; 0: to the end
     media_time: int     # ticks of the track, or NOTHING_SHOWN
 
 
 def mvhd(show: Show, tracks_n: int) -> bytes:
-    """The film's own box."""
     times = struct.pack(">QQIQ", show.made, show.made, show.timescale, show.duration)
     return full_box(b"mvhd", 1, 0, times, struct.pack(">IH10x", 0x10000, 0x100), UNITY,
                     struct.pack(">24xI", tracks_n + 1))
 
 
 def _matrix(stream: StreamInfo) -> bytes:
-    """Turns the picture, and moves it back to where it was: x, y of its top left corner."""
+    """Rotates the picture and moves it back into view: x, y of its top left corner."""
     a, b, c, d = (sign * ONE for sign in SIGNS[stream.turn])
     x = {90: stream.height, 180: stream.width}.get(stream.turn, 0) * ONE
     y = {180: stream.height, 270: stream.width}.get(stream.turn, 0) * ONE
     return struct.pack(">9i", a, b, 0, c, d, 0, x, y, LAST)
 
 
-def turn_told(tkhd: bytes) -> int:
-    """How far the picture is to be turned, out of the body of a tkhd as `picture_trak` makes it; 0 for another one."""
+def turn_of(tkhd: bytes) -> int:
+    """Returns the picture's rotation from the body of a tkhd of `picture_trak`; 0 for any other tkhd."""
     if len(tkhd) < MATRIX_AT + len(UNITY):
         return 0
     a, b, _, c, d, *_ = struct.unpack_from(">9i", tkhd, MATRIX_AT)
@@ -64,7 +63,7 @@ def turn_told(tkhd: bytes) -> int:
 
 
 def picture_trak(show: Show, stream: StreamInfo, edits: Sequence[Edit], tables: Sequence[bytes]) -> bytes:
-    """The picture's track; `tables` are the boxes of its samples."""
+    """Returns the picture's track. `tables` are the boxes of its samples."""
     size = struct.pack(">II", stream.width << 16, stream.height << 16)
     about = struct.pack(">QQI4xQ16x", show.made, show.made, TRACK, show.duration)
     tkhd = full_box(b"tkhd", 1, 3, about, _matrix(stream), size)
@@ -75,7 +74,8 @@ def picture_trak(show: Show, stream: StreamInfo, edits: Sequence[Edit], tables: 
 
 
 def sound_trak(show: Show, audio: AudioInfo, edits: Sequence[Edit], tables: Sequence[bytes]) -> bytes:
-    """The sound's track, which counts in samples. It lasts as long as the picture, whatever its last stretch does."""
+    """Returns the sound's track, which counts in samples. It is as long as the picture, even if its last edit is not.
+    """
     about = struct.pack(">QQI4xQ12xH2x", show.made, show.made, SOUND_TRACK, show.duration, 0x100)
     tkhd = full_box(b"tkhd", 1, 3, about, UNITY, bytes(8))
     mdhd = _mdhd(show.made, audio.rate_hz, show.duration * audio.rate_hz // show.timescale)
@@ -88,7 +88,7 @@ def _mdhd(made: int, timescale: int, duration: int) -> bytes:
 
 
 def _trak(tkhd: bytes, edits: Sequence[Edit], media: tuple[bytes, bytes, bytes], tables: Sequence[bytes]) -> bytes:
-    """`media` is what the track is, the header of its kind, and how its samples are encoded."""
+    """`media` has the track's description, the header of its kind, and its sample entry."""
     what, kind_header, entry = media
     entries = b"".join(struct.pack(">QqI", *edit, 0x10000) for edit in edits)
     edts = box(b"edts", full_box(b"elst", 1, 0, struct.pack(">I", len(edits)), entries))

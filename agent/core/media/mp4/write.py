@@ -1,6 +1,7 @@
-"""Writes fragmented MP4: packets in, bytes out. For the card, the live view and salvage alike.
+"""Writes fragmented MP4: packets in, bytes out. For the card and the live view.
 
-Media time is wall time: each packet's time is taken relative to the first packet's and rounded once, so nothing drifts.
+Media time is wall time: each packet's time is taken relative to the first packet's and rounded once, so nothing
+drifts.
 """
 import struct
 from collections.abc import Sequence
@@ -10,22 +11,20 @@ from agent.core.media.mp4.boxes import NO_SYNC, SOUND_TRACK, SYNC, TRACK, Sample
 from agent.core.media.mp4.head import HeadPlan, entries_max, head, room_b, without_sound
 from agent.core.media.mp4.index import Index
 
-TIMESCALE = 90_000      # ticks a second: what cameras count in
-SNAP = 2                # samples: sound this near to the end of the sound before follows it at once
+TIMESCALE = 90_000      # ticks a second, as in cameras
+SNAP = 2                # samples: sound this near to the end of the previous sound follows it at once
 
 
 class Movie:
-    """One recording in the making: `init_segment`, any number of fragments, then `final_head` over the first.
-
-    The first packet is shown at media time 0. Begin a fragment at each keyframe: only there a player can start.
-    """
+    """Writes one recording: `init_segment`, any number of fragments, then `final_head` over the first. The first
+    packet is shown at media time 0. Begin a fragment at each keyframe, because a player can start only there."""
 
     def __init__(self, stream: StreamInfo, timescale: int = TIMESCALE, wall_ms: int = 0, reorder_us: int = 0,
                  index_entries_max: int = 256, audio: AudioInfo | None = None) -> None:
-        """What is known before the first packet. Raises ValueError for an index of more than ENTRIES_MAX.
+        """The facts before the first packet. Raises ValueError for an index of more than ENTRIES_MAX.
 
-        `wall_ms` is when the recording begins (0: unknown), `reorder_us` the first packet's pts - dts (0 without
-        B-frames), `index_entries_max` the room for seeking, 12 bytes each (0 for a live view).
+        `wall_ms` is the start of the recording (0: unknown), `reorder_us` the first packet's pts - dts (0 without
+        B-frames), `index_entries_max` the room for seek points, 12 bytes each (0 for a live view).
         """
         self._timescale = timescale
         self._plan = HeadPlan(stream, timescale, wall_ms // 1000, self._ticks(reorder_us),
@@ -33,9 +32,9 @@ class Movie:
         self._index = Index(entries_max(self._plan))
         self._first: tuple[int, int] | None = None      # pts and dts of the first packet, microseconds
         self._sequence = 0
-        self._latest = 0            # ticks: where the last packet begins
-        self._end = 0               # ticks: where it ends
-        self._sound_end = 0         # samples, likewise
+        self._latest = 0            # ticks: start of the last packet
+        self._end = 0               # ticks: its end
+        self._sound_end = 0         # samples: end of the sound
         self.frames_n = 0
         self.sounds_n = 0
 
@@ -45,22 +44,19 @@ class Movie:
         return self._end * 1_000_000 // self._timescale
 
     def init_segment(self) -> bytes:
-        """The bytes at the file's begin, which a live viewer needs first."""
         return head(self._plan)
 
     def final_head(self) -> bytes:
-        """The head with durations and index, as long as `init_segment`, to be written over the file's beginning.
-
-        It is true only of a file that ends with the last fragment.
-        """
+        """Returns the head with durations and index, as long as `init_segment`, to write over the file's start. It is
+        valid only for a file that ends with the last fragment."""
         plan = self._plan if self.sounds_n else without_sound(self._plan)
         return head(plan, self._end, self._index.references())
 
     def fragment(self, packets: Sequence[Packet], next_dts_us: int, sounds: Sequence[Sound] = ()) -> bytes:
-        """moof and mdat with one or more packets; the last one lasts until `next_dts_us`.
+        """Returns moof and mdat with one or more packets; the last one lasts until `next_dts_us`.
 
-        That is the dts of the packet which follows, or the end of the recording. Where it isn't known yet (live) a
-        guess does, for the next fragment tells its own time. Raises ValueError when times run backwards.
+        That is the dts of the next packet, or the end of the recording. A guess is enough if it is unknown yet (live),
+        because the next fragment has its own time. Raises ValueError if times run backwards.
         """
         if self._first is None:
             self._first = packets[0].pts_us, packets[0].dts_us
@@ -83,7 +79,7 @@ class Movie:
         return data
 
     def coda(self, sounds: Sequence[Sound]) -> bytes:
-        """A fragment of sound alone, which came after the last picture's fragment was written."""
+        """Returns a fragment of sound only, which came after the last picture's fragment."""
         data = self._pack([self._sound_run(sounds)], sounds)
         self._index.add(self._end, 0, len(data), key=False)
         return data
@@ -101,7 +97,6 @@ class Movie:
         return b"".join([head_of_it, *[sample.data for sample in samples]])
 
     def _sound_run(self, sounds: Sequence[Sound]) -> SampleRun:
-        """A hole in the sound lengthens the sample before it."""
         base = begin = self._sound_begin(sounds[0])
         rows: list[int] = []
         for number, sound in enumerate(sounds, 1):
@@ -113,10 +108,8 @@ class Movie:
         return SampleRun(SOUND_TRACK, base, rows)
 
     def _sound_begin(self, sound: Sound) -> int:
-        """In samples since the first packet is shown. What would begin before the sound before has ended waits for it:
-
-        wrong times of sound must not end a recording.
-        """
+        """In samples since the display of the first packet. Sound that would overlap the sound before follows it,
+        because wrong times of sound must not end a recording."""
         assert self._first is not None and self._plan.audio is not None
         at = ((sound.pts_us - self._first[0]) * self._plan.audio.rate_hz + 500_000) // 1_000_000
         return at if at > self._sound_end + SNAP else self._sound_end

@@ -1,4 +1,4 @@
-"""WS-Discovery (2005/04): asking all devices of a network whether they are cameras, and reading the answers.
+"""WS-Discovery (2005/04): asks all devices of a network whether they are cameras, and reads their answers.
 
 Sources: WS-Discovery, April 2005; ONVIF Core Specification, 7 (types and scopes).
 """
@@ -13,7 +13,7 @@ GROUP, PORT = "239.255.255.250", 3702
 ANSWER_MAX_B = 65_507
 VIDEO = 'xmlns:d="http://www.onvif.org/ver10/network/wsdl">d:NetworkVideoTransmitter'
 ANY_DEVICE = f'xmlns:d="{DEVICE}">d:Device'
-TYPES = (VIDEO, ANY_DEVICE)             # some answer to only one of them
+TYPES = (VIDEO, ANY_DEVICE)             # some devices answer only one of them
 SCOPE = "onvif://www.onvif.org/"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
@@ -21,16 +21,16 @@ DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One device's answer."""
+    """A device's answer."""
 
-    services: tuple[str, ...]       # addresses of its device service, as it believes
+    services: tuple[str, ...]       # addresses of its device service, as it reports them
     maker: str = ""
     model: str = ""
     name: str = ""
 
 
 def probe(message_id: str, types: str) -> bytes:
-    """The question; `message_id` is a fresh UUID, `types` one of TYPES."""
+    """Returns the question. `message_id` is a new UUID, `types` one of TYPES."""
     return (f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{ENVELOPE}" xmlns:a="{ADDRESSING}"><s:Header>'
             f'<a:MessageID>urn:uuid:{message_id}</a:MessageID>'
             f'<a:ReplyTo><a:Address>{ADDRESSING}/role/anonymous</a:Address></a:ReplyTo>'
@@ -41,7 +41,7 @@ def probe(message_id: str, types: str) -> bytes:
 
 
 def matches(data: bytes, asked: Collection[str]) -> list[Match]:
-    """The cameras in an answer to one of the probes `asked`; none where it answers another's. Raises BadXml."""
+    """Returns the cameras in an answer to one of the probes `asked`; [] for answers to others. Raises BadXml."""
     message = parse(data)
     if message.raw("Header", "RelatesTo").rpartition(":")[2].lower() not in asked:
         return []
@@ -55,6 +55,5 @@ def matches(data: bytes, asked: Collection[str]) -> list[Match]:
 
 
 def _scope(scopes: list[str], kind: str) -> str:
-    """The value of the first scope of a kind."""
     start = f"{SCOPE}{kind}/"
     return next((printable(unquote(scope[len(start):])) for scope in scopes if scope.startswith(start)), "")

@@ -1,6 +1,6 @@
 """The media services, old (ver10) and new (ver20): profiles, stream addresses, encoder settings and their limits.
 
-The new one is the one that tells of H.265. Sources: ONVIF Media Service and Media2 Service Specification.
+Only the new one knows H.265. Sources: ONVIF Media Service and Media2 Service Specification.
 """
 import copy
 import html
@@ -15,23 +15,23 @@ RATE_MAX = 120
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """The encoding of one stream, and its settings as the camera gave them."""
+    """A stream's encoding, and its settings as the camera sent them."""
 
     token: str
-    codec: str              # h264 | h265 | mjpeg | mpeg4 | what the camera calls it
+    codec: str              # h264 | h265 | mjpeg | mpeg4 | the camera's own name
     width: int
     height: int
     fps: float
     gop_n: int | None       # frames from one keyframe to the next
-    node: Node              # as the camera told it, to be sent back with changes
+    node: Node              # the camera's element, to be sent back with changes
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A stream that the camera offers."""
+    """A stream of the camera."""
 
     token: str
-    source: str             # the sensor or recorder channel that it shows
+    source: str             # the sensor or recorder channel
     encoder: Encoder
 
 
@@ -39,12 +39,12 @@ class Profile:
 class EncoderLimits:
     """The values that an encoder accepts."""
 
-    rates: tuple[float, ...]            # frames a second; empty: not told
+    rates: tuple[float, ...]            # frames a second; empty: unknown
     gop_n: tuple[int, int] | None       # least and most
 
 
 def encoder(node: Node) -> Encoder | None:
-    """The settings in an element of either service; None where they are no picture's."""
+    """Reads the settings in an element of either service; None if they are not for pictures."""
     width, height = node.whole("Resolution", "Width"), node.whole("Resolution", "Height")
     token, encoding = node.attributes.get("token", ""), node.word("Encoding").upper()
     if not (token and encoding and width and height and 0 < width <= 16_384 and 0 < height <= 16_384):
@@ -60,7 +60,7 @@ def _gop_n(node: Node) -> int | None:
 
 
 def with_rate(old: Encoder, fps: float, limits: EncoderLimits) -> Node:
-    """The camera's own element with another rate; keyframes stay as far apart in seconds as they were."""
+    """Returns the camera's own element with another rate. Keyframes keep their distance in seconds."""
     node = copy.deepcopy(old.node)
     _set(node, f"{fps:g}", "RateControl", "FrameRateLimit")
     _set(node, "1", "RateControl", "EncodingInterval")
@@ -74,7 +74,6 @@ def with_rate(old: Encoder, fps: float, limits: EncoderLimits) -> Node:
 
 
 def _set(node: Node, text: str, *path: str) -> None:
-    """Change an element that is there; add none."""
     found = node.find(*path)
     if found:
         found.text = text
@@ -86,35 +85,28 @@ class Media1:
     get_profiles = SoapRequest(MEDIA1, "GetProfiles")
 
     def profiles(self, answer: Node) -> list[Profile]:
-        """The profiles that carry video."""
         return _profiles(answer, ("VideoSourceConfiguration",), ("VideoEncoderConfiguration",))
 
     def get_address(self, profile: str) -> SoapRequest:
-        """Ask where a profile's stream is."""
         return SoapRequest(MEDIA1, "GetStreamUri",
                        f'<StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
                        f'<Transport xmlns="{SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>'
                        f"<ProfileToken>{html.escape(profile)}</ProfileToken>")
 
     def address(self, answer: Node) -> str:
-        """The stream's URL, as the camera believes."""
         return answer.raw("MediaUri", "Uri")
 
     def get_encoder(self, token: str) -> SoapRequest:
-        """Ask for the settings of an encoder."""
         return SoapRequest(MEDIA1, "GetVideoEncoderConfiguration", _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
-        """The encoder's settings in the answer; None without a picture's."""
         node = answer.find("Configuration")
         return encoder(node) if node else None
 
     def get_limits(self, token: str) -> SoapRequest:
-        """Ask for the limits of an encoder."""
         return SoapRequest(MEDIA1, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
     def limits(self, answer: Node, codec: str) -> EncoderLimits:
-        """The limits for a codec."""
         name = codec.upper()
         node = answer.find("Options", name) or answer.find("Options", "Extension", name) or Node("", "", {})
         least, most = (node.number("FrameRateRange", end) for end in ("Min", "Max"))
@@ -123,7 +115,7 @@ class Media1:
                       _range(node.number("GovLengthRange", "Min"), node.number("GovLengthRange", "Max")))
 
     def set_encoder(self, node: Node) -> SoapRequest:
-        """Ask for other settings, to be kept over a power cut."""
+        """Asks for other settings, which survive a power cut."""
         return SoapRequest(MEDIA1, "SetVideoEncoderConfiguration",
                        f"{_as_configuration(node, MEDIA1)}<ForcePersistence>true</ForcePersistence>")
 
@@ -134,33 +126,26 @@ class Media2:
     get_profiles = SoapRequest(MEDIA2, "GetProfiles", "<Type>VideoEncoder</Type>")
 
     def profiles(self, answer: Node) -> list[Profile]:
-        """The profiles that carry video."""
         return _profiles(answer, ("Configurations", "VideoSource"), ("Configurations", "VideoEncoder"))
 
     def get_address(self, profile: str) -> SoapRequest:
-        """Ask where a profile's stream is."""
         return SoapRequest(MEDIA2, "GetStreamUri",
                        f"<Protocol>RTSP</Protocol><ProfileToken>{html.escape(profile)}</ProfileToken>")
 
     def address(self, answer: Node) -> str:
-        """The stream's URL, as the camera believes."""
         return answer.raw("Uri")
 
     def get_encoder(self, token: str) -> SoapRequest:
-        """Ask for the settings of an encoder."""
         return SoapRequest(MEDIA2, "GetVideoEncoderConfigurations", _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
-        """The encoder's settings in the answer; None without a picture's."""
         node = answer.find("Configurations")
         return encoder(node) if node else None
 
     def get_limits(self, token: str) -> SoapRequest:
-        """Ask for the limits of an encoder."""
         return SoapRequest(MEDIA2, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
     def limits(self, answer: Node, codec: str) -> EncoderLimits:
-        """The limits for a codec."""
         node = next((each for each in answer.all("Options")
                      if CODECS.get(each.word("Encoding").upper()) == codec), Node("", "", {}))
         rates = map(number, node.attributes.get("FrameRatesSupported", "").split()[:RATE_MAX])
@@ -168,7 +153,7 @@ class Media2:
         return EncoderLimits(tuple(sorted(rate for rate in rates if rate)), _range(number(least), number(most)))
 
     def set_encoder(self, node: Node) -> SoapRequest:
-        """Ask for other settings; the new service always keeps them."""
+        """Asks for other settings, which the new service always stores."""
         return SoapRequest(MEDIA2, "SetVideoEncoderConfiguration", _as_configuration(node, MEDIA2))
 
 
@@ -179,9 +164,9 @@ def _profiles(answer: Node, source_path: tuple[str, ...], encoder_path: tuple[st
     found = []
     for node in answer.all("Profiles"):
         settings = node.find(*encoder_path)
-        told = encoder(settings) if settings else None
-        if told and node.attributes.get("token"):
-            found.append(Profile(node.attributes["token"], node.raw(*source_path, "SourceToken"), told))
+        made = encoder(settings) if settings else None
+        if made and node.attributes.get("token"):
+            found.append(Profile(node.attributes["token"], node.raw(*source_path, "SourceToken"), made))
     return found
 
 
@@ -194,5 +179,5 @@ def _configuration_token(token: str) -> str:
 
 
 def _as_configuration(node: Node, space: str) -> str:
-    """The element under the name that the setting operation knows it by."""
+    """The set operation needs the element under this name."""
     return written(Node(space, "Configuration", node.attributes, node.text, node.children))

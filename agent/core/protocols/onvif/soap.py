@@ -1,4 +1,4 @@
-"""SOAP 1.2 envelopes with a WS-Security UsernameToken, and what comes back in one.
+"""SOAP 1.2 envelopes with a WS-Security UsernameToken, and the content of answers.
 
 Sources: W3C SOAP 1.2; OASIS WSS UsernameToken Profile 1.0; ONVIF Core Specification, 5.
 """
@@ -24,12 +24,12 @@ REFUSALS = ("notauthorized", "failedauthentication", "invalidsecurity", "not aut
 
 
 class Fault(Exception):
-    """The device answered that it won't; the text is its own reason."""
+    """The device refused. The message is its own reason."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__((reason or code).strip(" .:") or "no reason given")
-        told = f"{code} {reason}".lower()
-        self.refused = any(word in told for word in REFUSALS)       # the login was missing or wrong, or may not do this
+        text = f"{code} {reason}".lower()
+        self.refused = any(word in text for word in REFUSALS)  # the login was missing, wrong, or without this right
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class SoapRequest:
 
     @property
     def action(self) -> str:
-        """The action's name, for the HTTP header; old devices want it."""
+        """The action's name for the HTTP header, which old devices need."""
         return f"{self.space}/{self.operation}"
 
 
 def envelope(request: SoapRequest, token: str = "") -> bytes:
-    """The whole message; `token` is a `username_token`, or "" for none."""
+    """Returns the whole message. `token` is a `username_token`, or ""."""
     head = f"<s:Header>{token}</s:Header>" if token else ""
     body = f'<{request.operation} xmlns="{request.space}">{request.inside}</{request.operation}>'
     return (f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{ENVELOPE}" xmlns:tt="{SCHEMA}">{head}'
@@ -55,7 +55,7 @@ def envelope(request: SoapRequest, token: str = "") -> bytes:
 
 
 def username_token(user: str, password: str, nonce: bytes, created: datetime) -> str:
-    """The security header; `nonce` is `NONCE_B` random bytes, `created` the present time by the device's own clock."""
+    """Returns the security header. `nonce` is `NONCE_B` random bytes, `created` the time on the device's own clock."""
     stamp = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     digest = base64.b64encode(hashlib.sha1(nonce + stamp.encode() + password.encode()).digest()).decode()
     return (f'<Security xmlns="{SECURITY}" s:mustUnderstand="1"><UsernameToken>'
@@ -66,7 +66,7 @@ def username_token(user: str, password: str, nonce: bytes, created: datetime) ->
 
 
 def unwrap(data: bytes) -> Node:
-    """The answer inside a message. Raises Fault, or BadXml for what is no SOAP message."""
+    """Returns the answer in a message. Raises Fault, or BadXml if it is not SOAP."""
     message = parse(data)
     body = message.find("Body")
     if message.name != "Envelope" or body is None or not body.children:

@@ -1,6 +1,6 @@
-"""XML from strangers as a small tree: bounded in bytes, depth and elements, and without DTDs, so without entities.
+"""XML from untrusted devices as a small tree: limited in bytes, depth and elements, and without DTDs and entities.
 
-Elements are found by name alone: cameras get namespaces wrong more often than names.
+Elements are found only by name, because cameras get namespaces wrong more often than names.
 """
 import html
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-XML_MAX_B = 1 << 20         # the profiles of a recorder with 32 channels take a third of it
+XML_MAX_B = 1 << 20         # three times the profiles of a recorder with 32 channels
 DEPTH_MAX, NODES_MAX_N = 40, 50_000
 WORD_MAX_N = 80
 
 
 class BadXml(Exception):
-    """The bytes are no XML that we read; the text says why."""
+    """The bytes are not XML that we read. The message says why."""
 
 
 @dataclass(slots=True)
 class Node:
-    """One element; attributes that belong to a namespace (xsi:type and the like) are left out."""
+    """One element. Attributes of a namespace (xsi:type and the like) are left out."""
 
     space: str
     name: str
@@ -28,50 +28,47 @@ class Node:
     children: list["Node"] = field(default_factory=list)
 
     def all(self, name: str) -> Iterator["Node"]:
-        """The children of this name."""
         return (child for child in self.children if child.name == name)
 
     def find(self, *path: str) -> "Node | None":
-        """The first element below this one along a path of names."""
+        """Returns the first element along a path of names below this one; None if absent."""
         node: Node | None = self
         for name in path:
             node = next(node.all(name), None) if node else None
         return node
 
     def walk(self, name: str) -> Iterator["Node"]:
-        """Every element of this name at any depth."""
         for child in self.children:
             if child.name == name:
                 yield child
             yield from child.walk(name)
 
     def raw(self, *path: str) -> str:
-        """The text of the element at `path` without white space around it; "" where there is none."""
+        """Returns the text of the element at `path` without outer white space; "" if absent."""
         node = self.find(*path)
         return node.text.strip() if node else ""
 
     def word(self, *path: str) -> str:
-        """The text as `printable` text, short enough for a table."""
         return printable(self.raw(*path))
 
     def number(self, *path: str) -> float | None:
-        """The text as a finite number; None where it is not one."""
+        """Returns the text as a finite number; None if it is not a number."""
         return number(self.raw(*path))
 
     def whole(self, *path: str) -> int | None:
-        """The text as a whole number; None where it is not one."""
+        """Returns the text as a whole number; None if it is not a number."""
         value = self.number(*path)
         return None if value is None else int(value)
 
 
 def printable(text: str) -> str:
-    """A stranger's text as one short line for a terminal: without control characters, which could drive it."""
+    """Returns foreign text as one short line for a terminal, without control characters."""
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in text[:4 * WORD_MAX_N]).split())
     return words[:WORD_MAX_N]
 
 
 def number(text: str) -> float | None:
-    """A number as XML writes it, as large as a camera may mean one; else None."""
+    """Returns a number of XML within a camera's possible range; else None."""
     try:
         value = float(text)
     except ValueError:
@@ -80,7 +77,7 @@ def number(text: str) -> float | None:
 
 
 def parse(data: bytes) -> Node:
-    """The document's element. Raises BadXml."""
+    """Returns the document's root element. Raises BadXml."""
     if len(data) > XML_MAX_B:
         raise BadXml(f"{len(data)} bytes are too many")
     builder = _Builder()
@@ -92,14 +89,12 @@ def parse(data: bytes) -> Node:
     parser.CharacterDataHandler = builder.text
     try:
         parser.Parse(data, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:       # the latter two: an encoding that nobody knows
+    except (expat.ExpatError, ValueError, LookupError) as error:       # the latter two: an unknown encoding
         raise BadXml(str(error)) from error
     return builder.root.children[0]
 
 
 class _Builder:
-    """Puts the parser's reports together, and ends it when there are too many."""
-
     def __init__(self) -> None:
         self.root = Node("", "", {})
         self._open = [self.root]
@@ -125,7 +120,7 @@ class _Builder:
 
 
 def written(node: Node) -> str:
-    """The element as XML, each namespace declared where it begins."""
+    """Returns the element as XML and declares each namespace at its first element."""
     return _written(node, "")
 
 

@@ -1,30 +1,10 @@
-"""Audio over RTP: AAC (RFC 3640, mode AAC-hbr) and G.711 (RFC 3551 §4.5.14), one raw frame a unit."""
+"""Audio over RTP: AAC (RFC 3640, mode AAC-hbr) and G.711 (RFC 3551 §4.5.14), one raw frame in each unit."""
+from agent.core.media.audio import aac_shape
 from agent.core.protocols.rtp.items import EncodedUnit, Item
 from agent.core.protocols.rtp.track import RtpTrack
 
 FRAMES_MAX_N = 64           # in one packet
-
-# samplingFrequencyIndex of ISO/IEC 14496-3, table 1.18.
-RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
-RATE_FOLLOWS = 15
-AAC_LC = 2                  # audioObjectType
-
-
-def frame_shape(config: bytes) -> tuple[int, int]:
-    """Samples in an AAC frame, and samples a second (0: not told), by AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
-
-    Both are the core's: where SBR doubles the rate, twice as many come out of the decoder.
-    """
-    bits = int.from_bytes(config[:8].ljust(8, b"\0"), "big")
-    index = bits >> 55 & 15
-    if len(config) < 2:
-        return 1024, 0
-    if index == RATE_FOLLOWS:
-        rate_hz, flag_at = bits >> 31 & 0xFFFFFF, 26
-    else:
-        rate_hz, flag_at = RATES_HZ[index] if index < len(RATES_HZ) else 0, 50
-    short = bits >> 59 == AAC_LC and bits >> flag_at & 1
-    return 960 if short else 1024, rate_hz
+FRAME_SAMPLES_N = 1024      # of most cameras' AAC
 
 
 class Aac(RtpTrack):
@@ -32,20 +12,20 @@ class Aac(RtpTrack):
 
     def __init__(self, payload_type: int, clock_rate: int, config: bytes,
                  size_length: int = 13, index_length: int = 3, index_delta_length: int = 3) -> None:
-        """`config` and the lengths in bits as SDP's fmtp tells them. Raises ValueError for impossible lengths."""
+        """`config` and the lengths in bits are those of SDP's fmtp. Raises ValueError for impossible lengths."""
         super().__init__(payload_type, clock_rate)
         if not 0 < size_length <= 16 or not (0 <= index_length <= 16 and 0 <= index_delta_length <= 16):
             raise ValueError(f"AAC with headers of {size_length}, {index_length} and {index_delta_length} bits")
-        self.samples_n, rate_hz = frame_shape(config)
-        self._frame_ticks = self.samples_n * clock_rate // (rate_hz or clock_rate)      # RTP counts what comes out
+        rate_hz, _, self.samples_n = aac_shape(config) or (clock_rate, 1, FRAME_SAMPLES_N)
+        self._frame_ticks = self.samples_n * clock_rate // rate_hz      # RTP counts decoded samples
         self._size_bits, self._first_bits = size_length, size_length + index_length
         self._more_bits = size_length + index_delta_length
-        self._parts: list[bytes] = []       # of a frame that takes several packets
-        self._left_b = 0                    # what is missing of it
+        self._parts: list[bytes] = []       # of a frame in several packets
+        self._left_b = 0                    # its missing bytes
         self._whose = 0                     # its timestamp
 
     def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
-        if self._left_b and stamp != self._whose:       # a piece of it was lost
+        if self._left_b and stamp != self._whose:       # a part of it was lost
             self._left_b = 0
             self.dropped_n += 1
         sizes, at = self._sizes(payload)
@@ -60,7 +40,6 @@ class Aac(RtpTrack):
                 at += size
 
     def _sizes(self, payload: bytes) -> tuple[list[int], int]:
-        """The frame sizes in a packet's headers, and where its data begins; none if the headers make no sense."""
         headers_bits = int.from_bytes(payload[:2], "big")
         at = 2 + (headers_bits + 7) // 8
         count, odd = divmod(headers_bits - self._first_bits, self._more_bits)
@@ -73,7 +52,7 @@ class Aac(RtpTrack):
         return [headers >> end + shift[number > 0] & mask for number, end in enumerate(ends)], at
 
     def _continue(self, data: bytes, size: int, stamp: int, out: list[Item]) -> None:
-        """One more piece of a large frame; each packet tells the size of all of it."""
+        """Adds a part of a large frame. Each packet has the size of the whole frame."""
         if not self._left_b:
             self._parts, self._left_b, self._whose = [], size, stamp
         self._parts.append(data)
@@ -88,7 +67,7 @@ class Aac(RtpTrack):
 
 
 class G711(RtpTrack):
-    """PCMA or PCMU: a packet is a frame of samples, 8 bits each; SDP tells which law."""
+    """PCMA or PCMU: a packet is a frame of 8-bit samples. SDP says which law."""
 
     def __init__(self, payload_type: int, clock_rate: int = 8000) -> None:
         super().__init__(payload_type, clock_rate)

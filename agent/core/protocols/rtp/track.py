@@ -1,33 +1,35 @@
-"""RTP as all media share it: a packet's header, its place in the sequence, and the clock (RFC 3550 §5.1 and A.1)."""
+"""The common part of RTP for all media: a packet's header, its sequence number, and the clock (RFC 3550 §5.1 and A.1).
+"""
 import struct
 
 from agent.core.protocols.rtp.items import Item
 
-DOLLAR = 0x24               # begins a frame: then the channel and the packet's length (RFC 2326 §10.12)
+DOLLAR = 0x24               # begins a frame, followed by the channel and the packet's length (RFC 2326 §10.12)
 FRAME_B = 4
 HEADER = struct.Struct(">II").unpack_from       # version to sequence number; timestamp
 HEADER_B = 12
-MISORDER_MAX_N = 100        # RFC 3550 A.1: so many behind is an old packet,
-DROPOUT_MAX_N = 3000        # so many ahead is a gap; all between is a sender that has begun anew
+MISORDER_MAX_N = 100        # RFC 3550 A.1: a packet this far behind is old,
+DROPOUT_MAX_N = 3000        # one this far ahead follows a gap; between them the sender has restarted
 
 
 class RtpTrack:
-    """One medium of a camera. `receive` gets its RTP packets; a subclass makes units of their payloads."""
+    """One medium of a camera. `receive` takes its RTP packets; a subclass makes units from their payloads."""
 
     def __init__(self, payload_type: int, clock_rate: int) -> None:
-        """As SDP tells them: packets of another type are not ours; timestamps count at `clock_rate` ticks a second."""
-        self.channel = 0        # what units call the track; the receiver knows
-        self.lost_n = 0         # packets missing by their numbers
+        """Both values are from SDP. Packets of another type are ignored; timestamps count at `clock_rate` ticks a
+        second."""
+        self.channel = 0        # the units' name for the track; the receiver sets it
+        self.lost_n = 0         # missing packets, by their numbers
         self.junk_n = 0         # packets that are malformed, old or of another type
-        self.dropped_n = 0      # units not handed out: parts of them are lost, or nobody could decode them
+        self.dropped_n = 0      # units without some parts, or without parameter sets
         self._plain = 2 << 30 | payload_type << 16      # version 2, no padding, extension, sources or marker
-        self._head = -1         # the next packet's first 32 bits if it is plain; in any case, the low 16 are its number
+        self._head = -1         # the next packet's first 32 bits if it is plain; the low 16 are always its number
         self._rate = clock_rate
-        self._clock: int | None = None      # the last unit's timestamp, and what it is counted without wrapping
+        self._clock: int | None = None      # the last unit's timestamp; `_ticks` is the same without wrapping
         self._ticks = 0
 
     def receive(self, data: bytearray, begin: int, end: int, out: list[Item]) -> None:
-        """Handle one RTP packet, data[begin:end], and append to `out` the units that it completes. It never raises."""
+        """Handles the RTP packet data[begin:end], and appends the units that it completes to `out`. Never raises."""
         if end - begin < HEADER_B:
             self.junk_n += 1
             return
@@ -42,7 +44,7 @@ class RtpTrack:
             return
         ahead_n = head - self._head & 0xFFFF
         if self._head >= 0 and ahead_n > 0xFFFF - MISORDER_MAX_N:
-            self.junk_n += 1        # repeated or overtaken: over TCP a sender's fault, and its gap is already counted
+            self.junk_n += 1        # repeated or late: over TCP the sender's fault, and its gap is already counted
             return
         whole = self._head >= 0 and not ahead_n
         if 0 < ahead_n < DROPOUT_MAX_N and self._head >= 0:
@@ -51,21 +53,16 @@ class RtpTrack:
         self._payload(bytes(data[at:end]), stamp, bool(head >> 23 & 1), whole, out)
 
     def follow(self, data: bytearray, at: int, end: int) -> int:
-        """Take such packets from `at` on, each behind its "$", channel and length, as can be taken without a look.
-
-        Returns where the first other one begins.
-        """
+        """Handles packets from `at` on that need no inspection, each with its "$", channel and length. Returns the
+        start of the first other one."""
         return at
 
     def _payload(self, payload: bytes, stamp: int, marker: bool, whole: bool, out: list[Item]) -> None:
-        """Handle a packet's payload, maybe empty; `whole` unless packets are missing before it."""
         raise NotImplementedError
 
     def _time_us(self, stamp: int) -> int:
-        """A timestamp as microseconds since the first one asked for, each taken as the nearest to the one before.
-
-        32 bits wrap every 13 hours at 90 kHz. A clock that the camera set anew comes out as the jump it is.
-        """
+        """A timestamp as microseconds since the first one. Each is taken as the nearest to the one before. 32 bits
+        wrap every 13 hours at 90 kHz. If the camera resets its clock, the result jumps, too."""
         if self._clock is None:
             self._clock = stamp
         self._ticks += (stamp - self._clock + (1 << 31) & 0xFFFFFFFF) - (1 << 31)

@@ -1,11 +1,11 @@
-"""Video over RTP: payloads in, access units out. H.264 and H.265 differ by a table of numbers only.
+"""Video over RTP: payloads in, access units out. H.264 and H.265 differ only in a table of numbers.
 
-Where a frame ends: at the marker bit, at once, if the camera sets it on a frame's last packet as it should. Whether it
-does shows at the first frame, which waits for the packet behind it: cameras that never set the marker, or set it on
-every slice, get their frames ended by the next timestamp.
+End of a frame: the marker bit, if the camera sets it on a frame's last packet. The first frame shows this, so it waits
+for the packet after it. If a camera never sets the marker, or sets it on every slice, the next timestamp ends its
+frames.
 
-What is lost: a frame with a missing packet is dropped, never handed out torn; the frames after it are kept, although
-they lean on it. They decode with smears until the next keyframe, and smeared evidence is better than none.
+Loss: a frame with a missing packet is dropped. Later frames are kept although they depend on it: they show smears
+until the next keyframe, and smeared evidence is better than none.
 """
 import struct
 from collections.abc import Callable, Collection, Sequence
@@ -19,44 +19,43 @@ from agent.core.protocols.rtp.order import DecodeOrder
 from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, HEADER_B, RtpTrack
 
 UNIT_MAX_B = 8_000_000      # a keyframe of a 4K camera has less than 2 MB
-NAL_COST_B = 64             # what a NAL unit takes beyond its bytes, so that millions of tiny ones are bounded, too
+NAL_COST_B = 64             # a NAL unit's overhead, so that millions of tiny ones are limited, too
 
 
 class Video(RtpTrack):
-    """One video track. Subclasses tell NAL unit types and packet types, and how their headers lie."""
+    """One video track. Subclasses define the types of NAL units and packets, and the layout of their headers."""
 
     CODEC: ClassVar[str]
-    NAL_HEADER_B: ClassVar[int]                 # a NAL unit's header; its type is first byte >> SHIFT & MASK
+    NAL_HEADER_B: ClassVar[int]                 # size of a NAL unit's header; its type is first byte >> SHIFT & MASK
     SHIFT: ClassVar[int]
     MASK: ClassVar[int]
     SLICES: ClassVar[Collection[int]]
-    KEYS: ClassVar[Collection[int]]             # slices that decoding can start at
-    LEADING: ClassVar[Collection[int]]          # what can stand only in front of a picture's slices
-    AGGREGATE: ClassVar[int]                    # the lowest type that is a packet's and no NAL unit's
+    KEYS: ClassVar[Collection[int]]             # slices at which decoding can start
+    LEADING: ClassVar[Collection[int]]          # types that stand only before a picture's slices
+    AGGREGATE: ClassVar[int]                    # the lowest type of a packet that is not a NAL unit
     FRAGMENT: ClassVar[int]
-    PREFIX: ClassVar[Callable[..., tuple[int, int, int, int, bytes]]]      # a fragment from its "$" on
+    PREFIX: ClassVar[Callable[..., tuple[int, int, int, int, bytes]]]      # parses a fragment from its "$" on
 
     def __init__(self, payload_type: int, clock_rate: int, sets: Sequence[bytes] = ()) -> None:
         """`sets`: the parameter sets in SDP, as NAL units."""
         super().__init__(payload_type, clock_rate)
         self._sets = ParameterSets(self.CODEC, sets)
-        self._told: StreamInfo | None = None        # the format that was handed out last
+        self._last_info: StreamInfo | None = None        # the last format in the output
         self._order = DecodeOrder(None)
         self._set_kinds = SETS[self.CODEC]
         self._body_at = FRAME_B + HEADER_B + self.NAL_HEADER_B + 1       # of a fragment, from its "$" on
         self._stamp = -1
         self._handed_stamp = -1                     # of the last unit that a marker ended
-        self._marker_ends: bool | None = None       # whether the camera's markers can be trusted; None: not seen yet
-        self._torn = True                           # nothing may be collected before a unit's beginning
+        self._marker_ends: bool | None = None       # whether the camera's markers are reliable; None: unknown yet
+        self._torn = True                           # collect nothing before a unit begins
         self._clear()
 
     @property
     def info(self) -> StreamInfo | None:
-        """The format as known by now."""
         return self._sets.info
 
     def follow(self, data: bytearray, at: int, end: int) -> int:
-        """See Track. Most packets are the middle of a fragmented slice, the same as the last but for their numbers."""
+        """Most packets are the middle of a fragmented slice, equal to the last one except for their numbers."""
         if not self._middle or end - at > self._room_b:
             return at
         read, lead, body_at = self.PREFIX, DOLLAR << 8 | self.channel, self._body_at
@@ -99,7 +98,6 @@ class Video(RtpTrack):
                 self._marked = True
 
     def _aggregate(self, payload: bytes, out: list[Item]) -> None:
-        """Several NAL units, each behind its length in 2 bytes."""
         at, end = self.NAL_HEADER_B, len(payload)
         while at < end:
             begin = at + 2
@@ -110,13 +108,13 @@ class Video(RtpTrack):
             self._add(payload[begin:at], out)
 
     def _add(self, unit: bytes, out: list[Item]) -> None:
-        """A NAL unit as it came; some cameras send several with start codes as one, beginning with a parameter set."""
+        """Some cameras send several NAL units with start codes as one, beginning with a parameter set."""
         kind = unit[0] >> self.SHIFT & self.MASK
         if (kind in self._set_kinds or unit.startswith(b"\0\0")) and START in unit:
             for inner in split_annex_b(START + unit):
                 self._add(inner, out)
             return
-        unit = unit.rstrip(b"\0")       # as nal.split_annex_b does it for libav's packets
+        unit = unit.rstrip(b"\0")       # as nal.split_annex_b does for libav's packets
         if len(unit) < self.NAL_HEADER_B or kind >= self.AGGREGATE:
             self._refuse()
         elif self._may_begin(kind, unit[self.NAL_HEADER_B:self.NAL_HEADER_B + 1], out):
@@ -127,7 +125,7 @@ class Video(RtpTrack):
                 self._found.append(unit)
 
     def _fragment(self, payload: bytes, out: list[Item]) -> bool:
-        """Part of a NAL unit: behind the packet's header a byte with start, end and type, then the bytes."""
+        """A part of a NAL unit: after the packet's header a byte with start, end and type, then the bytes."""
         at = self.NAL_HEADER_B + 1
         if len(payload) < at:
             self._refuse()
@@ -152,7 +150,7 @@ class Video(RtpTrack):
         return bool(flags & 0x40)
 
     def _end_fragments(self, out: list[Item]) -> None:
-        """Put the length in front of the NAL unit that came in fragments: it ends where something else begins."""
+        """Puts the length before the fragmented NAL unit, which ends when another begins."""
         if not self._middle:
             return
         parts, begun, self._middle = self._parts, self._begun, b""
@@ -166,10 +164,10 @@ class Video(RtpTrack):
         parts[begun] = LENGTH.pack(sum(map(len, parts[begun + 1:])))
 
     def _may_begin(self, kind: int, after_header: bytes, out: list[Item]) -> bool:
-        """Whether a NAL unit of this type belongs to what is handed out; notes what it means for its frame.
+        """Whether a NAL unit of this type belongs to the output. Notes its meaning for the frame.
 
-        A slice's first bit tells whether it is its picture's first: H.264 first_mb_in_slice (0 is coded "1") and H.265
-        first_slice_segment_in_pic_flag.
+        A slice's first bit says whether it is its picture's first: H.264 first_mb_in_slice (0 is coded as "1") and
+        H.265 first_slice_segment_in_pic_flag.
         """
         is_slice = kind in self.SLICES
         if kind in self.LEADING or (is_slice and after_header >= b"\x80"):
@@ -182,7 +180,7 @@ class Video(RtpTrack):
         elif is_slice and self._marked:
             self._marker_ends, self._marked = False, False
         elif is_slice and not self._picture and self._stamp == self._handed_stamp:
-            self._marker_ends = False       # the rest of a frame whose beginning was taken for all of it
+            self._marker_ends = False       # the rest of a frame that was ended too early
             self._tear()
             return False
         self._picture = self._picture or is_slice
@@ -190,7 +188,6 @@ class Video(RtpTrack):
         return True
 
     def _finish(self, out: list[Item]) -> None:
-        """The frame is complete: hand it out, and before it its format if that is new."""
         self._end_fragments(out)
         if self._found:
             self._sets.learn(self._found)
@@ -198,36 +195,35 @@ class Video(RtpTrack):
         if info is None:
             self.dropped_n += 1
         else:
-            if info is not self._told:
+            if info is not self._last_info:
                 out += (*self._order.flush(), TrackFormat(self.channel, info))
-                self._told, self._order = info, DecodeOrder(self._sets.reorder_n)
+                self._last_info, self._order = info, DecodeOrder(self._sets.reorder_n)
             time_us = self._time_us(self._stamp)
             out += self._order.date(EncodedUnit(self.channel, b"".join(self._parts), time_us, time_us, self._key))
         self._clear()
 
     def _refuse(self) -> None:
-        """A payload is no H.264 or H.265 over RTP, or is packed in a way that nobody asked the camera for."""
+        """The payload is not H.264 or H.265 over RTP, or has a form that was not requested."""
         self.junk_n += 1
         self._tear()
 
     def _tear(self) -> None:
-        """Part of the frame is missing: drop what there is of it, and what follows until the next one begins."""
         if not self._torn:
             self.dropped_n += 1
         self._torn = True
         self._clear()
 
     def _clear(self) -> None:
-        self._parts: list[bytes | bytearray] = []       # lengths and NAL units, those that came in fragments in pieces
+        self._parts: list[bytes | bytearray] = []       # lengths and NAL units; fragmented ones in pieces
         self._found: list[bytes] = []       # the parameter sets among them
         self._room_b = UNIT_MAX_B
-        self._begun = 0                     # where in `_parts` the length of the fragmented NAL unit will stand
-        self._middle = b""                  # how the payloads of its next fragments begin; empty if there is none
+        self._begun = 0                     # index in `_parts` of the fragmented NAL unit's length
+        self._middle = b""                  # start of the payloads of its next fragments; empty if absent
         self._picture = self._key = self._marked = False     # a slice has come; one of a keyframe; a marker after it
 
 
 class H264(Video):
-    """An H.264 track. Types after ITU-T H.264 table 7-1 and RFC 6184 table 1."""
+    """An H.264 track. Types: ITU-T H.264 table 7-1 and RFC 6184 table 1."""
 
     CODEC = "h264"
     NAL_HEADER_B, SHIFT, MASK = 1, 0, 31
@@ -240,7 +236,7 @@ class H264(Video):
 
 
 class H265(Video):
-    """An H.265 track. Types after ITU-T H.265 table 7-1 and RFC 7798 §4.4."""
+    """An H.265 track. Types: ITU-T H.265 table 7-1 and RFC 7798 §4.4."""
 
     CODEC = "h265"
     NAL_HEADER_B, SHIFT, MASK = 2, 1, 63

@@ -1,4 +1,4 @@
-"""Where a camera is: its URL taken apart, the password out of it; and where its streams are. Pure."""
+"""Parses a camera's URL, separates the password from it, and resolves the addresses of its streams. Pure."""
 import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
@@ -7,9 +7,9 @@ from agent.core.passwords import MASK
 
 PORTS = {"rtsp": 554, "rtsps": 322}         # RFC 2326 §3.2; IANA's registry for rtsps
 NO_ADDRESS = "is no rtsp:// or rtsps:// address"
-# All that a request line can carry as it is: cameras compare addresses letter by letter, so nothing else is changed.
+# All characters that a request line can carry. Cameras compare addresses letter by letter, so nothing else is changed.
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
-# A user name or password with one of these ends too early, unless it is written with its number.
+# A user name or password with one of these ends too early, unless it is percent-encoded.
 ENDS = re.compile(r"([@#?/\[\]])")
 CLEAR_HOST = re.compile(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F]*(:[0-9a-fA-F.%]*){2,}\]|localhost)(:\d+)?\Z")
 LIKELY_HOST = re.compile(rf"{CLEAR_HOST.pattern}|[\w-]+(\.[\w-]+)+(:\d+)?\Z")
@@ -17,7 +17,7 @@ LIKELY_HOST = re.compile(rf"{CLEAR_HOST.pattern}|[\w-]+(\.[\w-]+)+(:\d+)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One camera's stream. `uri` is what request lines say: the URL without user and password."""
+    """One camera's stream. `uri` is for request lines: the URL without user and password."""
 
     host: str
     port: int
@@ -28,28 +28,27 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """Take an rtsp or rtsps URL apart. Raises ValueError for anything else, without a part of it in the text."""
+    """Parses an rtsp or rtsps URL. Raises ValueError for any other text, without any part of it in the message."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError(NO_ADDRESS) from None      # the original's text may hold the password
+        raise ValueError(NO_ADDRESS) from None      # the original message may contain the password
     if parts.scheme not in PORTS or not parts.hostname or parts.netloc not in url:
         raise ValueError(NO_ADDRESS)
     login, _, place = parts.netloc.rpartition("@")
     rest = url[url.index(parts.netloc) + len(parts.netloc):].partition("#")[0]
     user, _, password = (unquote(part) for part in login.partition(":"))
     if any(letter < " " for letter in user + password):
-        raise ValueError(NO_ADDRESS)        # or the user's name would end a header's line
+        raise ValueError(NO_ADDRESS)        # otherwise the user's name would end a header's line
     return Address(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "rtsps",
-                   quote(f"{parts.scheme}://{place}{rest}", PLAIN),
-                   user, password)
+                   quote(f"{parts.scheme}://{place}{rest}", PLAIN), user, password)
 
 
 def login_fault(url: str) -> str | None:
-    """What is wrong with a user name or password that ends too early, and how it is written; None for a URL without.
+    """Returns the mistake and the right spelling if a user name or password ends too early; None if not.
 
-    An @ behind the first slash belongs to the path only where the host before it can be no part of a password. The
+    An @ after the first slash belongs to the path only if the host before it cannot be part of a password. The
     password is masked.
     """
     rest = url.partition("://")[2]
@@ -71,10 +70,8 @@ def login_fault(url: str) -> str | None:
 
 
 def resolve(base: str, control: str) -> str:
-    """The address of what a description calls `control`.
-
-    Cameras expect the two put together as text (their queries stay in the middle), not by the rules for web pages.
-    """
+    """Returns the address of a description's `control`. Cameras expect the two joined as text (their queries stay in
+    the middle), not by the rules for web pages."""
     if control in ("", "*"):
         return base
     if control.lower().startswith(("rtsp://", "rtsps://")):
@@ -85,7 +82,7 @@ def resolve(base: str, control: str) -> str:
 
 
 def base_of(uri: str, content_base: str, content_location: str) -> str:
-    """The start of relative addresses: the camera's own, if it is an address, else the one it was asked for."""
+    """Returns the base of relative addresses: the camera's own if it is an address, else the requested one."""
     for said in (content_base, content_location):
         if said.lower().startswith(("rtsp://", "rtsps://")) and not any(letter <= " " for letter in said):
             return said

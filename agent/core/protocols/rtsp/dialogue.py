@@ -1,4 +1,4 @@
-"""The talk with one camera, from OPTIONS to PLAY and on to the end: messages in, bytes to send out. Pure.
+"""The dialogue with one camera, from OPTIONS to PLAY and to the end: messages in, bytes to send out. Pure.
 
 Methods and their order: RFC 2326 §10; packets between the messages of one TCP connection: §10.12.
 """
@@ -14,17 +14,18 @@ from agent.core.protocols.rtsp.message import RtspAnswer, RtspRequest
 from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream, sound_of, video_of
 
 PROOFS_MAX = 3                      # of one request: without a password, with it, and with a newer nonce
-TIMEOUT_S = 60.0                    # of a session that tells none, RFC 2326 §12.37
+TIMEOUT_S = 60.0                    # of a session that has no timeout, RFC 2326 §12.37
 KEEP_ALIVE_LEAST_S, KEEP_ALIVE_MOST_S = 2.0, 30.0
 INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
 CHANNEL_MAX = 255                   # RFC 2326 §10.12: a byte
 SESSION_TIMEOUT = re.compile(r";\s*timeout\s*=\s*(\d{1,5})")
-UNDERSTOOD = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE")     # asked by a server: it wants a sign of life
+# a server's requests that only check the connection
+UNDERSTOOD = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE")
 GOODBYES = ("TEARDOWN", "REDIRECT")
 
 
 class RequestRefused(Exception):
-    """The camera answers a request with an error that means the same to every reader."""
+    """The camera refuses a request with an error that no other reader would avoid."""
 
     def __init__(self, method: str, status: int) -> None:
         super().__init__(f"answers {method} with {status}")
@@ -32,7 +33,7 @@ class RequestRefused(Exception):
 
 
 class Moved(Exception):
-    """The camera sends us to another address."""
+    """The camera redirects to another address."""
 
     def __init__(self, url: str) -> None:
         super().__init__("sends us to another address")
@@ -40,8 +41,6 @@ class Moved(Exception):
 
 
 class DialogueStep(Enum):
-    """The answer that is waited for."""
-
     OPTIONS = auto()
     DESCRIBE = auto()
     SETUP = auto()
@@ -51,8 +50,6 @@ class DialogueStep(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _SentRequest:
-    """A request that waits for its answer."""
-
     number: int
     method: str
     uri: str
@@ -62,58 +59,52 @@ class _SentRequest:
 
 
 class Dialogue:
-    """One connection's talk: `begin`, then `hear` every message, later `keep_alive` and `farewell`.
-
-    Each returns what to send. `hear` raises Refused, Unfit and Moved; after that the connection is of no more use.
-    """
+    """One connection's dialogue: `begin`, then `hear` for each message, later `keep_alive` and `farewell`. Each
+    returns the bytes to send. `hear` raises RequestRefused, UnfitStream and Moved; then the connection is useless."""
 
     def __init__(self, address: Address, login: Login, audio: bool = False) -> None:
-        """`audio`: the camera's sound is wanted, too."""
+        """`audio`: also request the camera's sound."""
         self._address, self._login, self._audio = address, login, audio
         self._asked: _SentRequest | None = None
         self._asked_n = 0
         self._session = ""
         self._timeout_s = TIMEOUT_S
-        self._knows_get = False             # whether it says that it understands GET_PARAMETER
-        self._whole_uri = address.uri       # what PLAY and the like are about
+        self._knows_get = False             # it supports GET_PARAMETER
+        self._whole_uri = address.uri       # the address for PLAY and later requests
         self._to_set_up: list[OfferedTrack] = []
-        self._accepted = False              # the password was right once
+        self._accepted = False              # the password was accepted once
         self.step = DialogueStep.OPTIONS
-        self.tracks: list[OfferedTrack] = []       # complete when playing
-        self.unknown_sound = ""             # the codec of a sound that was wanted and can't be kept
-        self.over = False                   # the camera said goodbye
+        self.tracks: list[OfferedTrack] = []       # complete while playing
+        self.unknown_sound = ""             # the codec of requested sound that cannot be recorded
+        self.over = False                   # the camera ended the session
 
     @property
     def playing(self) -> bool:
-        """Whether video may come."""
         return self.step is DialogueStep.PLAYING
 
     @property
     def proving(self) -> bool:
-        """Whether the camera has asked for the password, been told, and not yet said what it thinks of it."""
+        """Whether the password was sent and the camera has not answered yet."""
         return self._asked is not None and self._asked.proved and not self._accepted
 
     @property
     def keep_alive_every_s(self) -> float:
-        """Seconds between signs of life: half of what the camera allows."""
+        """Seconds between signs of life: half of the camera's timeout."""
         return min(max(self._timeout_s / 2, KEEP_ALIVE_LEAST_S), KEEP_ALIVE_MOST_S)
 
     def begin(self) -> bytes:
-        """The first request."""
         return self._ask("OPTIONS", self._address.uri)
 
     def keep_alive(self) -> bytes:
-        """A request whose only purpose is to be heard."""
         return self._ask("GET_PARAMETER" if self._knows_get else "OPTIONS", self._whole_uri)
 
     def farewell(self) -> bytes:
-        """The last request; nobody needs to wait for its answer."""
         return self._ask("TEARDOWN", self._whole_uri)
 
     def hear(self, heard: RtspAnswer | RtspRequest) -> bytes:
-        """Take a message; returns what to send now, b"" for nothing."""
+        """Handles a message. Returns the bytes to send now; b"" for none."""
         if isinstance(heard, RtspRequest):
-            return self._obey(heard)
+            return self._answer_request(heard)
         asked = self._asked
         if asked is None or heard.number("cseq") not in (None, asked.number) or heard.status < 200:
             return b""
@@ -139,7 +130,6 @@ class Dialogue:
         return message.request(asked.method, asked.uri, lines)
 
     def _prove(self, asked: _SentRequest, refusal: RtspAnswer) -> bytes:
-        """The request again, if it may be the missing proof or an old nonce that it was refused for."""
         known = self._login.challenged(refusal.every("www-authenticate"))
         if not known and self._login.given:
             raise UnfitStream("it asks for the password in a way that is not known here")
@@ -148,17 +138,17 @@ class Dialogue:
             return b""
         return self._send(replace(asked, proofs_n=asked.proofs_n + 1))
 
-    def _obey(self, request: RtspRequest) -> bytes:
+    def _answer_request(self, request: RtspRequest) -> bytes:
         lines = {"CSeq": request.header("cseq")}
         if request.method not in (*UNDERSTOOD, *GOODBYES):
             return message.answer(501, "Not Implemented", lines)
         self.over |= request.method in GOODBYES
         return message.answer(200, "OK", lines)
 
-    # What follows an answer. A camera that can't do OPTIONS may still be one.
+    # The next step after an answer. A camera without OPTIONS may still work.
 
     def _after_options(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
-        if answer.status == 401 and asked.proved:       # one wrong password is enough: more of them lock people out
+        if answer.status == 401 and asked.proved:  # one wrong password is enough, because more of them lock people out
             raise RequestRefused(asked.method, answer.status)
         self.step = DialogueStep.DESCRIBE
         return self._ask("DESCRIBE", self._address.uri, {"Accept": "application/sdp"})
@@ -166,7 +156,7 @@ class Dialogue:
     def _after_describe(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
         if answer.status in (301, 302, 303, 305, 307, 308) and answer.header("location"):
             raise Moved(answer.header("location"))
-        _demand_success(asked, answer)
+        _check_success(asked, answer)
         description = sdp.read(answer.body)
         base = base_of(asked.uri, answer.header("content-base"), answer.header("content-location"))
         self._whole_uri = resolve(base, description.control)
@@ -183,10 +173,10 @@ class Dialogue:
                          {"Transport": f"RTP/AVP/TCP;unicast;interleaved={first}-{first + 1}"})
 
     def _after_setup(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
-        _demand_success(asked, answer)
+        _check_success(asked, answer)
         self._session = self._session or answer.header("session").partition(";")[0].strip()
-        if told := SESSION_TIMEOUT.search(answer.header("session").lower()):
-            self._timeout_s = float(told[1]) or TIMEOUT_S
+        if found := SESSION_TIMEOUT.search(answer.header("session").lower()):
+            self._timeout_s = float(found[1]) or TIMEOUT_S
         first = 2 * len(self.tracks)
         channel, control_channel = _channels(answer.header("transport"), first)
         self.tracks.append(replace(self._to_set_up.pop(0), channel=channel, control_channel=control_channel))
@@ -196,12 +186,12 @@ class Dialogue:
         return self._ask("PLAY", self._whole_uri, {"Range": "npt=0.000-"})
 
     def _after_play(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
-        _demand_success(asked, answer)
+        _check_success(asked, answer)
         self.step = DialogueStep.PLAYING
         return b""
 
     def _while_playing(self, asked: _SentRequest, answer: RtspAnswer) -> bytes:
-        """An answer to a sign of life: the video tells better than its status whether the session goes on."""
+        """An answer to a sign of life. Its status matters less than the video."""
         if asked.method == "GET_PARAMETER" and answer.status >= 400:
             self._knows_get = False
         return b""
@@ -214,13 +204,12 @@ AFTER: dict[DialogueStep, Callable[[Dialogue, _SentRequest, RtspAnswer], bytes]]
     DialogueStep.PLAY: Dialogue._after_play,
     DialogueStep.PLAYING: Dialogue._while_playing,
 }
-# What means the same to every reader; of any other refusal our way to ask may be the reason.
+# Every reader would get these refusals; others may depend on our way to ask.
 PLAIN_REFUSALS = {("DESCRIBE", 404), ("DESCRIBE", 403)}
-PLAIN_STATUSES = (401, 453, 503)        # who are you; no more viewers; not now
+PLAIN_STATUSES = (401, 453, 503)        # unauthorised; no more viewers; not now
 
 
-def _demand_success(asked: _SentRequest, answer: RtspAnswer) -> None:
-    """Raises Refused or Unfit when the answer is an error."""
+def _check_success(asked: _SentRequest, answer: RtspAnswer) -> None:
     if answer.status < 300:
         return
     refused = RequestRefused(asked.method, answer.status)
@@ -230,10 +219,10 @@ def _demand_success(asked: _SentRequest, answer: RtspAnswer) -> None:
 
 
 def _channels(transport: str, first: int) -> tuple[int, int]:
-    """Where the packets come: as the camera says, and as it was asked if it says nothing. Raises UnfitStream."""
-    if told := INTERLEAVED.search(transport.lower()):
-        channel = int(told[1])
-        channels = channel, int(told[2]) if told[2] else channel + 1
+    """Returns the channels of the packets: the camera's, or the requested ones if it names none. Raises UnfitStream."""
+    if found := INTERLEAVED.search(transport.lower()):
+        channel = int(found[1])
+        channels = channel, int(found[2]) if found[2] else channel + 1
         if max(channels) > CHANNEL_MAX:
             raise UnfitStream(f"it sends on channel {max(channels)}")
         return channels

@@ -1,4 +1,4 @@
-"""Proves the password to a camera that asks for it: Digest (RFC 7616, RFC 2617), else Basic (RFC 7617). Pure."""
+"""Proves the password to a camera: Digest (RFC 7616, RFC 2617), else Basic (RFC 7617). Pure."""
 import base64
 import hashlib
 import re
@@ -6,22 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 HASHES = {"md5": hashlib.md5, "sha-256": hashlib.sha256}
-STRENGTH = ("basic", "md5", "sha-256")      # the best that the camera offers is taken
+STRENGTH = ("basic", "md5", "sha-256")      # weakest first; the strongest offer is used
 
-# name=value, name="value", or a word alone, which begins the next challenge of a header
+# name=value, name="value", or a single word, which begins the next challenge of a header
 TOKEN = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|([\w-]+)')
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way to prove the password, as the camera offers it."""
+    """A method to prove the password, as the camera offers it."""
 
     scheme: str                 # "digest" or "basic"
     values: dict[str, str] = field(default_factory=dict)        # names in lower case
 
     @property
     def kind(self) -> str:
-        """One of STRENGTH, "" for what we don't know."""
+        """One of STRENGTH; "" if it is unknown."""
         if self.scheme != "digest":
             return self.scheme if self.scheme == "basic" else ""
         algorithm = self.values.get("algorithm", "md5").lower().removesuffix("-sess")
@@ -30,7 +30,7 @@ class Challenge:
 
 
 def challenges(headers: Iterable[str]) -> list[Challenge]:
-    """All challenges that WWW-Authenticate headers offer."""
+    """Parses all challenges in WWW-Authenticate headers."""
     found: list[Challenge] = []
     for header in headers:
         for name, quoted, bare, word in TOKEN.findall(header):
@@ -42,17 +42,17 @@ def challenges(headers: Iterable[str]) -> list[Challenge]:
 
 
 class Login:
-    """One user at one camera. Each authorisation of a nonce is counted, as the standard asks."""
+    """One user's login at one camera. Counts the uses of each nonce, as the standard demands."""
 
     def __init__(self, user: str, password: str, cnonce: str) -> None:
-        """`cnonce` is random text that nobody can guess."""
+        """`cnonce` is unpredictable random text."""
         self._user, self._password, self._cnonce = user.encode(), password.encode(), cnonce
         self._challenge: Challenge | None = None
         self._used_n = 0
         self.given = bool(user or password)
 
     def challenged(self, headers: Iterable[str]) -> bool:
-        """Take the camera's WWW-Authenticate headers; whether we know how to answer them."""
+        """Reads the camera's WWW-Authenticate headers. Returns whether one of the methods is known."""
         offers = sorted((offer for offer in challenges(headers) if offer.kind),
                         key=lambda offer: STRENGTH.index(offer.kind))
         if offers:
@@ -61,11 +61,11 @@ class Login:
 
     @property
     def stale(self) -> bool:
-        """Whether the camera only wants a newer nonce: the password was right."""
+        """Whether the camera only needs a newer nonce: the password was right."""
         return self._challenge is not None and self._challenge.values.get("stale", "").lower() == "true"
 
     def authorization(self, method: str, uri: str) -> str | None:
-        """The header for a request, None as long as the camera asked for nothing."""
+        """Returns the header for a request; None if the camera has not asked for it."""
         if self._challenge is None or not self.given:
             return None
         if self._challenge.scheme == "basic":

@@ -1,6 +1,6 @@
-"""RTSP messages: read leniently, for cameras do not write them as the standard asks, and written strictly. Pure.
+"""RTSP messages: read leniently, because cameras deviate from the standard, and written strictly. Pure.
 
-Form: RFC 2326 §4 to §7, and the header folding of RFC 822. Text is Latin-1, so that every byte is kept as it came.
+Form: RFC 2326 §4 to §7, and the header folding of RFC 822. Text is Latin-1, so that every byte is kept.
 """
 import re
 import struct
@@ -19,10 +19,11 @@ NAME = b"taimat"
 
 
 def receiver_report(listener: int, channel: int) -> bytes:
-    """The report as it goes between RTSP messages. `listener` is a number (32 bits), the same for all of a session."""
+    """Returns a receiver report as a packet between RTSP messages. `listener` is a 32-bit number, constant in a
+    session."""
     report = struct.pack(">BBHI", VERSION, RECEIVER_REPORT, 1, listener)
     named = struct.pack(">IBB", listener, CNAME, len(NAME)) + NAME
-    named += bytes(4 - len(named) % 4)      # the list's end, at least one zero
+    named += bytes(4 - len(named) % 4)      # the list ends with at least one zero
     described = struct.pack(">BBH", VERSION | 1, DESCRIPTION, len(named) // 4) + named
     return struct.pack(">cBH", b"$", channel, len(report + described)) + report + described
 
@@ -35,26 +36,24 @@ REQUEST_LINE = re.compile(r"([A-Z_]{3,20}) +(\S+) +RTSP/\d\.\d\s*$")
 
 
 class Unreadable(ValueError):
-    """These bytes are no RTSP, or too much of it; the text says which."""
+    """The bytes are not RTSP, or too many. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class RtspMessage:
-    """The common part of answers and requests; the names of `headers` are in lower case, in the order they came."""
+    """The common part of answers and requests. The names in `headers` are in lower case, in their original order."""
 
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
     def every(self, name: str) -> list[str]:
-        """The values of a header that may come more than once."""
         return [value for key, value in self.headers if key == name]
 
     def header(self, name: str) -> str:
-        """A header's first value, "" if there is none."""
         return next(iter(self.every(name)), "")
 
     def number(self, name: str) -> int | None:
-        """A header as a whole number; None if it is missing or no number."""
+        """Returns a header as a whole number; None if it is missing or not a number."""
         value = self.header(name)
         return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 
@@ -68,14 +67,14 @@ class RtspAnswer(RtspMessage):
 
 @dataclass(frozen=True, slots=True)
 class RtspRequest(RtspMessage):
-    """A server's own request: it may ask whether we are still there, or say goodbye."""
+    """A server's own request: it checks the connection, or ends the session."""
 
     method: str
     uri: str
 
 
 def read(head: bytes, body: bytes = b"") -> RtspAnswer | RtspRequest:
-    """A message from its lines, with or without the empty one at their end, and its body. Raises Unreadable."""
+    """Parses a message from its header lines, with or without the empty last one, and its body. Raises Unreadable."""
     lines = _unfolded(head.decode("latin-1"))
     headers = tuple((name.strip().lower(), value.strip())
                     for name, colon, value in (line.partition(":") for line in lines[1:]) if colon)
@@ -87,7 +86,6 @@ def read(head: bytes, body: bytes = b"") -> RtspAnswer | RtspRequest:
 
 
 def _unfolded(text: str) -> list[str]:
-    """The lines, each with those that continue it; at least one."""
     lines: list[str] = []
     for line in text.strip("\r\n").replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if lines and line[:1] in (" ", "\t"):
@@ -98,12 +96,10 @@ def _unfolded(text: str) -> list[str]:
 
 
 def request(method: str, uri: str, headers: Mapping[str, str]) -> bytes:
-    """A request without a body, as bytes."""
     return _write(f"{method} {uri} RTSP/1.0", headers)
 
 
 def answer(status: int, reason: str, headers: Mapping[str, str]) -> bytes:
-    """An answer without a body, as bytes."""
     return _write(f"RTSP/1.0 {status} {reason}", headers)
 
 
@@ -113,30 +109,28 @@ def _write(first: str, headers: Mapping[str, str]) -> bytes:
 
 
 class RtspInbox:
-    """Bytes in, messages out; `rest` is what the receiver of the video begins with."""
+    """Bytes in, messages out. `rest` has the first bytes for the video's receiver."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._early = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """Take what came."""
         self._held += data
 
     def messages(self) -> Iterator[RtspAnswer | RtspRequest]:
-        """The messages that are whole by now, each only once. Raises Unreadable."""
+        """Yields each complete message once. Raises Unreadable."""
         while self._skip() and (message := self._next()) is not None:
             yield message
 
     def rest(self) -> bytes:
-        """Packets that came before the last message that was taken, and all that came after it."""
+        """Returns the packets before the last message, and everything after it."""
         rest = bytes(self._early + self._held)
         self._early.clear()
         self._held.clear()
         return rest
 
     def _skip(self) -> bool:
-        """Step over empty lines, put packets aside; whether something is left that may be a message."""
         while self._held:
             if self._held[:1] in (b"\r", b"\n"):
                 del self._held[:1]

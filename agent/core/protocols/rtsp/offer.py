@@ -1,4 +1,4 @@
-"""Chooses from a camera's description what can be recorded as it is. Pure."""
+"""Chooses the streams of a camera's description that can be recorded unchanged. Pure."""
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,24 +14,24 @@ CONFIG_MAX_LETTERS = 128        # of AAC, in hex; real ones have 4 to 14
 
 
 class UnfitStream(Exception):
-    """Something this reader does not know; another one might."""
+    """This reader does not support the stream; another one might."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedTrack:
-    """One stream that the camera will send on this connection."""
+    """A stream that the camera will send on this connection."""
 
     codec: str              # "h264", "h265", "aac", "pcma" or "pcmu"
     format: SdpFormat
     uri: str
-    sound: AudioInfo | None = None      # of a sound, all that its recording needs
-    fps: float | None = None            # as the description tells
+    sound: AudioInfo | None = None      # of sound: the format for its recording
+    fps: float | None = None            # from the description
     channel: int = -1       # of its RTP packets
     control_channel: int = -1       # of its RTCP packets
 
 
 def video_of(description: Description, base: str) -> OfferedTrack:
-    """The first video that can be recorded as it is. Raises Unfit."""
+    """Returns the first video that can be recorded unchanged. Raises UnfitStream."""
     offered = list(_coming(description, "video"))
     for media in offered:
         for one in media.formats:
@@ -42,7 +42,8 @@ def video_of(description: Description, base: str) -> OfferedTrack:
 
 
 def sound_of(description: Description, base: str) -> tuple[OfferedTrack | None, str]:
-    """The first sound that can be kept as it is, if there is one; else the codec that can't, "" without any sound."""
+    """Returns the first sound that can be recorded unchanged; else None and the codec of another, "" without any
+    sound."""
     offered = list(_coming(description, "audio"))
     for media in offered:
         for one in media.formats:
@@ -52,12 +53,11 @@ def sound_of(description: Description, base: str) -> tuple[OfferedTrack | None, 
 
 
 def _coming(description: Description, kind: str) -> Iterator[SdpMedia]:
-    """The streams of a kind that come from the camera."""
     return (media for media in description.medias if media.kind == kind and media.sends and media.formats)
 
 
 def _in_order(one: SdpFormat) -> SdpFormat:
-    """The format, if its units come as they are decoded: no camera seen sends others. Raises Unfit."""
+    """Checks that units come in decoding order. Raises UnfitStream; no known camera sends others."""
     shuffled = one.parameter("packetization-mode") == "2"           # RFC 6184 §6.4
     shuffled |= one.parameter("sprop-max-don-diff") not in ("", "0")    # RFC 7798 §4.4
     if shuffled:
@@ -66,7 +66,6 @@ def _in_order(one: SdpFormat) -> SdpFormat:
 
 
 def _audio_info(one: SdpFormat) -> AudioInfo | None:
-    """The sound's format for a recording; None if it can't be kept as it is."""
     if one.name in LAWS and one.clock_hz:
         return AudioInfo(LAWS[one.name], one.clock_hz, one.channels)
     config = one.parameter("config")

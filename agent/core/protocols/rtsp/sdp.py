@@ -1,6 +1,6 @@
-"""What a camera says it streams: the parts of SDP that matter, read leniently. Pure.
+"""A camera's description of its streams: the relevant parts of SDP, read leniently. Pure.
 
-Form: RFC 8866 (SDP), RFC 3551 (payload types that need no rtpmap), RFC 6184 §8 and RFC 7798 §7 (parameter sets).
+Form: RFC 8866 (SDP), RFC 3551 (payload types without rtpmap), RFC 6184 §8 and RFC 7798 §7 (parameter sets).
 """
 import base64
 import binascii
@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 LINES_MAX = 2_000
-MEDIAS_MAX_N, FORMATS_MAX_N, PARAMETERS_MAX_N = 32, 32, 32      # a recorder with 16 channels describes one of them
-NAME = re.compile(r"[\w.+-]{1,32}", re.ASCII)                   # of a codec: it is shown to people
-LINE_END = re.compile(r"\r\n|\n|\r")      # no more than these: a title in UTF-8 may hold what else ends lines
+# enough even for a recorder with 16 channels, which describes one of them
+MEDIAS_MAX_N, FORMATS_MAX_N, PARAMETERS_MAX_N = 32, 32, 32
+NAME = re.compile(r"[\w.+-]{1,32}", re.ASCII)                   # of a codec, which people see
+LINE_END = re.compile(r"\r\n|\n|\r")      # only these, because a title in UTF-8 may contain other line ends
 PAYLOAD_MAX = 127           # RFC 3550 §5.1: seven bits
 STATIC = {0: ("PCMU", 8000), 8: ("PCMA", 8000), 14: ("MPA", 90000), 26: ("JPEG", 90000), 32: ("MPV", 90000)}
 SETS_MAX_N = 16             # of one kind; real ones have one or two
@@ -20,7 +21,7 @@ SETS = ("sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets")
 
 @dataclass(frozen=True, slots=True)
 class SdpFormat:
-    """One way a stream may be encoded: `codec` as the registry spells it, in upper case; "" if it is not told."""
+    """An encoding of a stream. `codec` is in the registry's spelling, in upper case; "" if unknown."""
 
     payload: int
     codec: str = ""
@@ -29,43 +30,38 @@ class SdpFormat:
     parameters: tuple[tuple[str, str], ...] = ()        # of fmtp, names in lower case
 
     def parameter(self, name: str) -> str:
-        """A value of fmtp, "" if it is not there."""
         return dict(self.parameters).get(name, "")
 
     @property
     def name(self) -> str:
-        """The codec; when no rtpmap names it, what only one codec's parameters can mean. "" if nothing tells it."""
+        """The codec; without rtpmap the only one that has such parameters; "" if unknown."""
         if self.codec:
             return self.codec
         return "H265" if self.parameter("sprop-vps") else "H264" if self.parameter("sprop-parameter-sets") else ""
 
     def parameter_sets(self) -> list[bytes]:
-        """The NAL units among the parameters; what is no base64 is left out, for the stream brings them again."""
+        """Returns the NAL units in the parameters. Skips invalid base64, because the stream repeats them."""
         texts = [text for name in SETS for text in self.parameter(name).split(",", SETS_MAX_N)[:SETS_MAX_N] if text]
         return [unit for text in texts if (unit := _decoded(text))]
 
 
 @dataclass(frozen=True, slots=True)
 class SdpMedia:
-    """One stream of a description."""
-
     kind: str                   # "video", "audio", "application", ...
     control: str = ""
-    sends: bool = True          # False for a way back to the camera's loudspeaker
+    sends: bool = True          # False for the camera's loudspeaker
     fps: float | None = None
     formats: tuple[SdpFormat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A whole description."""
-
     control: str = ""
     medias: tuple[SdpMedia, ...] = ()
 
 
 def read(text: bytes) -> Description:
-    """Take a description apart. It raises nothing: what can't be read is as good as not said."""
+    """Parses a description. Never raises; ignores unreadable parts."""
     described, media = Description(), None
     medias: list[SdpMedia] = []
     for line in LINE_END.split(text.decode("latin-1"), LINES_MAX)[:LINES_MAX]:
@@ -99,13 +95,12 @@ def _control(value: str) -> str:
 
 
 def _with(media: SdpMedia, attribute: str) -> SdpMedia:
-    """The stream with one more attribute: what a= is followed by."""
     name, _, value = attribute.partition(":")
     match name.strip().lower():
         case "control":
             return replace(media, control=value.strip())
         case "sendonly":
-            # The description is the camera's, but this word is seen from us: only a loudspeaker's stream has it.
+            # This word is from our view although the description is the camera's: only a loudspeaker's stream has it.
             return replace(media, sends=False)
         case "framerate":
             return replace(media, fps=_rate(value))
@@ -117,7 +112,7 @@ def _with(media: SdpMedia, attribute: str) -> SdpMedia:
 
 
 def _with_format(media: SdpMedia, value: str, change: Callable[[SdpFormat, str], SdpFormat]) -> SdpMedia:
-    """The stream after a line about one of its formats, "96 ..."; cameras with one format get its number wrong."""
+    """Applies a line about one format, "96 ...". Cameras with only one format may give a wrong number."""
     word, _, rest = value.strip().partition(" ")
     payload = _number(word)
     known = [one.payload for one in media.formats]
@@ -149,7 +144,6 @@ def _number(text: str) -> int | None:
 
 
 def _rate(text: str) -> float | None:
-    """A frame rate that can be one."""
     try:
         rate = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Motion: luma pictures in; score, boxes and reasons out. Pure; numpy and OpenCV are used only inside this room."""
+"""Motion: luma pictures in; score, boxes and reasons out. Pure. Only this room uses numpy and OpenCV."""
 from agent.core.vision.motion.detector import DETECTOR_VERSION, Detector
 from agent.core.vision.motion.look import Look, Reason, SeenObject
 from agent.core.vision.motion.settings import MotionSettings, Sensitivity

@@ -1,4 +1,4 @@
-"""What the scene looks like when nothing happens, learned per pixel; and what differs from it now."""
+"""Learns for each pixel how the scene usually looks, and finds what differs from it now."""
 from math import exp, sqrt
 from typing import NamedTuple
 
@@ -8,44 +8,42 @@ import numpy as np
 from agent.core.vision.motion.picture import WorkPicture
 from agent.core.vision.motion.settings import MotionSettings
 
-_ROUNDING_LEVELS = 0.5      # the first look blurs in whole grey levels, the full one does not
+_ROUNDING_LEVELS = 0.5      # the first look blurs in whole grey levels, the full look does not
 
 
 class Glance(NamedTuple):
-    """The grey levels between which no pixel, slightly blurred, can count; uint8 planes of the analysed shape.
-
-    They are those of one full look and hold for a short time after it.
-    """
+    """The grey levels between which no slightly blurred pixel counts; uint8 planes of the analysed shape. They come
+    from one full look and hold for a short time after it."""
 
     low: np.ndarray
     high: np.ndarray
 
     @classmethod
     def between(cls, low: np.ndarray, high: np.ndarray, ignored: np.ndarray | None) -> "Glance":
-        """From exact limits (float32); pixels that are `ignored` (bool) may take any level."""
+        """Makes it from exact limits (float32). Pixels that are `ignored` (bool) may have any level."""
         low, high = np.ceil(low + _ROUNDING_LEVELS), np.floor(high - _ROUNDING_LEVELS)
         if ignored is not None:
             low[ignored], high[ignored] = 0, 255
         return cls(*(np.clip(limit, 0, 255).astype(np.uint8) for limit in (low, high)))
 
     def outside_n(self, small: np.ndarray) -> int:
-        """The number of pixels of the shrunken picture (uint8) that lie outside."""
+        """Returns the number of pixels of the shrunken picture (uint8) outside the levels."""
         return small.size - cv2.countNonZero(cv2.inRange(cv2.GaussianBlur(small, (3, 3), 0), self.low, self.high))
 
 
-_CLOSE = np.ones((5, 3), np.uint8)      # people are taller than wide: their parts lie over each other
+_CLOSE = np.ones((5, 3), np.uint8)      # people are taller than wide: their parts are above each other
 _FIRST_DEVIATION = 0.03
-_EARLIER_DEVIATIONS = 2.5    # as close as this to the earlier background is that background
-_REST_DEVIATIONS = 1.5       # a pixel this close to a moment ago keeps still
-_MOVE_DEVIATIONS = 2.2       # this far from a moment ago it moves
-_OUTLIER_DEVIATIONS = 4.0    # one picture widens the deviation by no more than this
-_NOISIEST = 0.2              # no gain is expected to make a pixel wander more
-_WIDEN_UNDER = 0.35          # and by this share of the usual speed under something that is seen
-_BRIGHTNESS_WEIGHT = 2.0     # what truly changed differs less in brightness than in contrast
+_EARLIER_DEVIATIONS = 2.5    # a pixel this near to the earlier background is that background
+_REST_DEVIATIONS = 1.5       # a pixel this near to its recent value rests
+_MOVE_DEVIATIONS = 2.2       # a pixel this far from its recent value moves
+_OUTLIER_DEVIATIONS = 4.0    # one picture widens the deviation by at most this
+_NOISIEST = 0.2              # no gain makes a pixel vary more
+_WIDEN_UNDER = 0.35          # share of the usual speed of widening under something visible
+_BRIGHTNESS_WEIGHT = 2.0     # a true change differs less in brightness than in contrast
 _GREY_SHARE = 0.4            # of the usual spread of contrast
-_FORGIVE = 3.0               # a pixel that moves loses its time of rest so many times faster than it gained it
-_WAY_PX_PER_S = 10.0         # a walker's way: what had changed is widened by it when pictures come slowly,
-_WAY_FREE_S = 0.1            # but not when they are this close in time
+_FORGIVE = 3.0               # a moving pixel loses its time of rest this much faster than it gained it
+_WAY_PX_PER_S = 10.0         # a walker's way: earlier changes are widened by it if pictures come slowly,
+_WAY_FREE_S = 0.1            # but not if they are this close in time
 _WAY_MAX_PX = 3
 _WIDER = [np.ones((2 * way_px + 1,) * 2, np.uint8) for way_px in range(_WAY_MAX_PX + 1)]
 
@@ -54,31 +52,29 @@ Window = tuple[slice, slice]     # rows, columns
 
 
 class Change(NamedTuple):
-    """The difference from the background; planes of the analysed picture's shape. Not to be written to."""
+    """The difference from the background; planes of the analysed picture's shape. Read-only."""
 
     mask: np.ndarray         # uint8 0/1: changed, small holes closed
-    window: Window           # the part of the picture that holds all of it: mostly a small one
+    window: Window           # the part of the picture with all changes: usually a small one
     strong: np.ndarray       # bool: changed beyond doubt
     moving: np.ndarray       # bool: differs from a moment ago
     resting: np.ndarray      # bool: the same as a moment ago
-    height: np.ndarray       # float32: grey levels it differs by
+    height: np.ndarray       # float32: difference in grey levels
     before: np.ndarray       # uint8 0/1: the patches of the picture before, widened by a walker's way since then
-    share: float             # changed share of the picture, 0..1; if 0, no plane marks anything
-    differs: float           # the same with what looks as it did earlier
+    share: float             # changed share of the picture, 0..1; if 0, no plane has a mark
+    differs: float           # the same including what looks as it did earlier
 
 
 class LearnPace(NamedTuple):
-    """The time that one learning step stands for."""
-
     since_s: float           # since the step before
-    seen_s: float            # for which what is seen now has been there; shorter if the pictures between showed nothing
+    seen_s: float  # how long the present content has been visible; shorter if the pictures between showed nothing
 
 
 class _Limits(NamedTuple):
-    """The limits that a picture is compared with; planes of its shape."""
+    """The limits for the comparison with a picture; planes of its shape."""
 
     usual: np.ndarray        # deviation of each pixel and its neighbours
-    threshold: np.ndarray    # the same, wider where it is restless
+    threshold: np.ndarray    # the same, wider if the place is restless
     lowest: np.ndarray       # contrast of the neighbourhood
     highest: np.ndarray
 
@@ -94,15 +90,15 @@ def _spread(contrast: np.ndarray) -> float:
 
 
 def weight(dt_s: float, time_constant_s: float) -> float:
-    """Share of the new value in an exponential average after `dt_s`."""
+    """Returns the share of the new value in an exponential average after `dt_s`."""
     return 1.0 - exp(-dt_s / time_constant_s)
 
 
 class Background:
-    """Mean contrast and brightness of every pixel, its deviation, an earlier background, and how restless it is."""
+    """Mean contrast and brightness of every pixel, its deviation, an earlier background, and its restlessness."""
 
     def __init__(self, picture: WorkPicture, settings: MotionSettings, ignored: np.ndarray | None) -> None:
-        """Start from one picture. `ignored` is a bool plane of pixels that never count, or None."""
+        """Starts from one picture. `ignored` is a bool plane of pixels that never count, or None."""
         self._s = settings
         self._ignored = ignored
         self._shake = np.ones((2 * settings.shake_px + 1,) * 2, np.uint8)
@@ -116,39 +112,36 @@ class Background:
         self._before = np.zeros(self._mean.shape, np.uint8)
         none = self._before.view(bool)
         self._nothing = Change(self._before, (slice(0), slice(0)), none, none, none, self._mean, self._before, 0.0, 0.0)
-        self.age_s = 0.0                           # learned for so long
+        self.age_s = 0.0                           # time of learning
         self.busy = np.zeros_like(self._mean)      # restlessness: 0 calm .. busy_max
         self._derive()
 
     def resume(self, picture: WorkPicture) -> None:
-        """Go on after a while in which other pictures were seen; `picture` is the first that belongs here again."""
         self._recent = picture.contrast.copy()
         self._lately = picture.contrast.copy()
         self._still_s.fill(0)
         self._before = np.zeros_like(self._before)
 
     def _derive(self) -> None:
-        """Derive from what has been learned what the next picture is compared with."""
         usual = cv2.max(cv2.blur(self._deviation, (3, 3)), self._s.deviation_min)
         self._limits = _Limits(usual, cv2.multiply(usual, self.busy + 1.0), cv2.erode(self._mean, self._shake),
                                cv2.dilate(self._mean, self._shake))
 
     def calm(self) -> None:
-        """Forget where it has been restless."""
         self.busy.fill(0)
         self._derive()
 
     def expect_noise(self, times: float) -> None:
-        """The camera's noise has just become `times` what it was."""
+        """Adapts to a camera's noise that has just become `times` as high."""
         np.minimum(self._deviation * times, np.maximum(self._deviation, _NOISIEST), out=self._deviation)
         self._derive()
 
     def compare(self, picture: WorkPicture, dt_s: float) -> Change:
-        """Tell what in `picture` is not background, `dt_s` after the picture before.
+        """Finds what in `picture` is not background, `dt_s` after the picture before.
 
-        A pixel counts only if two things changed: its contrast has left the range of the background's neighbourhood
-        (leaves and a shaken camera stay inside), and its brightness is another one (what surrounds a bright object
-        keeps its own).
+        A pixel counts only if two values changed: its contrast is outside the range of the background's neighbourhood
+        (leaves and a shaken camera stay inside), and its brightness differs (the surroundings of a bright object keep
+        theirs).
         """
         s, contrast = self._s, picture.contrast
         nearest = cv2.min(cv2.max(contrast, self._limits.lowest), self._limits.highest)
@@ -173,23 +166,25 @@ class Background:
         return self._before if way_px < 1 else cv2.dilate(self._before, _WIDER[way_px])
 
     def fills(self, picture: WorkPicture) -> bool:
-        """False if there is much less to see in `picture` than in the background: a grey picture."""
+        """False if `picture` has much less contrast than the background: a grey picture."""
         return _spread(picture.contrast) > _GREY_SHARE * _spread(self._mean)
 
     def as_before(self, picture: WorkPicture) -> np.ndarray:
-        """Bool plane of pixels that look as they did before what is there now came and was learned."""
+        """Returns a bool plane of pixels that look as before the present content came and was learned."""
         return cv2.absdiff(picture.contrast, self._earlier) < _EARLIER_DEVIATIONS * self._limits.usual
 
     def uneasy(self, picture: WorkPicture) -> np.ndarray:
-        """Bool plane of pixels that differ from a while ago, with no tolerance for leaves or a shaken camera."""
+        """Returns a bool plane of pixels that differ from a while ago, without tolerance for leaves or a shaken
+        camera."""
         off = cv2.absdiff(picture.contrast, self._lately) > self._s.sway_deviations * self._limits.threshold
         return off if self._ignored is None else off & ~self._ignored
 
     def glance(self, picture: WorkPicture, share: float) -> Glance:
-        """The levels within which no pixel reaches `share` of what is evidence by itself, in the light of `picture`.
+        """Returns the levels within which no pixel reaches `share` of the evidence for a change, in the light of
+        `picture`.
 
-        As in `compare`, a pixel counts only beyond both limits: that of the contrast and that of the brightness.
-        Surroundings change less than what is in them, so a true change passes these limits before it is evidence.
+        As in `compare`, a pixel counts only beyond both limits, of contrast and of brightness. Surroundings change
+        less than the content in them, so a true change exceeds these limits before it is evidence.
         """
         evidence = share * self._s.seed_deviations * self._limits.threshold
         off = picture.scale * evidence / _BRIGHTNESS_WEIGHT
@@ -199,10 +194,10 @@ class Background:
 
     def learn(self, picture: WorkPicture, change: Change, core: np.ndarray, loose: np.ndarray, pace: LearnPace,
               settling: bool) -> None:
-        """Move the background towards `picture`: quickly where nothing is seen, slowly under what is.
+        """Moves the background towards `picture`: quickly where nothing is visible, slowly under what is.
 
-        `core` (uint8 0/1) marks the patches, and `loose` the changes outside confirmed objects: they make their place
-        restless. While `settling` everything is learned at once.
+        `core` (uint8 0/1) marks the patches. `loose` marks the changes outside confirmed objects, which make their
+        place restless. While `settling` everything is learned quickly.
         """
         s = self._s
         self.age_s += pace.since_s
@@ -226,7 +221,6 @@ class Background:
         self._derive()
 
     def _absorb(self, picture: WorkPicture, change: Change, seen_s: float) -> None:
-        """Take what was seen and kept still for long into the background, and remember what it covers."""
         if not change.share:
             self._still_s.fill(0)
             return
@@ -243,7 +237,7 @@ class Background:
             self._still_s[done] = 0
 
     def _stir(self, change: Change, loose: np.ndarray, pace: LearnPace) -> None:
-        """Restlessness grows where something is seen that is no object, and fades elsewhere."""
+        """Restlessness grows at visible things that are not objects, and fades elsewhere."""
         fading = self._s.busy_fade_per_s * pace.since_s
         self.busy -= fading
         if change.share:

@@ -6,7 +6,7 @@ import numpy as np
 
 from agent.core.vision.motion.background import Change
 
-_CORE_SHARE = 0.06          # of a patch's peak: what changed by less is the light around something bright
+_CORE_SHARE = 0.06          # of a patch's peak: smaller changes are the light around something bright
 _MARKS = np.array([[kind & 1, kind >> 1 & 1, kind >> 2] for kind in range(8)])     # kind -> strong, moving, before
 
 
@@ -27,15 +27,13 @@ class Blob(NamedTuple):
 
 
 def strong_min(area_min: int) -> int:
-    """The pixels of a blob of at least `area_min` that must have changed beyond doubt."""
+    """Returns how many pixels of a blob of at least `area_min` must have changed beyond doubt."""
     return max(2, area_min // 3)
 
 
 def without_halos(change: Change) -> np.ndarray:
-    """The mask of what changed (uint8 0/1) without the pixels that changed little beside the peak of their patch.
-
-    In the dark, an insect's halo of three grey levels is a large change of contrast.
-    """
+    """Returns the mask of changes (uint8 0/1) without pixels that changed little compared with the peak of their
+    patch. In the dark, an insect's halo of three grey levels is a large change of contrast."""
     if not change.share:
         return change.mask
     mask, height = change.mask[change.window], change.height[change.window]
@@ -53,7 +51,7 @@ def without_halos(change: Change) -> np.ndarray:
 
 
 def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) -> list[Blob]:
-    """The patches of `core` of at least `area_min` pixels that hold enough strong ones; at most `blobs_max`."""
+    """Returns the patches of `core` of at least `area_min` pixels with enough strong pixels; at most `blobs_max`."""
     window = change.window
     if not change.share or not cv2.countNonZero(change.strong[window].view(np.uint8)):
         return []

@@ -1,7 +1,7 @@
-"""The detector: one luma picture in, one look out. Nothing in this room knows frames per second, only seconds.
+"""The detector: one luma picture in, one look out. This room knows only seconds, not frames per second.
 
-The method is the project's own: contrast with the surroundings instead of brightness, a background with a range instead
-of a value, and tracks that must behave like objects. The constants and what they mean are in `settings.py`.
+The method is the project's own: contrast with the surroundings instead of brightness, a background with a range
+instead of a value, and tracks that must behave like objects. `settings.py` explains the constants.
 """
 from collections.abc import Sequence
 
@@ -13,28 +13,29 @@ from agent.core.vision.motion.rect import covered
 from agent.core.vision.motion.scene import Scene
 from agent.core.vision.motion.settings import MotionSettings
 
-_TIME_DIGITS = 4            # tenths of a millisecond: where the clock began may not decide by its rounding
-DETECTOR_VERSION: str = "4"      # another one whenever other things are detected; goes into the records of events
+_TIME_DIGITS = 4            # tenths of a millisecond: the start of the clock must not change results by rounding
+DETECTOR_VERSION: str = "4"      # change it whenever detection changes; it is stored with events
 
 
 class Detector:
-    """Motion in one camera's picture. Give it every picture, in order."""
+    """Motion in one camera's picture. Pass every picture, in order."""
 
     def __init__(self, settings: MotionSettings, ignore: Sequence[Sequence[Point]] = ()) -> None:
-        """`ignore` are polygons in fractions of the picture inside which nothing counts; ValueError for a wrong one."""
+        """`ignore` are polygons in fractions of the picture in which nothing counts. Raises ValueError for a wrong
+        one."""
         covered(ignore, (1, 1))
         self._s = settings
         self._ignore = ignore
         self._scene: Scene | None = None
         self._shape: tuple[int, ...] = ()
-        self._begun_mono_s = self._at_s = float("nan")      # of the scene, and its latest picture's time in it
+        self._begun_mono_s = self._at_s = float("nan")      # of the scene; and the latest picture's time in it
         self._last = Look(False, reasons=(Reason.SETTLING,))
 
     def step(self, luma: Luma) -> Look:
-        """Look at one picture of any size, at any time; it never raises.
+        """Looks at one picture of any size, at any time. Never raises.
 
-        A gap in time, a clock that goes back and another size begin a new scene. A picture that comes too soon after
-        the one before is skipped: the answer is the last one.
+        A gap in time, a clock that goes back or another size begins a new scene. A picture that comes too soon after
+        the one before is skipped: the result is the last one.
         """
         if luma.plane.size == 0:
             return Look(False, reasons=(Reason.NO_PICTURE,))
@@ -52,10 +53,8 @@ class Detector:
         return self._last
 
     def busy(self, columns: int, rows: int) -> list[list[float]]:
-        """Where the picture has been restless, with leaves or a flag: 0 calm .. 1, the most in each cell, row by row.
-
-        Motion there takes more to be confirmed. Empty before the first picture.
-        """
+        """Returns how restless the picture has been (leaves, a flag): 0 calm .. 1, the highest value of each cell, row
+        by row. Motion there needs more evidence. Empty before the first picture."""
         if self._scene is None:
             return []
         restless = self._scene.restless / self._s.busy_max
@@ -65,7 +64,7 @@ class Detector:
                  for column in range(columns)] for row in range(rows)]
 
     def forget_busy(self) -> None:
-        """Take every place for a calm one again: the tree has been cut, the camera turned."""
+        """Marks every place as calm again: the tree was cut, or the camera turned."""
         if self._scene is not None:
             self._scene.calm()
 

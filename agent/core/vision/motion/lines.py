@@ -1,8 +1,8 @@
-"""Things too fast to overlap themselves: patches that follow one line evenly, against the lines that chance makes.
+"""Finds things that move too fast to overlap themselves: patches evenly along a line, compared with chance.
 
 Every line is a guess that one thing made its patches. Its score is the logarithm of how much likelier that is than
-chance: each sight is weighed by how near it came to the expected place and area, and by how many patches come up there
-that are nobody's. So three sights are enough on an empty road, and rain and leaves take more than they ever give.
+chance. Each sight is weighed by its distance from the expected place and area, and by the number of unexplained
+patches there. So three sights are enough on an empty road, and rain and leaves need more than they ever give.
 """
 from collections.abc import Sequence
 from math import exp, log, pi
@@ -13,57 +13,55 @@ import numpy as np
 
 from agent.core.vision.motion.blobs import Blob
 
-_SIZES_PER_S = 11.0         # own sizes a second that nothing in a street exceeds
-_HIDDEN_PX = 2.0            # what shows of a thing is shorter: the background's tolerance hides its edges
+_SIZES_PER_S = 11.0         # own sizes a second; nothing in a street is faster
+_HIDDEN_PX = 2.0            # the visible part of a thing is shorter, because the background's tolerance hides its edges
 _STEP_SIZES = 0.15          # with shorter steps things overlap themselves, and other rules judge them
 _STEP_PX = 0.5
-_CENTRE_PX = 0.6            # a patch's middle wanders by this much, plus
-_CENTRE_SIZES = 0.08        # so many of its sizes,
-_UNSURE = 1.5               # and more while few steps have told the way,
+_CENTRE_PX = 0.6            # a patch's centre varies by this, plus
+_CENTRE_SIZES = 0.08        # this many of its sizes,
+_UNSURE = 1.5               # and more after few steps,
 _PACE = 0.15                # and along the way by this share of a step: perspective, brakes
 _AREA = 0.4                 # and the logarithm of its area by this
-_AREA_WORTH = 0.6           # patches of chance are rarer the larger they are, by this power of their area
-_GATE = 3.0                 # deviations from what is expected, at most
-_MEMORY_S = 0.5             # speed and direction are those of the sights of so long,
-_SIGHTS_MIN = 3             # at the least of so many
-_DARTS = 0.35               # an insect goes aside by this share of its way since the middle of them,
-_APART_S = 0.15             # and what it does sooner than this is half told by the sight before
-_SEEN = log(0.85)           # an object shows in most pictures
+_AREA_WORTH = 0.6           # chance patches are rarer the larger they are, by this power of their area
+_GATE = 3.0                 # the most deviations from the expectation
+_MEMORY_S = 0.5             # speed and direction use the sights of this time,
+_SIGHTS_MIN = 3             # but at least this many
+_DARTS = 0.35               # an insect swerves by this share of its way since the middle of them,
+_APART_S = 0.15             # and the sight before already shows half of what it does sooner than this
+_SEEN = log(0.85)           # an object is visible in most pictures
 _UNSEEN = log(0.15)
-_UNSEEN_S = 0.25            # and is lost when it has not shown for so long
-_CALM_N = 0.3               # patches of chance in a picture of a calm scene
-_RATE_S = 8.0               # time constant of how many come up in a place
+_UNSEEN_S = 0.25            # and is lost after this time without a sight
+_CALM_N = 0.3               # chance patches in a picture of a calm scene
+_RATE_S = 8.0               # time constant of the rate of patches in a place
 _CELL_PX = 10
 _ROUNDING_S = 0.01          # times are sums of fractions
-_LOST = -2.0                # lines with a lower score are given up,
-_LINES_MAX = 96             # as are all but the best
-_SURE = 12.0                # score from which it was no chance,
-_STRAIGHT_MIN = 3.4         # and that it was no insect,
-_STRAIGHT_MORE = 20.0       # and what is asked more where insects are about all the time
-_INSECT_PX = 50.0           # and less of what is larger than a crisp insect
-_SMALL = 0.25               # and more, by this power of its area, of what is smaller
-_CROOKED = 2.0              # a thing that is no straighter after so many steps is one
+_LOST = -2.0                # lines with a lower score are dropped,
+_LINES_MAX = 96             # and all except the best
+_SURE = 12.0                # score above which it was not chance,
+_STRAIGHT_MIN = 3.4         # and not an insect,
+_STRAIGHT_MORE = 20.0       # plus this if insects are always around
+_INSECT_PX = 50.0           # less for things larger than a crisp insect
+_SMALL = 0.25               # more, by this power of its area, for smaller ones
+_CROOKED = 2.0              # a thing that is no straighter after this many steps is an insect
 _CROOKED_STEPS = 5
-_DARTING_S = 30.0           # time constant of how much they are about
-_SUREST = 18.0              # and the highest that is remembered
+_DARTING_S = 30.0           # time constant of the number of insects
+_SUREST = 18.0              # and the highest score that is kept
 
-# The columns of a line: its end, its speed, the area and size of its last patch, when that was seen and when its
-# first was, its steps, its score, and how much likelier its straightness is for a vehicle than for an insect.
+# The columns of a line: its end, its speed, the area and size of its last patch, the times of the last and first sight,
+# its steps, its score, and how much likelier its straightness is for a vehicle than for an insect.
 _COLUMNS = 11
 _X, _Y, _VX, _VY, _AREA_PX, _SIZE, _AT, _BORN, _STEPS, _SCORE, _STRAIGHT = range(_COLUMNS)
 
 
 class Way(NamedTuple):
-    """How fast something goes, in pixels of the analysed picture a second."""
+    """A thing's speed, in pixels of the analysed picture a second."""
 
     vx: float
     vy: float
-    straight: bool          # so straight that no insect of any size does that
+    straight: bool          # straighter than any insect of any size
 
 
 class Lines:
-    """The lines of one camera's picture."""
-
     def __init__(self, shape: tuple[int, int], area_min: int) -> None:
         """`shape` (height, width) is that of the analysed picture, `area_min` the area of the smallest patches."""
         self._picture_px, self._area_min = shape[0] * shape[1], area_min
@@ -73,10 +71,10 @@ class Lines:
 
     def step(self, blobs: Sequence[Blob], loose: Sequence[bool], clutter: float, now_s: float, dt_s: float,
              watched_s: float) -> dict[int, Way]:
-        """The blobs, by number, that are on a line of at least `watched_s` which no chance explains.
+        """Returns the blobs, by index, on a line of at least `watched_s` that chance does not explain.
 
-        `loose` tells which belong to nothing that is known, `clutter` how many a picture did lately, `dt_s` the time
-        since the picture before.
+        `loose` marks those that belong to nothing known, `clutter` is their recent number in a picture, `dt_s` the
+        time since the picture before.
         """
         if not blobs:
             return {}
@@ -91,7 +89,6 @@ class Lines:
         return self._ways(number[sure], longer[sure], dt_s)
 
     def _ways(self, numbers: np.ndarray, lines: np.ndarray, dt_s: float) -> dict[int, Way]:
-        """Those of these lines, which no chance made, that no insect made either, by the blob that they end in."""
         straight_min = self._straight_min(lines, dt_s)
         if not len(lines):
             return {}
@@ -103,7 +100,7 @@ class Lines:
                 for j, line in zip(numbers[good], lines[good], strict=True)}
 
     def _chance(self, seen: np.ndarray, clutter: float, dt_s: float) -> np.ndarray:
-        """Logarithm of the patches of chance that each of these stands for: a pixel, a picture, a unit of log area."""
+        """Logarithm of the expected chance patches for each of these: a pixel, a picture, a unit of log area."""
         rows, columns = ((seen[:, axis] // _CELL_PX).astype(int) for axis in (_Y, _X))
         here = cv2.blur(self._rate, (3, 3))[rows, columns] * dt_s / _CELL_PX ** 2
         everywhere = (max(clutter, len(seen) - 1) + _CALM_N) / self._picture_px
@@ -128,7 +125,6 @@ class Lines:
 
     def _continued(self, known: np.ndarray, seen: np.ndarray,
                    chance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Numbers of patches, the best line that goes on to each, and the lines that go on to none."""
         if not len(known):
             return np.empty(0, int), known, known
         x, y, vx, vy, area, size, at_s, _, steps, score = (known[:, k, None] for k in range(10))
@@ -140,8 +136,7 @@ class Lines:
         sights = np.minimum(steps + 1, np.maximum(_SIGHTS_MIN, _MEMORY_S / since_s))
         along, across = (off_x * vx + off_y * vy) / speed, (off_x * vy - off_y * vx) / speed
         pace = wander + _PACE * speed * since_s
-        like = (_likeness(across, wander) + _likeness(along, pace)
-                + _likeness(np.log(seen[:, _AREA_PX] / area), _AREA))
+        like = (_likeness(across, wander) + _likeness(along, pace) + _likeness(np.log(seen[:, _AREA_PX] / area), _AREA))
         near = ((np.abs(across) < _GATE * wander) & (np.abs(along) < _GATE * pace)
                 & (np.hypot(seen[:, _X] - x, seen[:, _Y] - y) < _SIZES_PER_S * since_s * (size + _HIDDEN_PX)))
         total = np.where(near, score + _SEEN + like - chance, -np.inf)
@@ -165,20 +160,17 @@ class Lines:
         return j, longer, left
 
     def _straight_min(self, lines: np.ndarray, dt_s: float) -> float:
-        """How straight a line has to be, and note whether something crooked is about."""
         crooked = (lines[:, _STEPS] >= _CROOKED_STEPS) & (lines[:, _STRAIGHT] < _CROOKED)
         self._darting += (1 - exp(-dt_s / _DARTING_S)) * (float(crooked.any()) - self._darting)
         return _STRAIGHT_MIN + _STRAIGHT_MORE * self._darting
 
     def _count(self, loose: np.ndarray, now_s: float) -> None:
-        """Note where patches came up that are nobody's."""
         self._rate *= exp(-max(0.0, now_s - self._at_s) / _RATE_S)
         rows, columns = ((loose[:, axis] // _CELL_PX).astype(int) for axis in (_Y, _X))
         np.add.at(self._rate, (rows, columns), 1 / _RATE_S)
 
 
 def _likeness(off: np.ndarray, deviation: np.ndarray | float) -> np.ndarray:
-    """Logarithm of a normal density."""
     return -0.5 * (off / deviation) ** 2 - np.log(deviation) - 0.5 * log(2 * pi)
 
 

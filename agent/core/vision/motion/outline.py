@@ -1,4 +1,4 @@
-"""The whole of an object: what is confirmed of it is often only the part that differs most, or that moves."""
+"""Extends an object to its whole: often only the part that differs most or that moves is confirmed."""
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,23 +9,23 @@ import numpy as np
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 
-# What changed this near to the part that is known belongs to it: in its heights or widths, and at the least in pixels.
+# Changes this near to the known part belong to it: in its heights or widths, and at least in pixels.
 _OVER = 0.5, 6
-_BESIDE_WALKER = 0.1, 1      # of people parts lie over each other, and leaves and drops are all around them
-_BESIDE_VEHICLE = 0.25, 4    # of what is wider than tall, or faster than this in sizes a second, side by side as well
+_BESIDE_WALKER = 0.1, 1      # people's parts are above each other, with leaves and drops all around
+_BESIDE_VEHICLE = 0.25, 4    # beside things that are wider than tall, or faster than this in sizes a second
 _VEHICLE_SIZES_PER_S = 1.0
-_NEAR_MAX_PX = 14           # and never farther than this
-_STACKED_SHARE = 0.6         # two parts of which one has this much of its breadth over or under the other,
-_STACKED_GAP_PX = 3          # with no more between them, are one object
-_INSIDE_SHARE = 0.7          # a part with this much of its area in a body is a part of that body
+_NEAR_MAX_PX = 14           # but never farther than this
+_STACKED_SHARE = 0.6         # two parts are one object if one has this much of its breadth above or below the other,
+_STACKED_GAP_PX = 3          # with no larger gap
+_INSIDE_SHARE = 0.7          # a part with this much of its area in a body belongs to that body
 _MOVE_SIZES_PER_S = 0.3      # a part that is faster than this, in sizes of the body,
 _MOVE_SHARE = 0.4            # and shows this much of it, is the body, which walks on
-_GROW = 1.3                  # a body that stands spreads to so many times the area it came with
+_GROW = 1.3                  # a standing body grows to at most this many times its first area
 _BODIES_MAX = 8
 
 
 class Part(NamedTuple):
-    """What is known of an object, and how fast that moves."""
+    """The known part of an object, and its speed."""
 
     number: int
     edges: Edges
@@ -34,23 +34,22 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Body:
-    """The extent of somebody who stands, from when all of them was seen."""
+    """The extent of a standing person, from when the whole person was visible."""
 
     edges: Edges
-    came_px: float          # its area when it came
+    came_px: float          # its area at that time
     seen_mono_s: float
 
 
 class Outlines:
-    """Bodies are remembered while somebody stands and shows only what stirs: at most eight."""
+    """Remembers bodies while a person stands and only a part stirs: at most eight."""
 
     def __init__(self, settings: MotionSettings) -> None:
-        """Start with none."""
         self._s = settings
         self._bodies: list[Body] = []
 
     def whole(self, parts: Iterable[Part], core: np.ndarray, now_mono_s: float) -> list[tuple[int, Edges]]:
-        """(number, edges) of the objects behind `parts`; `core` (uint8 0/1) is what has changed, without halos."""
+        """Returns (number, edges) of the objects behind `parts`. `core` (uint8 0/1) are the changes, without halos."""
         self._bodies = [body for body in self._bodies if now_mono_s - body.seen_mono_s < self._s.stay_memory_s]
         grown = [part._replace(edges=_grown(part, core)) for part in parts]
         return [(part.number, self._body(part, now_mono_s)) for part in _united(grown)]
@@ -76,7 +75,6 @@ def _near_px(length_px: float, share: float, least_px: int) -> float:
 
 
 def _grown(part: Part, core: np.ndarray) -> Edges:
-    """The edges of `part` widened to all that has changed close around them."""
     edges, (h, w) = part.edges, core.shape
     wide, tall = edges.right - edges.left, edges.bottom - edges.top
     vehicle = wide > tall or part.speed_px_per_s > _VEHICLE_SIZES_PER_S * edges.size_px
@@ -91,12 +89,10 @@ def _grown(part: Part, core: np.ndarray) -> Edges:
 def _stacked(a: Edges, b: Edges) -> bool:
     beside_px = min(a.right, b.right) - max(a.left, b.left)
     apart_px = max(a.top, b.top) - min(a.bottom, b.bottom)
-    return (beside_px >= _STACKED_SHARE * min(a.right - a.left, b.right - b.left)
-            and apart_px <= _STACKED_GAP_PX)
+    return (beside_px >= _STACKED_SHARE * min(a.right - a.left, b.right - b.left) and apart_px <= _STACKED_GAP_PX)
 
 
 def _united(parts: Iterable[Part]) -> list[Part]:
-    """Parts that lie over each other as one, with the number of the first and the speed of the largest."""
     whole: list[Part] = []
     for part in parts:
         for other in [each for each in whole if _stacked(each.edges, part.edges)]:

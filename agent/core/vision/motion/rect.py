@@ -12,10 +12,10 @@ _SUBPIXEL_BITS = 8
 
 
 def covered(polygons: Sequence[Sequence[Point]], size: Size) -> np.ndarray | None:
-    """Bool plane (height, width) of the pixels inside any polygon, edges included; None if there is no polygon.
+    """Returns a bool plane (height, width) of the pixels inside any polygon, including edges; None without polygons.
 
-    Corners outside the picture are allowed. Raises ValueError for a polygon of fewer than three corners or one
-    with a corner that is not a finite number.
+    Corners outside the picture are allowed. Raises ValueError for a polygon of fewer than three corners, or with a
+    corner that is not a finite number.
     """
     if not polygons:
         return None
@@ -30,7 +30,7 @@ def covered(polygons: Sequence[Sequence[Point]], size: Size) -> np.ndarray | Non
 
 
 class Edges(NamedTuple):
-    """Sides in pixels of the analysed picture; the right and lower ones lie just outside."""
+    """Sides in pixels of the analysed picture. The right and lower ones are just outside."""
 
     left: float
     top: float
@@ -39,21 +39,17 @@ class Edges(NamedTuple):
 
     @property
     def size_px(self) -> float:
-        """The longer side."""
         return max(self.right - self.left, self.bottom - self.top)
 
     @property
     def area_px(self) -> float:
-        """Width times height."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     def touches(self, other: "Edges") -> bool:
-        """True if the two have a place in common."""
         return (self.left < other.right and other.left < self.right
                 and self.top < other.bottom and other.top < self.bottom)
 
     def share_in(self, other: "Edges") -> float:
-        """Share of its area that lies in `other`, 0..1."""
         w = min(self.right, other.right) - max(self.left, other.left)
         if w <= 0:
             return 0.0
@@ -61,6 +57,5 @@ class Edges(NamedTuple):
         return w * h / self.area_px if h > 0 else 0.0
 
     def joined(self, other: "Edges") -> "Edges":
-        """The smallest rectangle around both."""
         return Edges(min(self.left, other.left), min(self.top, other.top),
                      max(self.right, other.right), max(self.bottom, other.bottom))

@@ -1,4 +1,4 @@
-"""One unbroken run of pictures of one size: everything that has been learned, and the look at the next picture."""
+"""One continuous run of pictures of one size: everything that was learned, and the look at the next picture."""
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +8,6 @@ from agent.core.media.model import Box
 from agent.core.vision.luma import Luma, Size
 from agent.core.vision.motion.background import Background, Change, Glance, LearnPace
 from agent.core.vision.motion.blobs import Blob, find_blobs, strong_min, without_halos
-from agent.core.vision.motion.crisp import Focus
 from agent.core.vision.motion.look import Look, Reason, SeenObject
 from agent.core.vision.motion.outline import Outlines, Part
 from agent.core.vision.motion.picture import WorkPicture, prepare
@@ -19,13 +18,63 @@ from agent.core.vision.motion.track import Track
 from agent.core.vision.motion.tracks import Tracker
 from agent.core.vision.motion.upheaval import BackgroundViews, Extent, Gain, Upheaval
 
-_GLANCE_SHARE = 0.75      # of the evidence that a strong pixel needs: from here on the first look asks the full one
-_CLUTTER_IDLE = 0.05      # with fewer blobs a picture than this, averaged, nothing is going on
-_HIDDEN_PX = 0.5          # the background's tolerance hides the outermost part of what is before it
+_GLANCE_SHARE = 0.75      # of the evidence that a strong pixel needs: from here on the first look starts the full one
+_CLUTTER_IDLE = 0.05      # with fewer blobs in an average picture nothing is going on
+_HIDDEN_PX = 0.5          # the background's tolerance hides the outermost part of an object
+_CRISPEST = 0.375            # a sharp edge, slightly blurred, climbs by this share of its height in a pixel
+_AROUND_PX = 2               # the edges of a blob may be this far outside it
+_TEXTURE_PX = 9              # the scene's own edges are searched in squares of this side,
+_TEXTURE_LEVELS = 12.0       # if it has at least this contrast,
+_TEXTURE_SHARE = 0.75        # and the sharper quarter counts
+_TEXTURE_MIN_PX = 50         # a scene with less texture has no measurable crispness
+_MEASURE_EVERY_S = 60.0
+_FLAT_INSIDE = 5.0  # edges that fit this often into the breadth: the object is large, and perhaps blurred by motion
+
+
+class Focus:
+    """The crispness of objects relative to the scene's own edges, which are measured again at intervals."""
+
+    def __init__(self) -> None:
+        self._scene = _CRISPEST
+        self._measured: Background | None = None
+        self._again_age_s = 0.0
+
+    def crispness(self, blob: Blob, picture: WorkPicture, background: Background) -> float:
+        """Returns about 1 if the blob is as crisp as the scene, or if its edges are narrow for its breadth; else less.
+        """
+        if background is not self._measured or background.age_s >= self._again_age_s:
+            self._scene = _scene_crispness(background.brightness)
+            self._measured, self._again_age_s = background, background.age_s + _MEASURE_EVERY_S
+        crispness = _crispness(blob, picture.brightness, background.brightness)
+        return 1.0 if crispness * min(blob.w, blob.h) > _FLAT_INSIDE else crispness / self._scene
+
+
+def _crispness(blob: Blob, brightness: np.ndarray, background: np.ndarray) -> float:
+    """Steepest slope of the change in and around `blob` over its height, in 1/px."""
+    h, w = background.shape
+    rows = slice(max(0, blob.y - _AROUND_PX), min(h, blob.y + blob.h + _AROUND_PX))
+    columns = slice(max(0, blob.x - _AROUND_PX), min(w, blob.x + blob.w + _AROUND_PX))
+    changed = cv2.subtract(brightness[rows, columns], background[rows, columns])
+    height = cv2.norm(changed, cv2.NORM_INF)
+    across = cv2.absdiff(changed[:, 2:], changed[:, :-2]).max(initial=0.0)
+    down = cv2.absdiff(changed[2:], changed[:-2]).max(initial=0.0)
+    return float(max(across, down)) / 2 / height if height else 0.0
+
+
+def _scene_crispness(background: np.ndarray) -> float:
+    """Measures the scene's edges alike: less than that of a sharp edge if the camera itself is out of focus."""
+    square = np.ones((_TEXTURE_PX, _TEXTURE_PX), np.uint8)
+    height = cv2.subtract(cv2.dilate(background, square), cv2.erode(background, square))
+    textured = height > _TEXTURE_LEVELS
+    if cv2.countNonZero(textured.view(np.uint8)) < _TEXTURE_MIN_PX:
+        return _CRISPEST
+    across = cv2.absdiff(cv2.Sobel(background, cv2.CV_32F, 1, 0, ksize=1), 0.0)
+    down = cv2.absdiff(cv2.Sobel(background, cv2.CV_32F, 0, 1, ksize=1), 0.0)
+    climb = cv2.dilate(cv2.max(across, down), square) / 2
+    return min(_CRISPEST, float(np.quantile(climb[textured] / height[textured], _TEXTURE_SHARE)))
 
 
 def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
-    """`mask` without what lies in the boxes of `blobs`."""
     if blobs:
         mask = mask.copy()
     for b in blobs:
@@ -35,31 +84,25 @@ def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
 
 @dataclass(slots=True)
 class _FullLook:
-    """The latest full look."""
-
     mono_s: float
     look: Look
     fresh_mono_s: float             # when one last saw another picture
-    glance: Glance | None = None    # what a first look compares with; None: a first look is not enough
+    glance: Glance | None = None    # limits for a first look; None: a first look is not enough
 
 
 @dataclass(slots=True)
 class _Shown:
-    """The objects that move, and until when that is held."""
-
     objects: tuple[SeenObject, ...] = ()
     until_mono_s: float = float("-inf")
 
 
 class Scene:
-    """Begins with its first picture; a gap in time or another size needs a new one."""
+    """Begins with its first picture. A gap in time or another size needs a new scene."""
 
     def __init__(self, luma: Luma, size: Size, ignored: np.ndarray | None, settings: MotionSettings,
                  first_number: int) -> None:
-        """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None.
-
-        The scene's time begins with `luma`, at 0. Objects are numbered from `first_number` on.
-        """
+        """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None. The scene's time
+        begins with `luma`, at 0. Object numbers start at `first_number`."""
         self._s = settings
         self._size = size
         self._picture = prepare(luma.shrunken(size), settings)
@@ -76,26 +119,24 @@ class Scene:
 
     @property
     def next_number(self) -> int:
-        """The first number that no object has had."""
         return self._tracker.next_number
 
     @property
     def restless(self) -> np.ndarray:
-        """How restless each pixel of the analysed picture is: float32, 0..busy_max. Not to be written to."""
+        """The restlessness of each pixel of the analysed picture: float32, 0..busy_max. Read-only."""
         return self._background.busy
 
     def calm(self) -> None:
-        """Forget where it has been restless."""
         self._background.calm()
         self._views.forget()
         self._full.glance = None
 
     def look(self, luma: Luma, now_s: float, dt_s: float) -> Look:
-        """Judge the next picture, at `now_s` in the scene, `dt_s` (> 0) after the one before, and learn from it.
+        """Judges the next picture, at `now_s` in the scene, `dt_s` (> 0) after the one before, and learns from it.
 
-        While nothing is going on a first look is enough for most pictures: if too few pixels for a blob have changed by
-        a good part of what the full look asks for, it could not find one. The full look then comes, and learns,
-        every `calm_s`.
+        While nothing is going on, a first look is enough for most pictures: if fewer pixels than a blob needs have
+        changed by a good part of the full look's limit, the full look could not find one. The full look then runs, and
+        learns, every `calm_s`.
         """
         small = luma.shrunken(self._size)
         if (noise_times := self._gain.noise_times(luma)) > 1.0:
@@ -128,7 +169,6 @@ class Scene:
         return Look(moving, change.share, self._shown.objects if moving else (), self._reasons(extent, now), followed_n)
 
     def _compare(self, picture: WorkPicture, dt_s: float) -> Change:
-        """What differs from the background; if much does, and another view is known that fits better, from that one."""
         change = self._background.compare(picture, dt_s)
         if change.differs > self._s.view_ask_share:
             view = self._views.exchange(self._background, picture, change.differs)
@@ -140,7 +180,6 @@ class Scene:
 
     def _follow(self, picture: WorkPicture, change: Change, extent: Extent, now: float, dt_s: float,
                 pace: LearnPace) -> None:
-        """Follow what changed, note what moves, and learn."""
         s, part = self._s, extent is Extent.PART
         core = without_halos(change) if part else change.mask
         blobs = find_blobs(change, core, self._blob_min_px, s.blobs_max) if part else []
@@ -159,13 +198,11 @@ class Scene:
         return self._focus.crispness(blob, self._picture, self._background)
 
     def _idle(self, now_mono_s: float) -> bool:
-        """True if the latest full look found nothing that the next picture might continue."""
         learned_mono_s = max(self._started_mono_s + self._s.learn_s, self._upheaval.settled_mono_s)
         return (now_mono_s > max(learned_mono_s, self._shown.until_mono_s) and not self._stays.places
                 and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
 
     def _seen(self, picture: WorkPicture, confirmed: list[Track], now_mono_s: float) -> list[Part]:
-        """The `confirmed` tracks, all in sight, that move now, and the places where a standing person does."""
         self._stays.remember(confirmed, now_mono_s)
         found = [Part(t.number, t.edges, t.speed_px_per_s)
                  for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]

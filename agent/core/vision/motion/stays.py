@@ -1,7 +1,7 @@
 """People who stopped walking: where a confirmed object came to rest, smaller movements count for a while.
 
-The background's tolerance for leaves and a shaken camera also hides a person who sways or turns in place. It is dropped
-where somebody is known to stand, as long as the rest of the picture is steady.
+The background's tolerance for leaves and a shaken camera also hides a person who sways or turns in place. The
+tolerance is dropped where a person is known to stand, as long as the rest of the picture is steady.
 """
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from agent.core.vision.motion.settings import MotionSettings
 from agent.core.vision.motion.track import Track
 
 _PLACES_MAX = 6
-_LEFT_SHARE = 0.92         # of its pixels look as before somebody came: they have left
-_OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest of the picture, pixel for pixel
+_LEFT_SHARE = 0.92         # of its pixels look as before the person came: the person has left
+_OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest of the picture, for each pixel
 
 
 @dataclass(slots=True)
 class StayPlace:
-    """A rectangle in which somebody stopped, in pixels of the analysed picture."""
+    """A rectangle in which a person stopped, in pixels of the analysed picture."""
 
     number: int                               # of the object that stopped there
     left: int
@@ -29,28 +29,24 @@ class StayPlace:
     right: int
     bottom: int
     until_mono_s: float                       # forgotten then, unless something moves
-    taken_mono_s: float                       # somebody may have been there until then
-    crossed: bool = False                     # somebody has walked out of it, or through it
+    taken_mono_s: float                       # last time at which a person may have been there
+    crossed: bool = False                     # a person has walked out of it, or through it
     lively_mono_s: float | None = None        # lively without a break since then; None while calm
 
     @property
     def edges(self) -> Edges:
-        """Its four sides."""
         return Edges(self.left, self.top, self.right, self.bottom)
 
     @property
     def area(self) -> int:
-        """Its pixels."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     def marked_n(self, marks: np.ndarray) -> int:
-        """The number of its pixels that are marked in a plane (uint8) of the picture's shape."""
+        """Returns the number of its pixels that are marked in a plane (uint8) of the picture's shape."""
         return cv2.countNonZero(marks[self.top:self.bottom, self.left:self.right])
 
 
 class Stays:
-    """The places of one camera's picture, the latest six."""
-
     def __init__(self, settings: MotionSettings, size: Size) -> None:
         """`size` is that of the analysed picture."""
         self._s = settings
@@ -59,11 +55,10 @@ class Stays:
 
     @property
     def stirring_n(self) -> int:
-        """The places in which the latest picture has something that may keep moving."""
         return sum(place.lively_mono_s is not None for place in self.places)
 
     def remember(self, tracks: Iterable[Track], now_mono_s: float) -> None:
-        """Note where `tracks`, confirmed and in sight now, have come to rest; forget places where nothing happened."""
+        """Notes where visible confirmed `tracks` have come to rest, and forgets places where nothing happened."""
         s = self._s
         self.places = [p for p in self.places if now_mono_s < p.until_mono_s]
         for t in tracks:
@@ -77,7 +72,7 @@ class Stays:
                 self.places = [*others, place][-_PLACES_MAX:]
 
     def forget_left(self, as_before: np.ndarray, now_mono_s: float) -> None:
-        """Forget the places that somebody walked out of and that have looked as before (bool plane) for a while."""
+        """Forgets places that a person walked out of and that have looked as before (bool plane) for a while."""
         marks = as_before.view(np.uint8)
         for p in self.places:
             if not p.crossed or p.lively_mono_s is not None or p.marked_n(marks) < _LEFT_SHARE * p.area:
@@ -85,7 +80,8 @@ class Stays:
         self.places = [p for p in self.places if now_mono_s - p.taken_mono_s < self._s.left_s]
 
     def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[StayPlace]:
-        """The places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while ago."""
+        """Returns the places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while
+        ago."""
         s = self._s
         marks = uneasy.view(np.uint8)
         counts = [place.marked_n(marks) for place in self.places]

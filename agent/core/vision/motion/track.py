@@ -1,4 +1,4 @@
-"""One thing followed through the pictures: what its sights so far say about it."""
+"""One thing followed through the pictures, with the averages of its sights."""
 from dataclasses import dataclass
 from math import exp, hypot
 
@@ -9,63 +9,58 @@ from agent.core.vision.motion.settings import MotionSettings
 _NEW = 0.3              # weight of a new sight in area and size
 _NEW_SPEED = 0.4
 _NEW_HABIT = 0.2        # in overlap and surprise
-_MOVING_SHARE = 0.06    # share of its pixels that differ from a moment ago when it moves
+_MOVING_SHARE = 0.06    # share of its pixels that differ from a moment ago if it moves
 _MOVING_MIN_PX = 2
 
 
 def edges(blob: Blob) -> Edges:
-    """The sides of a blob's box."""
     return Edges(float(blob.x), float(blob.y), float(blob.x + blob.w), float(blob.y + blob.h))
 
 
 @dataclass(slots=True)
 class Track:
-    """Lengths are pixels of the analysed picture; averages give the latest sights more weight."""
+    """Lengths are pixels of the analysed picture. Averages give the latest sights more weight."""
 
     number: int                    # never used twice
     blob: Blob                     # the latest sight
     edges: Edges                   # its box, which grows at once and shrinks slowly
-    x0: float                      # where it was first seen
+    x0: float                      # its first place
     y0: float
     born_mono_s: float
     seen_mono_s: float
-    moved_mono_s: float            # when it last moved and was not just there
+    moved_mono_s: float            # when it last moved
     area: float                    # averaged
     size_px: float                 # longer side of its box, averaged
     vx: float = 0.0                # px/s
     vy: float = 0.0
-    hits_n: int = 1                # sights
-    unbroken_s: float = 0.0        # time it has been in sight without the gaps
-    path_px: float = 0.0           # way walked, all turns included
-    overlap: float = 0.0           # share that was already there in the picture before, averaged
-    surprise_px: float = 0.0       # distance from where it was expected, averaged
-    crispness: float | None = None     # of its edges, averaged; None until it has been asked for
+    hits_n: int = 1                # number of sights
+    unbroken_s: float = 0.0        # time in sight, without gaps
+    path_px: float = 0.0           # way walked, including all turns
+    overlap: float = 0.0           # share that was there in the picture before, averaged
+    surprise_px: float = 0.0       # distance from the expected place, averaged
+    crispness: float | None = None     # of its edges, averaged; None until it was measured
     confirmed: bool = False
-    resting: bool = False          # its place has been noted since it last moved
+    resting: bool = False          # its place was noted since it last moved
 
     @classmethod
     def begin(cls, number: int, blob: Blob, now_mono_s: float) -> "Track":
-        """A track of one sight."""
         return cls(number, blob, edges(blob), blob.cx, blob.cy, now_mono_s, now_mono_s, now_mono_s,
                    float(blob.area), float(max(blob.w, blob.h)))
 
     @property
     def net_px(self) -> float:
-        """Straight way from where it was first seen."""
         return hypot(self.blob.cx - self.x0, self.blob.cy - self.y0)
 
     @property
     def speed_px_per_s(self) -> float:
-        """The averaged speed."""
         return hypot(self.vx, self.vy)
 
     def expected(self, now_mono_s: float) -> tuple[float, float]:
-        """Where its centre should be at `now_mono_s`."""
         since_s = now_mono_s - self.seen_mono_s
         return self.blob.cx + self.vx * since_s, self.blob.cy + self.vy * since_s
 
     def see(self, blob: Blob, surprise_px: float, now_mono_s: float, dt_s: float, s: MotionSettings) -> None:
-        """Take the next sight, `surprise_px` from where it was expected, `dt_s` after the picture before."""
+        """Adds the next sight, `surprise_px` from the expected place, `dt_s` after the picture before."""
         self._follow(blob, now_mono_s - self.seen_mono_s, s.shrink_s)
         self._average(blob, surprise_px, s.hollow_px)
         self.hits_n += 1
@@ -78,7 +73,6 @@ class Track:
         self.blob = blob
 
     def take_crispness(self, crispness: float) -> None:
-        """Take how crisp the latest sight is."""
         self.crispness = crispness if self.crispness is None else self.crispness + _NEW * (crispness - self.crispness)
 
     def _follow(self, blob: Blob, since_s: float, shrink_s: float) -> None:
@@ -90,7 +84,7 @@ class Track:
         keep = exp(-since_s / shrink_s)
         right, bottom = blob.x + blob.w, blob.y + blob.h
         x, y = since_s * self.vx, since_s * self.vy
-        left0, top0, right0, bottom0 = self.edges                  # carried along, then drawn in towards the blob's
+        left0, top0, right0, bottom0 = self.edges                  # moved along, then drawn in towards the blob's
         self.edges = Edges(blob.x + keep * min(0.0, left0 + x - blob.x), blob.y + keep * min(0.0, top0 + y - blob.y),
                            right + keep * max(0.0, right0 + x - right), bottom + keep * max(0.0, bottom0 + y - bottom))
 
@@ -99,14 +93,13 @@ class Track:
         if self.size_px >= hollow_px:                       # only its outline may show
             overlap = max(overlap, _common(self.blob, blob))
         self.overlap += max(_NEW_HABIT, 1 / self.hits_n) * (overlap - self.overlap)
-        if self.hits_n > 1:                                 # the first way only tells the speed
+        if self.hits_n > 1:                                 # the first way only gives the speed
             self.surprise_px += max(_NEW_HABIT, 1 / (self.hits_n - 1)) * (surprise_px - self.surprise_px)
         self.area += _NEW * (blob.area - self.area)
         self.size_px += _NEW * (max(blob.w, blob.h) - self.size_px)
 
 
 def _common(a: Blob, b: Blob) -> float:
-    """Share of the smaller box that lies in the other."""
     w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
     h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
     return max(0, w) * max(0, h) / min(a.w * a.h, b.w * b.h)

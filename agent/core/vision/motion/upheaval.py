@@ -1,4 +1,4 @@
-"""So much has changed at once that no object did it: for good, or a flash, or a picture that did not arrive whole."""
+"""Handles changes of the whole picture, too large for an object: for good, or a flash, or a broken picture."""
 from copy import deepcopy
 from enum import Enum
 from math import sqrt
@@ -10,23 +10,20 @@ from agent.core.vision.motion.settings import MotionSettings
 
 
 class BackgroundViews:
-    """Backgrounds that a global change has left behind, the latest `views_max`."""
+    """Backgrounds before global changes, the latest `views_max`."""
 
     def __init__(self, settings: MotionSettings) -> None:
-        """Start with none."""
         self._s = settings
         self._views: list[Background] = []
 
     def keep(self, background: Background) -> None:
-        """Remember a background as it is now, if it has been learned for long enough to be worth it."""
+        """Remembers a background as it is now, if it was learned for long enough."""
         if background.age_s >= self._s.view_age_s:
             self._views = [*self._views, deepcopy(background)][-self._s.views_max:]
 
     def exchange(self, background: Background, picture: WorkPicture, differs: float) -> Background | None:
-        """The view that `picture` belongs to, ready to go on, or None.
-
-        `differs` is the share of the picture that differs from `background`, which is kept if another one fits better.
-        """
+        """Returns the view that fits `picture`, ready to continue; None if absent. `differs` is the share of the
+        picture that differs from `background`, which is kept if another view fits better."""
         share_max = self._s.view_share * differs
         for view in reversed(self._views):
             if view.compare(picture, 0.0).share < share_max:
@@ -37,26 +34,20 @@ class BackgroundViews:
         return None
 
     def forget(self) -> None:
-        """Start anew."""
         self._views = []
 
 
-_RISE_MIN = 1.1         # a gain that creeps is followed by what is learned
+_RISE_MIN = 1.1         # a slowly rising gain is learned anyway
 _TIMES_MAX = 4.0
 
 
 class Gain:
-    """Follows one camera's gain."""
-
     def __init__(self) -> None:
-        """Start with an unknown gain."""
         self._gain: float | None = None
 
     def noise_times(self, luma: Luma) -> float:
-        """How many times the noise has just grown, at least 1. Most of it is that of light: it grows as the root.
-
-        Less noise needs no haste: expecting too much for a moment raises nothing.
-        """
+        """Returns by how much the noise has just grown, at least 1. Most noise is that of light, which grows as the
+        root. Falling noise can wait: expecting too much for a moment does no harm."""
         before, self._gain = self._gain, luma.gain
         if before is None or luma.gain is None or not 0 < before * _RISE_MIN <= luma.gain:
             return 1.0
@@ -64,28 +55,23 @@ class Gain:
 
 
 class Extent(Enum):
-    """How far what changed can be trusted."""
-
-    PART = "part"        # of the picture: it may be objects
-    DOUBT = "doubt"      # the whole, perhaps only for a moment: nothing is to be learned from it
-    WHOLE = "whole"      # the whole, for good: the scene is to be learned anew
+    PART = "part"        # a part of the picture: it may be objects
+    DOUBT = "doubt"      # the whole, perhaps only for a moment: learn nothing from it
+    WHOLE = "whole"      # the whole, for good: learn the scene again
 
 
 class Upheaval:
-    """Tells the one from the other by how long it lasts."""
-
     def __init__(self, settings: MotionSettings) -> None:
-        """Start with a steady scene."""
         self._s = settings
         self._since_mono_s: float | None = None
         self.settled_mono_s = float("-inf")        # the scene is being learned until then
 
     def over(self) -> None:
-        """End the upheaval: a known view is back, and nothing is to be learned anew."""
         self._since_mono_s, self.settled_mono_s = None, float("-inf")
 
     def judge(self, share: float, blank: bool, now_mono_s: float) -> Extent:
-        """Take which share of the picture has changed, and whether there is little to see in it."""
+        """Takes the changed share of the picture, and whether it has little contrast. Returns the extent of the
+        change."""
         s = self._s
         whole = share > s.global_share
         if not whole and not blank:

@@ -5,18 +5,19 @@ from typing import NamedTuple
 
 from agent.core.vision.motion import Look, Reason
 from agent.core.vision.replay.story import ReplayEvent
-from agent.core.vision.replay.trace import TracePoint
 from agent.core.vision.replay.variant import Variant
 from agent.core.vision.zones import Counted
 
-UNCONFIRMED = "unconfirmed"     # something is followed, but not sure to be an object
-NO_ZONE = "no_zone"             # objects move, and fulfil no zone
-COOL_DOWN = "cool_down"         # what moves counts, but the last event has only just ended
+UNCONFIRMED = "unconfirmed"     # something is followed, but not confirmed as an object
+NO_ZONE = "no_zone"             # objects move, but fulfil no zone
+COOL_DOWN = "cool_down"         # motion counts, but the last event has only just ended
 SILENCES = (*(reason.value for reason in Reason), UNCONFIRMED, NO_ZONE, COOL_DOWN)
 
 
 def silences(look: Look, counted: Counted, told: bool) -> frozenset[str]:
-    """Those of SILENCES that hold for a look, of which `counted` counts; `told`: an event is going on. None for motion.
+    """Returns those of SILENCES that apply to a look; none during motion.
+
+    `counted` are its counting objects; `told`: an event is open.
     """
     if counted.objects:
         return frozenset() if told else frozenset({COOL_DOWN})
@@ -27,41 +28,45 @@ def silences(look: Look, counted: Counted, told: bool) -> frozenset[str]:
     return frozenset({UNCONFIRMED} if look.tracks_n else ())
 
 
-ALIKE_S = 1.0               # events that are no further apart are one and the same
+ALIKE_S = 1.0               # events that are no further apart are the same
+
+
+class FootageStretch(NamedTuple):
+    """Footage without a gap, from its first picture to its last."""
+
+    began_s: float
+    ended_s: float
+
+
+class Peak(NamedTuple):
+    """The time of the largest change, and the changed share of the picture, 0..1."""
+
+    at_s: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class VariantOutcome:
-    """One variant's replay."""
-
     variant: Variant
     events: tuple[ReplayEvent, ...]
     events_n: int                       # more than `events` if there were too many to keep
     looks_n: int
-    moving_s: float                     # with motion in sight that counts
-    silent_s: dict[str, float]          # without an event for it: by SILENCES; they may overlap
-    points: tuple[TracePoint, ...]
-
-    @property
-    def peak(self) -> TracePoint | None:
-        """The strongest moment, event or not; None without a picture."""
-        return max(self.points, key=lambda point: point.score, default=None)
+    moving_s: float                     # with motion that counts
+    silent_s: dict[str, float]          # time without an event, by SILENCES, which may overlap
+    peak: Peak | None                   # the strongest moment, with or without an event; None without a picture
 
 
 class Difference(NamedTuple):
-    """The change that another variant would have made."""
-
-    missed: tuple[ReplayEvent, ...]       # events now that it would not have
-    added: tuple[ReplayEvent, ...]        # events that only it would have
+    missed: tuple[ReplayEvent, ...]       # events that the other variant does not have
+    added: tuple[ReplayEvent, ...]        # events that only the other variant has
 
 
 def differences(now: Sequence[ReplayEvent], other: Sequence[ReplayEvent]) -> Difference:
-    """Compare two lists of events, each in order of time and without overlap."""
+    """Compares two lists of events, each in order of time and without overlaps."""
     return Difference(_without(now, other), _without(other, now))
 
 
 def _without(events: Sequence[ReplayEvent], others: Sequence[ReplayEvent]) -> tuple[ReplayEvent, ...]:
-    """The `events` that overlap none of `others`."""
     alone, at = [], 0
     for event in events:
         while at < len(others) and others[at].ended_s < event.began_s - ALIKE_S:

@@ -1,4 +1,4 @@
-"""Events out of looks and what counts of them, by the same machine that the recorder obeys."""
+"""Makes events from looks and what counts of them, with the recorder's own event machine."""
 from dataclasses import dataclass, replace
 
 from agent.core.media.model import Box
@@ -6,29 +6,26 @@ from agent.core.vision.event import EventMachine, EventOrder
 from agent.core.vision.motion import Look
 from agent.core.vision.zones import Counted
 
-TICK_S = 1.0                # without pictures for longer than this, the recorder lets an event come to its end
-EVENTS_MAX = 20_000         # that are kept; more are only counted
+TICK_S = 1.0                # after this time without pictures the recorder lets an event end
+EVENTS_MAX = 20_000         # limit of kept events; more are only counted
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayEvent:
-    """Something moved that counts, from its first picture to the last one with it."""
+    """Motion that counts, from its first picture to its last one."""
 
     began_s: float
     ended_s: float
-    score: float = 0.0              # the highest of it
-    peak_s: float = 0.0             # and when that was
-    largest: Box | None = None      # the largest object of it
-    largest_s: float = 0.0          # and when that was
-    zones: tuple[str, ...] = ()     # names of those that were fulfilled, in the order in which they first were
-    continues: bool = False         # the one before had become too long
+    score: float = 0.0              # the highest score
+    peak_s: float = 0.0             # time of the highest score
+    largest: Box | None = None      # its largest object
+    largest_s: float = 0.0          # time of the largest object
+    zones: tuple[str, ...] = ()     # names of fulfilled zones, in the order in which they first were
+    continues: bool = False         # the event before had become too long
 
 
 class EventCollector:
-    """The events of one variant's looks."""
-
     def __init__(self, machine: EventMachine) -> None:
-        """`machine` has seen nothing so far."""
         self._machine = machine
         self._event: ReplayEvent | None = None
         self._last_s = float("-inf")
@@ -36,12 +33,10 @@ class EventCollector:
         self.events_n = 0
 
     @property
-    def told(self) -> bool:
-        """Whether an event is going on."""
+    def is_open(self) -> bool:
         return self._event is not None
 
     def step(self, at_s: float, look: Look, counted: Counted) -> None:
-        """Take the next look, of which `counted` counts."""
         if at_s - self._last_s > TICK_S:
             self._add(at_s, Look(False), Counted())
         self._last_s = at_s
@@ -59,7 +54,6 @@ class EventCollector:
             self._event = _grown(self._event, at_s, look.score, counted)
 
     def close(self) -> None:
-        """End the open event with its last motion."""
         if self._event:
             self.events_n += 1
             if len(self.events) < EVENTS_MAX:

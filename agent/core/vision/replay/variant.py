@@ -1,4 +1,4 @@
-"""One way of looking: what the detector is told, how often it looks, and what counts of what it sees."""
+"""A variant of a camera's settings: those of the detector, the rate of looks, and the zones."""
 from dataclasses import dataclass
 
 from agent.core.media.model import Point
@@ -9,18 +9,16 @@ _ROUNDING_S = 0.001         # times are sums of fractions
 
 
 class Turns:
-    """Which pictures are looked at, so many a second; what was late is made up for by half a period at most."""
+    """Selects pictures at a rate. A late picture shifts the next ones by at most half a period."""
 
     def __init__(self, fps: float) -> None:
         self._period_s = 1 / fps
         self._next_s = float("-inf")
 
     def due(self, at_s: float) -> bool:
-        """Whether the picture of that time is to be looked at."""
         return at_s >= self._next_s - _ROUNDING_S
 
     def took(self, at_s: float) -> None:
-        """The picture of that time was looked at."""
         self._next_s = max(self._next_s + self._period_s, at_s + self._period_s / 2)
 
 
@@ -29,29 +27,27 @@ Area = tuple[Point, ...]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Settings of one camera as they are, or as they might be."""
+    """Settings of one camera, present or possible ones."""
 
     name: str
     sensitivity: Sensitivity
-    smallest_pct: float         # of the picture
+    smallest_pct: float         # percent of the picture
     fps: float                  # looks a second
     ignore: tuple[Area, ...] = ()
     zones: tuple[Zone, ...] = ()
 
     @property
     def settings(self) -> MotionSettings:
-        """The detector's own constants."""
         return MotionSettings.for_people(self.sensitivity, self.smallest_pct)
 
     @property
     def least_share(self) -> float:
-        """The share of the picture (0..1) that one object has to change: with less, nothing is looked into."""
+        """The share of the picture (0..1) that one object must change at least."""
         return self.settings.blob_pct / 100
 
     def detector(self) -> Detector:
-        """A detector that has seen nothing. Raises ValueError for an area without an inside."""
+        """Returns a new detector. Raises ValueError for an area without an inside."""
         return Detector(self.settings, self.ignore)
 
     def counting(self) -> Zones:
-        """Its zones, with nobody in sight so far."""
         return Zones(self.zones)

@@ -1,55 +1,51 @@
-"""How much of a known view is there now, and what is in its place: the numbers that the kinds are told from."""
+"""Measures how much of a known view is present, and what replaces it: the numbers for the kinds of tampering."""
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from agent.core.vision.tamper.lately import Lately
 from agent.core.vision.tamper.settings import TamperSettings
 from agent.core.vision.tamper.sight import common, grid
-from agent.core.vision.tamper.view import View
+from agent.core.vision.tamper.view import Lately, View
 
 _TINY = 1e-9
-_WITHIN = 255           # what a cell shows in which no pixel is outside
+_WITHIN = 255           # value of a cell without a pixel outside the limits
 
 
 class Fit(NamedTuple):
-    """The comparison of the picture with a view. Shares are of its structured cells, 0..1, unless told otherwise."""
+    """The comparison of the picture with a view. Shares are of its structured cells, 0..1, unless noted otherwise."""
 
-    known: bool                 # the view is known well enough to be missed
-    structured: float           # of all cells: those with structure that can be missed
+    known: bool                 # the view is known well enough
+    structured: float           # of all cells: those with structure that can be lost
     lost: float                 # their structure is gone
     kept: float                 # their structure is in its place
-    crisp: float                # of the lost ones: there is other detail in them
+    crisp: float                # of the lost ones: they have other detail
     outlined: float             # of the lost ones: something in them has a hard edge
-    sharp: float                # power of the lasting detail in the lost ones, of what was there
-    patch: float                # they are lost, and not because it went dark there
-    detail_left: float          # known detail where structure is left, of that structure
-    detail_known: float         # power of the known detail there, of all that is usual with its noise
-    detail_loss: float          # power of the detail that is missing there, of that of the known detail
+    sharp: float                # power of the lasting detail in the lost ones, relative to the usual one
+    patch: float                # lost, and not because it went dark there
+    detail_left: float          # known detail where structure is left, relative to that structure
+    detail_known: float         # power of the known detail there, relative to the usual detail with its noise
+    detail_loss: float          # power of the missing detail there, relative to the known detail
     trace: float                # structure left in all cells together
-    trace_deviations: float     # how many times the noise that is
-    light: float                # how much the light has changed, mean logarithm
+    trace_deviations: float     # the same in multiples of the noise
+    light: float                # change of the light, mean logarithm
     dark: bool                  # the whole picture is dark,
-    lamplight: bool             # and the camera says that it was never daylight
+    lamplight: bool             # and by the camera's value it was never daylight
     white: float                # of the picture: blinded pixels
-    white_rise: float           # of the picture: blinded pixels where there are none usually
+    white_rise: float           # of the picture: blinded pixels beyond the usual ones
 
 
 def share(some: np.ndarray, of: np.ndarray) -> float:
-    """The share of the cells `of` that are `some`; 0 without cells."""
     return float(np.count_nonzero(some & of) / max(1, np.count_nonzero(of)))
 
 
 def ratio(part: np.ndarray, whole: np.ndarray, cells: np.ndarray) -> float:
-    """Sum of `part` over that of `whole` in these cells."""
     return float(part[cells].sum() / (whole[cells].sum() + _TINY))
 
 
 def compare(now: Lately, view: View, s: TamperSettings) -> Fit:
-    """Compare the present picture with `view`."""
     usual, there = common(view.edges, view.edges), common(now.edges, view.edges)
-    larger = np.maximum(common(view.axes, view.axes), common(now.axes, now.axes))     # other edges are no likeness
+    larger = np.maximum(common(view.axes, view.axes), common(now.axes, now.axes))     # other edges are not similar
     left = np.maximum(there / (usual + _TINY), common(now.axes, view.axes) / (larger + _TINY))
     structured = (usual > s.structure_min ** 2) & (usual > s.structure_noise * now.edge_noise)
     lost, kept = structured & (left < s.lost), structured & (left > s.kept)

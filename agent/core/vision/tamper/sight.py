@@ -1,4 +1,4 @@
-"""What one look takes from a picture: detail, edges and light, in logarithms, so that another light adds nothing."""
+"""The features of one picture: detail, edges and light, in logarithms, so that the kind of light hardly matters."""
 from typing import NamedTuple
 
 import cv2
@@ -8,31 +8,29 @@ from agent.core.vision.luma import Luma
 from agent.core.vision.motion.picture import work_size
 from agent.core.vision.tamper.settings import TamperSettings
 
-GRID = (16, 9)              # cells across and down, whatever the picture's shape
-_CELL_PX = 2                # the coarse picture gives each cell at least this many pixels a side
+GRID = (16, 9)              # cells across and down, for pictures of any shape
+_CELL_PX = 2                # least side of a cell in the coarse picture
 _TINY = 1e-6
 
 
 class TamperSight(NamedTuple):
-    """One look at a picture. The planes are float32 unless told otherwise, and nobody writes to them."""
+    """The features of one picture. Planes are float32 unless noted otherwise, and read-only."""
 
     mono_s: float
-    grain: np.ndarray       # uint8: single pixels out of the picture, so that their noise shows
+    grain: np.ndarray       # uint8: single pixels of the picture, with their noise
     fine: np.ndarray        # contrast of every fourth pixel of the fine picture with its three neighbours
-    power: np.ndarray       # of that in each cell
+    power: np.ndarray       # power of `fine` in each cell
     edges: np.ndarray       # steps to the right and down, in the coarse picture; shape (height, width, 2)
-    axes: np.ndarray        # the same as undirected edges: unchanged where light and dark have swapped
+    axes: np.ndarray        # the same as undirected edges, which stay if light and dark swap
     levels: np.ndarray      # brightness of the cells, grey levels
     white: np.ndarray       # share of blinded pixels in each cell
-    lux: float | None       # what the camera tells
-    key_mono_s: float | None = None     # of the keyframe that it leans on, if it comes out of a decoder
+    lux: float | None       # the camera's value
+    key_mono_s: float | None = None     # of the keyframe that it depends on, if a decoder made it
 
 
 class Eye:
-    """Takes the sights of pictures of one shape."""
-
     def __init__(self, shape: tuple[int, int], settings: TamperSettings) -> None:
-        """`shape` is the (height, width) of the pictures to come."""
+        """`shape` is the (height, width) of the pictures."""
         self._white = settings.white
         w, h = work_size(shape, settings.fine_px)
         self._half = (w + 1) // 2, (h + 1) // 2
@@ -42,7 +40,6 @@ class Eye:
         self._log = np.log(np.arange(256, dtype=np.float32) + settings.dark_level)
 
     def sight(self, luma: Luma) -> TamperSight:
-        """Look at one picture."""
         small = luma.shrunken((2 * self._half[0], 2 * self._half[1]))
         half = luma.shrunken(self._half)
         full_log = cv2.LUT(small, self._log)
@@ -59,19 +56,17 @@ class Eye:
 
 
 def grid(plane: np.ndarray) -> np.ndarray:
-    """Mean of each cell of a plane (float32); planes of two parts give the sum of both."""
+    """Returns the mean of each cell of a plane (float32); for a plane of two parts their sum."""
     cells = cv2.resize(plane, GRID, interpolation=cv2.INTER_AREA)
     return cells.astype(np.float32) if cells.ndim == 2 else cells[..., 0] + cells[..., 1]
 
 
 def lasting(average: np.ndarray, power: np.ndarray, noise_left: float) -> np.ndarray:
-    """Power in each cell of what an average of sights has in common with each of them, without its noise.
-
-    `power` is that of single sights, and `noise_left` the share of the noise's power that the average still has.
-    """
+    """Returns, in each cell, the power that an average of sights shares with each of them, without noise. `power` is
+    that of single sights, and `noise_left` the share of the noise's power in the average."""
     return np.maximum(common(average, average) - noise_left * power, 0) / (1 - noise_left + _TINY)
 
 
 def common(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """How much of `b`'s structure, squared, is in `a`: the mean product of each cell."""
+    """Returns how much of `b`'s structure, squared, is in `a`: the mean product of each cell."""
     return grid(cv2.multiply(a, b))

@@ -1,23 +1,20 @@
-"""The views a camera has: one for each light it has been seen in; and the newcomer that may replace them."""
+"""The views of a camera, one for each light, and the newcomer that may replace them."""
 from agent.core.vision.tamper.fit import Fit, compare
-from agent.core.vision.tamper.lately import Lately
 from agent.core.vision.tamper.settings import TamperSettings
 from agent.core.vision.tamper.sight import TamperSight
 from agent.core.vision.tamper.verdict import verdict
-from agent.core.vision.tamper.view import View
+from agent.core.vision.tamper.view import Lately, View
 
 
 class TamperViews:
-    """At most `views_max`, the present one first, then by how lately they were present."""
+    """At most `views_max`: the present one first, then by their latest use."""
 
     def __init__(self, first: View, settings: TamperSettings) -> None:
-        """Start with one view, which need not be ready."""
         self._s = settings
         self._views = [first]
         self._odd_s = 0.0
 
     def fit(self, now: Lately) -> Fit:
-        """How the present view fits, after changing to another if that fits better."""
         first = compare(now, self._views[0], self._s)
         if first.known and self._fits(first):
             return first
@@ -29,14 +26,14 @@ class TamperViews:
         return first
 
     def settled(self, fit: Fit) -> bool:
-        """Whether the present view is known well, and all of it is in its place."""
+        """Whether the present view is known well and fits completely."""
         return self._fits(fit) and self._views[0].age_s >= self._s.learn_s
 
     def learn(self, sight: TamperSight, dt_s: float, fit: Fit) -> None:
-        """Take in a sight with which nothing seems wrong.
+        """Learns from a sight without a suspicion.
 
-        What does not fit (another light, something that stands in the way) may still become a suspicion. When it has
-        lasted without one, it is a view of its own; so the one before is known at once when it comes back.
+        A misfit (another light, an obstacle) may still become a suspicion. If it lasts without one, it becomes a view
+        of its own. So the earlier view is known at once when it comes back.
         """
         if not fit.known or self._fits(fit):
             self._views[0].learn(sight, dt_s)
@@ -48,7 +45,6 @@ class TamperViews:
             self._odd_s = 0.0
 
     def doubt(self) -> None:
-        """Something seems wrong: what did not fit before counts no longer."""
         self._odd_s = 0.0
 
     def _fits(self, fit: Fit) -> bool:
@@ -58,16 +54,15 @@ class TamperViews:
 
 
 class Newcomer:
-    """What the camera sees after it was moved: after a long calm it is the usual view."""
+    """The view after the camera was moved. After a long stable time it becomes the usual one."""
 
     def __init__(self, first: TamperSight, settings: TamperSettings) -> None:
-        """Start from one sight."""
         self._s = settings
         self.view = View(first, settings)
         self._unlike_s = 0.0
 
     def see(self, sight: TamperSight, now: Lately, dt_s: float) -> bool:
-        """Take the next sight; True once the view has been stable for long enough. One that changes starts anew."""
+        """Takes the next sight. Returns True once the view was stable for long enough. A changed view starts again."""
         s = self._s
         fit = compare(now, self.view, s)
         if not fit.known or (fit.structured >= s.judge_min and verdict(fit, s) is None):

@@ -1,5 +1,4 @@
-"""Zones: which of the objects in sight count, by where they are and where they came from. Pure; no numpy, no OpenCV."""
-from agent.core.vision.zones.followed import Counted, Zones
-from agent.core.vision.zones.zone import Direction, Zone, ZoneRule
+"""Zones: which of the visible objects count, by their place and their way. Pure; no numpy, no OpenCV."""
+from agent.core.vision.zones.followed import Counted, Direction, Zone, ZoneRule, Zones
 
 __all__ = ["Counted", "Direction", "ZoneRule", "Zone", "Zones"]

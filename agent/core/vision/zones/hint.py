@@ -1,4 +1,4 @@
-"""Where a camera tells again and again of what is neither person nor vehicle: a place that could be left out. Pure."""
+"""Finds a place where a camera often reports neither a person nor a vehicle, so that it could be ignored. Pure."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Literal, NamedTuple
 from agent.core.household.labels import PEOPLE, LabelWord
 from agent.core.media.model import Box
 
-LEAST_N = 5                 # events in the place; of fewer nobody wants to hear
+LEAST_N = 5                 # least events in the place; fewer do not matter
 SHARE = 0.4                 # of all events
-PEOPLE_SHARE = 0.1          # of them, at most, so many people and vehicles may have been there, too
-STRAY_SHARE = 0.1           # on each side of the place so many of its boxes may reach out of the area
-AREA_MAX = 0.25             # of the picture; more is no corner where a tree stands
+PEOPLE_SHARE = 0.1          # limit of people and vehicles in the place, relative to the events there
+STRAY_SHARE = 0.1           # share of boxes that may extend beyond each side of the area
+AREA_MAX = 0.25             # of the picture; a larger place is more than a corner with a tree
 THIRDS: Sequence[tuple[float, Literal["begin", "middle", "end"]]] = ((1 / 3, "begin"), (2 / 3, "middle"), (1, "end"))
 
 
 class NamedEvent(NamedTuple):
-    """An event that has its word, and where its largest object was in its picture."""
+    """A labelled event, and the box of its largest object in its picture."""
 
     word: LabelWord
     box: Box
@@ -31,17 +31,17 @@ class Ninth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ZoneHint:
-    """Of `events_n` events `here_n` were in the area and neither people nor vehicles."""
+    """`here_n` of `events_n` events were in the area and neither people nor vehicles."""
 
     events_n: int
     here_n: int
-    word: LabelWord         # what most of them were
+    word: LabelWord         # the most frequent label
     place: Ninth
     area: Box
 
 
 def zone_hint(events: Sequence[NamedEvent]) -> ZoneHint | None:
-    """The place that tells most of what does not matter; None where it is not worth a word, or people come there."""
+    """Returns the place with the most unimportant events; None if there are few, or if people come there."""
     idle: dict[Ninth, list[NamedEvent]] = {}
     for event in events:
         if event.word not in PEOPLE:
@@ -64,7 +64,6 @@ def _place(box: Box) -> Ninth:
 
 
 def _around(boxes: Sequence[Box]) -> Box:
-    """An area around most of the boxes, in whole hundredths of the picture."""
     stray_n = int(STRAY_SHARE * len(boxes))
     left, top = (sorted(values)[stray_n] for values in zip(*((box.x, box.y) for box in boxes), strict=True))
     right, bottom = (sorted(values)[-1 - stray_n]
@@ -79,6 +78,6 @@ def _meet(one: Box, other: Box) -> bool:
 
 
 def corners(area: Box) -> list[tuple[float, float]]:
-    """The area as the configuration writes it."""
+    """Returns the area in the configuration's form."""
     right, bottom = round(area.x + area.w, 2), round(area.y + area.h, 2)
     return [(area.x, area.y), (right, area.y), (right, bottom), (area.x, bottom)]

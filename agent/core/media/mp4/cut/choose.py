@@ -1,6 +1,6 @@
-"""Chooses what of each clip belongs to a range of time: from a keyframe to the last frame that is shown in it.
+"""Chooses the part of each clip for a range of time: from a keyframe to the last frame shown in the range.
 
-All clips of a cut lie on one line of time, in microseconds; the caller says where each begins.
+All clips of a cut share one timeline, in microseconds. The caller says where each begins.
 """
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,81 +9,77 @@ from typing import NamedTuple
 from agent.core.media.mp4.read import Fragment, Mp4Head, ReadAt, Sample, fragments, samples, sounds
 from agent.core.media.mp4.write import SNAP
 
-JOIN_US = 10_000            # nearer than this, one clip goes on where the other ends: rows count in milliseconds
-SAME_US = 2_000             # nearer than this, two frames are the same one
+JOIN_US = 10_000            # clips with a smaller gap are continuous, because rows count in milliseconds
+SAME_US = 2_000             # frames that are closer are the same
 FOREVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A clip on the line of time."""
+    """A clip on the timeline."""
 
     read_at: ReadAt
     head: Mp4Head
-    begin_us: int           # when its first frame is decoded
+    begin_us: int           # time of decoding of its first frame
 
     @property
     def shown_us(self) -> int:
-        """When its first frame is shown."""
         return self.line_us(self.head.plan.reorder)
 
     def ticks(self, line_us: int) -> int:
-        """Ticks from the clip's first frame to that moment."""
+        """Returns ticks from the clip's first frame to that moment."""
         return round((line_us - self.begin_us) * self.head.plan.timescale / 1_000_000)
 
     def line_us(self, ticks: int) -> int:
-        """The moment so many ticks after the clip's first frame."""
+        """Returns the moment of these ticks after the clip's first frame."""
         return self.begin_us + ticks * 1_000_000 // self.head.plan.timescale
 
     def shown(self, sample: Sample) -> int:
-        """When the picture is shown, in ticks since the clip's first frame is decoded."""
+        """Returns when the picture is shown, in ticks since the decoding of the clip's first frame."""
         return sample.pts + self.head.plan.reorder
 
 
 class Hearing(NamedTuple):
-    """The span of sound that is chosen, in samples since the clip's first picture is shown."""
+    """The chosen span of sound, in samples since the clip's first picture is shown."""
 
     begins_from: int
     begins_before: int
     ends_by: int
 
     def takes(self, sound: Sample) -> bool:
-        """Whether that stretch is."""
         return self.begins_from <= sound.pts < self.begins_before and sound.pts + sound.duration <= self.ends_by
 
     def over(self, fragment: Fragment) -> bool:
-        """Whether the sound of that fragment, and so of all that follow, is too late."""
+        """Whether the sound of this fragment, and of all later ones, is too late."""
         return bool(fragment.sounds_n) and fragment.sound_base >= min(self.begins_before, self.ends_by)
 
 
 @dataclass(frozen=True, slots=True)
 class StripPart:
-    """The chosen part of a strip. Pictures are whole fragments, but for the end of the last one."""
+    """The chosen part of a strip: whole fragments of pictures, except the last one."""
 
-    number: int             # the strip's, in order
+    number: int             # the strip's index
     strip: Strip
-    shares: Sequence[tuple[Fragment, int]]      # and how many pictures of it
-    begin: int              # the first picture is decoded, ticks since the clip's first
-    first_shown: int        # and shown
-    end: int                # the last picture gives way to the next
+    shares: Sequence[tuple[Fragment, int]]      # each with its number of pictures
+    begin: int              # decoding of the first picture, ticks since the clip's first
+    first_shown: int        # display of the first picture
+    end: int                # end of the last picture
     hearing: Hearing
 
     def pictures(self, fragment: Fragment, count: int) -> list[Sample]:
-        """Its first `count` pictures. Raises Mp4Error if the file has changed."""
+        """Returns the first `count` pictures. Raises Mp4Error if the file has changed."""
         return list(samples(self.strip.read_at, self.strip.head, fragment))[:count] if count else []
 
     def heard(self, fragment: Fragment) -> list[Sample]:
-        """Its sound, as far as it is taken. Raises Mp4Error if the file has changed."""
+        """Returns the chosen sound. Raises Mp4Error if the file has changed."""
         if not fragment.sounds_n:
             return []
         return [sound for sound in sounds(self.strip.read_at, fragment) if self.hearing.takes(sound)]
 
 
 def takes(strips: Sequence[Strip], begin_us: int, end_us: int) -> Iterator[StripPart]:
-    """What is taken of each strip, in order. A strip takes over where it begins: clips may overlap by their pre-roll.
-
-    Of a damaged clip only what is whole before the damage is looked at. Raises Mp4Error if a file changes.
-    """
+    """Yields the chosen part of each strip, in order. The next strip wins where clips overlap by their pre-roll. A
+    damaged clip counts only up to the damage. Raises Mp4Error if a file changes."""
     for number, strip in enumerate(strips):
         found = _chosen(number, strip, begin_us, end_us, strips[number + 1] if number + 1 < len(strips) else None)
         if found is not None:
@@ -116,7 +112,7 @@ def _chosen(number: int, strip: Strip, begin_us: int, end_us: int, following: St
 
 
 def first_picture(strip: Strip, fragment: Fragment) -> Sample:
-    """Of that fragment. Raises Mp4Error if the file has changed."""
+    """Returns the first picture of the fragment. Raises Mp4Error if the file has changed."""
     return next(samples(strip.read_at, strip.head, fragment))
 
 
@@ -125,7 +121,7 @@ def _end(fragment: Fragment) -> int:
 
 
 def first_shown_by(strip: Strip, whole: Sequence[Fragment], begin: int) -> int:
-    """The fragment that begins with the last keyframe shown at `begin` or before, else the first one."""
+    """Returns the fragment that begins with the last keyframe shown at or before `begin`, else the first one."""
     for number in range(len(whole) - 1, 0, -1):
         each = whole[number]
         if each.key and each.base <= begin and strip.shown(first_picture(strip, each)) <= begin:
@@ -135,10 +131,10 @@ def first_shown_by(strip: Strip, whole: Sequence[Fragment], begin: int) -> int:
 
 def _last(strip: Strip, whole: Sequence[Fragment], first_n: int, end: int,
           given_over: int) -> tuple[int, int, int] | None:
-    """The last picture, in the order of decoding, that is shown before `end`: its fragment, its number there from 1
-    on, and when it gives way to the next. None if there is no picture.
+    """Returns the last picture, in decoding order, that is shown before `end`: its fragment, its number there from 1,
+    and its end. None if there is no picture.
 
-    What is decoded before it is taken, too, though some of it may be shown later: others lean on it.
+    Earlier pictures are taken, too, even if they are shown later, because others depend on them.
     """
     for number in range(len(whole) - 1, first_n - 1, -1):
         if whole[number].samples_n and whole[number].base < min(end, given_over):
@@ -151,10 +147,8 @@ def _last(strip: Strip, whole: Sequence[Fragment], first_n: int, end: int,
 
 
 def _hearing(strip: Strip, first_pts: int, last_end: int, goes_on: bool, complete: bool) -> Hearing:
-    """Sound that outlasts the pictures would push all sound after it back, so it goes only where the film goes on.
-
-    There all of a clip's sound is taken, or what begins before the next clip does: what both have is known later.
-    """
+    """Sound that outlasts the pictures would delay all later sound, so it is taken only if the film goes on. Then all
+    of a clip's sound is taken, or what begins before the next clip; duplicates are found later."""
     plan = strip.head.plan
     if plan.audio is None:
         return Hearing(0, 0, 0)

@@ -1,7 +1,7 @@
-"""Lays what was chosen one after another: the head of the film, and which bytes of which clips are to follow it.
+"""Puts the chosen parts one after another: the head of the film, and the byte ranges of the clips that follow it.
 
-It is a classic MP4, `[ftyp][moov][mdat]`: every player seeks in it by its tables alone. Time without a recording is
-closed; `stretches` tell where.
+It is a classic MP4, `[ftyp][moov][mdat]`, in which every player can seek by the tables. Time without a recording is
+closed up; `stretches` say where.
 """
 import struct
 from array import array
@@ -18,94 +18,85 @@ from agent.core.media.mp4.read import Sample
 from agent.core.media.mp4.traks import NOTHING_SHOWN, Edit, Show, mvhd, picture_trak, sound_trak
 
 SAMPLES_MAX = 2**20         # 19 hours at 15 frames a second; their tables take up to 20 MB of memory
-TABLES_B_MAX = 2**26        # more than all tables of so many samples
-LAG_MS = 3                  # sound this near to the end of the sound before follows it at once
+TABLES_B_MAX = 2**26        # more than the tables of so many samples
+LAG_MS = 3                  # sound this near to the end of the previous sound follows it at once
 
 
 class CopyRun(NamedTuple):
-    """Bytes to be copied out of a clip."""
-
-    strip: int              # its number, in order
+    strip: int              # its index
     offset: int
     size_b: int
 
 
 @dataclass(slots=True)
 class FilmStretch:
-    """Unbroken time in the film."""
-
-    begin_us: int           # on the line of time
+    begin_us: int           # on the timeline
     end_us: int
     at_us: int              # in the film
 
 
 class CutFilm:
-    """One file of the cut: all neighbouring parts that are encoded alike."""
+    """One file of the cut: consecutive parts with the same encoding."""
 
     def __init__(self, plan: HeadPlan) -> None:
-        """`plan` is that of its first clip."""
+        """`plan` is that of the first clip."""
         self.plan = plan
-        self.audio: AudioInfo | None = None         # as soon as there is sound
+        self.audio: AudioInfo | None = None         # once there is sound
         self.stretches: list[FilmStretch] = []
-        self.strips: list[int] = []                 # numbers of the clips that are in it
+        self.strips: list[int] = []                 # indexes of its clips
         self._pictures, self._sounds = Tables(), Tables()
-        self._runs = array("Q")                     # triples, as in Run
+        self._runs = array("Q")                     # triples, as in CopyRun
         self._data_b = 0
         self._shown_after = 0                       # of the first picture, ticks
-        self._decoded_us = 0                        # where the last take ends, on the line of time
+        self._decoded_us = 0                        # end of the last part, on the timeline
         self._silence = 0                           # before the first sound, in samples
 
     @property
     def frames_n(self) -> int:
-        """Pictures in it."""
         return self._pictures.samples_n
 
     @property
     def sounds_n(self) -> int:
-        """Stretches of sound in it."""
         return self._sounds.samples_n
 
     @property
     def dur_us(self) -> int:
-        """As long as it plays."""
         return self._pictures.duration * 1_000_000 // self.plan.timescale
 
     @property
     def begin_ms(self) -> int:
-        """When its first frame is shown, on the line of time; `end_ms` when the last one no longer is."""
+        """When its first frame is shown, on the timeline; `end_ms` is the end of the last one."""
         return self.stretches[0].begin_us // 1000
 
     @property
     def end_ms(self) -> int:
-        """See `begin_ms`."""
         return self.stretches[-1].end_us // 1000
 
     @property
     def runs(self) -> Iterator[CopyRun]:
-        """The runs of bytes behind the head, in order."""
         numbers = iter(self._runs)
         return map(CopyRun, numbers, numbers, numbers)
 
     def fits(self, plan: HeadPlan) -> bool:
-        """Whether a clip with that head is encoded as the film is; no sound at all fits, too."""
+        """Whether a clip with that head has the film's encoding. A clip without sound fits, too."""
         mine, audio = self.plan, plan.audio
         return ((plan.stream, plan.timescale) == (mine.stream, mine.timescale)
                 and (audio is None or self.audio is None or audio == self.audio))
 
     def add(self, take: StripPart) -> None:
-        """Take this, too. Raises Mp4Error beyond SAMPLES_MAX, or if a file has changed."""
+        """Adds a part. Raises Mp4Error beyond SAMPLES_MAX, or if a file has changed."""
         if not self.strips:
             self._shown_after = take.first_shown - take.begin
-        self._tell(take)
+        self._add_stretch(take)
         self.strips.append(take.number)
         shift = self._sound_shift(take)
         for fragment, count in take.shares:
-            self._film(take, take.pictures(fragment, count))
-            self._hear(take, take.heard(fragment), shift)
+            self._add_pictures(take, take.pictures(fragment, count))
+            self._add_sound(take, take.heard(fragment), shift)
             if self.frames_n + self.sounds_n > SAMPLES_MAX:
                 raise Mp4Error(f"more than {SAMPLES_MAX} frames; ask for a shorter time")
 
-    def _tell(self, take: StripPart) -> None:
+    def _add_stretch(self, take: StripPart) -> None:
         strip, delay = take.strip, take.first_shown - take.begin
         begin_us, end_us = strip.line_us(take.first_shown), strip.line_us(take.end + delay)
         if self.stretches and abs(strip.line_us(take.begin) - self._decoded_us) <= JOIN_US:
@@ -114,7 +105,7 @@ class CutFilm:
             self.stretches.append(FilmStretch(begin_us, end_us, self.dur_us))
         self._decoded_us = strip.line_us(take.end)
 
-    def _film(self, take: StripPart, pictures: Sequence[Sample]) -> None:
+    def _add_pictures(self, take: StripPart, pictures: Sequence[Sample]) -> None:
         if pictures:
             shown = take.strip.shown
             entries = [TableEntry(each.size_b, each.duration, shown(each) - each.dts, each.key) for each in pictures]
@@ -126,8 +117,8 @@ class CutFilm:
         ticks = self._pictures.duration - take.begin + plan.reorder - self._shown_after
         return round(ticks * plan.audio.rate_hz / plan.timescale) if plan.audio else 0
 
-    def _hear(self, take: StripPart, sounds: Sequence[Sample], shift: int) -> None:
-        """Add sound without what the clip before has already; a hole lengthens the sound before it."""
+    def _add_sound(self, take: StripPart, sounds: Sequence[Sample], shift: int) -> None:
+        """Adds sound that the previous clip did not have. A hole lengthens the sound before it."""
         entries: list[TableEntry] = []
         new: list[Sample] = []
         end = self._silence + self._sounds.duration
@@ -148,14 +139,12 @@ class CutFilm:
             self._sounds.add(self._copy(take.number, new), entries)
 
     def _lengthen(self, entries: list[TableEntry], hole: int) -> None:
-        """The last of the sound so far: it may be among these or before them."""
         if entries:
             entries[-1] = entries[-1]._replace(duration=entries[-1].duration + hole)
         else:
             self._sounds.lengthen(hole)
 
     def _copy(self, strip: int, samples: Sequence[Sample]) -> int:
-        """Have these samples, which lie side by side, copied; returns where they will lie in the film's data."""
         at_b, offset, size_b = self._data_b, samples[0].offset, sum(sample.size_b for sample in samples)
         runs = self._runs
         if runs and runs[-3] == strip and runs[-2] + runs[-1] == offset:
@@ -167,11 +156,10 @@ class CutFilm:
 
     @property
     def size_b(self) -> int:
-        """The whole file's."""
         return len(self.head()) + self._data_b
 
     def head(self, wall_s: int = 0) -> bytes:
-        """The bytes before the data; `wall_s` is when the film begins, Unix time, 0 if unknown."""
+        """Returns the bytes before the data. `wall_s` is the film's start, Unix time, 0 if unknown."""
         wide = self._data_b + TABLES_B_MAX >= OFFSET_LIMIT
         ftyp = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2mp41mp42")
         size_b = self._data_b + BOX.size + (8 if wide else 0)
@@ -188,7 +176,6 @@ class CutFilm:
         return box(b"moov", mvhd(show, len(tracks)), *tracks)
 
     def _sound_edits(self, show: Show) -> list[Edit]:
-        """Silence until the first sound, then all of it."""
         assert self.audio is not None
         until, lasts = (samples_n * show.timescale // self.audio.rate_hz
                         for samples_n in (self._silence, self._sounds.duration))
@@ -196,16 +183,16 @@ class CutFilm:
 
 
 def cut(strips: Sequence[Strip], begin_us: int, end_us: int) -> list[CutFilm]:
-    """The films of a range, in order: one, or another wherever the camera's encoding changes; none without a frame.
+    """Returns the films of a range, in order: one, or more if the camera's encoding changes; none without a frame.
 
-    Players take sizes and parameter sets from a file's beginning. Raises Mp4Error for too long a range, or if a file
-    changes while it is read.
+    Players take sizes and parameter sets from the start of a file. Raises Mp4Error if the range is too long or a file
+    changes during reading.
     """
     return films_of(takes(strips, begin_us, end_us))
 
 
 def films_of(parts: Iterable[StripPart]) -> list[CutFilm]:
-    """These parts, one after another: another film wherever the camera's encoding changes. Raises Mp4Error."""
+    """Joins these parts, with a new film if the camera's encoding changes. Raises Mp4Error."""
     films: list[CutFilm] = []
     for part in parts:
         if not films or not films[-1].fits(part.strip.head.plan):

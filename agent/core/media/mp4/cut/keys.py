@@ -1,6 +1,6 @@
-"""A film of keyframes alone: each is shown until the next one, so times stay as they were. Sound is left out.
+"""A film of keyframes only: each is shown until the next one, so times stay correct. Without sound.
 
-It is small and every picture of it stands alone: for fast play, and for pictures that follow a finger.
+It is small, and each picture can be decoded by itself: for fast play, and for pictures that follow a finger.
 """
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ SILENT = Hearing(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class KeyPart(StripPart):
-    """The chosen keyframes of a strip; `lasts` has how long each is shown, by where its fragment lies."""
+    """The chosen keyframes of a strip. `lasts` has the duration of each, by its fragment's offset."""
 
     lasts: Mapping[int, int]
 
     def pictures(self, fragment: Fragment, count: int) -> list[Sample]:
-        """The keyframe. Raises Mp4Error if the file has changed."""
+        """Returns the keyframe. Raises Mp4Error if the file has changed."""
         key = next(samples(self.strip.read_at, self.strip.head, fragment))
         return [key._replace(duration=self.lasts[fragment.offset])]
 
     def heard(self, fragment: Fragment) -> list[Sample]:
-        """Nothing."""
         return []
 
 
 def cut_keys(strips: Sequence[Strip], begin_us: int, end_us: int, step_us: int = 0) -> list[CutFilm]:
-    """The films of a range, of keyframes alone: from the one that is shown at its begin to the last one before its end.
+    """Returns the films of a range with only its keyframes: from the one shown at its start to the last one before its
+    end.
 
-    With `step_us` they are at least so far apart within a clip; then the index of a finished clip is believed, which
-    saves reading all of the clip. Raises Mp4Error for too many pictures, or if a file changes while it is read.
+    With `step_us`, keyframes of a clip are at least that far apart. Then the index of a finished clip is trusted,
+    which saves reading the whole clip. Raises Mp4Error for too many pictures, or if a file changes during reading.
     """
     return films_of(_parts(strips, begin_us, end_us, step_us))
 
@@ -74,7 +74,6 @@ def _part(number: int, strip: Strip, begin_us: int, end_us: int, next_us: int, s
 
 
 def _apart(keys: Sequence[Fragment], step: int) -> list[Fragment]:
-    """As many of these as are at least `step` ticks apart, the first among them."""
     chosen: list[Fragment] = []
     for key in keys:
         if not chosen or key.base - chosen[-1].base >= step:
@@ -83,7 +82,6 @@ def _apart(keys: Sequence[Fragment], step: int) -> list[Fragment]:
 
 
 def _keys(strip: Strip, step: int) -> tuple[list[Fragment], int]:
-    """The fragments that begin with a keyframe, and where the clip's pictures end."""
     indexed = _indexed(strip, step) if step else None
     if indexed is not None:
         return indexed
@@ -92,12 +90,12 @@ def _keys(strip: Strip, step: int) -> tuple[list[Fragment], int]:
 
 
 def _indexed(strip: Strip, step: int) -> tuple[list[Fragment], int] | None:
-    """The same by the clip's index, which leaves out those that come too soon; None where it has no true one."""
+    """Does this by the clip's index, which leaves out keyframes that come too soon; None without a valid index."""
     stretches = references(strip.read_at, strip.head)
     if not stretches:
         return None
-    places = list(accumulate((each.size_b for each in stretches), initial=strip.head.size_b))
-    times = list(accumulate((each.duration for each in stretches), initial=0))
+    places = list(accumulate((stretch.size_b for stretch in stretches), initial=strip.head.size_b))
+    times = list(accumulate((stretch.duration for stretch in stretches), initial=0))
     found: list[Fragment] = []
     for (offset, _), (base, _), stretch in zip(pairwise(places), pairwise(times), stretches, strict=True):
         if not stretch.key or found and base - found[-1].base < step:

@@ -1,4 +1,4 @@
-"""The sample tables of one track: 4 to 16 bytes a sample in memory, as in the file.
+"""The sample tables of one track: 4 to 16 bytes for each sample in memory, as in the file.
 
 Formats: ISO/IEC 14496-12 §8.6.1 (stts, ctts), §8.6.2 (stss), §8.7 (stsz, stsc, stco, co64).
 """
@@ -10,33 +10,33 @@ from typing import NamedTuple
 
 from agent.core.media.mp4.boxes import full_box
 
-OFFSET_LIMIT = 2**32        # of what stco holds
+OFFSET_LIMIT = 2**32        # of stco's field
 
 
 class TableEntry(NamedTuple):
-    """A sample as it is looked up; times in ticks of the track."""
+    """A sample in the tables; times in ticks of the track."""
 
     size_b: int
     duration: int
-    shown_after: int        # it is decoded
+    shown_after: int        # from decoding to display
     key: bool
 
 
 class Tables:
-    """Takes samples in the order of decoding, a chunk at a time; then gives the boxes."""
+    """Collects samples in decoding order, a chunk at a time, then builds the boxes."""
 
     def __init__(self) -> None:
         self.samples_n = 0
         self.duration = 0                   # of all samples, ticks
         self._sizes = array("I")
-        self._durations = array("I")        # pairs: so many samples, of so many ticks each
-        self._delays = array("i")           # likewise
-        self._keys = array("I")             # numbers of samples, from 1 on
-        self._chunks = array("Q")           # where each begins in the data
-        self._layout = array("I")           # triples: from this chunk on, so many samples, encoded the first way
+        self._durations = array("I")        # pairs: count of samples, ticks of each
+        self._delays = array("i")           # the same
+        self._keys = array("I")             # numbers of samples, from 1
+        self._chunks = array("Q")           # offset of each in the data
+        self._layout = array("I")           # triples: first chunk, samples of each chunk, first sample entry
 
     def add(self, at_b: int, entries: Sequence[TableEntry]) -> None:
-        """One or more samples that follow one another without a hole, `at_b` bytes behind the start of the data."""
+        """Adds consecutive samples without a hole, `at_b` bytes after the start of the data."""
         self._chunks.append(at_b)
         if not self._layout or self._layout[-2] != len(entries):
             self._layout.extend((len(self._chunks), len(entries), 1))
@@ -50,7 +50,6 @@ class Tables:
                 self._keys.append(self.samples_n)
 
     def lengthen(self, ticks: int) -> None:
-        """Let the last sample last so much longer."""
         longer = self._durations[-1] + ticks
         self.duration += ticks
         if self._durations[-2] > 1:
@@ -60,10 +59,8 @@ class Tables:
         _repeat(self._durations, longer)
 
     def boxes(self, base_b: int, wide: bool) -> list[bytes]:
-        """The tables of a file whose data begins at byte `base_b`; `wide` for offsets beyond 4 GB.
-
-        Their length depends on `wide` alone.
-        """
+        """Returns the tables of a file whose data begins at byte `base_b`. `wide`: for offsets beyond 4 GB. Their
+        length depends only on `wide`."""
         boxes = [_counted(b"stts", self._durations, 2)]
         if len(self._delays) > 2 or self._delays[1]:
             boxes.append(_counted(b"ctts", self._delays, 2, version=int(min(self._delays[1::2]) < 0)))
@@ -83,7 +80,6 @@ def _repeat(pairs: "array[int]", value: int) -> None:
 
 
 def _counted(kind: bytes, numbers: "array[int]", each_n: int, version: int = 0) -> bytes:
-    """A table that tells the number of its rows first."""
     return full_box(kind, version, 0, struct.pack(">I", len(numbers) // each_n), _big_endian(numbers))
 
 

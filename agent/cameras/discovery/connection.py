@@ -1,0 +1,122 @@
+"""A connection to a stranger: everything that is waited for or read has a bound."""
+import http.client
+import io
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from agent.cameras.rtsp import connect
+from agent.core.protocols.rtsp.address import Address
+from agent.host.stop import Stop
+
+LINE_S, SILENCE_S = 12.0, 6.0       # for all that one connection is used for, and for one wait on it
+READ_MAX_B, BODY_MAX_B = 2_000_000, 1_500_000
+
+
+def plainly(error: OSError) -> str:
+    """What went wrong on a connection, in words."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+class Deadline:
+    """An end for many waits together: so many seconds from now, or when `stop` is set."""
+
+    def __init__(self, within_s: float, stop: Stop) -> None:
+        self.stop = stop
+        self._end_mono_s = time.monotonic() + within_s
+
+    def until_mono_s(self, most_s: float) -> float:
+        """When a wait of at most `most_s` has to end. Raises TimeoutError when all is over."""
+        now_mono_s = time.monotonic()
+        if now_mono_s >= self._end_mono_s:
+            raise TimeoutError
+        return min(now_mono_s + most_s, self._end_mono_s)
+
+
+class BoundedConnection:
+    """The recorder's own connection to a camera, listened to with less trust; a context manager.
+
+    All methods raise OSError and Stopped.
+    """
+
+    def __init__(self, host: str, port: int, tls: bool, deadline: Deadline) -> None:
+        self._deadline, self._read_b = deadline, 0
+        self._line = connect.CameraConnection(Address(host, port, tls, "", "", ""), deadline.stop,
+                                              deadline.until_mono_s(LINE_S), time.monotonic)
+
+    def send(self, data: bytes) -> None:
+        self._line.send(data, self._deadline.until_mono_s(SILENCE_S))
+
+    def receive(self) -> bytes:
+        """What came; b"" at the end."""
+        data = self._line.receive(self._deadline.until_mono_s(SILENCE_S))
+        self._read_b += len(data)
+        if self._read_b > READ_MAX_B:
+            raise OSError(f"sent more than {READ_MAX_B} bytes")
+        return data
+
+    def close(self) -> None:
+        self._line.socket.close()
+
+    def __enter__(self) -> "BoundedConnection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _AnswerReader(io.RawIOBase):
+    """A line as the file that http.client reads an answer from."""
+
+    def __init__(self, line: BoundedConnection) -> None:
+        super().__init__()
+        self._line, self._held = line, b""
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._held = self._held or self._line.receive()
+        part, self._held = self._held[:len(buffer)], self._held[len(buffer):]
+        buffer[:len(part)] = part
+        return len(part)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back; redirects are not followed."""
+
+    status: int
+    challenges: tuple[str, ...]         # the WWW-Authenticate headers
+    body: bytes
+
+
+def target(url: str) -> str:
+    """The path and the query: what a request line says."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def post(url: str, data: bytes, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
+    """Send `data` to an http or https URL. Raises OSError, also for an answer that is no HTTP."""
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    head = {"Host": parts.netloc, "Connection": "close", "Content-Length": str(len(data)), **headers}
+    lines = "\r\n".join([f"POST {target(url)} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())])
+    with BoundedConnection(parts.hostname or "", parts.port or (443 if tls else 80), tls, deadline) as line:
+        line.send(lines.encode() + b"\r\n\r\n" + data)
+        answer = http.client.HTTPResponse(_AnswerReader(line), method="POST")     # type: ignore[arg-type]
+        try:
+            answer.begin()
+            body = answer.read(BODY_MAX_B)
+        except (http.client.HTTPException, ValueError) as error:
+            raise OSError(f"no HTTP answer ({type(error).__name__})") from error
+    return HttpAnswer(answer.status, tuple(answer.headers.get_all("WWW-Authenticate", ())), body)

@@ -1,1 +1,0 @@
-"""The recorder's way to its ward's certificate: docs/design/enrolment.md."""

@@ -1,0 +1,101 @@
+"""Fetches a bundle from the ward: a process of its own, for it may take hours and must not grow in the link's memory.
+
+`python -m agent.helpers.fetch URL BYTES SHA256 FILE CA CERT KEY`; the exit code says how it went. What has come is
+kept, and the next try goes on behind it.
+"""
+import contextlib
+import http.client
+import os
+import re
+import shutil
+import ssl
+import sys
+import urllib.parse
+from pathlib import Path
+
+from agent.config.settings import Ward
+from agent.host.digest import sha256
+from agent.host.files import open_plain, rename_durably
+from agent.mqtt.credentials import context
+from agent.mqtt.fault import LinkFault
+
+FETCHED, AGAIN, NEVER, NO_ROOM = 0, 75, 1, 73       # exit codes
+SILENCE_S = 60.0                # of the server, or of the line
+CHUNK_B = 65_536
+SPARE_B = 64 << 20              # of the card, for recording goes on meanwhile
+RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)\Z")
+
+
+class WrongBundle(Exception):
+    """The server has something else than was ordered."""
+
+
+def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
+    """Bring `target` to its size, from where an earlier try was cut off. No redirect is followed.
+
+    Raises OSError, http.client.HTTPException and Unfit.
+    """
+    had_b = target.stat().st_size if target.is_file() else 0
+    if had_b == size_b:
+        return
+    where = urllib.parse.urlsplit(url)
+    path = urllib.parse.urlunsplit(("", "", where.path or "/", where.query, ""))
+    with contextlib.closing(http.client.HTTPSConnection(where.hostname or "", where.port or 443, timeout=SILENCE_S,
+                                                        context=tls)) as server:
+        server.request("GET", path, headers={"Range": f"bytes={had_b}-"} if had_b else {})
+        answer = server.getresponse()
+        at_b = _begins_b(answer, size_b)
+        with os.fdopen(open_plain(target, os.O_RDWR | os.O_CREAT), "r+b") as file:
+            file.truncate(at_b)
+            file.seek(at_b)
+            while at_b < size_b and (piece := answer.read(min(CHUNK_B, size_b - at_b))):
+                file.write(piece)
+                at_b += len(piece)
+            file.flush()
+            os.fsync(file.fileno())
+    if at_b < size_b:
+        raise ConnectionError("the line broke")
+
+
+def _begins_b(answer: http.client.HTTPResponse, size_b: int) -> int:
+    """Where in the bundle the answer's body begins. Raises Unfit, and ConnectionError where a later try may do."""
+    if answer.status >= 500:
+        raise ConnectionError(f"the server answers {answer.status}")
+    if answer.status == 206:
+        told = RANGE.match(answer.headers.get("Content-Range", ""))
+        if told and int(told[2]) == size_b:
+            return int(told[1])
+    elif answer.status == 200 and answer.headers.get("Content-Length") == str(size_b):
+        return 0
+    raise WrongBundle(f"the server answers {answer.status}, and has no file of {size_b} bytes there")
+
+
+def main(argv: list[str]) -> int:
+    """The process's work. Returns the exit code."""
+    url, size_b, digest, name, ca, cert, key = argv
+    target, part = Path(name), Path(f"{name}.part")
+    try:
+        target.parent.mkdir(mode=0o750, exist_ok=True)
+        if target.exists() and sha256(target) == digest:        # it was there already when we were cut off
+            return FETCHED
+        for old in set(target.parent.iterdir()) - {target, part}:
+            old.unlink()
+        if shutil.disk_usage(target.parent).free < int(size_b) + SPARE_B:
+            print(f"{target.parent}: no room for {int(size_b) >> 20} MB", file=sys.stderr)
+            return NO_ROOM
+        fetch(url, int(size_b), part, context(Ward(ca=ca, cert=cert, key=key)))
+        if sha256(part) != digest:
+            part.unlink()
+            raise WrongBundle("it is not the bundle that was ordered: its SHA-256 is another")
+        rename_durably(part, target)
+    except WrongBundle as error:
+        print(f"{url}: {error}", file=sys.stderr)
+        return NEVER
+    except (OSError, http.client.HTTPException, LinkFault) as error:
+        print(f"{url}: {error}", file=sys.stderr)
+        return AGAIN
+    return FETCHED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""Whether a broker lets a client in: connected once, and ended properly."""
+import select
+import time
+
+from agent.config.settings import Home, Ward
+from agent.mqtt.connection import SESSION_S, Accepted, Connection, ConnectRefused, Ended
+from agent.mqtt.credentials import Credentials
+from agent.mqtt.fault import LinkFault, of_reason, of_text
+
+CONNECT_S = 8.0
+KEEPALIVE_S, TICK_S = 60, 0.2
+
+
+def greet(broker: Ward | Home, known: Credentials) -> str:
+    """Connect, wait for CONNACK, say goodbye. Returns what was found; raises LinkFault."""
+    where, began_s = f"{broker.host}:{broker.port}", time.monotonic()
+    session_s = SESSION_S if isinstance(broker, Ward) else 0        # what waits for the link goes on waiting
+    connection = Connection(broker.host, broker.port, known, KEEPALIVE_S, _Nothing(), None, 0, session_s,
+                            confirm_later=True)
+    connection.dial()
+    tls = getattr(connection.socket(), "version", lambda: None)()
+    try:
+        _demand_connack(connection, where)
+        connection.close()
+        connection.turn(readable=False)
+    finally:
+        connection.cut()
+    took_ms = 1000 * (time.monotonic() - began_s)
+    return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
+
+
+class _Nothing:
+    subscriptions = ()
+
+
+def _demand_connack(connection: Connection, where: str) -> None:
+    until_s = time.monotonic() + CONNECT_S
+    while (left_s := until_s - time.monotonic()) > 0 and (socket_ := connection.socket()):
+        readable, _, _ = select.select([socket_], [], [], 0 if connection.holds_more() else min(left_s, TICK_S))
+        for happening in connection.turn(bool(readable) or connection.holds_more()):
+            match happening:
+                case Accepted():
+                    return
+                case ConnectRefused(reason) | Ended(int(reason), _):
+                    raise of_reason(reason, where)
+                case Ended(None, text):
+                    fault = of_text(text, where)
+                    if fault.code != "closed":
+                        raise fault
+    raise LinkFault("silent", f"{where}: no MQTT answer: is it an MQTT 5 broker, and does it want TLS?")

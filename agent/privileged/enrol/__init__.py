@@ -1,0 +1,1 @@
+"""The recorder's way to its ward's certificate: docs/design/ward.md."""

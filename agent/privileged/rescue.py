@@ -1,0 +1,140 @@
+"""`taimat rescue driver|reboot`: systemd starts it as root when a capture process asks for help with a dead camera.
+
+Such a process parses strangers' bytes, so it is asked nothing but which camera it means. Which cameras there are, and
+how far we may go, stands in the configuration; device and driver are the kernel's; the bounds are kept here. With
+`card` nobody asks: it becomes agent/privileged/rescue_card.py.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, load
+from agent.config.settings import Camera, Settings
+from agent.config.source import RAW, parse_source
+from agent.core.recovery import REBOOT_UP_MS
+from agent.host import rescue
+from agent.host.clock import Clock, SystemClock
+from agent.store import reboot_history
+
+MARKS = Path("/run/taimat-rescued")         # root's own; a boot empties it
+REBOOTS = Path("/var/lib/taimat-rescue/reboots.json")
+# Kernel drivers that own a camera's bus: USB video class, and the CSI receivers of Pi 0..4 and of Pi 5.
+DRIVERS = {"v4l2": ("uvcvideo",), "picamera": ("unicam", "rp1-cfe")}
+APART_S = 1.0
+WORDS = {"driver": "its driver to be started anew", "reboot": "the machine to be restarted"}
+
+Run = Callable[[Sequence[str]], None]
+
+
+class RescueRefused(Exception):
+    """Help that is not given, and why."""
+
+
+def reload_driver(camera: Camera, kernel: Path, marks: Path, run: Run) -> None:
+    """Take the camera's device from its driver and give it back, with the camera's unit stopped meanwhile.
+
+    Once a boot. Raises RescueRefused and OSError.
+    """
+    mark, unit = marks / f"driver.{camera.name}", f"taimat-capture@{camera.name}.service"
+    if mark.exists():
+        raise RescueRefused("its driver was started anew already since the machine started")
+    device = find_device(camera, kernel)
+    mark.touch()
+    run(["systemctl", "stop", unit])
+    try:
+        rebind(device)
+    finally:
+        run(["systemctl", "start", "--no-block", unit])
+
+
+def find_device(camera: Camera, kernel: Path) -> Path:
+    """The camera's device in `kernel` (/sys), if one of DRIVERS has it. Raises RescueRefused."""
+    spec = parse_source(camera.source)
+    nodes = [Path(os.path.realpath(spec.target)).name] if spec.scheme == "v4l2" else ["*"]
+    videos = [node for name in nodes for node in (kernel / "class/video4linux").glob(name)]
+    known = {(video / "device").resolve() for video in videos
+             if (video / "device/driver").resolve().name in DRIVERS[spec.scheme]}
+    if len(known) != 1:
+        names = " or ".join(DRIVERS[spec.scheme])
+        raise RescueRefused(f"{len(known)} devices with the driver {names} may be meant, and only one may be touched")
+    return known.pop()
+
+
+def rebind(device: Path) -> None:
+    """Have the kernel let go of a device and take it anew; a USB camera as if it had been unplugged. Raises OSError."""
+    plug = device.parent / "authorized"
+    off, on = (plug, plug) if plug.exists() else (device / "driver/unbind", (device / "driver").resolve() / "bind")
+    off_word, on_word = ("0", "1") if plug.exists() else (device.name, device.name)
+    off.write_text(off_word)
+    time.sleep(APART_S)
+    on.write_text(on_word)
+
+
+def reboot(record: Path, clock: Clock, run: Run) -> None:
+    """Restart the machine, at most once in 24 hours and not right after its start. Raises RescueRefused and OSError."""
+    past, now = reboot_history.load(record), clock.now()
+    if past == reboot_history.UNKNOWN:
+        raise RescueRefused(f"{record} can't be read, so nobody knows when the machine was last restarted; remove it")
+    if now.mono_ms < REBOOT_UP_MS or not past.day_passed(now):
+        raise RescueRefused("the machine has only just started, or was restarted for a camera within 24 hours")
+    reboot_history.save(record, past.another(now))
+    run(["systemctl", "reboot"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Act on the requests that are there. Returns the exit code: 1 when one was refused.
+
+    The last good configuration will not do: the roles write that one.
+    """
+    parser = argparse.ArgumentParser(prog="taimat rescue")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
+    parser.add_argument("what", choices=("driver", "reboot", "card"))
+    options = parser.parse_args(argv)
+    clock = SystemClock()
+    asked = rescue.collect(rescue.FOLDER, options.what, clock.now()) if rescue.FOLDER.is_dir() else []
+    try:
+        settings = load(options.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    refused_n = 0
+    if options.what == "card" and settings.recovery.reboot:     # it stays, and the settings' libraries do not
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "agent.privileged.rescue_card", settings.store.folder])
+    for name in asked:
+        try:
+            camera = permitted(settings, options.what, name)
+            print(f"{camera.name}: has no picture and asks for {WORDS[options.what]}", flush=True)
+            if options.what == "driver":
+                reload_driver(camera, Path("/sys"), MARKS, _run)
+            else:
+                reboot(REBOOTS, clock, _run)
+        except (RescueRefused, OSError, subprocess.SubprocessError) as error:
+            print(f"{name!r}: {options.what} refused: {error}", file=sys.stderr)
+            refused_n += 1
+    return 1 if refused_n else 0
+
+
+def permitted(settings: Settings, what: str, name: str) -> Camera:
+    """The camera on this machine that is called `name`, if the settings let us do `what` for it.
+
+    Raises RescueRefused.
+    """
+    allowed = settings.recovery.driver_reload if what == "driver" else settings.recovery.reboot
+    if not allowed:
+        raise RescueRefused("the settings under [recovery] do not allow it")
+    for camera in settings.camera:
+        if camera.enabled and camera.name == name and parse_source(camera.source).scheme in RAW:
+            return camera
+    raise RescueRefused("no Pi or USB camera of the settings is called that")
+
+
+def _run(command: Sequence[str]) -> None:
+    subprocess.run(command, check=True, timeout=45)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

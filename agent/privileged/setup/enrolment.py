@@ -1,0 +1,134 @@
+"""Root's part of joining a ward's devices: takes the bundle off the card's boot partition, and has the configuration
+name the certificate once there is one. What lies between is agent/privileged/enrol's, which has a network.
+"""
+import logging
+import os
+from pathlib import Path
+
+from msgspec import UNSET, UnsetType
+
+from agent.core.contract.enrolment import BUNDLE_FILE, BUNDLE_FOLDER, Bundle, BundleError
+from agent.core.contract.setup import SetDevice, SetWard
+from agent.core.delivery import certificate
+from agent.host.files import destroy, rename_durably, write_durably
+from agent.host.ward_folder import CERT, COMMANDS, KEY, ROOTS, WardFolder, WardRecord, is_of, parse, read_small
+from agent.privileged.setup.kept import SettingsRefused
+
+NOTE_FILE = "taimat-enrol.txt"
+NOTE = """\
+Taimat
+
+Máy ghi hình này chưa vào được phường: tập tin {file} trên thẻ nhớ không dùng được.
+This recorder could not be enrolled in its ward: the file {file} on this card will not do.
+
+{why}
+"""
+
+_log = logging.getLogger(__name__)
+
+
+class EnrolDevice(SetDevice, kw_only=True, frozen=True, tag="enrol_device"):
+    """What the ward calls the recorder; root's own change, for no page."""
+
+    site: str | UnsetType = UNSET
+
+
+class EnrolWard(SetWard, kw_only=True, frozen=True, tag="enrol_ward"):
+    """Which ward, and where; root's own change likewise."""
+
+    ward: str
+    host: str
+    port: int
+    tls: bool
+    ca: str
+    cert: str
+    key: str
+    command_key: str
+
+
+def take(boot: Path, folder: WardFolder) -> bool:
+    """Lay the bundle of the boot partition into our folder, and destroy it there; whether a new one has come.
+
+    One that will not do stays, and a note beside it says why.
+    """
+    path = boot / BUNDLE_FOLDER / BUNDLE_FILE
+    try:
+        for left in (path, folder.claim):
+            destroy(_dead(left))
+        if not os.path.lexists(path):
+            return False
+        data = read_small(path)
+        bundle, record = _judged(data), folder.record()
+        if record and record.ward != bundle.ward:
+            raise BundleError(f"it is for the ward {bundle.ward}, and this recorder belongs to {record.ward}: hand it "
+                              "over by taimat reset --factory first")
+        if is_new := not is_of(bundle, record):
+            folder.lay(data)
+        retire(path)
+        (boot / NOTE_FILE).unlink(missing_ok=True)
+        _log.info("%s: taken, and written over there", path)
+        return is_new
+    except (BundleError, OSError) as error:
+        _log.error("%s: %s", path, error)
+        _leave_note(boot, path, str(error))
+        return False
+
+
+def retire(path: Path) -> None:
+    """Destroy a claim; what a cut leaves of that is no claim any more, and goes with the next `take`. Raises OSError.
+    """
+    rename_durably(path, _dead(path))
+    destroy(_dead(path))
+
+
+def _dead(path: Path) -> Path:
+    return path.with_name(f".{path.name}.dead")
+
+
+def _judged(data: bytes) -> Bundle:
+    bundle = parse(data)
+    try:
+        certificate.of_pem(bundle.roots)
+    except certificate.NotACertificate as error:
+        raise BundleError("roots: holds no certificate in PEM; the ward makes the bundle anew") from error
+    return bundle
+
+
+def _leave_note(boot: Path, path: Path, why: str) -> None:
+    try:
+        text = NOTE.format(file=path.relative_to(boot), why=why).replace("\n", "\r\n")
+        write_durably(boot / NOTE_FILE, text.encode())
+    except OSError as error:
+        _log.error("%s: %s", boot / NOTE_FILE, error.strerror)
+
+
+def text_for(text: str, file: str, folder: WardFolder, bundle: Bundle, record: WardRecord) -> str:
+    """The configuration's text with the ward in it. Raises SettingsRefused."""
+    from agent.config.load import ConfigError, parse
+    from agent.privileged.setup.changes import changed
+    current = folder.current
+    try:
+        title = parse(text, file).device.title
+    except ConfigError as error:
+        raise SettingsRefused("broken_file", str(error)) from error
+    changes = [EnrolWard(ward=record.ward, host=record.host, port=record.broker_port, tls=True, ca=str(current / ROOTS),
+                         cert=str(current / CERT), key=str(current / KEY), command_key=str(current / COMMANDS),
+                         enabled=True if record.join else UNSET)]
+    if named := {"site": bundle.site} if bundle.site else {}:
+        changes.append(EnrolDevice(**named))
+    if bundle.title and not title:
+        changes.append(EnrolDevice(title=bundle.title))
+    for change in changes:
+        text = changed(text, change, file)
+    return text
+
+
+def waiting_to_be_named(folder: WardFolder) -> tuple[Bundle, WardRecord] | None:
+    """The bundle by which this recorder was enrolled, while the configuration does not say so yet. The claim goes last.
+    """
+    try:
+        bundle, record = folder.bundle(), folder.record()
+    except (BundleError, OSError) as error:
+        _log.error("%s: %s", folder.claim, error)
+        return None
+    return (bundle, record) if bundle and record and is_of(bundle, record) else None

@@ -1,0 +1,232 @@
+"""An update from the bundle to a version that has proved itself, or back: each step can be cut off and taken up again.
+
+What is under way stands in `work.json`, written before the step that it names. Whoever finds it there goes on: the
+same process's successor, a unit at the next boot, or the version that works, for one that dpkg has brought. So an older
+version must understand what a newer one notes: fields and steps stay what they are.
+"""
+import contextlib
+import errno
+import itertools
+import logging
+import shutil
+import subprocess
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.core.contract.facts import Beat
+from agent.core.release import Code, Release, ReleaseRefused, order
+from agent.core.trial import Before, Trial, TrialPace, worked
+from agent.host import runtime as places
+from agent.host.clock import Clock
+from agent.host.datagram import Inbox
+from agent.host.files import write_durably
+from agent.host.updates import WORK, Result, UpdateFolders
+from agent.privileged.update.versions import CURRENT, PROVEN, Run, Versions
+
+LISTENER = "update"             # of agent.process.heartbeat
+RESTART = ["systemctl", "restart", "taimat.target"]
+RESTART_S = 240.0               # a role that hangs is waited for, and killed
+BOOTS_MAX = 2                   # of a version on trial: a third start of the machine is one too many
+BEAT_WAIT_S = 1.0
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_log = logging.getLogger(__name__)
+
+
+class UnderWay(Struct, frozen=True, kw_only=True):
+    """The update that is under way, as `work.json` has it."""
+
+    was: str                            # where the way back leads
+    version: str = ""                   # that comes; "" until the bundle is open
+    id: str | None = None               # the ward's command; None: a technician's
+    step: Literal["build", "laid", "trial", "back"] = "build"
+    before: Before = Before()
+    boots_n: int = 0                    # starts of the machine since the trial began
+
+
+@dataclass(frozen=True, slots=True)
+class Updater:
+    """Carries updates out; runs as root, and must be the proven version's code."""
+
+    versions: Versions
+    doors: UpdateFolders
+    runtime: Path
+    config: Path
+    clock: Clock
+    run: Run
+    pace: TrialPace = TrialPace()
+
+    @property
+    def unpacked(self) -> Path:
+        """Where a bundle is unpacked: nobody else may write there."""
+        return self.versions.root / "unpacked"
+
+    def install(self, command_id: str | None, was: str, unpack: Callable[[Path], tuple[Release, bytes]]) -> Result:
+        """From the bundle that `unpack` opens into a folder. Returns what became of it. Raises OSError."""
+        work = UnderWay(was=was, id=command_id)
+        self._note(work)
+        try:
+            release = self._build(unpack)
+        except (ReleaseRefused, OSError) as error:
+            return self._refuse(work, error)
+        return self.begin(replace(work, version=release.version))
+
+    def _build(self, unpack: Callable[[Path], tuple[Release, bytes]]) -> Release:
+        shutil.rmtree(self.unpacked, ignore_errors=True)
+        self.unpacked.mkdir(mode=0o700, parents=True)
+        try:
+            release, told = unpack(self.unpacked)
+            _log.info("%s: its signature holds; installing", release.version)
+            self.versions.lay(release, told, self.unpacked)
+        finally:
+            shutil.rmtree(self.unpacked, ignore_errors=True)
+        return release
+
+    def note_laid(self, version: str, was: str) -> None:
+        """Leave it to whoever finds the note to try this version, which is laid. Raises OSError."""
+        self._note(UnderWay(was=was, version=version, step="laid"))
+
+    def begin(self, work: UnderWay) -> Result:
+        """Try a version that is laid, if it says that it is ready. Returns what became of it. Raises OSError."""
+        work = replace(work, step="laid")
+        self._note(work)
+        try:
+            self.versions.demand_ready(work.version, self.config)
+            # What works is not to be told while the machine is still starting.
+            listen_s = max(self.pace.listen_s, self.pace.started_s - self.clock.mono_s())
+            work = replace(work, before=worked(self._hear(listen_s)), step="trial")
+        except (ReleaseRefused, OSError) as error:
+            return self._refuse(work, error)
+        self._note(work)
+        return self._try(work)
+
+    def _refuse(self, work: UnderWay, error: ReleaseRefused | OSError) -> Result:
+        _log.error("not installed: %s", error)
+        if isinstance(error, ReleaseRefused):
+            return self._end(work, error.code)
+        return self._end(work, "no_room" if error.errno in FULL else "not_ready")
+
+    def under_way(self) -> UnderWay | None:
+        """What was begun and has not ended. Raises Refused where that can't be told."""
+        try:
+            return msgspec.json.decode((self.doors.told / WORK).read_bytes(), type=UnderWay)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise ReleaseRefused("interrupted", f"{self.doors.told / WORK} can't be read ({error}): remove it, and see "
+                                 "by `taimat --version` what runs") from error
+
+    def resume(self, work: UnderWay) -> Result:
+        """Go on where somebody was cut off. Returns what became of it. Raises OSError."""
+        match work.step:
+            case "build":
+                shutil.rmtree(self.unpacked, ignore_errors=True)
+                return self._end(work, "interrupted")
+            case "laid":
+                return self.begin(work)
+            case "trial":
+                return self._try(work)
+            case "back":
+                return self._back(work)
+
+    def boot(self, work: UnderWay) -> None:
+        """The machine starts, and no role has yet: a version that takes the machine down does not get a third chance.
+
+        Raises OSError.
+        """
+        if work.step == "trial" and work.boots_n < BOOTS_MAX:
+            self._note(replace(work, boots_n=work.boots_n + 1))
+        elif work.step in ("trial", "back"):
+            _log.error("%s took the machine down: going back to %s", work.version, work.was)
+            self.versions.point_both(work.was)
+            self._end(work, "unhealthy_rolled_back")
+
+    def back(self, version: str) -> None:
+        """Have an earlier version run from now on, by a person's word. Raises Refused and OSError."""
+        self.versions.demand_ready(version, self.config)
+        self.versions.point_both(version)
+        self.restart()
+
+    def _try(self, work: UnderWay) -> Result:
+        if self.versions.named(PROVEN) == work.version:     # we were cut off after its trial
+            return self._end(work, None)
+        self.versions.point(CURRENT, work.version)
+        _log.info("%s on trial; before it worked: %s", work.version, ", ".join(work.before.units) or "nothing")
+        restart_mono_s = self.clock.mono_s()
+        self.restart()
+        trial = Trial(work.before, self.pace, restart_mono_s, self.clock.mono_s())
+        if self._is_well(trial):
+            self.versions.point(PROVEN, work.version)
+            _log.info("%s works, and has taken the place of %s", work.version, work.was)
+            return self._end(work, None)
+        wrong = ", ".join(trial.wrong(self.clock.mono_s())) or "it starts again and again"
+        _log.error("%s is not well: %s", work.version, wrong)
+        work = replace(work, step="back")
+        self._note(work)
+        return self._back(work)
+
+    def _is_well(self, trial: Trial) -> bool:
+        with contextlib.closing(self._beats()) as beats:
+            for beat in beats:
+                now_mono_s = self.clock.mono_s()
+                if beat:
+                    trial.receive(beat, now_mono_s)
+                if verdict := trial.verdict(now_mono_s):
+                    return verdict == "well"
+        return False
+
+    def _back(self, work: UnderWay) -> Result:
+        _log.error("going back to %s", work.was)
+        self.versions.point_both(work.was)
+        self.restart()
+        return self._end(work, "unhealthy_rolled_back")
+
+    def _end(self, work: UnderWay, code: Code | None) -> Result:
+        result = Result(id=work.id or "", version=work.version or None, code=code)
+        if work.id:
+            try:
+                self.doors.tell(result)
+            except OSError as error:        # not told is better than done over and over
+                _log.error("the result can't be written: %s", error)
+        self.drop()
+        return result
+
+    def drop(self) -> None:
+        """All is at its end: kept are the current version, and the newest one before it. Raises OSError."""
+        self.forget()
+        current = order(self.versions.named(CURRENT))
+        self.versions.keep([version for version in self.versions.whole() if order(version) < current][-1:])
+
+    def forget(self) -> None:
+        """Nothing is under way. Raises OSError."""
+        (self.doors.told / WORK).unlink(missing_ok=True)
+
+    def _note(self, work: UnderWay) -> None:
+        write_durably(self.doors.told / WORK, msgspec.json.encode(work), mode=0o644)
+
+    def restart(self) -> None:
+        """Have all roles be those of the current version; one that does not come up in time is the trial's business."""
+        with contextlib.suppress(subprocess.SubprocessError):
+            self.run(RESTART, RESTART_S)
+
+    def _hear(self, for_s: float) -> list[Beat]:
+        until_mono_s = self.clock.mono_s() + for_s
+        with contextlib.closing(self._beats()) as beats:
+            return [beat for beat in itertools.takewhile(lambda _: self.clock.mono_s() < until_mono_s, beats) if beat]
+
+    def _beats(self) -> Generator[Beat | None, None, None]:
+        """Heartbeats as they come; None each second without one."""
+        inbox = Inbox(self.runtime, LISTENER)
+        try:
+            while True:
+                heard = inbox.receive(BEAT_WAIT_S)
+                yield heard if isinstance(heard, Beat) else None
+        finally:
+            inbox.close()
+            places.inbox(self.runtime, LISTENER).unlink(missing_ok=True)

@@ -1,0 +1,215 @@
+"""Whether a clip's row says what is bound to the clip: its name, to which its file's key is bound, and its signed row.
+
+Every role may write rows of clips, so none of them alone decides what leaves the house, or what goes by its age. A name
+has camera, boot and number. The signed row has them too, with times, length and digest. The date of a clip follows from
+an offset of its boot, and offsets that were found out later are in the ledger as well.
+"""
+import contextlib
+import logging
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from agent.core.evidence.ledger import ClipSigned, ClockMoved, LedgerBegin, LedgerLine, Row, decode
+from agent.core.evidence.ledger.card_check import number
+from agent.core.evidence.ledger.clocks import offsets
+from agent.host.clock import Instant
+from agent.store import announce, boots, clips, ledger, meta
+from agent.store.clips import Clip
+from agent.store.database import transaction
+from agent.store.names import OURS
+
+LOST = "lost"               # the boot of clips whose rows were lost: clips.adopt
+REACH_N = (64, 512, 4096)   # rows that are read around the place where a clip's row should be, the fewest first
+REDATED = "clips_redated"   # in the keeper's own meta: how many rows were put right, boot and second of the last
+TOLD_FOR_MS = 24 * 3_600_000
+
+Signed = Mapping[str, tuple[int, ClipSigned]]       # row and content by the clip's name
+Vouches = Callable[[sqlite3.Connection, LedgerLine], bool]      # whether the device has signed that row
+_log = logging.getLogger(__name__)
+_CLIP = re.compile(rb'"clip":"([^"]+-([0-9]{6,12}))"')
+_ACTS = tuple(f'"kind":"{kind}"'.encode() for kind in (ClockMoved.KIND, LedgerBegin.KIND))
+
+
+class Sifted(NamedTuple):
+    """Clips by what their rows are worth."""
+
+    sound: list[Clip]
+    strange: list[Clip]         # their rows say something else than what is bound to them
+    signed: Signed              # the rows of those that are signed
+
+
+def as_told(db: sqlite3.Connection, line: LedgerLine) -> bool:
+    """For roles that only read: they believe the ledger as it lies there, and the keeper checks what counts."""
+    return True
+
+
+def is_named(clip: Clip) -> bool:
+    """Whether the row says of camera, boot and number what its name does."""
+    if clip.boot != LOST:
+        return clip.name == clips.name_of(clip.camera, clip.boot, clip.seq)
+    match = OURS.match(f"{clip.name}.mp4")
+    return match is not None and (match["camera"], int(match["seq"])) == (clip.camera, clip.seq)
+
+
+def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sifted:
+    """Compare these rows with what is bound to their clips. One that is not signed yet is judged by its name alone.
+
+    Raises sqlite3.Error.
+    """
+    found = list(found)
+    signed = rows_of(db, [clip for clip in found if number(clip.name) == clip.seq], vouches)
+    dates = BootDates(db, vouches)
+    sound = [clip for clip in found if is_named(clip) and (
+        clip.name not in signed or _fits(db, clip, *signed[clip.name], dates))]
+    names = {clip.name for clip in sound}
+    return Sifted(sound, [clip for clip in found if clip.name not in names], signed)
+
+
+def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = as_told) -> dict[
+        str, tuple[int, ClipSigned]]:
+    """The row of each of these clips, as far as they have one: the first, or the first that says what the clip's does.
+
+    Rows of clips lie about in the order of their numbers, so only those near by are read.
+    """
+    names, told = {clip.name for clip in found}, dict[str, list[tuple[int, ClipSigned]]]()
+    numbers = sorted(map(number, names))
+    if not numbers:
+        return {}
+    head_n = ledger.head(db).n
+    low, high = (_place(db, each, head_n) for each in (numbers[0], numbers[-1]))
+    for reach_n in REACH_N:
+        lines, highest = _clip_lines(db, low - reach_n, high + reach_n), 0
+        told.clear()
+        for n, name, its_number in lines:
+            highest = max(highest, its_number)
+            if name in names and (signed := _signed(db, n, vouches)) and signed.clip == name:
+                told.setdefault(name, []).append((n, signed))
+        if told.keys() == names or (reach_n > REACH_N[0] and numbers[0] > highest):     # newer than all that are signed
+            break
+    return {clip.name: next((each for each in told[clip.name] if _says(db, clip, each[1])), told[clip.name][0])
+            for clip in found if clip.name in told}
+
+
+def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now: Instant) -> None:
+    """The keeper has met rows that are not what is bound: put right those whose clips are signed, and tell of all.
+
+    So are the anchors that date such clips otherwise. What can't be put right is told once a day. Raises sqlite3.Error.
+    """
+    mended = [clip for clip in sifted.strange if clip.name in sifted.signed]
+    if mended:
+        with transaction(db):
+            for clip in mended:
+                told = sifted.signed[clip.name][1]
+                if not _says(db, clip, told):
+                    clips.put_right(db, told)
+                elif clip.boot != LOST:
+                    boots.put_right(db, clip.boot, clip.mono_ms, told.offset_ms)
+    if sifted.strange:
+        tell(own, db, len(sifted.strange), now, anew=bool(mended))
+
+
+def tell(own: sqlite3.Connection, db: sqlite3.Connection, rows_n: int, now: Instant, anew: bool = True) -> None:
+    """Tell household and ward of so many rows; not `anew`: unless that was done within a day. Raises sqlite3.Error."""
+    told_n = reported_n(own, now)
+    if anew or not told_n:
+        _log.error("%d rows of recordings told another camera or time than what was signed", rows_n)
+        with transaction(own):
+            meta.put(own, REDATED, f"{told_n + rows_n} {now.boot} {now.mono_ms}")
+        with transaction(db):
+            announce.storage(db, now, "clip_redated", over=False, detail=f"{rows_n} rows of recordings tell another "
+                             "camera or time than what was signed; they are put right where that is known")
+
+
+def reported_n(own: sqlite3.Connection, now: Instant) -> int:
+    """How many rows were told of; 0 if the last was a day ago, or before the machine's start."""
+    match (meta.get(own, REDATED) or "").split():
+        case [told_n, boot, mono_ms] if boot == now.boot and now.mono_ms - int(mono_ms) < TOLD_FOR_MS:
+            return int(told_n)
+    return 0
+
+
+def _says(db: sqlite3.Connection, clip: Clip, told: ClipSigned) -> bool:
+    """Whether the clip's row says what was signed of it; of one that was adopted, as much as its file tells."""
+    wall_ms = clips.as_written(db, clip.seq)
+    if (clip.name, clip.camera) != (told.clip, told.camera) or clip.sha256 not in (None, told.sha256):
+        return False
+    if clip.kind == "continuous" and told.type == "motion":     # only the other way round: clips.mark_kind
+        return False
+    if clip.boot == LOST != told.boot:
+        return clip.mono_ms == 0 and (wall_ms == 0 or 0 <= told.wall_ms - wall_ms < 1000)
+    return (clip.boot, clip.mono_ms, wall_ms, clip.clock, clip.dur_ms) == (
+        told.boot, told.mono_ms, told.wall_ms, told.clock, told.dur_ms)
+
+
+def _fits(db: sqlite3.Connection, clip: Clip, n: int, told: ClipSigned, dates: "BootDates") -> bool:
+    """Whether both the row and the date that follows from it are what was signed."""
+    return _says(db, clip, told) and dates.fits(clip, told.offset_ms, n)
+
+
+class BootDates:
+    """Knows by which offsets (ms) the clips of a boot may be dated: those that signed rows about the clock tell."""
+
+    def __init__(self, db: sqlite3.Connection, vouches: Vouches) -> None:
+        self._db, self._vouches = db, vouches
+        self._known: dict[str, set[int]] = {}
+        self._over: set[str] = set()            # boots of which all rows are read
+
+    def fits(self, clip: Clip, signed_ms: int | None, n: int) -> bool:
+        """Whether a clip, whose row `n` is and tells the offset `signed_ms`, may have the date that it has.
+
+        Its clock became right soon after its row mostly, so rows behind that are read first.
+        """
+        offset_ms = clip.wall_ms - clip.mono_ms
+        return offset_ms in (clips.as_written(self._db, clip.seq) - clip.mono_ms, signed_ms) or (
+            clip.boot != LOST and self._tell(clip.boot, offset_ms, n))
+
+    def _tell(self, boot: str, offset_ms: int, n: int) -> bool:
+        known = self._known.setdefault(boot, set())
+        if offset_ms in known or boot in self._over:
+            return offset_ms in known
+        for row in self._rows(boot, n):
+            known |= offsets([row]).get(boot, set())
+            if offset_ms in known:
+                return True
+        self._over.add(boot)
+        return False
+
+    def _rows(self, boot: str, n: int) -> Iterator[Row]:
+        yield from ledger.waiting(self._db)
+        which = "INSTR(doc, ?) AND (INSTR(doc, ?) OR INSTR(doc, ?)) ORDER BY n"
+        for span, order in (("n > ?", ""), ("n < ?", " DESC")):
+            rows = self._db.execute(f"SELECT {ledger.LINES} FROM ledger WHERE {span} AND {which}{order}",
+                                    (n, f'"boot":"{boot}"'.encode(), *_ACTS))
+            yield from (row for line in rows if self._vouches(self._db, found := LedgerLine(*line))
+                        and (row := decode(found.doc)))
+
+
+def _place(db: sqlite3.Connection, wanted: int, head_n: int) -> int:
+    """About where the row of the clip with that number lies, by halves."""
+    low, high = 0, head_n
+    while low < high:
+        middle = (low + high) // 2
+        n, _, found = next(_clip_lines(db, middle, high, REACH_N[1]), (high, "", wanted))
+        low, high = (n, high) if found < wanted and n > low else (low, middle)
+    return low
+
+
+def _clip_lines(db: sqlite3.Connection, after_n: int, upto_n: int, enough_n: int = -1) -> Iterator[
+        tuple[int, str, int]]:
+    """Row, name and number of clips in a stretch of the ledger."""
+    for n, doc in db.execute("SELECT n, doc FROM ledger WHERE n > ? AND n <= ? ORDER BY n LIMIT ?",
+                             (after_n, upto_n, enough_n)):
+        if (match := _CLIP.search(doc)) and b'"kind":"clip"' in doc:
+            yield n, match[1].decode(), int(match[2])
+
+
+def _signed(db: sqlite3.Connection, n: int, vouches: Vouches) -> ClipSigned | None:
+    line = next(ledger.lines(db, n - 1))
+    row = decode(line.doc) if vouches(db, line) else None
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(row.body, ClipSigned) if row and row.kind == ClipSigned.KIND else None
+    return None

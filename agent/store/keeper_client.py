@@ -1,0 +1,35 @@
+"""Asks the keeper to write what link and page, which only read the database, have to leave in it.
+
+It stands alone because both ask, and the questions say nothing of sockets.
+"""
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.host import sockets
+from agent.store.database import StoreError
+from agent.store.link_questions import SOCKET, LinkAnswer, LinkQuestion
+
+ANSWER_S = 60.0             # a worn card can stall one flush for half a minute
+KEEPER_S = 20.0             # that a keeper may be away which has just been started anew
+AGAIN_S = 0.1
+
+
+def ask_keeper(runtime: Path, question: LinkQuestion) -> Any:
+    """What the keeper answers. Raises StoreError."""
+    line, until_mono_s = msgspec.json.encode(question) + b"\n", time.monotonic() + KEEPER_S
+    while True:
+        try:
+            answer = msgspec.json.decode(sockets.ask(runtime / SOCKET, line, timeout_s=ANSWER_S), type=LinkAnswer)
+            break
+        except (OSError, msgspec.DecodeError) as error:
+            # Where it is only away, nobody has read the question.
+            away = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+            if not away or time.monotonic() >= until_mono_s:
+                raise StoreError(f"the keeper, which writes the store, does not answer: {error}") from None
+        time.sleep(AGAIN_S)
+    if answer.why:
+        raise StoreError(f"the keeper, which writes the store, can't: {answer.why}")
+    return msgspec.json.decode(answer.said, type=question.answer)

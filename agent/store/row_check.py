@@ -1,0 +1,158 @@
+"""What each column may hold, as the schema says: types, ranges, UTF-8, JSON. All else nobody of us has written."""
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from agent.core.contract.facts import HealthSample
+from agent.core.household.sharing_rules import Kind, State
+from agent.store import damage
+from agent.store.schema import TABLES
+
+# Milliseconds of a date that calendars know, and of a machine's or a clip's life; numbers that all of JSON's readers
+# have. No sum of two of them, and none of all bytes on a card, is more than SQLite's numbers are.
+DATE, SPAN, NUMBER = (Annotated[int, Meta(ge=-most, le=most)] for most in (240 * 10 ** 12, 1 << 43, (1 << 53) - 1))
+KINDS: Mapping[str, Any] = {"TEXT": str, "REAL": Annotated[float, Meta(ge=-1e15, le=1e15)], "BLOB": bytes}
+WORDS: Mapping[str, Any] = {"request.kind": Kind, "request.state": State}      # elsewhere any word can be read
+JSON: Mapping[str, Any] = {
+    "event.boxes": list[list[float]], "event.zones": list[str], "event.path": list[list[float]],
+    "health.samples": list[HealthSample], "outbox.data": dict[str, Any], "deferred.data": dict[str, Any],
+    "deferred.events": list[int], "command.answer": dict[str, Any], "signing_request.signatures": dict[str, str]}
+EXEMPT = ("ledger", "quarantine")           # taimat verify tells of the one; the other is where spoiled messages lie
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableForm:
+    """One of our tables: its columns in order, what they may hold, and how a row of it is told from others'."""
+
+    name: str
+    columns: tuple[str, ...]
+    types: tuple[Any, ...]
+    keys: tuple[str, ...]
+    number: int | None              # which column is the row's number, if one is
+    has_rowid: bool
+
+    @property
+    def found_by(self) -> tuple[str, ...]:
+        """What leads to a single row."""
+        return ("rowid",) if self.has_rowid else self.keys
+
+    def flaw(self, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> str | None:
+        """What such rows hold that these columns, some maybe of other tables, can't; None: nothing."""
+        shape, texts = _shape(self, columns)
+        try:
+            msgspec.convert(list(map(tuple, rows)), shape)
+            for place, decode in texts:
+                for row in rows:
+                    if row[place] is not None:
+                        decode(row[place])
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+            return f"{self.name}: {error}"
+        return None
+
+
+class SpoiledRow(NamedTuple):
+    """A row, by its rowid or its keys, what is wrong with it, and all that it holds: bytes where no text is."""
+
+    form: TableForm
+    key: tuple[Any, ...]
+    flaw: str
+    values: tuple[Any, ...]
+
+
+@cache
+def forms_of(tables: str = TABLES) -> dict[str, TableForm]:
+    """The tables that these statements make, by name."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(tables)
+        made = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        return {name: _form(db, name, sql) for name, sql in made.fetchall()}
+
+
+def _form(db: sqlite3.Connection, name: str, sql: str) -> TableForm:
+    info = db.execute(f"PRAGMA table_info({name})").fetchall()
+    keys = [row[0] for row in sorted(info, key=lambda row: row[5]) if row[5]]
+    number = keys[0] if len(keys) == 1 and info[keys[0]][2] == "INTEGER" else None
+    types = (_type(f"{name}.{column}", kind, bool(needed or key)) for _, column, kind, needed, _, key in info)
+    return TableForm(name, tuple(row[1] for row in info), tuple(types), tuple(info[n][1] for n in keys), number,
+                     "WITHOUT ROWID" not in sql)
+
+
+def _type(name: str, kind: str, needed: bool) -> Any:
+    found = WORDS.get(name, NUMBER if kind == "INTEGER" else KINDS.get(kind))
+    if kind == "INTEGER" and name.endswith("_ms"):
+        found = SPAN if "mono" in name or "dur" in name else DATE
+    return found if needed else found | None
+
+
+@cache
+def _shape(form: TableForm, columns: tuple[str, ...]) -> tuple[Any, list[tuple[int, Callable[[str], Any]]]]:
+    """The type of such rows, and the decoders of their JSON by its places. No unknown column holds bytes."""
+    types = dict(zip(form.columns, form.types, strict=True))
+    row: Any = tuple[tuple(types.get(column, int | float | str | None) for column in columns)]
+    return list[row], [(n, msgspec.json.Decoder(JSON[name]).decode) for n, column in enumerate(columns)
+                       if (name := f"{form.name}.{column}") in JSON]
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+@contextlib.contextmanager
+def as_written(db: sqlite3.Connection, decode: Callable[[bytes], object] = _text) -> Iterator[None]:
+    """Read text that is no UTF-8 as bytes, or as `decode` has it, instead of failing."""
+    before, db.text_factory = db.text_factory, decode
+    try:
+        yield
+    finally:
+        db.text_factory = before
+
+
+def sound(db: sqlite3.Connection, table: str, query: str,
+          values: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
+    """The rows of `table` that the query finds; spoiled ones are passed over, and met. Raises sqlite3.Error."""
+    form = forms_of()[table]
+    try:
+        rows = (cursor := db.execute(query, values)).fetchall()
+        if not form.flaw(_names(cursor), rows):
+            return rows
+    except sqlite3.OperationalError as error:
+        if not damage.is_damage(error):
+            raise
+    with as_written(db):
+        rows = (cursor := db.execute(query, values)).fetchall()
+    return [row for row in rows if _is_sound(form, _names(cursor), row)]
+
+
+def _names(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    return tuple(name for name, *_ in cursor.description)
+
+
+def _is_sound(form: TableForm, columns: tuple[str, ...], row: Sequence[Any]) -> bool:
+    if flaw := form.flaw(columns, (row,)):
+        _log.error("a row is passed over: %s", flaw)
+        damage.meet(ValueError(flaw))
+    return not flaw
+
+
+def spoiled(db: sqlite3.Connection, tables: Mapping[str, TableForm], patience: Callable[[], object] = lambda: None
+            ) -> Iterator[SpoiledRow]:
+    """All rows of these tables that hold what they can't; meanwhile `db` is for nothing else. Raises sqlite3.Error."""
+    for form in (form for form in tables.values() if form.name not in EXEMPT):
+        patience()
+        with as_written(db):
+            for row in db.execute(f"SELECT {', '.join((*form.found_by, *form.columns))} FROM {form.name}"):
+                key, held = tuple(row)[:-len(form.columns)], tuple(row)[-len(form.columns):]
+                if flaw := form.flaw(form.columns, (held,)):
+                    yield SpoiledRow(form, key, flaw, held)

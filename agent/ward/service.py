@@ -1,0 +1,36 @@
+"""The frame of each service of a ward: its settings, its log, its end with one line and an exit code."""
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from agent.config.load import EXIT_BAD_CONFIG, ConfigError
+from agent.host import log
+from agent.host.clock import Clock, SystemClock
+from agent.host.notify import notify
+from agent.host.stop import Stop
+from agent.ward import settings
+
+EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
+EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
+
+
+class CannotServe(Exception):
+    """There is no listening or no storing; the text names the place and the remedy."""
+
+
+def run(name: str, config: Path, serve: Callable[[settings.Settings, Clock, Stop], None],
+        faults: Mapping[type[Exception], int]) -> int:
+    """Let `serve` work until a signal comes, or one of its `faults`, each with its exit code. Returns the exit code."""
+    faults = {CannotServe: EXIT_CANNOT_SERVE, **faults}
+    try:
+        own = settings.load(config)
+        log.set_up(name, own.log.level)
+        serve(own, SystemClock(), Stop().on_signals())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_CONFIG
+    except tuple(faults) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return next(code for kind, code in faults.items() if isinstance(error, kind))
+    notify("STOPPING=1")
+    return 0

@@ -1,0 +1,155 @@
+"""/pair, /enter and /browsers: a browser is let in by the code or by a link, shows the code to others, and is put out.
+
+Those that are let in already see the code; nobody else does, not on the device itself either.
+"""
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from agent.core.contract import decisions
+from agent.core.household.access import grouped
+from agent.host.address import is_loopback_address, phone_addresses
+from agent.look.forms import own_path
+from agent.look.templates import YEAR_S
+from agent.web.server.access import COOKIE, SEEN, token_of
+from agent.web.server.browsers import KeeperSilent
+from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+           ("Macintosh", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))
+# Each of them also claims to be those behind it.
+PROGRAMS = (("coc_coc", "Cốc Cốc"), ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
+            ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("Chrome", "Chrome"), ("CriOS", "Chrome"),
+            ("Safari", "Safari"))
+
+
+def browser_name(user_agent: str) -> str:
+    """What people call a browser that calls itself so (User-Agent): "Chrome · Android".
+
+    Of one that nobody knows, the beginning of its own words.
+    """
+    found = [next((name for mark, name in names if mark in user_agent), "") for names in (PROGRAMS, SYSTEMS)]
+    return " · ".join(filter(None, found)) or user_agent[:40].strip() or "?"
+
+
+class BrowserView(NamedTuple):
+    """A paired browser in words."""
+
+    id: str
+    name: str
+    used: str           # when it was here last
+    paired: str
+    is_owner: bool
+    own: bool           # it is the one that asks
+
+
+class PairPage(Handlers):
+    """The handlers of pairing."""
+
+    def __init__(self, parts: PageParts) -> None:
+        super().__init__(parts)
+        self._port, self._fingerprint = parts.port, parts.fingerprint
+
+    async def show(self, request: Request) -> Response:
+        """GET /pair: the form; to a browser that is paired, the code and the address for a phone."""
+        token = token_of(request)
+        answer = await self._browsers.ask(decisions.ListBrowsers(token=token)) if token else None
+        if answer is None or answer.why:
+            return self._form(request, request.query_params.get("next", "/"))
+        return await self._phone(request, answer.code)
+
+    async def pair(self, request: Request) -> Response:
+        """POST /pair with `code` and `next`: refused in the same words for a wrong code and for a lock."""
+        form = await fields_of(request)
+        goal = form.get("next", "/")
+        try:
+            token = await self._browsers.pair(form.get("code", ""), _name(request))
+        except KeeperSilent:
+            return self._form(request, goal, "pair.silent", 503)
+        if not token:
+            return self._form(request, goal, "pair.refused", 403)
+        return await self._let_in(request, token, own_path(goal))
+
+    async def enter(self, request: Request) -> Response:
+        """GET /enter/LINK: lets in the browser that opens it first, within a minute."""
+        if request.method != "GET":         # a look at the link must not use it up
+            return PlainTextResponse("Open this link in a browser\n", 405, {"allow": "GET"})
+        token = await self._browsers.open_link(request.path_params["link"], _name(request))
+        return await self._let_in(request, token, "/") if token else self._form(request, "/", "pair.stale_link", 403)
+
+    async def browsers(self, request: Request) -> Response:
+        """GET /browsers: the paired ones, the one that was here last first."""
+        token = token_of(request)
+        return await self._list(request, await self._browsers.ask(decisions.ListBrowsers(token=token)))
+
+    async def change(self, request: Request) -> Response:
+        """POST /browsers with `do`: "unpair", "owner" or "viewer", and `which`, an id; or "code" or "reset" alone.
+
+        With "code" others are let in by another one from now on; with "reset" nobody is let in by the old one any more.
+        """
+        question = self._question(token := token_of(request), await fields_of(request))
+        if question is None:
+            raise FormRefused("No such browser, or no such change")
+        answer = await self._browsers.ask(question)
+        self._browsers.doubt()
+        if answer.why == "last_owner":
+            listed = await self._browsers.ask(decisions.ListBrowsers(token=token))
+            return await self._list(request, listed, "browsers.last_owner")
+        is_reset = isinstance(question, decisions.UnpairBrowser) and not question.which
+        if not answer.why and (is_reset or isinstance(question, decisions.NewCode)):
+            return await self._phone(request, answer.code, is_reset)
+        return RedirectResponse("/browsers", 303)
+
+    @staticmethod
+    def _question(token: str, form: Mapping[str, str]) -> decisions.BrowserQuestion | None:
+        match form.get("do"), form.get("which", ""):
+            case "reset", _:
+                return decisions.UnpairBrowser(token=token)
+            case "code", _:
+                return decisions.NewCode(token=token)
+            case "unpair", which if which:
+                return decisions.UnpairBrowser(token=token, which=which)
+            case "owner" | "viewer" as role, which if which:
+                return decisions.GiveRole(token=token, which=which, role=role)
+        return None
+
+    async def _list(self, request: Request, answer: decisions.DecisionAnswer, problem: str = "") -> Response:
+        if answer.why:
+            return RedirectResponse("/pair", 303)
+        token = token_of(request)
+        said, now, own = self._words(request), self._clock.now().wall_ms, hashlib.sha256(token.encode()).hexdigest()
+        shown = [BrowserView(each.id, each.name, said.moment(each.used_wall_ms, now),
+                             said.moment(each.paired_wall_ms, now), each.role == "owner", own.startswith(each.id))
+                 for each in answer.browsers]
+        owners_n = sum(each.is_owner for each in shown)
+        return self._show(request, "browsers.html", 409 if problem else 200, browsers=shown, problem=problem,
+                          lonely=owners_n == 1 < len(shown))
+
+    async def _let_in(self, request: Request, token: str, goal: str) -> Response:
+        """With the cookie to where it wanted to go; to the set-up while that waits."""
+        waits = goal == "/" and await self._desk.waits(token)
+        answer = RedirectResponse("/setup" if waits else goal, 303)
+        answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict",
+                          secure=request.url.scheme == "https")
+        return answer
+
+    async def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
+        """What another phone needs, or, after a `reset`, any browser."""
+        web = self._settings.web
+        found = await asyncio.to_thread(phone_addresses, web.listen, self._port, web.tls)
+        return self._show(request, "phone.html", code=grouped(code), addresses=found, reset=reset,
+                          fingerprint=self._fingerprint, closed=is_loopback_address(web.listen))
+
+    def _form(self, request: Request, goal: str, refusal: str = "", status: int = 200) -> Response:
+        answer = self._show(request, "pair.html", status, bare=True, goal=goal, refusal=refusal)
+        if request.url.scheme == "https":       # so it has got past its warning
+            answer.set_cookie(SEEN, "1", max_age=YEAR_S, samesite="lax", httponly=True)
+        return answer
+
+
+def _name(request: Request) -> str:
+    return browser_name(request.headers.get("user-agent", ""))

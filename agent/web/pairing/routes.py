@@ -1,0 +1,15 @@
+"""The room of who may look: a browser is paired, named, and put out."""
+from starlette.routing import Route
+
+from agent.web.pairing.pair import PairPage
+from agent.web.server.parts import PageParts, form_routes
+
+
+def pairing_routes(parts: PageParts) -> list[Route]:
+    """The addresses of this room."""
+    pages = PairPage(parts)
+    return [
+        *form_routes("/pair", pages.show, pages.pair),
+        Route("/enter/{link}", pages.enter),
+        *form_routes("/browsers", pages.browsers, pages.change),
+    ]

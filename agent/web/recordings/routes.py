@@ -1,0 +1,51 @@
+"""The room of what was recorded: found, watched, kept and erased; for people and for programs."""
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from agent.web.recordings.day import RecordingsPage
+from agent.web.recordings.event import EventPage
+from agent.web.recordings.films import FilmHandlers, Films
+from agent.web.recordings.media import MediaFiles
+from agent.web.recordings.preview import Previews
+from agent.web.recordings.span import SpanPage
+from agent.web.server.parts import PageParts, form_routes
+
+
+def films_of(parts: PageParts) -> Films:
+    """What cuts films, for this room and for others."""
+    return Films(parts)
+
+
+def recording_routes(parts: PageParts, films: Films) -> list[Route]:
+    """The addresses of this room."""
+    days, spans, media = RecordingsPage(parts, films), SpanPage(parts), MediaFiles(parts)
+    filmed, previews = FilmHandlers(parts, films), Previews(parts, films)
+    event = EventPage(parts, films, filmed)
+    return [
+        Route("/events", _to_recordings),
+        Route("/recordings", days.show),
+        Route("/recordings/month", days.month),
+        Route("/recordings/seen", days.mark_seen, methods=["POST"]),
+        *form_routes("/recordings/span", spans.show, spans.act),
+        *form_routes("/recordings/kept", spans.kept, spans.release),
+        Route("/events/{event_id:row}.mp4", filmed.event),
+        Route("/events/{event_id:row}.json", filmed.event_told),
+        Route("/events/{event_id:row}", event.show),
+        Route("/film/{camera}.mp4", filmed.film),
+        Route("/film/{camera}.json", filmed.told),
+        Route("/preview/{camera}.json", previews.ask, methods=["POST"]),
+        Route("/preview/{camera}.mp4", previews.copy),
+        Route("/clips/{name}.mp4", media.clip),
+        Route("/thumbs/{event_id:row}.jpg", media.thumb),
+        Route("/thumbs/{event_id:row}-small.jpg", media.small),
+        Route("/events.json", event.feed),
+    ]
+
+
+async def _to_recordings(request: Request) -> Response:
+    """/events was the list of events; old addresses of it lead to the days."""
+    asked = urlencode({key: value for key, value in request.query_params.items() if key == "camera"})
+    return RedirectResponse(f"/recordings?{asked}" if asked else "/recordings", 303)

@@ -1,0 +1,206 @@
+"""/recordings/span: what can be done with a span of recordings: take it along, hand it out, keep it, erase it.
+
+/recordings/kept: what is kept, and letting it go. The page says before what erasing takes along; the keeper erases
+only what was said.
+"""
+import sqlite3
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from typing import NamedTuple
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from agent.core.contract.decisions import BrowserQuestion, EraseSpan, HoldClips, ReleaseClips
+from agent.core.household.day_lane import WallSpan
+from agent.look.forms import number
+from agent.look.words import PageWords
+from agent.store import erase, events, holds
+from agent.store.clips import Clip
+from agent.store.erase import Erasable
+from agent.store.events import StoredEvent
+from agent.store.holds import Hold
+from agent.web.recordings import present_day
+from agent.web.recordings.films import LONGEST_MS
+from agent.web.recordings.present_day import DayQuery
+from agent.web.server.access import token_of
+from agent.web.server.parts import FormRefused, Handlers, fields_of
+
+DAYS = (30, 90, 365)            # for so long recordings may be kept
+EVENTS_N = 20                   # that go along are named
+DAY_MS = 86_400_000
+REFUSALS = {"no_room": "span.no_room", "nothing_there": "span.nothing", "bad_args": "span.note_missing",
+            "viewer": "span.not_yours"}
+
+
+class SpanAsked(NamedTuple):
+    """A span as a form states it: a day, and two times on it; one that ends before it begins goes on into the next."""
+
+    camera: str
+    day: date
+    span: WallSpan
+
+    @property
+    def query(self) -> DayQuery:
+        """The day that it is of."""
+        return DayQuery(self.day, self.camera)
+
+
+class SpanFound(NamedTuple):
+    """What the store has of it, and what erasing takes along."""
+
+    found: Erasable
+    events: list[StoredEvent]           # that the clips which may go show
+    with_held: list[StoredEvent]        # with those that are kept
+    keys_n: int
+    keys_with_held_n: int
+
+
+class ErasureView(NamedTuple):
+    """What erasing would take, in words."""
+
+    digest: str
+    told: str
+    events: list[str]
+    more_n: int
+    keys_n: int
+
+
+class KeptView(NamedTuple):
+    """Recordings that are kept for one reason."""
+
+    camera: str
+    when: str
+    note: str
+    until: str
+    address: str
+    begin_ms: int
+    end_ms: int
+
+
+def span_asked(fields: dict[str, str]) -> SpanAsked | None:
+    """The span that these fields state; None for none."""
+    day = present_day.parse_day(fields.get("day", ""))
+    if day is None or not fields.get("camera"):
+        return None
+    whole = present_day.span_of(day)
+    begin_ms, end_ms = (present_day.moment_ms(whole, fields.get(each, "")) for each in ("begin", "end"))
+    if begin_ms is None or end_ms is None or begin_ms == end_ms:
+        return None
+    return SpanAsked(fields["camera"], day, WallSpan(begin_ms, end_ms if end_ms > begin_ms else end_ms + DAY_MS))
+
+
+class SpanPage(Handlers):
+    """The handlers."""
+
+    async def show(self, request: Request) -> Response:
+        """GET `camera`, `day`, `begin`, `end`."""
+        asked = span_asked(dict(request.query_params))
+        return RedirectResponse("/recordings", 303) if asked is None else await self._page(request, asked)
+
+    async def act(self, request: Request) -> Response:
+        """POST the same with `do`: "keep" (with `note` and `days`) or "erase" (with `digest`, `held`)."""
+        form = await fields_of(request)
+        asked = span_asked(form)
+        if asked is None or form.get("do") not in ("keep", "erase"):
+            raise FormRefused("No such recordings, or nothing to do with them")
+        token, span = token_of(request), asked.span
+        question: BrowserQuestion
+        if form["do"] == "keep":
+            question = HoldClips(token=token, camera=asked.camera, begin_ms=span.begin_ms, end_ms=span.end_ms,
+                                 note=form.get("note", ""), days=number(form.get("days")) or 0)
+        else:
+            held = form.get("held") == "on"
+            question = EraseSpan(token=token, camera=asked.camera, begin_ms=span.begin_ms, end_ms=span.end_ms,
+                                 held=held, digest=form.get("digest_held" if held else "digest", ""))
+        if why := (await self._ask(question)).why:
+            return await self._page(request, asked, REFUSALS.get(why, "span.too_late"))
+        there = "/recordings/kept" if form["do"] == "keep" else asked.query.address() + "&done=erased"
+        return RedirectResponse(there, 303)
+
+    async def _page(self, request: Request, asked: SpanAsked, refusal: str = "") -> Response:
+        found = await self._pool.ask(_found, asked)
+        said, now_ms = self._words(request), self._clock.now().wall_ms
+        begin_ms, end_ms = asked.span
+        film = f"/film/{quote(asked.camera)}.mp4?from={begin_ms}&to={end_ms}"
+        handout = f"/handout?camera={quote(asked.camera)}&from={begin_ms}&to={end_ms}"
+        free, held = found.found.free, found.found.held
+        return self._show(
+            request, "span.html", 409 if refusal else 200, asked=asked, refusal=refusal, days=DAYS,
+            back=asked.query.address(said.clock(begin_ms, seconds=True)) + "#film", long=end_ms - begin_ms > LONGEST_MS,
+            when=_when(begin_ms, end_ms, now_ms, said), begin=said.clock(begin_ms, seconds=True),
+            end=said.clock(end_ms, seconds=True), film=film + "&download", handout=handout, held_n=len(held),
+            open_n=found.found.open_n, anything=bool(free or held or found.found.open_n),
+            goes=_erasure(free, found.events, found.keys_n, now_ms, said) if free else None,
+            with_held=_erasure(free + held, found.with_held, found.keys_with_held_n, now_ms, said) if held else None)
+
+    async def kept(self, request: Request) -> Response:
+        """GET /recordings/kept."""
+        return await self._kept(request)
+
+    async def release(self, request: Request) -> Response:
+        """POST /recordings/kept with `camera`, `from`, `to` (wall times, ms) and `note`."""
+        form = await fields_of(request)
+        begin_ms, end_ms = number(form.get("from")), number(form.get("to"))
+        if begin_ms is None or end_ms is None:
+            raise FormRefused("No such recordings")
+        answer = await self._ask(ReleaseClips(
+            token=token_of(request), camera=form.get("camera", ""), begin_ms=begin_ms, end_ms=end_ms,
+            note=form.get("note", "")))
+        if answer.why:
+            return await self._kept(request, REFUSALS.get(answer.why, "span.too_late"))
+        return RedirectResponse("/recordings/kept", 303)
+
+    async def _kept(self, request: Request, refusal: str = "") -> Response:
+        found, said = await self._pool.ask(holds.placed), self._words(request)
+        return self._show(request, "kept.html", 409 if refusal else 200, refusal=refusal,
+                          kept=kept_views(found, self._clock.now().wall_ms, said))
+
+
+def _found(db: sqlite3.Connection, asked: SpanAsked) -> SpanFound:
+    found = erase.find(db, asked.camera, *asked.span)
+    shown, keys_n = _events(db, found.free), erase.keys_n(db, found.free)
+    if not found.held:
+        return SpanFound(found, shown, shown, keys_n, keys_n)
+    both = found.free + found.held
+    return SpanFound(found, shown, _events(db, both), keys_n, erase.keys_n(db, both))
+
+
+def _events(db: sqlite3.Connection, doomed: Sequence[Clip]) -> list[StoredEvent]:
+    return [event for number in erase.events_of(db, doomed) if (event := events.get(db, number)) is not None]
+
+
+def _when(begin_ms: int, end_ms: int, now_ms: int, words: PageWords) -> str:
+    return words("span.when", day=words.day(begin_ms, now_ms), begin=words.clock(begin_ms, seconds=True),
+                 end=words.clock(end_ms, seconds=True))
+
+
+def _erasure(doomed: Sequence[Clip], shown: Sequence[StoredEvent], keys_n: int, now_ms: int,
+             words: PageWords) -> ErasureView:
+    """Whole clips go, so more may go than was chosen."""
+    first, last = min(clip.wall_ms for clip in doomed), max(clip.wall_ms + (clip.dur_ms or 0) for clip in doomed)
+    told = words("span.goes", when=_when(first, last, now_ms, words), clips=len(doomed),
+                 size=words.size(sum(clip.bytes or 0 for clip in doomed)))
+    named = [words.clock(event.wall_ms, seconds=True) + " "
+             + present_day.kind_of(event.kind, event.code, event.label, words) for event in shown]
+    return ErasureView(erase.digest(doomed), told, named[:EVENTS_N], max(0, len(named) - EVENTS_N), keys_n)
+
+
+def kept_views(found: Sequence[Hold], now_ms: int, words: PageWords) -> list[KeptView]:
+    """What is kept, one for each camera, note and day, the newest first."""
+    def group(hold: Hold) -> tuple[str, str, date]:
+        return hold.reason, hold.clip.camera, present_day.day_of(hold.clip.wall_ms)
+
+    views = []
+    for (note, camera, day), run in groupby(sorted(found, key=lambda hold: (group(hold), hold.clip.wall_ms)), group):
+        held = list(run)
+        begin_ms, last = held[0].clip.wall_ms, held[-1].clip
+        until = held[0].until_wall_ms
+        views.append((begin_ms, KeptView(
+            camera, _when(begin_ms, last.wall_ms + (last.dur_ms or 0), now_ms, words), note,
+            words("span.until_released") if until is None else words("span.until", day=words.day(until, now_ms)),
+            DayQuery(day, camera).address(words.clock(begin_ms, seconds=True)) + "#film",
+            begin_ms, last.wall_ms + (last.dur_ms or 0))))
+    return [view for _, view in sorted(views, key=lambda each: -each[0])]

@@ -1,0 +1,42 @@
+"""Text answers compressed for browsers that take it. Pictures and video are compressed already, and are left alone.
+
+An answer's length tells of what is in it, which an attacker could use who has a browser send requests (BREACH). None of
+another site's can: our cookie is SameSite=Strict, and without it every address is the pairing form.
+"""
+import gzip
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import Message, Send
+
+TEXTS = ("text/html", "text/css", "text/javascript", "application/json", "application/manifest+json", "image/svg+xml")
+LEAST_B = 700               # below, nothing is won
+LEVEL = 6
+
+
+def compressing(send: Send) -> Send:
+    """Holds the begin of a text answer back until its body is here; then sends it compressed, if it is of one piece."""
+    begin: Message | None = None
+
+    async def compressed(message: Message) -> None:
+        nonlocal begin
+        if message["type"] == "http.response.start" and _is_text(message):
+            begin = message
+            return
+        if begin is not None:
+            body = message.get("body", b"")
+            headers = MutableHeaders(scope=begin)
+            headers.add_vary_header("accept-encoding")
+            if not message.get("more_body") and len(body) >= LEAST_B:
+                body = gzip.compress(body, LEVEL, mtime=0)
+                headers["content-encoding"], headers["content-length"] = "gzip", str(len(body))
+                message = {**message, "body": body}
+            start, begin = begin, None
+            await send(start)
+        await send(message)
+
+    return compressed
+
+
+def _is_text(message: Message) -> bool:
+    headers = Headers(raw=message["headers"])
+    return headers.get("content-type", "").partition(";")[0] in TEXTS and "content-encoding" not in headers

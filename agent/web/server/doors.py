@@ -1,0 +1,78 @@
+"""The sockets that the page listens on: its own, and those of 443 and 80 that systemd opens for it where it can."""
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.config.settings import Web
+from agent.web.server.access import is_loopback_name
+
+HTTPS, HTTP = "https", "http"   # names of the handed sockets, in systemd/taimat-web-*.socket
+WAITING_N_MAX = 64
+UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
+DEAD_AFTER_MS = 20_000          # a phone that has left the Wi-Fi is silent
+
+
+class CannotListen(Exception):
+    """The page's address can't be listened on; the text names address and remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Where visitors come in."""
+
+    listeners: Sequence[socket.socket]
+    port: int                   # that phones are told
+    led_port: int = 0           # of plain HTTP, from where everybody is led to that one; 0: there is none
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        for listener in self.listeners:
+            listener.close()
+
+
+def open_doors(web: Web, handed: Mapping[str, socket.socket]) -> Doors:
+    """What the configuration allows; visitors at any other handed socket are turned away. Raises CannotListen."""
+    own = listen(web)
+    wanted = {} if is_loopback_name(web.listen) else dict(handed)
+    if not web.tls:
+        wanted.pop(HTTPS, None)
+    turn_away([each for name, each in handed.items() if name not in wanted])
+    best = wanted.get(HTTPS if web.tls else HTTP)
+    led = wanted.get(HTTP) if web.tls else None
+    for listener in (listeners := [own, *wanted.values()]):         # each connection inherits both
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_B_MAX)
+    port, led_port = (int(each.getsockname()[1]) if each else 0 for each in (best, led))
+    return Doors(listeners=listeners, port=port or web.port, led_port=led_port)
+
+
+def listen(web: Web) -> socket.socket:
+    """The socket for `web.listen` and `web.port`. Raises CannotListen."""
+    listener = None
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(web.listen, web.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(WAITING_N_MAX)
+    except OSError as error:
+        if listener:
+            listener.close()
+        raise CannotListen(f"can't listen on {web.listen} port {web.port}: {error.strerror}; choose another port, or "
+                           f"an address of this machine, under [web] in the configuration") from error
+    return listener
+
+
+def turn_away(listeners: Collection[socket.socket]) -> None:
+    """Hang up on everybody who comes there, for as long as we live; closed, their visitors would wait for ever."""
+    def hang_up() -> None:
+        while True:
+            for listener in select.select(listeners, (), ())[0]:
+                with contextlib.suppress(OSError):
+                    listener.accept()[0].close()
+
+    if listeners:
+        threading.Thread(target=hang_up, name="turned away", daemon=True).start()

@@ -1,0 +1,114 @@
+"""What the handlers of all rooms share, and what they do in the same way."""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agent.config.settings import Camera, Settings
+from agent.core.contract.decisions import DecisionAnswer, Question
+from agent.core.contract.setup import Changes
+from agent.core.household.pause import Pauses
+from agent.host.clock import Clock
+from agent.host.datagram import Outlet
+from agent.look.forms import FORM_B_MAX, read_form
+from agent.look.words import PageWords
+from agent.store import pause
+from agent.store.folders import Folders
+from agent.web.server.access import AnswerPage, token_of
+from agent.web.server.browsers import Browsers
+from agent.web.server.render import Renderer
+from agent.web.server.settings_desk import NotPaired, SettingsDesk, after
+from agent.web.server.store_pool import CardTrouble, StorePool
+from agent.web.server.watcher import HealthWatcher
+
+
+class FormRefused(Exception):
+    """No page of ours sends this; the answer is a line of text."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(f"{text}\n")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageParts:
+    """What the handlers share."""
+
+    settings: Settings
+    folders: Folders
+    clock: Clock
+    pool: StorePool
+    health: HealthWatcher
+    browsers: Browsers
+    desk: SettingsDesk
+    outlet: Outlet
+    renderer: Renderer
+    fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
+    port: int                       # where phones find the page
+    led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
+    stops: list[Callable[[], None]] = field(default_factory=list)       # to be called at the page's end
+
+
+class Handlers:
+    """The base of all handlers."""
+
+    def __init__(self, parts: PageParts) -> None:
+        self._settings, self._folders, self._clock, self._pool = parts.settings, parts.folders, parts.clock, parts.pool
+        self._health, self._browsers, self._desk, self._outlet = parts.health, parts.browsers, parts.desk, parts.outlet
+        self._renderer, self._runtime = parts.renderer, Path(parts.settings.store.runtime)
+
+    def _words(self, request: Request) -> PageWords:
+        return self._renderer.words(request)
+
+    def _show(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
+        return self._renderer.page(request, template, status, **values)
+
+    def _missing(self, request: Request) -> Response:
+        return self._show(request, "message.html", 404, key="error.missing")
+
+    def _problem(self, request: Request, code: str = "") -> dict[str, str]:
+        """What went wrong, for a template: by `code`, else as the address says."""
+        words, asked = self._words(request), request.query_params
+        problem = words.texts.get(f"problem.{code or asked.get('problem', '')}", "")
+        told = problem and not code
+        return {"problem": problem, "detail": self._desk.outcome(asked.get("of", "").split(".")).detail if told else ""}
+
+    def _camera(self, name: str) -> Camera | None:
+        return next((each for each in self._settings.camera if each.name == name), None)
+
+    async def _pauses(self) -> Pauses | None:
+        """What is paused; None while the card does not answer."""
+        try:
+            return await self._pool.ask(lambda db: pause.load(self._folders))
+        except CardTrouble:
+            return None
+
+    async def _can_change(self, request: Request) -> bool:
+        return await self._desk.can_change(token_of(request))
+
+    async def _ask(self, question: Question) -> DecisionAnswer:
+        """What the keeper says. Raises KeeperSilent, OnlyOwners, NotPaired."""
+        answer = await self._browsers.ask(question)
+        if answer.why == "not_paired":
+            raise NotPaired
+        return answer
+
+    async def _change(self, request: Request, changes: Sequence[Changes], goal: str, back: str) -> Response:
+        """Have settings changed; the browser goes on to `goal`, or `back` with the problem."""
+        return after(await self._desk.change(token_of(request), changes), goal, back)
+
+
+async def fields_of(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, str]:
+    """The fields of a form. Raises FormRefused."""
+    form = await read_form(request, largest_b)
+    if form is None:
+        raise FormRefused("Too long", 413)
+    return form
+
+
+def form_routes(path: str, show: AnswerPage, act: AnswerPage) -> tuple[Route, Route]:
+    """A page and what its form does, at one address."""
+    return Route(path, show, methods=["GET"]), Route(path, act, methods=["POST"])

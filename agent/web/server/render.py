@@ -1,0 +1,71 @@
+"""The household's pages out of their templates: which recorder it is, who looks, and the way to the other pages."""
+import itertools
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from agent.config.settings import Settings
+from agent.look.place import Place
+from agent.look.templates import PageTemplates
+from agent.look.words import LANGUAGES
+from agent.web.server import words
+
+HERE = Path(__file__).parents[1]        # with static/ and i18n/; each room has its templates/
+PLACES = (
+    Place("nav.now", "/", "eye", below=("/live/",)),
+    Place("nav.recordings", "/recordings", "film", below=("/recordings/", "/events/", "/clips/")),
+    Place("nav.sharing", "/sharing", "share", below=("/sharing/", "/requests", "/handout")),
+    Place("nav.health", "/health", "pulse", below=("/health/", "/notice")),
+    Place("nav.settings", "/settings", "gear", for_owners=True, below=("/settings/", "/cameras", "/browsers", "/pair")),
+)
+
+
+class Renderer(PageTemplates):
+    """Makes answers from templates, in the browser's language."""
+
+    def __init__(self, settings: Settings) -> None:
+        labels = {camera.name: camera.label for camera in settings.camera}
+        super().__init__(HERE, {each: words.load(each, labels) for each in LANGUAGES}, settings.device.language)
+        self._place = settings.device.title or settings.device.site     # stands beside the name
+        self.environment.filters |= {"runs": _runs, "qr": _qr}
+        self.environment.globals |= {name: _Macros(self.environment, f"{name}.html") for name in ("controls", "parts")}
+        self.environment.globals["icon"] = lambda name: _Macros(self.environment, "icons.html").icon(name)
+
+    def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
+             bare: bool = False, **values: object) -> HTMLResponse:
+        """The page that `template` makes of `values`; `bare` for strangers: it tells nothing of this recorder."""
+        is_owner = getattr(request.state, "is_owner", False)        # agent/web/server/access.py
+        return self.answer(request, template, status, headers, bare=bare, place=self._place, is_owner=is_owner,
+                           places=[each for each in PLACES if is_owner or not each.for_owners], **values)
+
+    def announce(self, request: Request, there: str) -> HTMLResponse:
+        """What a browser is going to warn of before it is `there`; for strangers."""
+        return self.page(request, "announce.html", bare=True, there=there)
+
+
+class _Macros:
+    """What every template may use without an import; compiled with the first page that does."""
+
+    def __init__(self, environment: Environment, template: str) -> None:
+        self._environment, self._template = environment, template
+
+    def __getattr__(self, macro: str) -> Any:
+        return getattr(self._environment.get_template(self._template).module, macro)
+
+
+def _runs(items: Iterable[object], *names: str) -> Iterator[tuple[object, list[object]]]:
+    """Groups of neighbours with the same attributes `names`, each as (value or values, items), in order."""
+    return ((value, list(run)) for value, run in itertools.groupby(items, operator.attrgetter(*names)))
+
+
+def _qr(text: str) -> Markup:
+    """The smallest code that holds `text`, at the best correction of errors that this size has, as a drawing."""
+    import segno  # only here: it is needed for a phone, and for a sheet to print
+
+    return Markup(segno.make(text, micro=False).svg_inline(omitsize=True, border=2, dark="#000", light="#fff"))

@@ -1,0 +1,114 @@
+"""The page's way to the settings: the keeper takes a paired browser's word, root carries it out, and a file tells."""
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from agent.core.contract.decisions import AskSetup, ChangeSettings
+from agent.core.contract.setup import Changes, LocalCamera
+from agent.host.clock import Clock
+from agent.host.setup_folders import SetupFolders
+from agent.look.forms import own_path
+from agent.web.server.browsers import Browsers, KeeperSilent
+
+LATE_MS = 60_000            # root needs some seconds on the smallest board
+RESTART_MS = 30_000         # of the page, which a change brings with it: until then its end is not the end
+MONO_DIGITS = 12            # of a change's id: when it was asked for
+
+
+class NotPaired(Exception):
+    """The keeper does not know this browser."""
+
+
+class NoChanges(Exception):
+    """Nobody changes settings here, or not now."""
+
+
+class ChangeOutcome(NamedTuple):
+    """How far changes have come."""
+
+    state: Literal["waiting", "done", "failed"]
+    problem: str = ""           # a code of core.contract.setup.Problem
+    detail: str = ""            # for a technician
+
+
+class SettingsDesk:
+    """Belongs to the event loop."""
+
+    def __init__(self, browsers: Browsers, folders: SetupFolders, clock: Clock, restart_ms: int = RESTART_MS) -> None:
+        """`restart_ms` is how long a page that stays alive waits for its own restart."""
+        self._browsers, self._folders, self._clock, self._restart_ms = browsers, folders, clock, restart_ms
+        self._started_ms = clock.now().mono_ms
+        self._is_over = False
+
+    async def waits(self, token: str) -> bool:
+        """Whether the set-up still waits for the household; not while the keeper is silent."""
+        if self._is_over:
+            return False
+        try:
+            answer = await self._browsers.ask(AskSetup(token=token))
+        except KeeperSilent:
+            return False
+        self._is_over = answer.setup == "over"
+        return answer.setup == "waits"
+
+    async def can_change(self, token: str) -> bool:
+        """Whether settings can be changed here. Raises KeeperSilent."""
+        return bool((await self._browsers.ask(AskSetup(token=token))).setup)
+
+    async def finish(self, token: str) -> None:
+        """The household has been through the set-up. Raises KeeperSilent, NotPaired."""
+        if (await self._browsers.ask(AskSetup(token=token, over=True))).why:
+            raise NotPaired
+
+    async def change(self, token: str, changes: Sequence[Changes]) -> list[str]:
+        """Have the changes made; their ids. Raises KeeperSilent, NotPaired, NoChanges."""
+        ids = []
+        for each in changes:
+            answer = await self._browsers.ask(ChangeSettings(token=token, change=each))
+            if answer.why == "not_paired":
+                raise NotPaired
+            if answer.why:
+                raise NoChanges
+            ids.append(answer.change)
+        return ids
+
+    def outcome(self, ids: Iterable[str]) -> ChangeOutcome:
+        """What became of changes. One is done when the page that answers has started with it."""
+        now_ms, ids, asked_ms = self._clock.now().mono_ms, list(ids), 0
+        with contextlib.suppress(ValueError):       # an id begins with when it was asked for, in one machine's life
+            asked_ms = max((int(each[:MONO_DIGITS], 16) for each in ids), default=0)
+        if asked_ms > now_ms:
+            asked_ms = 0
+        results = [self._folders.result(each) for each in ids]
+        for each in results:
+            if each is not None and not each.done:
+                return ChangeOutcome("failed", each.problem, each.detail)
+        if None in results:
+            return ChangeOutcome("failed", "late") if now_ms - asked_ms > LATE_MS else ChangeOutcome("waiting")
+        fresh = self._started_ms > asked_ms or now_ms - asked_ms > self._restart_ms
+        return ChangeOutcome("done" if fresh else "waiting")
+
+    def goal(self, request: Request) -> str:
+        """Where a browser that waits for changes goes on (`after`); "" for not yet."""
+        asked = request.query_params
+        ids = asked.get("of", "")
+        outcome = self.outcome(ids.split("."))
+        if outcome.state == "waiting":
+            return ""
+        if outcome.state == "done":
+            return own_path(asked.get("next", "/"))
+        return f"{own_path(asked.get('back', '/'))}?{urlencode({'problem': outcome.problem, 'of': ids})}"
+
+    def local_cameras(self) -> list[LocalCamera]:
+        """The cameras that are plugged into this machine."""
+        found = self._folders.found()
+        return found.cameras if found else []
+
+
+def after(ids: Sequence[str], goal: str, back: str) -> Response:
+    """Wait for these changes; go on to `goal`, or `back` with the problem."""
+    return RedirectResponse(f"/saving?{urlencode({'of': '.'.join(ids), 'next': goal, 'back': back})}", 303)

@@ -1,0 +1,81 @@
+"""A few threads for what may wait for the card, so that a stalled card freezes no live view."""
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from agent.store import damage
+from agent.store.card_fault import fault_of
+from agent.store.database import StoreConnection, StoreError, connect, current
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Job = tuple[Future, Callable[[sqlite3.Connection], Any]]
+
+_log = logging.getLogger(__name__)
+
+
+class CardTrouble(Exception):
+    """The card did not answer in time, too much is waiting for it already, or what it answered was an error."""
+
+
+class StorePool:
+    """`threads_n` threads with a database connection each; at most `queue_n` jobs wait, each for `patience_s`."""
+
+    def __init__(self, folder: Path, threads_n: int = 3, queue_n: int = 32, patience_s: float = 5.0) -> None:
+        self._folder, self._patience_s = folder, patience_s
+        self._jobs: queue.Queue[Job | None] = queue.Queue(queue_n)
+        self._threads = [threading.Thread(target=self._work, name=f"card-{n}", daemon=True) for n in range(threads_n)]
+        self.troubles_n = 0
+        self.card_fault: str | None = None      # what the card answered last, if that was an error of its own
+
+    def start(self) -> "StorePool":
+        """Let the threads run."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    async def ask(self, job: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
+        """What `job(db, ...)` returns, or what it raises; its operating errors come as CardTrouble."""
+        done: Future[T] = Future()
+        try:
+            self._jobs.put_nowait((done, lambda db: job(db, *args, **named)))
+            return await asyncio.wait_for(asyncio.wrap_future(done), self._patience_s)
+        except sqlite3.ProgrammingError:        # a bug of ours, no fault of the card
+            raise
+        except (queue.Full, StoreError, sqlite3.DatabaseError, OSError, UnicodeDecodeError) as error:
+            self.troubles_n += 1
+            _log.warning("the card: %s", error or type(error).__name__)
+            raise CardTrouble from error
+
+    def stop(self) -> None:
+        """Tell the threads to end; none is waited for, for one may hang in the card."""
+        for _ in self._threads:
+            with contextlib.suppress(queue.Full):
+                self._jobs.put_nowait(None)
+
+    def _work(self) -> None:
+        db: StoreConnection | None = None
+        while (job := self._jobs.get()) is not None:
+            done, act = job
+            if not done.set_running_or_notify_cancel():     # its browser has given up meanwhile
+                continue
+            try:
+                db = current(db) if db else connect(self._folder, read_only=True)
+                result = act(db)
+            except Exception as error:                      # the asker's
+                self.card_fault = fault_of(error, self._folder)
+                if isinstance(error, (StoreError, sqlite3.Error)):
+                    damage.meet(error)
+                done.set_exception(error)
+            else:
+                self.card_fault = None
+                done.set_result(result)
+        if db is not None:
+            db.close()

@@ -1,0 +1,246 @@
+"""/settings: what the household sets, each with what holds now, and the newest change put back as it was.
+
+Every change goes to the keeper's desk; root makes it in the configuration, and undoes it.
+"""
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from agent.config.derived import limits
+from agent.config.settings import Camera, Settings, Store
+from agent.config.source import RAW, parse_source
+from agent.core.contract.setup import ChangeCamera, LastChange, SetDevice, SetStore, SetWeb, UndoChange
+from agent.core.health.forecast import days_kept
+from agent.core.household.pause import DAYS
+from agent.host.setup_folders import SetupFolders
+from agent.look.forms import own_path
+from agent.look.templates import LANGUAGE_COOKIE, YEAR_S
+from agent.look.words import PageWords
+from agent.store import retention_queries
+from agent.store.folders import Folders
+from agent.store.space import Space
+from agent.web.server.access import token_of
+from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.store_pool import CardTrouble
+from agent.web.server.words import days_text, hours_text
+from agent.web.settings.form import HUB, BadForm, FormField, FormPage, changed, parsed
+
+TITLE = FormField("title", "long_title")
+STEPS = {"/setup": "setup_language.html", "/setup/name": "setup_name.html", "/setup/sharing": "setup_sharing.html",
+         "/setup/done": "setup_done.html"}
+TAILSCALE = "100.64.0.0/10"         # its addresses; those of IPv6 are private ones, which the page hears in any case
+TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
+MODES = ("motion", "continuous", "both")
+DAYS_MAX = 365
+# Keys of a camera that have a name of their own among the changes; the page's other words are of the table.
+NAMED_KEYS = ("title", "source", "enabled", "record", "off", "audio", "masks", "motion", "zone", "sensor")
+
+
+class SettingsHub(Handlers):
+    """The first page, and the undoing."""
+
+    def __init__(self, parts: PageParts) -> None:
+        super().__init__(parts)
+        self._setup = SetupFolders.beside(self._runtime)
+
+    async def show(self, request: Request) -> Response:
+        """GET /settings."""
+        said, settings, last = self._words(request), self._settings, self._setup.last()
+        return self._show(
+            request, "settings.html", device=settings.device, home=settings.home, afar=settings.web.afar,
+            last=last, last_told=last_change(last, settings, said) if last else "",
+            last_when=said.moment(last.wall_ms, self._clock.now().wall_ms) if last else "",
+            notify=[each.name for each in settings.notify], kept=days_text(settings.store.keep_days, said),
+            cameras=[(camera, camera_line(camera, said)) for camera in settings.camera],
+            can_change=await self._can_change(request), **self._problem(request))
+
+    async def undo(self, request: Request) -> Response:
+        """POST /settings/undo with `of`, the newest change's id."""
+        form, last = await fields_of(request), self._setup.last()
+        if last is None or form.get("of") != last.id:
+            return RedirectResponse(f"{HUB}?problem=not_last", 303)
+        return await self._change(request, [UndoChange(of=last.id)], HUB, HUB)
+
+
+class RecordingSettings(FormPage):
+    """/settings/recording/NAME: `record`, `audio` and the hours (hours_from)."""
+
+    change, template = ChangeCamera, "settings_recording.html"
+
+    def _holds(self, request: Request) -> Camera:
+        camera = self._camera(request.path_params["name"])
+        if camera is None:
+            raise HTTPException(404)
+        return camera
+
+    def _whose(self, request: Request, form: Mapping[str, str]) -> dict[str, str]:
+        return {"name": self._holds(request).name}
+
+    def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
+        camera = self._camera(request.path_params["name"])
+        if camera is None or form.get("record") not in MODES:
+            raise FormRefused("No such camera, or no such way to record")
+        wanted = {"record": form["record"], "off": hours_from(form, camera.off)}
+        return changed(camera, wanted | ({"audio": "audio" in form} if _may_hear(camera) else {}))
+
+    async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
+        camera, said = self._holds(request), self._words(request)
+        return {"camera": camera, "may_hear": _may_hear(camera), "days": DAYS,
+                "modes": [(mode, said(f"settings.mode.{mode}")) for mode in MODES],
+                "hours": [(place, hours_text([line], said)) for place, line in enumerate(camera.off)]}
+
+
+class RetentionSettings(FormPage):
+    """/settings/retention: how long recordings stay, and what that means on this card."""
+
+    change, name = SetStore, "retention"
+    fields = tuple(FormField(key, "bad_days", lambda days: 0 < days <= DAYS_MAX)
+                   for key in ("keep_days", "keep_continuous_days"))
+
+    async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
+        store, said = self._settings.store, self._words(request)
+        try:
+            fits_days = await self._pool.ask(_fits_days, self._folders, store)
+        except CardTrouble:
+            fits_days = None
+        return {"below": said("settings.keep_less_help"), "told": retention_told(store, fits_days, said)}
+
+
+class DeviceSettings(FormPage):
+    """/settings/device: what the recorder is called, and its language."""
+
+    change, name = SetDevice, "device"
+    fields = (TITLE, FormField("language", "long_title", options=(("vi", "Tiếng Việt"), ("en", "English"))))
+
+    async def _saved(self, request: Request, form: Mapping[str, str]) -> Response:
+        answer, language = await super()._saved(request, form), form.get("language", "")
+        if answer.status_code == 303 and language != self._settings.device.language:
+            answer.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_S, samesite="lax", httponly=True)
+        return answer
+
+
+class AfarSettings(FormPage):
+    """/settings/afar with `tailscale`: "on" or "off"."""
+
+    change, name = SetWeb, "afar"
+
+    def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
+        if form.get("tailscale") not in ("on", "off"):
+            raise FormRefused("On or off?")
+        others = [each for each in self._settings.web.afar if each != TAILSCALE]
+        return changed(self._settings.web, {"afar": others + [TAILSCALE] * (form["tailscale"] == "on")})
+
+    async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
+        said, networks = self._words(request), self._settings.web.afar
+        others = ", ".join(each for each in networks if each != TAILSCALE)
+        return {"told": (said("settings.afar_help"), said("settings.wireguard_help")),
+                "toggle": ("Tailscale", TAILSCALE in networks, "tailscale", "off", "on",
+                           said("settings.tailscale_help")),
+                "others": said("settings.afar_others", networks=others) if others else ""}
+
+
+def _may_hear(camera: Camera) -> bool:
+    return parse_source(camera.source).scheme not in RAW
+
+
+def _fits_days(db: sqlite3.Connection, folders: Folders, store: Store) -> float | None:
+    """For how many days there is room, of events if there are any, as they came lately; None: it is not known yet."""
+    rates = retention_queries.recording_rates(db)
+    with_events = [camera for camera, rate in rates.items() if rate.motion_b]
+    kept = days_kept(Space.of(folders).room_b(limits(store)), rates, DAYS_MAX,
+                     store.keep_continuous_days if with_events else DAYS_MAX)
+    return min((kept[camera] for camera in with_events or kept), default=None)
+
+
+def camera_line(camera: Camera, words: PageWords) -> str:
+    """What is recorded of it, and when not."""
+    if not camera.enabled:
+        return words("settings.switched_off")
+    told = [words(f"settings.mode.{camera.record}")]
+    if camera.audio:
+        told.append(words("settings.with_sound"))
+    if camera.off:
+        told.append(words("settings.off_at", hours=hours_text(camera.off, words)))
+    return " · ".join(told)
+
+
+def hours_from(form: Mapping[str, str], off: Sequence[str]) -> list[str]:
+    """The weekly hours that a form leaves and adds: `keep-N` for each line, `day-mon`..., `begin` and `end`.
+
+    Raises BadForm for a stretch without days, or with one of both times.
+    """
+    kept = [line for place, line in enumerate(off) if f"keep-{place}" in form]
+    days = [day for day in DAYS if f"day-{day}" in form]
+    begin, end = form.get("begin", "").strip(), form.get("end", "").strip()
+    if not (days or begin or end):
+        return kept
+    if not days or bool(begin) != bool(end):
+        raise BadForm("bad_hours")
+    named = "" if len(days) == len(DAYS) and begin else ",".join(day.capitalize() for day in days)
+    if not begin:
+        return [*kept, named]
+    if not (TIME.match(begin) and TIME.match(end)) or begin == end:
+        raise BadForm("bad_hours")
+    return [*kept, f"{named} {begin}-{end}".strip()]
+
+
+def retention_told(store: Store, fits_days: float | None, words: PageWords) -> list[str]:
+    """What the limits mean on this card; `fits_days` of events as they came lately, None: not known yet."""
+    told = [words("settings.kept", days=days_text(store.keep_days, words),
+                  continuous=days_text(store.keep_continuous_days, words))]
+    if fits_days is None:
+        told.append(words("settings.fits_unknown"))
+    elif fits_days < store.keep_days:
+        told.append(words("settings.fits_less", days=days_text(fits_days, words)))
+    else:
+        told.append(words("settings.fits", days=days_text(fits_days, words)))
+    return told
+
+
+def last_change(last: LastChange, settings: Settings, words: PageWords) -> str:
+    """The newest change as people say it."""
+    labels = {camera.name: camera.label for camera in settings.camera}
+    about = {"camera": labels.get(last.camera or "", last.camera or "")}
+    if last.what == "change_camera":
+        keys = dict.fromkeys(key.partition(".")[0] for key in last.keys)
+        said = [words(f"changed.key.{key}") for key in keys if key in NAMED_KEYS]
+        about["keys"] = ", ".join(said) or words("changed.key.other")
+    return words(f"changed.{last.what}", **about)
+
+
+class SetupPages(Handlers):
+    """The steps after the first pairing; each can be left out, and found again. The cameras' step is in cameras.py."""
+
+    async def show(self, request: Request) -> Response:
+        """GET /setup, /setup/name, /setup/sharing and /setup/done."""
+        return self._step(request, request.url.path, title=self._settings.device.title)
+
+    async def set_device(self, request: Request) -> Response:
+        """POST /setup/device with `language` or `title`, and `next`. What is so already needs no change."""
+        form = await fields_of(request)
+        key = "language" if form.get("language") in ("vi", "en") else "title"
+        try:
+            values = parsed(SetDevice, [each for each in DeviceSettings.fields if each.key == key], form)
+        except BadForm as problem:
+            return self._step(request, "/setup/name", 400, str(problem), title=form.get("title", ""))
+        new, goal = changed(self._settings.device, values), own_path(form.get("next", "/"))
+        back = "/setup" if key == "language" else "/setup/name"
+        answer = await self._change(request, [SetDevice(**new)], goal, back) if new else RedirectResponse(goal, 303)
+        if key == "language":
+            answer.set_cookie(LANGUAGE_COOKIE, form["language"], max_age=YEAR_S, samesite="lax", httponly=True)
+        return answer
+
+    async def finish(self, request: Request) -> Response:
+        """POST /setup: it is over, whichever steps were left out."""
+        await self._desk.finish(token_of(request))
+        return RedirectResponse("/", 303)
+
+    def _step(self, request: Request, path: str, status: int = 200, problem: str = "", *, title: str) -> Response:
+        ward = self._settings.ward
+        return self._show(request, STEPS[path], status, title=title, ward=ward.host if ward.enabled else "",
+                          **self._problem(request, problem))

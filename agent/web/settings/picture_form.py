@@ -1,0 +1,239 @@
+"""The form of a camera's picture: what is drawn, as rows of fields; the settings that they mean; what is wrong. Pure.
+
+Corners are typed and sent in percent of the picture's width and height, "12.5,40 60,40 60,80"; settings have fractions.
+"""
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from agent.config import zones
+from agent.config.settings import Camera, Motion, Polygon, Sensor, Zone
+from agent.config.source import RAW, parse_source
+from agent.core.contract.setup import ChangeCamera
+from agent.core.vision.zones.geometry import mirrored
+from agent.look.forms import title_of
+from agent.web.settings.form import number_from
+
+MASK, IGNORE = "mask", "ignore"
+KINDS = (MASK, "watch", "enter", "dwell", "cross", IGNORE)
+HIDERS = ("transcode", "camera")        # who can hide what arrives encoded
+ROWS_MAX, CORNERS_MAX = 28, 24          # all of it fits into one question to the keeper
+DIGITS = 4                              # of a fraction: a tenth of a pixel
+SETTINGS = ("sensitivity", "smallest_pct", "flip", "exposure_ev", "night_fps")
+
+
+class DrawnRow(NamedTuple):
+    """One area or line, as it is typed."""
+
+    number: int
+    kind: str
+    corners: str = ""
+    name: str = ""
+    direction: str = "both"
+    dwell_s: str = ""
+
+
+class PictureForm(NamedTuple):
+    """All fields. `settings` has those of SETTINGS; `hides` is one of HIDERS, or "" while nobody has chosen."""
+
+    rows: tuple[DrawnRow, ...]
+    hides: str
+    settings: Mapping[str, str]
+
+
+class PictureDraft(NamedTuple):
+    """A camera as it would be set; `problems` are codes by "area-NUMBER", "hides" or a name of SETTINGS."""
+
+    camera: Camera
+    problems: Mapping[str, str] = {}
+
+
+def is_encoded(camera: Camera) -> bool:
+    """Whether its video arrives encoded, so that somebody has to be chosen who hides."""
+    return parse_source(camera.source).scheme not in RAW
+
+
+def has_sensor(camera: Camera) -> bool:
+    """Whether exposure, night and rotation are ours to set."""
+    return parse_source(camera.source).scheme == "picamera"
+
+
+def form_of(camera: Camera) -> PictureForm:
+    """The form that shows the settings as they are."""
+    drawn = [DrawnRow(0, MASK, _typed(area)) for area in camera.masks]
+    drawn += [DrawnRow(0, each.rule, _typed(each.line or each.area), each.name, each.direction,
+                       f"{each.dwell_s:g}" if each.dwell_s else "") for each in camera.zone]
+    drawn += [DrawnRow(0, IGNORE, _typed(area)) for area in camera.motion.ignore]
+    rows = tuple(DrawnRow(number, each.kind, each.corners, each.name, each.direction, each.dwell_s)
+                 for number, each in enumerate(drawn))
+    motion, sensor = camera.motion, camera.sensor
+    settings = {"sensitivity": motion.sensitivity, "smallest_pct": f"{motion.smallest_pct:g}", "flip": sensor.flip,
+                "exposure_ev": f"{sensor.exposure_ev:g}", "night_fps": str(sensor.night_fps)}
+    return PictureForm(rows, camera.privacy_mask if camera.masks and camera.privacy_mask in HIDERS else "", settings)
+
+
+def with_ignored(form: PictureForm, area: Polygon) -> PictureForm:
+    """The form with one more area in which nothing counts."""
+    number = next(each for each in range(ROWS_MAX + 1) if each not in {row.number for row in form.rows})
+    return form._replace(rows=(*form.rows, DrawnRow(number, IGNORE, _typed(area))))
+
+
+def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:
+    """The form as a browser sent it; a row without corners is none. What it does not send is as it is."""
+    rows = (DrawnRow(number, fields.get(f"kind-{number}", ""), fields.get(f"corners-{number}", "").strip(),
+                     title_of(fields.get(f"name-{number}", "")), fields.get(f"direction-{number}", "both"),
+                     fields.get(f"dwell-{number}", "").strip())
+            for number in range(ROWS_MAX) if fields.get(f"corners-{number}", "").strip())
+    now = form_of(camera)
+    return PictureForm(tuple(rows), fields.get("hides", ""),
+                       {key: fields.get(key, value).strip() for key, value in now.settings.items()})
+
+
+def draft(form: PictureForm, camera: Camera) -> PictureDraft:
+    """The camera as the form would set it, and what of the form can't be."""
+    return _Draft(form, camera).made()
+
+
+def change(camera: Camera, drafted: Camera) -> ChangeCamera | None:
+    """What root has to set, None for nothing.
+
+    Where the picture is to be turned, all that is drawn turns with it: it was drawn on the picture as it is now.
+    """
+    wanted = _turned(camera, drafted)
+    keys: dict[str, Any] = {key: getattr(wanted, key) for key in ("masks", "privacy_mask", "zone")
+                            if getattr(wanted, key) != getattr(camera, key)}
+    for table, names in (("motion", ("sensitivity", "smallest_pct", "ignore")),
+                         ("sensor", ("flip", "exposure_ev", "night_fps"))):
+        now, then = getattr(camera, table), getattr(wanted, table)
+        changed = {name: getattr(then, name) for name in names if getattr(now, name) != getattr(then, name)}
+        keys |= {table: changed} if changed else {}
+    return msgspec.convert({"change": "change_camera", "name": camera.name, **msgspec.to_builtins(keys)},
+                           ChangeCamera) if keys else None
+
+
+def corners_of(text: str) -> Polygon | None:
+    """The corners as fractions; None for what can't be read or lies outside of the picture."""
+    try:
+        corners = [tuple(round(float(value) / 100, DIGITS) for value in corner.split(",")) for corner in text.split()]
+    except ValueError:
+        return None
+    if len(corners) > CORNERS_MAX or not all(len(each) == 2 and all(0 <= value <= 1 for value in each)
+                                             for each in corners):
+        return None
+    return corners
+
+
+def _typed(corners: Polygon) -> str:
+    return " ".join(f"{round(100 * x, 2):g},{round(100 * y, 2):g}" for x, y in corners)
+
+
+class _Draft:
+    def __init__(self, form: PictureForm, camera: Camera) -> None:
+        self._form, self._camera = form, camera
+        self._problems: dict[str, str] = {}
+        self._masks: dict[int, Polygon] = {}            # by row
+        self._ignored: dict[int, Polygon] = {}
+        self._zones: dict[int, Zone] = {}
+
+    def made(self) -> PictureDraft:
+        for row in self._form.rows:
+            self._sort_in(row)
+        camera = msgspec.structs.replace(
+            self._camera, masks=list(self._masks.values()), privacy_mask=self._privacy_mask(),
+            zone=list(self._zones.values()), motion=self._motion(), sensor=self._sensor())
+        for key, code in self._faults(camera):
+            self._problems.setdefault(key, code)
+        return PictureDraft(camera, self._problems)
+
+    def _sort_in(self, row: DrawnRow) -> None:
+        corners = corners_of(row.corners)
+        if corners is None:
+            self._problems[f"area-{row.number}"] = "bad_corners"
+        elif row.kind == MASK:
+            self._masks[row.number] = corners
+        elif row.kind == IGNORE and not row.name:
+            self._ignored[row.number] = corners
+        else:
+            self._add_zone(row, corners)
+
+    def _add_zone(self, row: DrawnRow, corners: Polygon) -> None:
+        key = f"area-{row.number}"
+        if not row.name:
+            self._problems[key] = "no_name"
+            return
+        plain: dict[str, Any] = {"name": row.name, "rule": row.kind, "line" if row.kind == "cross" else "area": corners}
+        if row.kind == "cross":
+            plain["direction"] = row.direction
+        if row.kind == "dwell" and row.dwell_s:
+            plain["dwell_s"] = _number(row.dwell_s)
+        try:
+            self._zones[row.number] = msgspec.convert(plain, Zone)
+        except msgspec.ValidationError as error:
+            self._problems[key] = "bad_name" if "$.name" in str(error) else "bad_number"
+
+    def _privacy_mask(self) -> str:
+        if not self._masks or not is_encoded(self._camera):
+            return self._camera.privacy_mask
+        if self._form.hides not in HIDERS:
+            self._problems["hides"] = "no_hider"
+            return self._camera.privacy_mask
+        return self._form.hides
+
+    def _motion(self) -> Motion:
+        wished, now = self._form.settings, self._camera.motion
+        return self._converted(now, Motion, {"sensitivity": wished["sensitivity"], "ignore": list(
+            self._ignored.values()), "smallest_pct": _number(wished["smallest_pct"])})
+
+    def _sensor(self) -> Sensor:
+        if not has_sensor(self._camera):
+            return self._camera.sensor
+        wished = self._form.settings
+        night_fps = _number(wished["night_fps"])
+        if night_fps is not None and night_fps > self._camera.fps:
+            self._problems["night_fps"] = "bad_number"
+        return self._converted(self._camera.sensor, Sensor, {
+            "flip": wished["flip"], "exposure_ev": _number(wished["exposure_ev"]),
+            "night_fps": None if night_fps is None else int(night_fps)})
+
+    def _converted(self, now: Any, kind: type, wished: dict[str, Any]) -> Any:
+        """The table with these keys set; those that can't be stay as they are, and are told."""
+        made = now
+        for key, value in wished.items():
+            try:
+                made = msgspec.convert({**msgspec.to_builtins(made), key: value}, kind)
+            except msgspec.ValidationError:
+                self._problems[key] = "bad_number"
+        return made
+
+    def _faults(self, camera: Camera) -> Iterator[tuple[str, str]]:
+        """The configuration's own faults, by the row in which each was drawn."""
+        rows = {"masks": list(self._masks), "motion": list(self._ignored), "zone": list(self._zones)}
+        for fault in zones.faults(camera):
+            place = next(part for part in fault.path if isinstance(part, int))
+            yield f"area-{rows[str(fault.path[0])][place]}", fault.code
+
+
+def _number(text: str) -> float | None:
+    try:
+        return number_from(text)
+    except ValueError:
+        return None
+
+
+def _turned(camera: Camera, drafted: Camera) -> Camera:
+    was, will = camera.sensor.flip, drafted.sensor.flip
+    across, down = ((was in (one, "both")) != (will in (one, "both")) for one in ("horizontal", "vertical"))
+    if not across and not down:
+        return drafted
+
+    def turn(corners: Polygon) -> Polygon:
+        return [(round(x, DIGITS), round(y, DIGITS)) for x, y in mirrored(zones.points(corners), across, down)]
+
+    swapped = {"left": "right", "right": "left", "both": "both"} if across != down else {}
+    return msgspec.structs.replace(
+        drafted, masks=[turn(area) for area in drafted.masks],
+        motion=msgspec.structs.replace(drafted.motion, ignore=[turn(area) for area in drafted.motion.ignore]),
+        zone=[msgspec.structs.replace(each, area=turn(each.area), line=turn(each.line),
+                                      direction=swapped.get(each.direction, each.direction))
+              for each in drafted.zone])
