@@ -24,7 +24,7 @@ class Before(Struct, frozen=True, kw_only=True):
 class TrialPace:
     """The times of a trial. Tests shorten them."""
 
-    listen_s: float = 7.0           # before it begins: every unit's heartbeat, three of those with cameras
+    listen_s: float = 16.0          # before it begins: three heartbeats of each unit, for one may come late or be lost
     started_s: float = 180.0        # the machine's least uptime, so that all working units have been heard
     settle_s: float = 60.0          # everything must be well for this long without a break
     deadline_s: float = 300.0       # within this time, because recovery on a slow card takes minutes

@@ -32,7 +32,7 @@ class Edit(NamedTuple):
 
 # Versions for tests judge sooner; nothing else about them is another.
 SOONER = Edit("agent/privileged/update/root.py", "pace: TrialPace = TrialPace()",
-              "pace: TrialPace = TrialPace(listen_s=5.0, started_s=8.0, settle_s=4.0, deadline_s=40.0)")
+              "pace: TrialPace = TrialPace(listen_s=11.0, started_s=8.0, settle_s=4.0, deadline_s=40.0)")
 BROKEN = Edit("agent/keeper/__main__.py", "from ", "raise SystemExit('this keeper does not work')\nfrom ")
 
 
