@@ -5,7 +5,6 @@ machine.
 """
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
