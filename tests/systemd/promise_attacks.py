@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 import sqlite3
 import sys
@@ -217,6 +218,18 @@ def forge(over: threading.Event) -> None:
             over.wait(PACE_S)
 
 
+def other_processes() -> None:
+    """Stop each process of our user that is not ours, and look into its memory."""
+    ours = Path("/proc/self/cgroup").read_text()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == os.getuid() and (folder / "cgroup").read_text() != ours:
+                attempt("signals", lambda folder=folder: os.kill(int(folder.name), signal.SIGSTOP))
+                attempt("threads", lambda folder=folder: signal.pidfd_send_signal(
+                    os.pidfd_open(int(folder.name)), signal.SIGSTOP))
+                attempt("memory", lambda folder=folder: (folder / "mem").open("rb").close())
+
+
 def burn(over: threading.Event) -> None:
     """Processor, watches and memory, up to the unit's bounds."""
     hoard: list[bytearray] = []
@@ -230,6 +243,7 @@ def burn(over: threading.Event) -> None:
 def siege(seconds: float) -> None:
     """All of it at once."""
     over = threading.Event()
+    other_processes()
     spoil()
     parts = (hold_writing, hold_transaction, litter, slow, questions, forge, burn)
     threads = [threading.Thread(target=part, args=(over,), daemon=True) for part in parts]
