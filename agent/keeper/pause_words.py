@@ -4,7 +4,7 @@ The keeper compares the pause file with what it last recorded. So an order is re
 an order that was replaced or withdrawn between two looks is recorded, too.
 """
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec

@@ -92,7 +92,7 @@ def past(folders: Folders) -> list[PastPauses]:
 
 @contextlib.contextmanager
 def recording_past(folders: Folders) -> Iterator[list[PastPauses]]:
-    """Gives `past` and forgets it if the block succeeds; nobody pauses or resumes a camera meanwhile. Raises OSError."""
+    """Gives `past`, and forgets it if the block succeeds. No other process changes it meanwhile. Raises OSError."""
     with _alone(folders.keys):
         yield past(folders)
         (folders.keys / PAST).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """A store that an earlier version made opens: recordings, events, holds, keys and numbers go on where they ended.
 
-`old_stores` has one for each version that could leave one behind: 50 s of a made film by `taimat run`, encrypted, with a
-clip that was held and six events. Add one before a change of the store's format.
+`old_stores` has one for each version: 50 s of a made film by `taimat run`, encrypted, with a clip that was held and six
+events. Add one before a change of the store's format.
 """
 import contextlib
 import json

@@ -219,7 +219,7 @@ def forge(over: threading.Event) -> None:
 
 
 def other_processes() -> None:
-    """Stop each process that there may be, and look into its memory: most can't be seen, but a number can be guessed."""
+    """Stop every process and read its memory. Most can't be seen, but their numbers can be guessed."""
     for pid in range(2, PIDS_N):
         if pid != os.getpid():
             attempt("signals", lambda pid=pid: os.kill(pid, signal.SIGSTOP))
