@@ -58,9 +58,13 @@ def room_b(total_b: int, quota_b: int, floor_pct: float) -> int:
 
 
 def to_free_b(used_b: int, quota_b: int, free_b: int, total_b: int, floor_pct: float) -> int:
-    """Returns the bytes to delete: above the quota (0: none) or below the free-space floor, and a reserve."""
+    """Returns the bytes to delete: above the quota (0: none) or below the free-space floor, and a reserve.
+
+    If other files have filled the card, deleting every clip may not reach the floor. Then half of the room that clips
+    and free space share is enough, so that footage is not given up in vain.
+    """
     over_b = used_b - quota_b if quota_b else 0
-    under_b = int(total_b * floor_pct / 100) - free_b
+    under_b = min(int(total_b * floor_pct / 100), (used_b + free_b) // 2) - free_b
     needed_b = max(over_b, under_b)
     return needed_b + min(SPARE_B, max(total_b, 0) // 200) if needed_b > 0 else 0
 

@@ -23,7 +23,7 @@ class Space:
 
     def short(self, limits: CardLimits) -> bool:
         """Whether less is free than is to be."""
-        return (to_free_b(0, 0, self.free_b, self.total_b, limits.floor_pct) > 0
+        return (to_free_b(self.total_b - self.free_b, 0, self.free_b, self.total_b, limits.floor_pct) > 0
                 or to_free_n(self.free_n, self.total_n) > 0)
 
     def room_b(self, limits: CardLimits) -> int:

@@ -65,7 +65,13 @@ def test_age_never_takes_what_is_young_as_long_as_sure_dates_are_right(clips: li
 def test_quota_and_floor_ask_for_the_larger_of_the_two():
     assert to_free_b(used_b=900, quota_b=0, free_b=500, total_b=1000, floor_pct=10) == 0
     assert to_free_b(used_b=900, quota_b=700, free_b=500, total_b=1000, floor_pct=10) == 205
-    assert to_free_b(used_b=900, quota_b=700, free_b=0, total_b=10_000, floor_pct=10) == 1050
+    assert to_free_b(used_b=9000, quota_b=7000, free_b=0, total_b=10_000, floor_pct=10) == 2050
+    assert to_free_b(used_b=9000, quota_b=0, free_b=0, total_b=10_000, floor_pct=10) == 1050
+
+
+def test_half_of_the_clips_stay_on_a_card_that_other_files_fill():
+    assert to_free_b(used_b=400, quota_b=0, free_b=0, total_b=10_000, floor_pct=10) == 250
+    assert to_free_b(used_b=200, quota_b=0, free_b=200, total_b=10_000, floor_pct=10) == 0
 
 
 def test_a_card_without_room_for_files_is_full_too_and_one_without_inodes_is_not():

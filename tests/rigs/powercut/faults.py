@@ -87,11 +87,11 @@ def unreadable(where: Where, seconds: float) -> Callable[[Life], None]:
 
 
 def fill(root: Path, left_b: int = 0) -> None:
-    """Somebody else's files take all room but this, and that which root alone may have."""
+    """Files of another program take all room but `left_b`, and but the blocks that ext4 reserves for root."""
     folder = root / FILL
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / str(time.time_ns())).open("wb") as file, contextlib.suppress(OSError):
-        room_b = os.statvfs(root).f_bfree * os.statvfs(root).f_frsize - left_b
+        room_b = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize - left_b
         while room_b > 0:
             os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(room_b, FULL_B))
             room_b -= FULL_B
