@@ -13,7 +13,6 @@ from agent.web.sharing.routes import sharing_routes
 
 
 def build(parts: PageParts, streams: LiveStreams) -> ASGIApp:
-    """The whole page."""
     films = films_of(parts)
     return behind_door(parts, [
         *live_routes(parts, streams), *recording_routes(parts, films), *sharing_routes(parts, films),

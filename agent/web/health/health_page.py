@@ -1,4 +1,4 @@
-"""/health: what matters now in sentences, and behind them the last day or month in small plots; /health.json."""
+"""/health: the device's state in sentences, and the last day or month in small plots; /health.json."""
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -34,26 +34,22 @@ DAYS_MANY = 365
 
 
 class HealthPage(Handlers):
-    """The handlers of a day and of a month."""
-
     async def day(self, request: Request) -> Response:
-        """GET /health."""
         said, now = self._words(request), self._clock.now()
         return await self._page(request, present_history.last_day(now.wall_ms, said), now)
 
     async def month(self, request: Request) -> Response:
-        """GET /health/month."""
         said, now = self._words(request), self._clock.now()
         return await self._page(request, present_history.last_month(now.wall_ms, said), now)
 
     async def told(self, request: Request) -> Response:
-        """/health.json: the newest report; null stands for unknown. 503 before the first report."""
+        """/health.json: the newest report, with null for unknown values. 503 before the first report."""
         report = await self._health.report()
         told = health_of(report, self._clock.now()) if report else {"report": None}
         return Response(msgspec.json.encode(told), 200 if report else 503, media_type="application/json")
 
     async def _page(self, request: Request, period: Period, now: Instant) -> Response:
-        """Without an answer of the card it is shown without plots: what matters now is no row of it."""
+        """If the card does not answer, the page has no plots. The state needs no rows."""
         said, report = self._words(request), await self._health.report()
         history, gaps, units = None, [], report.units if report else ()
         lately = next((told.lately for unit in units if (told := unit.told(KeeperFacts))), [])     # not written yet
@@ -70,7 +66,7 @@ class HealthPage(Handlers):
             looks=present_day.looks([each for gap in gaps for each in gap.drawn], said))
 
     def _read(self, db: sqlite3.Connection, period: Period, lately: Sequence[HealthSample], now: Instant) -> Known:
-        """All that is drawn. Samples of the day before are read, too: the card's forecast goes by them."""
+        """Returns what the plots show. Also reads the day before, because the card's forecast needs its samples."""
         before = WallSpan(period.span.begin_ms - DAY_MS, period.span.end_ms)
         floor_pct = self._settings.store.free_floor_pct
         dates, history = Dates(db), History(period.slots, now.wall_ms, floor_pct, curves=not period.by_day)
@@ -86,7 +82,7 @@ class HealthPage(Handlers):
     @staticmethod
     def _lane(db: sqlite3.Connection, dates: Dates, camera: str, always: bool, period: Period,
               now_ms: int) -> list[LanePiece]:
-        """A day as among the recordings; of a month, whose clips are too many, what is known without them."""
+        """Returns a day's lane as on the recordings page. A month has too many clips to read."""
         span = period.span
         if not period.by_day:
             return present_day.pieces_of(recordings.camera_day(db, dates, camera, span, now_ms), span, now_ms, always)
@@ -95,7 +91,7 @@ class HealthPage(Handlers):
 
 
 def health_of(report: Report, now: Instant) -> dict[str, Any]:
-    """A report as JSON's values, with each condition's words in both languages."""
+    """Returns a report as JSON values, with each condition's texts in both languages."""
     told = msgspec.to_builtins(report)
     for condition in told["conditions"]:
         condition["since_wall_ms"] = int(now.wall_ms - now.mono_ms + condition["since_mono_s"] * 1000)
@@ -105,7 +101,7 @@ def health_of(report: Report, now: Instant) -> dict[str, Any]:
 
 
 class ProblemView(NamedTuple):
-    """One condition in words; `since` is empty for a camera's: its tile tells since when it has no picture."""
+    """A condition in words. `since` is empty for a camera's condition, because its tile shows the time."""
 
     tone: str
     title: str
@@ -114,8 +110,6 @@ class ProblemView(NamedTuple):
 
 
 class HealthView(NamedTuple):
-    """The device's health in words."""
-
     tone: str                           # good | idle | warn | alarm
     sentence: str
     remedy: str
@@ -124,7 +118,7 @@ class HealthView(NamedTuple):
 
 
 def health_view(report: Report | None, lack: WordLack | None, now: Instant, words: PageWords) -> HealthView:
-    """The newest report in words; None stands for the time before the first one. `lack`: why no event gets a word."""
+    """Returns the report in words; None is the time before the first one. `lack`: why events get no label."""
     if report is None:
         return HealthView("idle", words("health.checking"), "", [], [])
     problems = [_problem(each, now, words) for each in report.conditions]
@@ -172,7 +166,7 @@ def _card(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
 
 
 def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
-    """How long each camera's footage stays, from the keeper's heartbeat."""
+    """Yields how long each camera's footage stays, by the keeper's heartbeat."""
     told = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
             for camera, days in keeper.kept_days.items()}
     if told:
@@ -202,6 +196,6 @@ def _roles(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
 
 
 def _role_name(unit: str, words: PageWords) -> str:
-    """A unit's duty in words: that of "capture@gate" is recording; an unknown name stays as it is."""
+    """Returns a unit's duty in words: "recording" for "capture@gate". An unknown name stays as it is."""
     role = unit.partition("@")[0]
     return words.texts.get(f"health.role_{role}", role)

@@ -1,6 +1,6 @@
-"""How the machine was over a day or a month, to be drawn: paths, and of each plot a sentence that says the same.
+"""Plots of the machine's health over a day or a month: paths, and for each plot a sentence that says the same.
 
-Pure, but for the words. A plot is as wide as its time has seconds; what nobody looked at stays empty.
+Pure, except for the words. A plot is as wide as its time has seconds; times without samples stay empty.
 """
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -24,7 +24,7 @@ ROOM_C = 2                          # above and below the curve of the temperatu
 
 
 class Period(NamedTuple):
-    """The time that is drawn, in slots of an hour or of a day."""
+    """The plotted time, in slots of an hour or of a day."""
 
     span: WallSpan
     slots: Sequence[WallSpan]
@@ -32,17 +32,15 @@ class Period(NamedTuple):
 
     @property
     def by_day(self) -> bool:
-        """Whether it is a month."""
         return len(self.slots) == MONTH_N
 
     @property
     def lasts_s(self) -> int:
-        """How wide a plot is."""
         return (self.span.end_ms - self.span.begin_ms) // 1000
 
 
 class PlotView(NamedTuple):
-    """One plot; `top` and `bottom` are what stands at its left, where that has a scale."""
+    """One plot. `top` and `bottom` label its scale, if it has one."""
 
     name: str
     title: str
@@ -53,19 +51,17 @@ class PlotView(NamedTuple):
 
     @property
     def high(self) -> int:
-        """Of what it is drawn in."""
         return HIGH if self.top else LANE_HIGH
 
 
 class HistoryView(NamedTuple):
-    """All plots, and a sentence for each that this machine can't give."""
+    """The plots, and a sentence for each plot that this machine can't fill."""
 
     plots: Sequence[PlotView]
     missing: Sequence[str]
 
 
 def last_day(now_ms: int, words: PageWords) -> Period:
-    """The hours up to the present one."""
     end_ms = (now_ms // HOUR_MS + 1) * HOUR_MS
     slots = [WallSpan(end_ms - n * HOUR_MS, end_ms - (n - 1) * HOUR_MS) for n in range(DAY_N, 0, -1)]
     return Period(WallSpan(slots[0].begin_ms, end_ms), slots,
@@ -73,7 +69,7 @@ def last_day(now_ms: int, words: PageWords) -> Period:
 
 
 def last_month(now_ms: int, words: PageWords) -> Period:
-    """The days up to today, as the device's time zone has them."""
+    """Returns the days up to today, in the device's time zone."""
     days = present_day.days_before(present_day.day_of(now_ms), MONTH_N)
     slots = [present_day.span_of(day) for day in days]
     ticks = [words("health.date", day=day.day, n=day.month, month=words(f"time.month.{day.month}")[:3])
@@ -83,7 +79,6 @@ def last_month(now_ms: int, words: PageWords) -> Period:
 
 def history_view(history: History, period: Period, life_days: tuple[float, float] | None,
                  words: PageWords) -> HistoryView:
-    """What is known."""
     if history.is_empty:
         return HistoryView([], [words("health.plot.nothing")])
     slots = history.found()
@@ -96,7 +91,7 @@ def history_view(history: History, period: Period, life_days: tuple[float, float
 
 def gap_views(cameras: Sequence[str], pieces: Sequence[Sequence[LanePiece]], period: Period,
               words: PageWords) -> list[PlotView]:
-    """A lane for each camera: when it was not recorded, and why."""
+    """Returns a lane for each camera: when it was not recorded, and why."""
     views = []
     for n, (camera, its) in enumerate(zip(cameras, pieces, strict=True)):
         states = {state: [each for each in its if each.state == state] for state in ("recorded", *GAPS)}
@@ -164,14 +159,14 @@ def _written(slots: Sequence[int | None], period: Period, life_days: tuple[float
 
 
 def life_sentence(life_days: tuple[float, float] | None, words: PageWords) -> Iterator[str]:
-    """Half a sentence: how long a new card would last, at worst and at best, if that is known."""
+    """Yields half a sentence: how many years a new card would last, at worst and at best, if known."""
     if life_days:
         worst, best = (figure(days / DAYS_A_YEAR, words) for days in life_days)
         yield words("health.wear_life", worst=worst, best=best)
 
 
 def figure(value: float, words: PageWords) -> str:
-    """One decimal below ten, none above."""
+    """Returns a number with one decimal below ten, without decimals above."""
     return words.number(value, 0 if value >= 10 else 1)
 
 
@@ -183,7 +178,7 @@ def _lanes(history: History, period: Period, words: PageWords) -> Iterator[PlotV
 
 
 def _lane(history: History, period: Period, name: str, bad_look: str, words: PageWords) -> PlotView | None:
-    """When it was well and when not; None where that is not known at any time."""
+    """Returns the lane of a state: when it was good and when not. None if it was never known."""
     states = history.states(name)
     if not states:
         return None
@@ -202,7 +197,7 @@ def _joined(slots: Sequence[WallSpan], values: Sequence[float | None]) -> list[l
 
 
 class _Scale(NamedTuple):
-    """From a moment and a value to a place in the plot."""
+    """Maps a moment and a value to a place in the plot."""
 
     span: WallSpan
     low: float
@@ -215,7 +210,7 @@ class _Scale(NamedTuple):
         return round(HIGH * (1 - (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)))
 
     def curve(self, stretches: Iterable[Sequence[tuple[int, float]]]) -> str:
-        """A line through each stretch; a lonely point is a short one."""
+        """Returns a line through each stretch; a single point becomes a short line."""
         parts = []
         for stretch in stretches:
             points = [f"{self.x(wall_ms)} {self.y(value)}" for wall_ms, value in stretch]
@@ -223,11 +218,10 @@ class _Scale(NamedTuple):
         return "".join(parts)
 
     def across(self, value: float) -> str:
-        """A line at one height."""
         return f"M0 {self.y(value)}h{self.x(self.span.end_ms)}"
 
     def ranges(self, slots: Sequence[WallSpan], values: Sequence[SlotValues | None]) -> str:
-        """A bar in each slot, from its lowest to its highest value."""
+        """Returns a bar in each slot, from its lowest to its highest value."""
         parts = []
         for slot, its in zip(slots, values, strict=True):
             if its:

@@ -1,4 +1,4 @@
-"""A camera on the page: its state, sound, masks, busy areas and pause, in words. Pure."""
+"""A camera on the page: state, sound, masks and pause in words. Pure."""
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from agent.web.server.words import hours_text
 
 
 def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:
-    """Whether sound is recorded, or why not; "" for a camera whose sound the household has not turned on."""
+    """Says whether sound is recorded, or why not; "" if the household has not turned it on."""
     if not camera.audio:
         return ""
     facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
@@ -44,7 +44,7 @@ class MaskView(NamedTuple):
 
 
 def mask_view(camera: Camera, report: Report | None) -> MaskView | None:
-    """None for a camera without masks. There are outlines only once the picture's size is known."""
+    """Returns None for a camera without masks. Has outlines only once the picture's size is known."""
     if not camera.masks:
         return None
     facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
@@ -58,7 +58,7 @@ CHOICES_MIN = {"15": 15, "60": 60, "open": None}        # minutes of the page's 
 
 
 class PauseSwitch(NamedTuple):
-    """The form that pauses a camera, or all of them together."""
+    """The form that pauses one camera or all."""
 
     camera: str                 # "" for all
     state: str                  # in words what is paused and until when; "" for nothing
@@ -70,7 +70,7 @@ class PauseSwitch(NamedTuple):
 def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, now: Instant) -> Paused | None:
     """Whether a camera is paused: by the card, which capture may not have read yet, or by capture's report.
 
-    `pauses` are None while the card does not answer. Capture alone judges weekly hours.
+    `pauses` is None while the card does not answer. Only capture knows whether weekly hours apply.
     """
     word = pauses.of(camera, now) if pauses is not None else None
     if word is not None:
@@ -84,13 +84,11 @@ def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, no
 
 def paused_of(cameras: Sequence[Camera], report: Report | None, pauses: Pauses | None,
               now: Instant) -> dict[str, Paused | None]:
-    """`paused_now` of each of these cameras."""
     facts = {each.camera: each for each in report.cameras} if report else {}
     return {camera.name: paused_now(facts.get(camera.name), pauses, camera.name, now) for camera in cameras}
 
 
 def pause_text(paused: Paused, now: Instant, words: PageWords) -> str:
-    """The state of a paused camera in words."""
     if paused.by == "unreadable":
         return words("pause.unreadable")
     kind = "schedule" if paused.by == "schedule" else "word"
@@ -100,7 +98,6 @@ def pause_text(paused: Paused, now: Instant, words: PageWords) -> str:
 
 
 def camera_switch(camera: Camera, paused: Paused | None, now: Instant, words: PageWords) -> PauseSwitch:
-    """The switch on a camera's own page."""
     by_hours = paused is not None and paused.by == "schedule"
     who = words(f"pause.by_{paused.by}") if paused and f"pause.by_{paused.by}" in words.texts else ""
     state = " ".join((pause_text(paused, now, words), who)).strip() if paused else ""
@@ -109,7 +106,7 @@ def camera_switch(camera: Camera, paused: Paused | None, now: Instant, words: Pa
 
 
 def house_switch(paused: Mapping[str, Paused | None], now: Instant, words: PageWords) -> PauseSwitch:
-    """The switch of all cameras, given the state of each enabled one."""
+    """Returns the switch for all cameras, from the state of each enabled one."""
     said = {name: each for name, each in paused.items() if each is not None and each.by != "schedule"}
     if not said:
         return PauseSwitch("", "", any(each is None for each in paused.values()), False, "")
@@ -120,8 +117,6 @@ def house_switch(paused: Mapping[str, Paused | None], now: Instant, words: PageW
 
 
 class Tile(NamedTuple):
-    """A camera's state in words."""
-
     camera: str
     enabled: bool
     tone: str           # recording | idle | warn | alarm | paused | off: the dot's colour
@@ -132,7 +127,7 @@ class Tile(NamedTuple):
 
 def tiles(cameras: Sequence[Camera], report: Report | None, now: Instant, words: PageWords,
           paused: Mapping[str, Paused | None] | None = None) -> list[Tile]:
-    """One tile for each of these cameras, in their order; `paused` as from `paused_of`."""
+    """Returns a tile for each camera, in order; `paused` comes from `paused_of`."""
     facts = {each.camera: each for each in report.cameras} if report else {}
     conditions = report.conditions if report else ()
     return [_tile(camera, facts.get(camera.name), max((each for each in conditions if each.camera == camera.name),

@@ -1,4 +1,4 @@
-"""The room of what is seen now: the first page, a camera's own page, its stream, its pause."""
+"""The addresses of the live pages: home, a camera's own page, its stream, its pause."""
 from starlette.routing import Route
 
 from agent.web.live.pages import LivePages, PausePage
@@ -7,7 +7,6 @@ from agent.web.server.parts import PageParts
 
 
 def live_routes(parts: PageParts, streams: LiveStreams) -> list[Route]:
-    """The addresses of this room."""
     pages, views = LivePages(parts), LiveHandlers(parts, streams)
     return [
         Route("/", pages.home),

@@ -1,4 +1,4 @@
-"""/recordings: a day of each camera on a line, what is missing and why, any moment of it, and a month's days."""
+"""/recordings: a day of each camera on a line, its gaps and their reasons, any moment of it, and a month's days."""
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
@@ -28,14 +28,12 @@ SEEN_N_MAX = 1000               # marks at once
 
 
 class DayFound(NamedTuple):
-    """What the store has of a day."""
-
     cameras: list[str]
     days: list[CameraDay]       # of these cameras
 
 
 class MomentView(NamedTuple):
-    """The moment that is looked at, its film, and the span that the buttons beneath it mean."""
+    """The chosen moment, its film, and the span that the buttons below it use."""
 
     at_ms: int
     clock: str
@@ -48,8 +46,6 @@ class MomentView(NamedTuple):
 
 
 class RecordingsPage(Handlers):
-    """The handlers of a day and of a month."""
-
     def __init__(self, parts: PageParts, films: Films) -> None:
         super().__init__(parts)
         self._films = films
@@ -101,7 +97,7 @@ class RecordingsPage(Handlers):
 
     async def _moment(self, query: DayQuery, found: DayFound, pieces: Sequence[Sequence[LanePiece]],
                       at_ms: int | None, event_id: int | None, said: PageWords) -> MomentView | None:
-        """None where no moment is asked for, or nothing was recorded that day."""
+        """Returns None if no moment is asked for, or if nothing was recorded that day."""
         if at_ms is None or query.camera is None:
             return None
         n = found.cameras.index(query.camera)
@@ -144,7 +140,7 @@ class RecordingsPage(Handlers):
             after=query.address(day=last, place="/month") if last <= today else "")
 
     async def mark_seen(self, request: Request) -> Response:
-        """POST /recordings/seen with `events`, ids with spaces between, and `next`, where to go on; or none of it."""
+        """POST /recordings/seen with `events` (ids with spaces between) and, optionally, `next`, the page to go to."""
         form = await fields_of(request, 16_384)
         ids = [found for each in form.get("events", "").split()[:SEEN_N_MAX] if (found := number(each)) is not None]
         await self._ask(MarkSeen(token=token_of(request), events=ids))
@@ -155,7 +151,7 @@ class RecordingsPage(Handlers):
 
 
 def _film_at(listed: FilmList, at_ms: int) -> FilmView | None:
-    """The films of a span, to be played from that moment on; None if there is no footage."""
+    """Returns the films of a span, to play from that moment; None if there is no footage."""
     if not listed.films:
         return None
     first = next((film for film in listed.films if at_ms < film.end_ms), listed.films[-1])
@@ -176,7 +172,7 @@ def _data(query: DayQuery, span: WallSpan, now_ms: int, pieces: Sequence[LanePie
 
 
 def _zones(span: WallSpan) -> list[tuple[int, int]]:
-    """From when on the device's clock is how far from UTC, both in ms: twice in a day in which it is changed."""
+    """Returns (from when, offset from UTC), both in ms: two entries on a day when the clocks change."""
     found: list[tuple[int, int]] = []
     for hour in present_day.hours_of(span):
         apart_ms = round((local(hour.begin_ms).utcoffset() or timedelta()).total_seconds() * 1000)

@@ -1,4 +1,4 @@
-"""/events/ID: one event, its player, and the way to the older and the newer one; /events.json, for programs."""
+"""/events/ID: one event with its player and links to its neighbours; /events.json, for programs."""
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,8 +22,6 @@ WORTH_TELLING_MS = 1_000    # a shorter gap is a jerk that nobody would look up
 
 
 class FoundEvent(NamedTuple):
-    """An event, its span, and the ids of its neighbours."""
-
     event: StoredEvent
     unsure: bool                # its time may be wrong
     wish: FilmWish
@@ -32,7 +30,7 @@ class FoundEvent(NamedTuple):
 
 
 class FilmView(NamedTuple):
-    """What the player needs: the films as JSON for its script, and the first one for browsers without scripts."""
+    """What the player needs: the films as JSON for its script, and the first film for browsers without scripts."""
 
     films: str
     address: str
@@ -44,14 +42,11 @@ class FilmView(NamedTuple):
 
 
 class EventPage(Handlers):
-    """The handler of an event's page."""
-
     def __init__(self, parts: PageParts, films: Films, filmed: FilmHandlers) -> None:
         super().__init__(parts)
         self._films, self._filmed = films, filmed
 
     async def show(self, request: Request) -> Response:
-        """GET."""
         found = await self._pool.ask(self._find, request.path_params["event_id"])
         if found is None:
             return self._missing(request)
@@ -65,7 +60,7 @@ class EventPage(Handlers):
                           day_address=day.address(moment) + f"&event={found.event.id}#film")
 
     async def feed(self, request: Request) -> Response:
-        """/events.json?camera=&before=&limit=: newest first; `next` is the address of the older ones, or null."""
+        """/events.json?camera=&before=&limit=: newest first. `next` is the address of older events, or null."""
         asked = request.query_params
         limit = min(max(number(asked.get("limit")) or 50, 1), EVENTS_N_MAX)
         found = await self._pool.ask(listing, asked.get("camera"), limit, number(asked.get("before")))
@@ -86,7 +81,7 @@ class EventPage(Handlers):
 
 def film_view(listed: FilmList, at_ms: int, starts_s: float, downloads: Sequence[str],
               gaps: Sequence[str] = ()) -> FilmView:
-    """The films of a span, of which there are some, for the player; the page is about the moment `at_ms`."""
+    """Returns the player's view of a span with at least one film. `at_ms` is the moment that the page is about."""
     zone = local(at_ms).utcoffset()
     return FilmView(
         films=msgspec.json.encode(listed).decode(), address=listed.films[0].address, starts_s=starts_s,
@@ -95,7 +90,7 @@ def film_view(listed: FilmList, at_ms: int, starts_s: float, downloads: Sequence
 
 
 def _film_of(event: StoredEvent, listed: FilmList, words: PageWords) -> FilmView | None:
-    """None while there is no footage of it."""
+    """Returns None while there is no footage."""
     if not listed.films:
         return None
     first = listed.films[0]
@@ -110,7 +105,6 @@ def _film_of(event: StoredEvent, listed: FilmList, words: PageWords) -> FilmView
 
 
 def events_of(found: Listing) -> list[dict[str, Any]]:
-    """Events as JSON's values."""
     return [{
         "id": event.id, "camera": event.camera, "kind": event.kind, "code": event.code, "state": event.state,
         "label": event.label or None, "label_score": event.label_score,

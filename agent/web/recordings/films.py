@@ -1,7 +1,7 @@
-"""The films of a span of a camera's recordings: cut when they are asked for, and remembered, so that a seek is a read.
+"""The films of a span of a camera's recordings: cut on demand and remembered, so a seek is only a read.
 
-A film is as its clips are: nothing is encoded or written. Cutting reads much, so a thread of its own does it. /film is
-a span as one video, in parts as players ask for it; /events/ID.mp4 an event's.
+A film has the frames of its clips; nothing is encoded or written. Cutting reads much, so it has a thread of its own.
+/film is a span as one video, in parts as players ask for it; /events/ID.mp4 is an event's.
 """
 import sqlite3
 import threading
@@ -44,7 +44,7 @@ NAME_UNFIT = '/\\:*?"<>|'       # what file systems of phones and computers refu
 
 
 class FilmWish(NamedTuple):
-    """A span of a camera's recordings, wall times. `keys`: its keyframes alone."""
+    """A span of a camera's recordings, in wall time. `keys`: only its keyframes."""
 
     camera: str
     begin_ms: int
@@ -53,17 +53,17 @@ class FilmWish(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether so much may be asked for at once."""
+        """Whether the span is short enough for one request."""
         return 0 < self.end_ms - self.begin_ms <= (LONGEST_KEYS_MS if self.keys else LONGEST_MS)
 
     def address(self, part: int = 1, kind: str = "mp4") -> str:
-        """Where the film is, the `part`th of its span; with kind "json", where its films are told."""
+        """Returns the address of the span's film number `part`; with kind "json", of its list of films."""
         query = {"from": self.begin_ms, "to": self.end_ms} | ({"keys": 1} if self.keys else {})
         return f"/film/{quote(self.camera)}.{kind}?{urlencode(query | ({'part': part} if part > 1 else {}))}"
 
 
 class FilmStretchTold(msgspec.Struct, frozen=True):
-    """Unbroken time: from when to when, and where in the film it begins."""
+    """Unbroken time: its begin, its end, and where it starts in the film."""
 
     begin_ms: int
     end_ms: int
@@ -71,9 +71,9 @@ class FilmStretchTold(msgspec.Struct, frozen=True):
 
 
 class FilmListed(msgspec.Struct, frozen=True):
-    """A film, and what a page must know before it plays it. `type` names the picture's encoding alone.
+    """A film, and what a page must know before it plays it. `type` names only the picture's encoding.
 
-    `frames` are its pictures, `sound` is whether it has some.
+    `frames` counts its pictures; `sound` says whether it has sound.
     """
 
     address: str
@@ -91,7 +91,7 @@ class FilmListed(msgspec.Struct, frozen=True):
 
 
 class FilmGap(msgspec.Struct, frozen=True):
-    """Time without footage; `why` is "damaged" where a clip should have it, else "not_recorded"."""
+    """Time without footage. `why` is "damaged" if a clip should have it, else "not_recorded"."""
 
     begin_ms: int
     end_ms: int
@@ -99,9 +99,9 @@ class FilmGap(msgspec.Struct, frozen=True):
 
 
 class FilmList(msgspec.Struct, frozen=True):
-    """The films of a span, in order: another one wherever the encoding changes.
+    """The films of a span, in order. A new film begins wherever the encoding changes.
 
-    `end_ms` is as asked for, or where the footage ends if more may come; then `grows` is true.
+    `end_ms` is as requested, or where the footage ends if more may come; then `grows` is true.
     """
 
     camera: str
@@ -113,7 +113,7 @@ class FilmList(msgspec.Struct, frozen=True):
 
 
 class SpanFilms(NamedTuple):
-    """The films of one wish, ready to be read."""
+    """The films of one wish, ready to read."""
 
     wish: FilmWish              # a lasting one: its films are the same whenever they are asked for
     listed: FilmList
@@ -121,12 +121,11 @@ class SpanFilms(NamedTuple):
 
     @property
     def memory_b(self) -> int:
-        """About what it takes."""
         return sum(layout.memory_b for layout in self.layouts)
 
 
 class Films:
-    """Cuts and remembers. Any page may ask for the films of a span."""
+    """Cuts films and remembers them."""
 
     def __init__(self, parts: PageParts) -> None:
         self._pool, self._clock = parts.pool, parts.clock
@@ -136,19 +135,19 @@ class Films:
         self._lock = threading.Lock()
 
     async def told(self, wish: FilmWish) -> FilmList:
-        """The films of that span; none where nothing was recorded. Raises CardTrouble."""
+        """Returns the films of a span; an empty list if nothing was recorded. Raises CardTrouble."""
         return (await self.find(wish)).listed
 
     async def find(self, wish: FilmWish) -> SpanFilms:
-        """The same, ready to be read. Raises CardTrouble."""
+        """Returns the films of a span, ready to read. Raises CardTrouble."""
         return await self._pool.ask(self._remembered, wish) or await self._cutter.ask(self._made, wish)
 
     def file(self, found: SpanFilms, part: int) -> FilmFile:
-        """The `part`th film, from 1 on."""
+        """Opens film number `part`, counted from 1."""
         return FilmFile(found.layouts[part - 1], self._keys.folders, self._keys.file_key)
 
     def _remembered(self, db: sqlite3.Connection, wish: FilmWish) -> SpanFilms | None:
-        """None too where a clip of it is no longer to be seen."""
+        """Returns None also if one of its clips is gone."""
         with self._lock:
             found = self._known.get(wish)
             if found is None:
@@ -206,7 +205,7 @@ def _listed(address: str, film: CutFilm, size_b: int) -> FilmListed:
 
 
 def event_wish(db: sqlite3.Connection, event: StoredEvent, camera: Camera, now_ms: int) -> FilmWish:
-    """The span that shows the event: from its pre-roll to its post-roll, up to now while it is going on."""
+    """Returns the span of an event: from pre-roll to post-roll, up to now while the event goes on."""
     if event.state == "open":
         end_ms = now_ms
     elif event.dur_ms is None:          # nobody saw its end: what was recorded of it
@@ -219,14 +218,12 @@ def event_wish(db: sqlite3.Connection, event: StoredEvent, camera: Camera, now_m
 
 
 def file_name(label: str, wall_ms: int) -> str:
-    """What a download of that moment is called: what people call the camera, and the local time."""
+    """Returns the name of a download: the camera's label and the local time."""
     plain = "".join(each for each in label if each.isprintable() and each not in NAME_UNFIT).strip(" .")
     return f"{plain or 'camera'} {PageWords.stamp(wall_ms)}.mp4"
 
 
 class FilmHandlers(Handlers):
-    """The handlers of films."""
-
     def __init__(self, parts: PageParts, films: Films) -> None:
         super().__init__(parts)
         self._films = films
@@ -236,7 +233,7 @@ class FilmHandlers(Handlers):
         return await self._answer(request, _wished(request))
 
     async def told(self, request: Request) -> Response:
-        """/film/CAMERA.json?from=MS&to=MS[&keys=1]: which films the span has, and where it has none."""
+        """/film/CAMERA.json?from=MS&to=MS[&keys=1]: the span's films and gaps."""
         return _json(await self._films.told(_wished(request)))
 
     async def event(self, request: Request) -> ASGIApp:
@@ -258,7 +255,6 @@ class FilmHandlers(Handlers):
         return wish
 
     def wish_of(self, db: sqlite3.Connection, event: StoredEvent) -> FilmWish:
-        """The span that shows this event."""
         camera = self._camera(event.camera) or Camera(name=event.camera, source="file:/gone")
         return event_wish(db, event, camera, self._clock.now().wall_ms)
 
@@ -279,7 +275,7 @@ class FilmHandlers(Handlers):
         return answer_file(request, self._pool, opened, headers)
 
     def _opened(self, db: sqlite3.Connection, found: SpanFilms, part: int) -> OpenedFile | None:
-        """None where a clip has gone in this moment."""
+        """Returns None if a clip was deleted a moment ago."""
         file, layout = self._films.file(found, part), found.layouts[part - 1]
         try:
             file.read_at(layout.size_b - 1, 1)
@@ -299,7 +295,7 @@ class FilmHandlers(Handlers):
 
 
 def asked_wish(request: Request) -> FilmWish | None:
-    """The span that the address names; None for one that is none, or too long."""
+    """Returns the span that the address names; None if it names no span, or one that is too long."""
     query = request.query_params
     begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
     if begin_ms is None or end_ms is None:
@@ -316,7 +312,7 @@ def _wished(request: Request) -> FilmWish:
 
 
 def asked_part(request: Request) -> int:
-    """Which film of its span the address names, from 1 on."""
+    """Returns which film of the span the address names, counted from 1."""
     return number(request.query_params.get("part")) or 1
 
 

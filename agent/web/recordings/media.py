@@ -1,4 +1,4 @@
-"""Clips and pictures of events: a name from the address is looked up in the store, and never becomes a path."""
+"""Clips and event pictures: a name from the address is looked up in the store and never becomes a path."""
 import contextlib
 import logging
 import sqlite3
@@ -45,25 +45,23 @@ def _thumb(db: sqlite3.Connection, keys: Keyring, event_id: int) -> OpenedFile |
 
 
 class _InMemory(NamedTuple):
-    """A small file that has been read, as a ClearFile."""
+    """A small file in memory, with the interface of ClearFile."""
 
     data: bytes
 
     @property
     def size_b(self) -> int:
-        """The size of all of it."""
         return len(self.data)
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """At most `count` bytes from `offset`."""
         return self.data[offset:offset + count]
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Does nothing."""
 
 
 def _small(db: sqlite3.Connection, keys: Keyring, event_id: int) -> OpenedFile | None:
-    """The small picture in that event's thumbnail, or all of one that has none."""
+    """Returns the small picture inside an event's thumbnail, or the whole thumbnail if it has none."""
     if (found := _thumb(db, keys, event_id)) is None:
         return None
     with contextlib.closing(found.file) as file:
@@ -96,22 +94,20 @@ Opener = Callable[[sqlite3.Connection, Keyring, Any], OpenedFile | None]
 
 
 class MediaFiles(Handlers):
-    """The handlers of files; the pool's threads read them piece by piece."""
+    """Serves files. The pool's threads read them piece by piece."""
 
     def __init__(self, parts: PageParts) -> None:
         super().__init__(parts)
         self._keys = Keyring(self._folders, self._runtime)
 
     async def clip(self, request: Request) -> ASGIApp:
-        """/clips/NAME.mp4, whole or in parts."""
         return await self._answer(request, _clip, request.path_params["name"], "video/mp4")
 
     async def thumb(self, request: Request) -> ASGIApp:
-        """/thumbs/EVENT.jpg."""
         return await self._answer(request, _thumb, request.path_params["event_id"], "image/jpeg")
 
     async def small(self, request: Request) -> ASGIApp:
-        """/thumbs/EVENT-small.jpg: the event's picture for lists; of now, while it goes on."""
+        """/thumbs/EVENT-small.jpg: the event's picture for lists; the current picture while the event goes on."""
         event_id = request.path_params["event_id"]
         if (camera := await self._pool.ask(_going_on, event_id)) is None:
             return await self._answer(request, _small, event_id, "image/jpeg")

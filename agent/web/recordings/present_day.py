@@ -1,6 +1,6 @@
-"""A day of recordings as the page shows it: lanes as paths to draw, hours and events in words, what is missing and why.
+"""A day of recordings as the page shows it: lanes as paths, hours and events in words, gaps and their reasons.
 
-Pure, but for the words: what the store knows is handed in.
+Pure, except for the words: the caller passes what the store knows.
 """
 import sqlite3
 import time
@@ -32,7 +32,7 @@ NAMED: tuple[LabelWord, ...] = ("person", "vehicle", "animal")      # a word for
 
 
 class EventView(NamedTuple):
-    """An event in words. `note` says if it is going on or was interrupted."""
+    """An event in words. `note` says whether it is going on or was interrupted."""
 
     id: int
     camera: str
@@ -52,12 +52,11 @@ class EventView(NamedTuple):
 
 
 def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[int]:
-    """The ids of those events whose time may be wrong."""
+    """Returns the ids of the events whose time may be wrong."""
     return frozenset(event.id for event in events if not boots.is_sure(db, event.boot, event.clock))
 
 
 def stored_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWords) -> EventView:
-    """The event in the words of one language."""
     small = f"/thumbs/{event.id}-small.jpg"
     moves = event.state == "open" and event.kind == "motion"        # its picture is each time another one
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
@@ -74,58 +73,55 @@ def stored_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWo
 
 
 def kind_of(kind: str, code: str | None, label: str | None, words: PageWords) -> str:
-    """What happened; for tampering, its kind if there is a word for it, and for motion what moved."""
+    """Returns what happened: the kind of tampering if there is a word for it; for motion, what moved."""
     done = f"tamper.{code}"
     moved = f"event.{label}" if label in NAMED else KINDS.get(kind, "event.other")
     return words(done if done in words.texts else moved)
 
 
 def sign_of(label: str | None) -> str:
-    """The icon of what moved; "" where nobody can tell."""
+    """Returns the icon of what moved; "" if unknown."""
     return label if label in NAMED else ""
 
 
 class Listing(NamedTuple):
-    """Events, newest first; `unsure` are the ids of those whose time may be wrong."""
+    """Events, newest first. `unsure` has the ids of events whose time may be wrong."""
 
     events: Sequence[StoredEvent]
     unsure: frozenset[int]
 
     def views(self, clock: Clock, words: PageWords) -> list[EventView]:
-        """The events in words."""
         now = clock.now()
         return [stored_view(event, event.id in self.unsure, now, words) for event in self.events]
 
 
 def listing(db: sqlite3.Connection, camera: str | None, limit: int, before_id: int | None = None) -> Listing:
-    """The newest events of one camera or all; with `before_id`, the newest older than that one."""
+    """Returns the newest events of one camera or all; with `before_id`, only events older than that one."""
     found = event_rows.latest(db, camera, limit, before_id)
     return Listing(found, unsure(db, found))
 
 
 def midnight_ms(day: date) -> int:
-    """When the day begins, UTC."""
+    """Returns when the day begins, UTC."""
     time.tzset()
     return int(datetime(day.year, day.month, day.day).timestamp() * 1000)
 
 
 def span_of(day: date) -> WallSpan:
-    """The day."""
     return WallSpan(midnight_ms(day), midnight_ms(day + timedelta(days=1)))
 
 
 def day_of(wall_ms: int) -> date:
-    """The day in which a moment lies."""
     return local(wall_ms).date()
 
 
 def hours_of(span: WallSpan) -> list[WallSpan]:
-    """The hours of a day in order, as they pass: the hour that comes twice is there twice."""
+    """Returns the hours of a day as they pass: an hour that comes twice is there twice."""
     return [WallSpan(at_ms, min(at_ms + HOUR_MS, span.end_ms)) for at_ms in range(span.begin_ms, span.end_ms, HOUR_MS)]
 
 
 def moment_ms(span: WallSpan, clock: str) -> int | None:
-    """When the clock on the wall shows "18:30" or "18:30:05" on that day; None for what is no time of day."""
+    """Returns when a clock shows "18:30" or "18:30:05" on that day; None if the text is no time of day."""
     parts = clock.split(":")
     if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdecimal() and len(part) <= 2 for part in parts):
         return None
@@ -138,7 +134,7 @@ def moment_ms(span: WallSpan, clock: str) -> int | None:
 
 
 def parse_day(text: str) -> date | None:
-    """The day that "2026-11-28" names; None for a text that names none between 1969 and 9998."""
+    """Returns the day of "2026-11-28"; None if the text is not a day from 1969 to 9998."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -147,19 +143,18 @@ def parse_day(text: str) -> date | None:
 
 
 def days_before(day: date, count_n: int) -> list[date]:
-    """So many days up to that one, which is the last."""
+    """Returns `count_n` days; `day` is the last."""
     return [day - timedelta(days=n) for n in reversed(range(count_n))]
 
 
 def month_of(day: date) -> list[date]:
-    """All days of its month."""
     first = day.replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
     return [first + timedelta(days=n) for n in range((following - first).days)]
 
 
 class DayQuery(NamedTuple):
-    """Which recordings are looked at: the address in other words."""
+    """Which recordings the page shows, as in its address."""
 
     day: date
     camera: str | None = None       # None: all of them
@@ -167,14 +162,14 @@ class DayQuery(NamedTuple):
     zone: str = ""
 
     def address(self, at: str = "", place: str = "", **changed: object) -> str:
-        """The page's address with some of it changed, at a time of day."""
+        """Returns the page's address, with some fields changed, at a time of day."""
         asked = self._replace(**changed)
         fields = {"day": asked.day.isoformat(), "camera": asked.camera, "kind": asked.kind, "zone": asked.zone,
                   "at": at}
         return f"/recordings{place}?" + urlencode({key: value for key, value in fields.items() if value})
 
     def takes(self, event: DayEvent) -> bool:
-        """Whether the event is looked for."""
+        """Whether the filter accepts the event."""
         return self.kind in ("", event.kind, event.label) and (not self.zone or self.zone in event.zones)
 
 
@@ -186,7 +181,7 @@ class Drawn(NamedTuple):
 
 
 class LaneView(NamedTuple):
-    """A camera's day, to be drawn; `told` says the same in a sentence."""
+    """A camera's day to draw; `told` says the same in a sentence."""
 
     camera: str
     chosen: bool
@@ -196,8 +191,6 @@ class LaneView(NamedTuple):
 
 
 class DayEventView(NamedTuple):
-    """An event in the list of a day."""
-
     id: int
     camera: str
     clock: str
@@ -211,8 +204,6 @@ class DayEventView(NamedTuple):
 
 
 class HourView(NamedTuple):
-    """An hour of the day, and what is in it."""
-
     clock: str
     address: str
     told: str
@@ -221,13 +212,11 @@ class HourView(NamedTuple):
 
 
 def pieces_of(found: CameraDay, span: WallSpan, now_ms: int, always: bool) -> list[LanePiece]:
-    """The camera's lane."""
     return lane(span, now_ms, found.footage, found.absent, always)
 
 
 def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query: DayQuery, span: WallSpan,
               words: PageWords) -> LaneView:
-    """The lane with its events."""
     by_state: dict[State, list[LanePiece]] = defaultdict(list)
     for piece in pieces:
         by_state[piece.state].append(piece)
@@ -242,14 +231,14 @@ def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query:
 
 
 def looks(drawn: Iterable[Drawn], words: PageWords) -> list[tuple[str, str]]:
-    """What each look that is drawn in a lane means."""
+    """Returns the meaning of each look drawn in a lane."""
     there = {each.look for each in drawn}
     known = [look for look in LOOKS if look in there]
     return [(look, words(f"recordings.look.{look.removeprefix('mark ')}")) for look in known]
 
 
 def bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
-    """Rectangles of one height as a path."""
+    """Returns rectangles of one height as a path."""
     parts, day_ms, lasts_s = [], day.begin_ms, (day.end_ms - day.begin_ms) // 1000
     for each in spans:
         begin_s = max(0, (each.begin_ms - day_ms) // 1000)
@@ -267,7 +256,7 @@ def _sentence(pieces: Sequence[LanePiece], events_n: int, words: PageWords) -> s
 
 
 def gaps_told(pieces: Sequence[LanePiece], words: PageWords) -> list[tuple[str, str]]:
-    """Each time without a recording that has a reason: from when to when, and the reason."""
+    """Returns each gap that has a reason: from when to when, and the reason."""
     def reason(piece: LanePiece) -> str:
         keys = (f"recordings.why.{piece.state}_{piece.why}", f"recordings.why.{piece.state}")
         return next(words(key) for key in keys if key in words.texts)
@@ -278,7 +267,6 @@ def gaps_told(pieces: Sequence[LanePiece], words: PageWords) -> list[tuple[str, 
 
 
 def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> DayEventView:
-    """The event in words."""
     kind = kind_of(event.kind, event.code, event.label, words)
     clock_s = words.clock(event.begin_ms, seconds=True)
     note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
@@ -291,9 +279,9 @@ def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> DayEventVi
 
 def hour_views(span: WallSpan, pieces: Sequence[LanePiece], taken: Sequence[DayEvent], at_ms: int, query: DayQuery,
                words: PageWords) -> list[HourView]:
-    """The hours in which there is something. Of a day with many events only those of the hour `at_ms` are listed.
+    """Returns the hours that have recordings or events. On a full day only the hour `at_ms` lists its events.
 
-    `taken` are in the order of their dates.
+    `taken` is sorted by date.
     """
     hours, dates = hours_of(span), [event.begin_ms for event in taken]
     shown = []
@@ -310,7 +298,7 @@ def hour_views(span: WallSpan, pieces: Sequence[LanePiece], taken: Sequence[DayE
 
 
 def _recorded_in(hours: Sequence[WallSpan], pieces: Iterable[LanePiece]) -> list[int]:
-    """How much was recorded in each of these hours, ms; each piece is looked at in its own hours alone."""
+    """Returns the recorded time in each of these hours, in ms. It visits each piece only in its own hours."""
     sums_ms, begins = [0] * len(hours), [hour.begin_ms for hour in hours]
     for piece in pieces:
         if piece.state == "recorded":
@@ -320,14 +308,14 @@ def _recorded_in(hours: Sequence[WallSpan], pieces: Iterable[LanePiece]) -> list
 
 
 def ticks(span: WallSpan, words: PageWords) -> list[tuple[int, str]]:
-    """Every third hour: where it is, in percent of the day, and its name."""
+    """Returns every third hour: its place, in percent of the day, and its name."""
     lasts_ms = span.end_ms - span.begin_ms
     return [(round(100 * (hour.begin_ms - span.begin_ms) / lasts_ms), words.clock(hour.begin_ms))
             for hour in hours_of(span)[::3]]
 
 
 def shortcuts(query: DayQuery, today: date, words: PageWords) -> list[tuple[str, str, bool]]:
-    """What people look for: address, name, and whether it is what is shown."""
+    """Returns usual searches: address, name, and whether it is the one on the page."""
     plain, yesterday = query._replace(kind="", zone=""), today - timedelta(days=1)
     return [(plain.address(day=today), words("time.today"), query.day == today),
             (plain.address("18:00:00", day=yesterday) + "#film", words("recordings.yesterday_evening"), False),
@@ -336,7 +324,7 @@ def shortcuts(query: DayQuery, today: date, words: PageWords) -> list[tuple[str,
 
 
 def filters(query: DayQuery, found: Iterable[CameraDay], words: PageWords) -> list[tuple[str, str, bool]]:
-    """Kinds and zones of the day's events, as links; none where there is nothing to choose from."""
+    """Returns kinds and zones of the day's events as links, if there is a choice."""
     events = [event for each in found for event in each.events]
     kinds, zones = sorted({event.kind for event in events}), sorted({zone for event in events for zone in event.zones})
     moved = [word for word in NAMED if any(event.label == word for event in events)]
@@ -351,7 +339,7 @@ def filters(query: DayQuery, found: Iterable[CameraDay], words: PageWords) -> li
 
 
 def nearest_recorded_ms(pieces: Sequence[LanePiece], at_ms: int) -> int | None:
-    """That moment if it was recorded, else the next that was, else the last one before; None if nothing was."""
+    """Returns the moment if it was recorded, else the next recorded one, else the last; None if nothing was."""
     recorded = [piece for piece in pieces if piece.state == "recorded"]
     for piece in recorded:
         if at_ms < piece.end_ms:

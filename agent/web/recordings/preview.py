@@ -1,7 +1,7 @@
-"""/preview: a light H.264 copy of an H.265 film, made when somebody waits for it and only as long as they do.
+"""/preview: a light H.264 copy of an H.265 film, made while a browser waits for it.
 
-One at a time, by a process of its own (agent/helpers/light_copy.py). The copy lies in memory alone, in a file without a
-name: footage that is encrypted on the card never gets there in the clear, and nothing is left when the page ends.
+One at a time, by a process of its own (agent/helpers/light_copy.py). The copy is only in memory, in a file without a
+name: encrypted footage never reaches the card in the clear, and nothing is left when the page ends.
 """
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class PreviewTold(msgspec.Struct, frozen=True):
-    """How far a copy is: `share` from 0 to 1. "busy": another one is being made first."""
+    """A copy's progress: `share` is from 0 to 1. "busy": another copy is made first."""
 
     state: PreviewState
     share: float = 0.0
@@ -44,7 +44,7 @@ class PreviewTold(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class LightCopy:
-    """A copy in the making, or made. `file` is its descriptor."""
+    """A copy that is being made, or is finished. `file` is its descriptor."""
 
     film: str                   # the tag of the film that it is a copy of
     file: int
@@ -54,7 +54,7 @@ class LightCopy:
 
 
 class Previews:
-    """Makes copies and hands them out. Belongs to the event loop."""
+    """Makes copies and serves them. Belongs to the event loop."""
 
     def __init__(self, parts: PageParts, films: Films) -> None:
         self._pool, self._films, self._clock = parts.pool, films, parts.clock
@@ -63,7 +63,7 @@ class Previews:
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Response:
-        """POST /preview/CAMERA.json?from=MS&to=MS[&part=N]: make it, or say how far it is. To be asked every second."""
+        """POST /preview/CAMERA.json?from=MS&to=MS[&part=N]: makes the copy, or says how far it is. Ask every second."""
         told = self._told(*await self._found(request))
         return Response(msgspec.json.encode(told), media_type="application/json")
 
@@ -77,7 +77,7 @@ class Previews:
         return answer_file(request, self._pool, opened, {"cache-control": "no-store", "content-type": "video/mp4"})
 
     async def _found(self, request: Request) -> tuple[SpanFilms, int]:
-        """The film that is meant, and which of its span. Raises FormRefused for one that needs no copy."""
+        """Returns the film, and its number in the span. Raises FormRefused if the film needs no copy."""
         wish, part = asked_wish(request), asked_part(request)
         found = await self._films.find(wish) if wish is not None and not wish.keys else None
         if (found is None or found.wish != wish or part > len(found.layouts)
@@ -112,7 +112,6 @@ class Previews:
             self._copy = None
 
     def stop(self) -> None:
-        """End what is being made."""
         if self._task is not None:
             self._task.cancel()
 
@@ -134,7 +133,7 @@ class Previews:
         asyncio.get_running_loop().call_later(KEPT_S, self._forget, copy)
 
     def _forget(self, copy: LightCopy) -> None:
-        """Drop a finished copy that nobody has asked for; else look again later."""
+        """Drops a finished copy that no browser has requested for KEPT_S; else looks again later."""
         if copy is not self._copy:
             return
         left_s = KEPT_S - (self._clock.mono_s() - copy.asked_mono_s)
@@ -158,7 +157,7 @@ class Previews:
                 await asyncio.wait([feeding])
 
     async def _feed(self, into: asyncio.StreamWriter, film: FilmFile) -> None:
-        """The film, as fast as it is taken. What can't be read ends it short; then the copy fails."""
+        """Writes the film as fast as the process reads it. A read error ends it early, and then the copy fails."""
         with contextlib.suppress(OSError, CardTrouble):
             async for piece in pieces(self._pool, film, ByteRange(0, film.size_b)):
                 into.write(piece)

@@ -1,4 +1,4 @@
-"""The room of what was recorded: found, watched, kept and erased; for people and for programs."""
+"""The addresses of recordings, for people and for programs."""
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -15,12 +15,10 @@ from agent.web.server.parts import PageParts, form_routes
 
 
 def films_of(parts: PageParts) -> Films:
-    """What cuts films, for this room and for others."""
     return Films(parts)
 
 
 def recording_routes(parts: PageParts, films: Films) -> list[Route]:
-    """The addresses of this room."""
     days, spans, media = RecordingsPage(parts, films), SpanPage(parts), MediaFiles(parts)
     filmed, previews = FilmHandlers(parts, films), Previews(parts, films)
     event = EventPage(parts, films, filmed)
@@ -46,6 +44,6 @@ def recording_routes(parts: PageParts, films: Films) -> list[Route]:
 
 
 async def _to_recordings(request: Request) -> Response:
-    """/events was the list of events; old addresses of it lead to the days."""
+    """/events was the list of events; old addresses lead to the days."""
     asked = urlencode({key: value for key, value in request.query_params.items() if key == "camera"})
     return RedirectResponse(f"/recordings?{asked}" if asked else "/recordings", 303)

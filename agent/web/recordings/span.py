@@ -1,7 +1,6 @@
-"""/recordings/span: what can be done with a span of recordings: take it along, hand it out, keep it, erase it.
+"""/recordings/span: saves, hands out, keeps or erases a span. /recordings/kept: what is kept, and its release.
 
-/recordings/kept: what is kept, and letting it go. The page says before what erasing takes along; the keeper erases
-only what was said.
+The page says beforehand what erasing takes along. The keeper erases only that.
 """
 import sqlite3
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ REFUSALS = {"no_room": "span.no_room", "nothing_there": "span.nothing", "bad_arg
 
 
 class SpanAsked(NamedTuple):
-    """A span as a form states it: a day, and two times on it; one that ends before it begins goes on into the next."""
+    """A span from a form: a day and two times on it. If it ends before it begins, it goes on into the next day."""
 
     camera: str
     day: date
@@ -44,12 +43,11 @@ class SpanAsked(NamedTuple):
 
     @property
     def query(self) -> DayQuery:
-        """The day that it is of."""
         return DayQuery(self.day, self.camera)
 
 
 class SpanFound(NamedTuple):
-    """What the store has of it, and what erasing takes along."""
+    """What the store has of the span, and what erasing takes along."""
 
     found: Erasable
     events: list[StoredEvent]           # that the clips which may go show
@@ -59,8 +57,6 @@ class SpanFound(NamedTuple):
 
 
 class ErasureView(NamedTuple):
-    """What erasing would take, in words."""
-
     digest: str
     told: str
     events: list[str]
@@ -69,8 +65,6 @@ class ErasureView(NamedTuple):
 
 
 class KeptView(NamedTuple):
-    """Recordings that are kept for one reason."""
-
     camera: str
     when: str
     note: str
@@ -81,7 +75,7 @@ class KeptView(NamedTuple):
 
 
 def span_asked(fields: dict[str, str]) -> SpanAsked | None:
-    """The span that these fields state; None for none."""
+    """Returns the span that these fields state; None if they are incomplete or empty."""
     day = present_day.parse_day(fields.get("day", ""))
     if day is None or not fields.get("camera"):
         return None
@@ -93,15 +87,13 @@ def span_asked(fields: dict[str, str]) -> SpanAsked | None:
 
 
 class SpanPage(Handlers):
-    """The handlers."""
-
     async def show(self, request: Request) -> Response:
-        """GET `camera`, `day`, `begin`, `end`."""
+        """GET with `camera`, `day`, `begin` and `end`."""
         asked = span_asked(dict(request.query_params))
         return RedirectResponse("/recordings", 303) if asked is None else await self._page(request, asked)
 
     async def act(self, request: Request) -> Response:
-        """POST the same with `do`: "keep" (with `note` and `days`) or "erase" (with `digest`, `held`)."""
+        """POST with the same and `do`: "keep" (with `note` and `days`) or "erase" (with `digest`, `held`)."""
         form = await fields_of(request)
         asked = span_asked(form)
         if asked is None or form.get("do") not in ("keep", "erase"):
@@ -137,7 +129,6 @@ class SpanPage(Handlers):
             with_held=_erasure(free + held, found.with_held, found.keys_with_held_n, now_ms, said) if held else None)
 
     async def kept(self, request: Request) -> Response:
-        """GET /recordings/kept."""
         return await self._kept(request)
 
     async def release(self, request: Request) -> Response:
@@ -179,7 +170,7 @@ def _when(begin_ms: int, end_ms: int, now_ms: int, words: PageWords) -> str:
 
 def _erasure(doomed: Sequence[Clip], shown: Sequence[StoredEvent], keys_n: int, now_ms: int,
              words: PageWords) -> ErasureView:
-    """Whole clips go, so more may go than was chosen."""
+    """Erasing removes whole clips, so more may go than was chosen."""
     first, last = min(clip.wall_ms for clip in doomed), max(clip.wall_ms + (clip.dur_ms or 0) for clip in doomed)
     told = words("span.goes", when=_when(first, last, now_ms, words), clips=len(doomed),
                  size=words.size(sum(clip.bytes or 0 for clip in doomed)))
@@ -189,7 +180,7 @@ def _erasure(doomed: Sequence[Clip], shown: Sequence[StoredEvent], keys_n: int, 
 
 
 def kept_views(found: Sequence[Hold], now_ms: int, words: PageWords) -> list[KeptView]:
-    """What is kept, one for each camera, note and day, the newest first."""
+    """Returns what is kept, one view for each camera, note and day, the newest first."""
     def group(hold: Hold) -> tuple[str, str, date]:
         return hold.reason, hold.clip.camera, present_day.day_of(hold.clip.wall_ms)
 

@@ -1,5 +1,4 @@
-"""Access: which requests need no pairing, which are sent to /pair, which are an owner's; the headers of every answer.
-"""
+"""Access: which requests need no pairing, which are sent to /pair, and which only owners may make."""
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
@@ -28,12 +27,12 @@ SEEN = "seen"               # the cookie of a browser that has been at the encry
 
 
 def token_of(request: Request) -> str:
-    """That of the browser, as its cookie says; "" without one."""
+    """Returns the browser's token from its cookie; "" without a cookie."""
     return request.cookies.get(COOKIE, "")
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a Host header names this machine itself; any other name that leads here is a DNS attack."""
+    """Whether a Host header names this machine. Any other name that leads here is a DNS attack."""
     name = host_name(host) or ""
     return name == "localhost" or is_loopback_address(name)
 
@@ -46,17 +45,16 @@ class AccessMiddleware:
 
     def __init__(self, app: ASGIApp, browsers: Browsers, silent: AnswerPage, owners_only: AnswerPage,
                  hear: Callable[[], None], *, only_local: bool, encrypts: bool) -> None:
-        """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
+        """`only_local`: the page listens on loopback, so a request from elsewhere is an attack.
 
-        `silent` makes the answer to a browser of which nobody can say now whether it is paired, `owners_only` that to a
-        viewer who asks for more. `hear` is called before anything is decided: somebody may be paired no more.
-        `encrypts`: plain HTTP is for this machine alone.
+        `silent` answers a browser while the keeper can't say whether it is paired; `owners_only` answers a viewer that
+        asks for more. `hear` is called before each decision, because a browser may have been unpaired. `encrypts`: only
+        this machine may use plain HTTP.
         """
         self._app, self._browsers, self._silent, self._owners_only = app, browsers, silent, owners_only
         self._hear, self._only_local, self._encrypts = hear, only_local, encrypts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -103,15 +101,14 @@ class AccessMiddleware:
 
 
 class PlainDoor:
-    """Around the whole page."""
+    """Leads visitors of the plain HTTP port to the encrypted page."""
 
     def __init__(self, app: ASGIApp, led_port: int, port: int,
                  announce: Callable[[Request, str], Response]) -> None:
-        """Who comes to `led_port` is led to `port`; `announce` makes the answer that tells of the warning."""
+        """A visitor of `led_port` is led to `port`; `announce` makes the page about the browser's warning."""
         self._app, self._led_port, self._port, self._announce = app, led_port, port, announce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         is_led = scope["type"] == "http" and scope["server"][1] == self._led_port
         if not is_led or scope["path"] in OPEN_STATIC:
             await self._app(scope, receive, send)
@@ -131,11 +128,11 @@ class PlainDoor:
 
 
 def encrypted_address(name: str, port: int) -> str:
-    """The encrypted page of the host called `name`, an IPv6 address among them."""
+    """Returns the address of the encrypted page at host `name`, which may be an IPv6 address."""
     return f"https://{f'[{name}]' if ':' in name else name}{'' if port == USUAL_PORTS['https'] else f':{port}'}"
 
 
 def wanted(scope: Scope) -> str:
-    """Path and query of a request, as they stand in an address."""
+    """Returns path and query of a request, as in an address."""
     query = scope["query_string"].decode("ascii", "replace")
     return quote(scope["path"]) + (f"?{query}" if query else "")

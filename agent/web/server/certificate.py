@@ -1,6 +1,6 @@
-"""Makes the page's certificate and its key: `python -m agent.web.server.certificate FOLDER ADDRESS`.
+"""Makes the page's certificate and key: `python -m agent.web.server.certificate FOLDER ADDRESS`.
 
-A process of its own, for the cryptography library would stay in the page's memory for good, for one use in its life.
+This is a process of its own, because the cryptography library would stay in the page's memory for good.
 """
 import ipaddress
 import os
@@ -23,7 +23,7 @@ BEGIN, END = datetime(2020, 1, 1), datetime(2049, 12, 31)
 
 
 def make(folder: Path, address: str) -> None:
-    """Write key and certificate, the latter for this machine's names and its address, if any. Raises OSError."""
+    """Writes key and certificate. The certificate is for this machine's names and `address`, if any. Raises OSError."""
     key, host = ec.generate_private_key(ec.SECP256R1()), socket.gethostname()
     # The serial makes the name unique: browsers take two certificates of one issuer for a fault.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Taimat {os.urandom(4).hex()}")])

@@ -1,7 +1,7 @@
-"""Text answers compressed for browsers that take it. Pictures and video are compressed already, and are left alone.
+"""Compresses text answers for browsers that accept it. Pictures and video are compressed already.
 
-An answer's length tells of what is in it, which an attacker could use who has a browser send requests (BREACH). None of
-another site's can: our cookie is SameSite=Strict, and without it every address is the pairing form.
+An answer's length tells of its content, which an attacker could use who makes a browser send requests (BREACH). No
+other site can: our cookie is SameSite=Strict, and without it every address is the pairing form.
 """
 import gzip
 
@@ -14,7 +14,7 @@ LEVEL = 6
 
 
 def compressing(send: Send) -> Send:
-    """Holds the begin of a text answer back until its body is here; then sends it compressed, if it is of one piece."""
+    """Holds the start of a text answer until its body comes, then compresses an answer of one piece."""
     begin: Message | None = None
 
     async def compressed(message: Message) -> None:

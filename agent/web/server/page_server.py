@@ -1,7 +1,4 @@
-"""Uvicorn with our own end: it stops with the role and leaves signals to it.
-
-What it serves and where it listens are other files' business; this one bends a stranger's server to a role's life.
-"""
+"""Uvicorn as part of a role: it stops with the role, leaves signals to it, and limits connections."""
 import asyncio
 import contextlib
 import logging
@@ -42,8 +39,8 @@ _log = logging.getLogger(__name__)
 class PageConnection(H11Protocol):
     """HTTP as uvicorn speaks it, with a deadline for each request.
 
-    A connection over the limits is let in, and the one goes whose visitor has let us wait longest: one address can fill
-    no more than its own share, and all the silent ones together keep nobody out.
+    A connection over the limits is accepted, and the one whose visitor has kept us waiting longest is closed. So one
+    address can fill only its own share, and silent connections keep no visitor out.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -51,22 +48,19 @@ class PageConnection(H11Protocol):
 
     @property
     def peer(self) -> str:
-        """The visitor's address."""
         return self.client[0] if self.client else ""
 
     @property
     def waits(self) -> bool:
-        """Whether it is the visitor's turn: a request is not here whole, and nothing of an answer is under way."""
+        """Whether the visitor has to act: a request is incomplete, and no part of an answer is under way."""
         return self._is_owed() and self.transport.get_write_buffer_size() == 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:        # type: ignore[override]
-        """A visitor has come."""
         super().connection_made(transport)
         self._wait_for_request()
         self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request, or of several."""
         if self._deadline is None and self._is_owed():
             self._wait_for_request()
         super().data_received(data)
@@ -74,22 +68,18 @@ class PageConnection(H11Protocol):
             self._wait_no_more()
 
     def handle_events(self) -> None:
-        """Requests may be here: their answers bear the time of now, which uvicorn would look up every second."""
+        """Sets the answers' date, which uvicorn would look up every second."""
         self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().handle_events()
 
     def on_response_complete(self) -> None:
-        """An answer has gone; uvicorn bounds the wait for the first byte of another request.
-
-        A part of it may be here already.
-        """
+        """Starts the deadline if part of the next request is here. Uvicorn only limits the wait for its first byte."""
         self._since_s = self.loop.time()
         super().on_response_complete()
         if self._deadline is None and self._is_owed() and self.conn.trailing_data[0]:
             self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The visitor has gone."""
         self._wait_no_more()
         super().connection_lost(exc)
 
@@ -119,7 +109,7 @@ class PageConnection(H11Protocol):
 
 
 def context(folders: Folders) -> ssl.SSLContext:
-    """With the device's certificate, which is made where there is none. Raises StoreError."""
+    """Returns TLS with the device's certificate, which it makes if it is missing. Raises StoreError."""
     folder = page_folder(folders)
     try:
         folder.mkdir(mode=0o750, exist_ok=True)
@@ -137,9 +127,9 @@ def context(folders: Folders) -> ssl.SSLContext:
 
 
 class EncryptedConnection(PageConnection):
-    """One that begins with TLS is encrypted from then on; any other one is plain HTTP.
+    """Encrypts a connection that begins with TLS; any other one is plain HTTP.
 
-    It counts as a connection of its visitor from its very beginning, with the same deadline.
+    It counts as its visitor's connection from the start, with the same deadline.
     """
 
     def __init__(self, *arguments: Any, tls: ssl.SSLContext, **named: Any) -> None:
@@ -151,27 +141,25 @@ class EncryptedConnection(PageConnection):
         self._gone = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:        # type: ignore[override]
-        """A visitor has come; here it is still open what it speaks."""
+        """Pauses reading until the first byte shows whether the visitor speaks TLS."""
         super().connection_made(transport)
         transport.pause_reading()
         self._peek = transport.get_extra_info("socket").dup()
         self.loop.add_reader(self._peek, self._look)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request, or of several."""
         if self._handshake is not None:
             self._early += data
         else:
             super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The visitor has gone."""
         self._gone = True
         self._stop_peeking()
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        """What the visitor speaks, by its first byte, which stays to be read."""
+        """Reads the first byte without consuming it."""
         assert self._peek is not None
         first = b""
         with contextlib.suppress(OSError):
@@ -211,13 +199,15 @@ sslproto.SSLProtocol.max_size = READ_B      # of the buffer that each connection
 
 
 class PageServer(uvicorn.Server):
-    """Serves until `stop`; `tick` is called from the event loop when a heartbeat is due, and while somebody looks more
-    often. It returns the seconds until the next one.
+    """Serves until `stop`.
+
+    The event loop calls `tick` when a heartbeat is due, and more often while a browser is connected. `tick` returns the
+    seconds until the next one.
     """
 
     def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], Awaitable[float]], at_end: Callable[[], None],
                  tls: ssl.SSLContext | None) -> None:
-        """With `tls`, plain HTTP is for loopback alone."""
+        """With `tls`, only loopback may use plain HTTP."""
         connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
         super().__init__(uvicorn.Config(
             app, loop="asyncio", http=connection, ws="none", lifespan="off", log_config=None, log_level="warning",
@@ -227,7 +217,7 @@ class PageServer(uvicorn.Server):
         self._ended = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Instead of uvicorn's, which wakes ten times a second."""
+        """Replaces uvicorn's loop, which wakes ten times a second."""
         while not self._stop.is_set():
             wait_s = await self._tick()
             with contextlib.suppress(TimeoutError):
@@ -237,7 +227,7 @@ class PageServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Instead of uvicorn's: `stop` has the signals already, and wakes the main loop."""
+        """Replaces uvicorn's: `stop` has the signals already, and wakes the main loop."""
         loop = asyncio.get_running_loop()
         with self._stop.waking(lambda: loop.call_soon_threadsafe(self._ended.set)):
             yield

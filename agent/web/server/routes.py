@@ -1,4 +1,4 @@
-"""What is the page's own, and no room's: its files, the app, the wait for a change, errors, and who may come in."""
+"""The page's own addresses (files, the app, the wait for a change), and errors and access for all rooms."""
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -23,16 +23,14 @@ GROUND = "#f7f5f0"
 
 
 class RowConvertor(Convertor[int]):
-    """`{name:row}` in a route: a row's number. A longer one is no address at all, so the answer is 404."""
+    """`{name:row}` in a route: a row's number. A longer number is no address, so the answer is 404."""
 
     regex = f"[0-9]{{1,{DIGITS_N_MAX}}}"
 
     def convert(self, value: str) -> int:
-        """From the address."""
         return int(value)
 
     def to_string(self, value: int) -> str:
-        """Into one."""
         return str(value)
 
 
@@ -40,7 +38,6 @@ register_url_convertor("row", RowConvertor())
 
 
 def server_routes(parts: PageParts) -> list[Route]:
-    """The page's own addresses."""
     shell = AppShell(parts)
     return [
         Route("/saving", shell.saving),
@@ -53,7 +50,7 @@ def server_routes(parts: PageParts) -> list[Route]:
 
 
 def behind_door(parts: PageParts, routes: Sequence[Route]) -> ASGIApp:
-    """The page of these routes, for those that may look."""
+    """Returns the page of these routes, open only to browsers that may look."""
     errors = _error_pages(parts.renderer)
     page = AccessMiddleware(Starlette(routes=routes, exception_handlers=errors), parts.browsers,
                             errors[KeeperSilent], errors[OnlyOwners], parts.health.hear,
@@ -63,10 +60,9 @@ def behind_door(parts: PageParts, routes: Sequence[Route]) -> ASGIApp:
 
 
 class AppShell(Handlers):
-    """The page as an app on a phone's home screen, which asks for these by itself; and where browsers wait."""
+    """The page as an app on a phone's home screen, and the page where browsers wait for a change."""
 
     async def manifest(self, request: Request) -> Response:
-        """/app.webmanifest: what a phone has to know to keep the page as an app."""
         said, device = self._words(request), self._settings.device
         name = device.title or device.site or said("site.name")
         icons = [{"src": self._renderer.address(file), "sizes": sizes, "type": kind, "purpose": purpose}
@@ -79,15 +75,15 @@ class AppShell(Handlers):
         return Response(json.dumps(told, ensure_ascii=False), media_type="application/manifest+json")
 
     async def worker(self, request: Request) -> Response:
-        """/worker.js: the service worker, which stands above all addresses and so may serve any of them."""
+        """/worker.js: the service worker. It must lie above all addresses that it serves."""
         return self._renderer.file("worker.js", "no-cache")
 
     async def offline(self, request: Request) -> Response:
-        """/offline: what the service worker shows while the recorder does not answer. It says nothing of the house."""
+        """/offline: the service worker shows it while the recorder does not answer. It says nothing of the house."""
         return self._show(request, "offline.html", bare=True)
 
     async def saving(self, request: Request) -> Response:
-        """/saving?of=IDS&next=PATH&back=PATH: until a change of settings is in force, for the page may restart with it.
+        """/saving?of=IDS&next=PATH&back=PATH: shown until a change is in force, because the page may restart with it.
 
         Without scripts the page asks again by itself.
         """
@@ -95,7 +91,7 @@ class AppShell(Handlers):
         return RedirectResponse(goal, 303) if goal else self._show(request, "saving.html")
 
     async def saving_told(self, request: Request) -> Response:
-        """/saving.json, with the same query: where to go on, "" for not yet."""
+        """/saving.json, with the same query: where to go next; "" if not yet."""
         return JSONResponse({"to": self._desk.goal(request)})
 
 

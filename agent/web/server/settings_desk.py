@@ -1,4 +1,4 @@
-"""The page's way to the settings: the keeper takes a paired browser's word, root carries it out, and a file tells."""
+"""The way to the settings: the keeper accepts a paired browser's change, root makes it, and a file has the result."""
 import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -24,12 +24,10 @@ class NotPaired(Exception):
 
 
 class NoChanges(Exception):
-    """Nobody changes settings here, or not now."""
+    """Settings can't be changed here, or not now."""
 
 
 class ChangeOutcome(NamedTuple):
-    """How far changes have come."""
-
     state: Literal["waiting", "done", "failed"]
     problem: str = ""           # a code of core.contract.setup.Problem
     detail: str = ""            # for a technician
@@ -45,7 +43,7 @@ class SettingsDesk:
         self._is_over = False
 
     async def waits(self, token: str) -> bool:
-        """Whether the set-up still waits for the household; not while the keeper is silent."""
+        """Whether the set-up still waits for the household. False while the keeper is silent."""
         if self._is_over:
             return False
         try:
@@ -60,12 +58,12 @@ class SettingsDesk:
         return bool((await self._browsers.ask(AskSetup(token=token))).setup)
 
     async def finish(self, token: str) -> None:
-        """The household has been through the set-up. Raises KeeperSilent, NotPaired."""
+        """Ends the set-up. Raises KeeperSilent, NotPaired."""
         if (await self._browsers.ask(AskSetup(token=token, over=True))).why:
             raise NotPaired
 
     async def change(self, token: str, changes: Sequence[Changes]) -> list[str]:
-        """Have the changes made; their ids. Raises KeeperSilent, NotPaired, NoChanges."""
+        """Requests the changes and returns their ids. Raises KeeperSilent, NotPaired, NoChanges."""
         ids = []
         for each in changes:
             answer = await self._browsers.ask(ChangeSettings(token=token, change=each))
@@ -77,7 +75,7 @@ class SettingsDesk:
         return ids
 
     def outcome(self, ids: Iterable[str]) -> ChangeOutcome:
-        """What became of changes. One is done when the page that answers has started with it."""
+        """Returns the state of changes. A change is done once the page has restarted with it."""
         now_ms, ids, asked_ms = self._clock.now().mono_ms, list(ids), 0
         with contextlib.suppress(ValueError):       # an id begins with when it was asked for, in one machine's life
             asked_ms = max((int(each[:MONO_DIGITS], 16) for each in ids), default=0)
@@ -93,7 +91,7 @@ class SettingsDesk:
         return ChangeOutcome("done" if fresh else "waiting")
 
     def goal(self, request: Request) -> str:
-        """Where a browser that waits for changes goes on (`after`); "" for not yet."""
+        """Returns where a browser that waits for changes goes next (`after`); "" if not yet."""
         asked = request.query_params
         ids = asked.get("of", "")
         outcome = self.outcome(ids.split("."))
@@ -104,11 +102,11 @@ class SettingsDesk:
         return f"{own_path(asked.get('back', '/'))}?{urlencode({'problem': outcome.problem, 'of': ids})}"
 
     def local_cameras(self) -> list[LocalCamera]:
-        """The cameras that are plugged into this machine."""
+        """Returns the cameras that are plugged into this machine."""
         found = self._folders.found()
         return found.cameras if found else []
 
 
 def after(ids: Sequence[str], goal: str, back: str) -> Response:
-    """Wait for these changes; go on to `goal`, or `back` with the problem."""
+    """Waits for these changes, then leads to `goal`, or to `back` with the problem."""
     return RedirectResponse(f"/saving?{urlencode({'of': '.'.join(ids), 'next': goal, 'back': back})}", 303)

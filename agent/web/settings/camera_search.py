@@ -1,4 +1,4 @@
-"""The search for cameras in the network: a process beside the page looks, and the page keeps what it has found."""
+"""The search for cameras in the network: a helper process looks, and the page keeps the results."""
 import asyncio
 import hashlib
 import logging
@@ -34,28 +34,26 @@ class CameraSearch:
 
     @property
     def running(self) -> bool:
-        """Whether a search is under way."""
         return self._task is not None and not self._task.done()
 
     @property
     def found(self) -> dict[str, SeenCamera]:
-        """What was found, by a key that stays the same from one search to the next."""
+        """What was found. A camera's key stays the same from one search to the next."""
         if self._clock.mono_s() - self._found_mono_s > KEPT_S:
             self._found.clear()
         return self._found
 
     @property
     def found_last(self) -> dict[str, SeenCamera]:
-        """What the last search has found, if it looked at one address; its key stands for each in `found`, too."""
+        """What the last search found, if it looked at one address. The keys are those of `found`."""
         return {key: each for key, each in self.found.items() if key in self._last} if self.at else {}
 
     @property
     def over(self) -> bool:
-        """Whether there was a search, and it has come to its end."""
         return self._task is not None and self._task.done()
 
     def start(self, at: str, user: str, password: str) -> None:
-        """Look at that address, or everywhere; nothing happens while another search is under way."""
+        """Searches at that address, or everywhere. Does nothing while another search runs."""
         if self.running:
             return
         self.problem, self.at, self.as_somebody = "", at, bool(user)
@@ -63,7 +61,6 @@ class CameraSearch:
         self._task = asyncio.ensure_future(self._search(question))
 
     def stop(self) -> None:
-        """End a search that is under way."""
         if self._task is not None:
             self._task.cancel()
 
@@ -80,7 +77,7 @@ class CameraSearch:
         self.problem = answer.problem or ("" if answer.cameras else "nothing")
 
     def _keep(self, cameras: Sequence[SeenCamera]) -> None:
-        """A machine that was looked at anew is what it is now."""
+        """Replaces what is known of every machine that the search has reached."""
         looked_at = {camera.address for camera in cameras}
         kept = {} if not self.at else {key: each for key, each in self.found.items() if each.address not in looked_at}
         fresh = {camera_key(f"{each.address} {each.channel} {each.source}"): each for each in cameras}
@@ -89,5 +86,5 @@ class CameraSearch:
 
 
 def camera_key(text: str) -> str:
-    """What stands for a camera in a form, instead of its address with the password."""
+    """Returns what stands for a camera in a form, instead of its address with the password."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,6 +1,6 @@
-"""/cameras: those that are recorded, those that could be, and what the household changes about them.
+"""/cameras: recorded and recordable cameras, and changes to them.
 
-In the set-up the same parts are a step of it, /setup/cameras.
+The set-up shows the same as its step /setup/cameras.
 """
 from collections.abc import Iterable, Mapping, Set
 from itertools import count
@@ -28,7 +28,7 @@ TITLE_MAX_N = 40
 
 
 class OfferedCamera(NamedTuple):
-    """One that is there and is not recorded."""
+    """A camera that is there and is not recorded."""
 
     key: str                    # in forms
     icon: Literal["camera", "network"]
@@ -39,7 +39,7 @@ class OfferedCamera(NamedTuple):
 
 
 class MuteCamera(NamedTuple):
-    """One that gives no picture yet."""
+    """A camera that gives no picture yet."""
 
     key: str
     address: str
@@ -50,25 +50,21 @@ class MuteCamera(NamedTuple):
 
 
 class CamerasPage(Handlers):
-    """The handlers."""
-
     def __init__(self, parts: PageParts, search: CameraSearch) -> None:
         super().__init__(parts)
         self._search = search
 
     async def show(self, request: Request) -> Response:
-        """GET /cameras and /setup/cameras."""
         return await self._page(request, request.url.path)
 
     async def one(self, request: Request) -> Response:
-        """GET /cameras/NAME: its title, its switches, its end."""
         camera = self._camera(request.path_params["name"])
         if camera is None:
             return self._missing(request)
         return await self._one(request, camera)
 
     async def add(self, request: Request) -> Response:
-        """POST /cameras with `use-KEY` and `title-KEY` of each camera that is wanted, and `next`."""
+        """POST /cameras with `use-KEY` and `title-KEY` of each chosen camera, and `next`."""
         form = await fields_of(request, TITLES_B_MAX)
         path = STEP if form.get("next") == STEP else LIST
         wanted = [each for each in self._offered(request) if f"use-{each.key}" in form]
@@ -93,7 +89,7 @@ class CamerasPage(Handlers):
     async def change(self, request: Request) -> Response:
         """POST /cameras/NAME with `do`: "title" (and `title`), "on", "off", "source" (and `key`) or "remove".
 
-        What is so already needs no change.
+        A value that holds already needs no change.
         """
         camera, form = self._camera(request.path_params["name"]), await fields_of(request)
         if camera is None:
@@ -125,7 +121,7 @@ class CamerasPage(Handlers):
                        [camera.label for camera in self._settings.camera], self._words(request))
 
     def _to_add(self, wanted: list[OfferedCamera], form: Mapping[str, str]) -> list[AddCamera]:
-        """What is to be added. Raises BadForm."""
+        """Returns the cameras to add. Raises BadForm."""
         names, changes, labels = [camera.name for camera in self._settings.camera], [], set[str]()
         for each in wanted:
             title = title_of(form.get(f"title-{each.key}", "")) or each.title
@@ -173,7 +169,7 @@ class CamerasPage(Handlers):
 
 def offered(local: Iterable[LocalCamera], seen: Mapping[str, SeenCamera], taken: Iterable[str],
             words: PageWords) -> list[OfferedCamera]:
-    """All that can be recorded at once; `taken` are the titles that there are."""
+    """Returns every camera that can be recorded at once; `taken` has the titles in use."""
     used = {each.casefold() for each in taken}
     return [*(OfferedCamera(camera_key(each.source), "camera", _free(each.title, used, words),
                             each.detail or each.source, each.source) for each in local if not each.camera),
@@ -182,7 +178,7 @@ def offered(local: Iterable[LocalCamera], seen: Mapping[str, SeenCamera], taken:
 
 
 def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, own: str = "") -> list[MuteCamera]:
-    """Those of which nothing can be recorded yet, and the configured camera `own` if it is one of them.
+    """Returns the cameras that can't be recorded yet, and the configured camera `own` if it is one of them.
 
     `as_somebody`: they were asked with a user and a password.
     """
@@ -195,20 +191,19 @@ def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, ow
 
 
 def address_of(source: str) -> str:
-    """Where a network camera is looked for again, without its login; "" for any other one."""
+    """Returns where to look for a network camera again, without its login; "" for other cameras."""
     parts = urlsplit(source)
     return parts.netloc.rpartition("@")[2] if parts.scheme in ("rtsp", "rtsps") else ""
 
 
 def told_of(camera: SeenCamera, words: PageWords) -> str:
-    """What it is and where."""
     size = f"{camera.width}×{camera.height}" if camera.width else ""
     channel = words("search.channel", n=camera.channel) if camera.channel else ""
     return " · ".join(filter(None, (camera.kind, channel, camera.address, size)))
 
 
 def _free(wish: str, used: set[str], words: PageWords) -> str:
-    """What a camera might be called; `used` knows it from then on."""
+    """Returns a free title, and adds it to `used`."""
     stem = " ".join(wish.split())[:TITLE_MAX_N - 3].strip() or words("search.camera")
     title = next(each for number in count(1) if (each := f"{stem} {number}" if number > 1 else stem).casefold()
                  not in used)

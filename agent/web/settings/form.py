@@ -1,6 +1,6 @@
-"""One kernel for the forms of settings. A field's type in core.contract.setup says how it looks and what may be typed.
+"""The kernel of all settings forms. A field's type in core.contract.setup says how it looks and which values it takes.
 
-What was typed stays in the form until it can be, and a sentence says what is wrong.
+What was typed stays in the form until it is valid, and a sentence says what is wrong.
 """
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
@@ -23,11 +23,11 @@ WORD = {"autocapitalize": "none", "spellcheck": "false"}        # of a field tha
 
 
 class BadForm(Exception):
-    """What is wrong with what somebody typed: the key of a sentence below `problem`."""
+    """What is wrong with a form: the key of a sentence below `problem`."""
 
 
 class FormField(NamedTuple):
-    """A field by its key in the change. `problem` is the sentence for what can't be, `said` its name's place."""
+    """A field by its key in the change. `problem` is the sentence for a bad value, `said` the table of its label."""
 
     key: str
     problem: str
@@ -51,7 +51,7 @@ class FieldView(NamedTuple):
 
 
 class FormPage(Handlers):
-    """A page with a form: it shows what holds, and has what was typed made, or shows it again with what is wrong."""
+    """A page with a form: shows the settings, and saves what was typed, or shows it again with what is wrong."""
 
     change: ClassVar[type[Changes]]
     fields: ClassVar[Sequence[FormField]] = ()
@@ -60,11 +60,9 @@ class FormPage(Handlers):
     goal: ClassVar[str] = HUB
 
     async def show(self, request: Request) -> Response:
-        """GET."""
         return await self._form(request)
 
     async def save(self, request: Request) -> Response:
-        """POST with the fields."""
         return await self._saved(request, await fields_of(request))
 
     async def _saved(self, request: Request, form: Mapping[str, str]) -> Response:
@@ -79,21 +77,21 @@ class FormPage(Handlers):
         return await self._change(request, [wanted], self.goal, request.url.path)
 
     def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
-        """The keys of the change, as far as they are not so already. Raises BadForm."""
+        """Returns the keys that change. Raises BadForm."""
         return changed(self._holds(request), parsed(self.change, self.fields, form))
 
     def _holds(self, request: Request) -> Any:
         return getattr(self._settings, self.change.TABLE)
 
     def _whose(self, request: Request, form: Mapping[str, str]) -> dict[str, str]:
-        """The keys by which the change finds what it is about."""
+        """Returns the keys that identify what the change is about."""
         return {}
 
     async def _try(self, form: Mapping[str, str], new: Mapping[str, Any]) -> None:
-        """What has to be tried before it is made. Raises BadForm."""
+        """Tries the change before it is made. Raises BadForm."""
 
     async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
-        """What else the template shows."""
+        """Returns what else the template shows."""
         return {}
 
     async def _form(self, request: Request, form: Mapping[str, str] | None = None, problem: str = "",
@@ -111,7 +109,7 @@ class FormPage(Handlers):
 
 
 def parsed(change: type[Changes], fields: Sequence[FormField], form: Mapping[str, str]) -> dict[str, Any]:
-    """The values that a form states. Raises BadForm."""
+    """Returns the values of a form. Raises BadForm."""
     values = {}
     for field in fields:
         try:
@@ -125,12 +123,12 @@ def parsed(change: type[Changes], fields: Sequence[FormField], form: Mapping[str
 
 
 def changed(holds: object, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not so already."""
+    """Returns the keys whose value is new."""
     return {key: value for key, value in wanted.items() if getattr(holds, key, None) != value}
 
 
 def number_from(text: str) -> float:
-    """A number as somebody typed it, with either decimal mark. Raises ValueError."""
+    """Returns a number with either decimal mark. Raises ValueError."""
     number = float(text.strip().replace(",", "."))
     if not isfinite(number):
         raise ValueError(text)
@@ -138,7 +136,7 @@ def number_from(text: str) -> float:
 
 
 def _type(change: type[Changes], key: str) -> inspect.Type:
-    """Of a key; of a number that may have a fraction FloatType."""
+    """Returns the type of a key; FloatType if the number may have a fraction."""
     (field,) = (each for each in inspect.type_info(change).fields if each.name == key)
     return field.type.types[-1] if isinstance(field.type, inspect.UnionType) else field.type
 

@@ -1,4 +1,4 @@
-"""/settings/home: the household's own broker, where Home Assistant listens. A new one is tried before it is saved."""
+"""/settings/home: the household's own broker, for Home Assistant. A new one is tried before it is saved."""
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class HomeBrokerPage(FormPage):
-    """The form; with `anyway` it is saved untried. An empty password stays as it is."""
+    """With `anyway` the form is saved untried. An empty password keeps the old one."""
 
     change, name = SetHome, "home"
     fields = (

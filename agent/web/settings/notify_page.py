@@ -1,6 +1,7 @@
-"""/settings/notify: where notifications go and of what; a trial shows whether they arrive.
+"""/settings/notify: which events are sent where; a trial shows whether notifications arrive.
 
-The page sends nothing itself: it may speak to the house alone. The keeper orders the trial, and the link sends it.
+The page sends nothing itself, because it may speak only to the house. The keeper orders the trial, and the link sends
+it.
 """
 import contextlib
 import importlib.util
@@ -43,10 +44,8 @@ HOURS = ("hours", "quiet")
 
 
 class NotifyPage(Handlers):
-    """The handlers."""
-
     async def show(self, request: Request) -> Response:
-        """GET /settings/notify; with `trial`, what became of that."""
+        """GET /settings/notify; with `trial`, also the result of that trial."""
         said, now = self._words(request), self._clock.now()
         states, ordered, services = {}, None, {}
         with contextlib.suppress(CardTrouble):
@@ -71,7 +70,7 @@ class NotifyPage(Handlers):
 
 
 class NotifyForm(FormPage):
-    """/settings/notify/N: one place, 0 for a new one. An empty `url` stays as it is; `remove` takes it away."""
+    """/settings/notify/N: one place; 0 is a new one. An empty `url` keeps the old one; `remove` deletes the place."""
 
     change, template, goal = SetNotify, "settings_notify_one.html", HERE
 
@@ -115,8 +114,6 @@ class NotifyForm(FormPage):
 
 
 class PlaceLine(NamedTuple):
-    """A place that gets notifications, as the list shows it."""
-
     n: int                      # its place in the configuration, from 1 on
     name: str
     service: str                # what its address says of itself
@@ -126,7 +123,7 @@ class PlaceLine(NamedTuple):
 
 
 class TrialView(NamedTuple):
-    """How a trial fares: waits, arrived or failed."""
+    """A trial: waits, arrived or failed."""
 
     state: str
     to: str
@@ -134,7 +131,6 @@ class TrialView(NamedTuple):
 
 
 def trial_view(ordered: NotifyTrial, state: PlaceState | None, now: Instant, words: PageWords) -> TrialView:
-    """The newest trial in words."""
     if state and state.trial == ordered.id:
         if not state.trial_fault:
             return TrialView("arrived", ordered.to, words("notify.trial_arrived"))
@@ -146,7 +142,6 @@ def trial_view(ordered: NotifyTrial, state: PlaceState | None, now: Instant, wor
 
 def place_line(n: int, place: Notify, service: str, state: PlaceState | None, cameras: Sequence[Camera],
                now_ms: int, words: PageWords) -> PlaceLine:
-    """The place in words."""
     labels = {camera.name: camera.label for camera in cameras}
     told = [words(f"notify.kind.{kind_of(place)}"),
             ", ".join(labels.get(name, name) for name in place.cameras) or words("notify.all_cameras")]
@@ -164,19 +159,19 @@ def place_line(n: int, place: Notify, service: str, state: PlaceState | None, ca
 
 
 def _code(status: int | None) -> str:
-    """For a technician: with what HTTP or SMTP has refused it."""
+    """Returns the HTTP or SMTP code of a refusal, for a technician."""
     return f" ({status})" if status else ""
 
 
 def kind_of(place: Notify) -> str:
-    """The form's choice that the place's kinds are; "chosen" for those of the configuration's own."""
+    """Returns the form's choice for the place's kinds; "chosen" if only the configuration can state them."""
     if not place.kinds or {"motion", "tamper"} <= {*place.kinds}:
         return "both"
     return next((kind for kind, its in KINDS.items() if {*its} == {*place.kinds}), "chosen")
 
 
 def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]:
-    """The form of a place; of a new one for None."""
+    """Returns the form's values for a place, or for a new one."""
     if place is None:
         place = Notify(name="-", url_file="")
     values = {"at_most_every_min": str(place.at_most_every_min),
@@ -190,13 +185,13 @@ def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]
 
 
 def other_hours(place: Notify | None, words: PageWords) -> dict[str, str]:
-    """Hours that are more than the form can show, in words: they stay unless others are typed."""
+    """Returns hours that the form can't show, in words. They stay unless other hours are typed."""
     return {key: hours_text(lines, words) for key in HOURS
             if place and (lines := getattr(place, key)) and not _daily(lines)}
 
 
 def keys_from(form: Mapping[str, str], place: Notify | None, cameras: Sequence[Camera]) -> dict[str, Any]:
-    """The keys that a form sets, but name and address. Raises BadForm."""
+    """Returns the keys that a form sets, without name and address. Raises BadForm."""
     chosen = [each.name for each in cameras if f"camera-{each.name}" in form]
     if cameras and not chosen:
         raise BadForm("no_camera_chosen")
@@ -214,7 +209,7 @@ def keys_from(form: Mapping[str, str], place: Notify | None, cameras: Sequence[C
 
 
 def zones_of(cameras: Sequence[Camera]) -> list[str]:
-    """The names of all zones that make events."""
+    """Returns the names of all zones that make events."""
     return list(dict.fromkeys(zone.name for camera in cameras for zone in camera.zone if zone.rule != "ignore"))
 
 

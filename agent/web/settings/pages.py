@@ -1,4 +1,4 @@
-"""/settings: what the household sets, each with what holds now, and the newest change put back as it was.
+"""/settings: what the household sets, with the present values, and the undo of the newest change.
 
 Every change goes to the keeper's desk; root makes it in the configuration, and undoes it.
 """
@@ -42,14 +42,11 @@ NAMED_KEYS = ("title", "source", "enabled", "record", "off", "audio", "masks", "
 
 
 class SettingsHub(Handlers):
-    """The first page, and the undoing."""
-
     def __init__(self, parts: PageParts) -> None:
         super().__init__(parts)
         self._setup = SetupFolders.beside(self._runtime)
 
     async def show(self, request: Request) -> Response:
-        """GET /settings."""
         said, settings, last = self._words(request), self._settings, self._setup.last()
         return self._show(
             request, "settings.html", device=settings.device, home=settings.home, afar=settings.web.afar,
@@ -112,7 +109,7 @@ class RetentionSettings(FormPage):
 
 
 class DeviceSettings(FormPage):
-    """/settings/device: what the recorder is called, and its language."""
+    """/settings/device: the recorder's name and language."""
 
     change, name = SetDevice, "device"
     fields = (TITLE, FormField("language", "long_title", options=(("vi", "Tiếng Việt"), ("en", "English"))))
@@ -149,7 +146,7 @@ def _may_hear(camera: Camera) -> bool:
 
 
 def _fits_days(db: sqlite3.Connection, folders: Folders, store: Store) -> float | None:
-    """For how many days there is room, of events if there are any, as they came lately; None: it is not known yet."""
+    """Returns for how many days the card has room at the recent rate, for events if there are any; None if unknown."""
     rates = retention_queries.recording_rates(db)
     with_events = [camera for camera, rate in rates.items() if rate.motion_b]
     kept = days_kept(Space.of(folders).room_b(limits(store)), rates, DAYS_MAX,
@@ -158,7 +155,7 @@ def _fits_days(db: sqlite3.Connection, folders: Folders, store: Store) -> float 
 
 
 def camera_line(camera: Camera, words: PageWords) -> str:
-    """What is recorded of it, and when not."""
+    """Returns what is recorded of a camera, and when not."""
     if not camera.enabled:
         return words("settings.switched_off")
     told = [words(f"settings.mode.{camera.record}")]
@@ -170,9 +167,9 @@ def camera_line(camera: Camera, words: PageWords) -> str:
 
 
 def hours_from(form: Mapping[str, str], off: Sequence[str]) -> list[str]:
-    """The weekly hours that a form leaves and adds: `keep-N` for each line, `day-mon`..., `begin` and `end`.
+    """Returns the weekly hours that a form keeps and adds: `keep-N` for each line, `day-mon`…, `begin` and `end`.
 
-    Raises BadForm for a stretch without days, or with one of both times.
+    Raises BadForm for a stretch without days, or with only one time.
     """
     kept = [line for place, line in enumerate(off) if f"keep-{place}" in form]
     days = [day for day in DAYS if f"day-{day}" in form]
@@ -190,7 +187,7 @@ def hours_from(form: Mapping[str, str], off: Sequence[str]) -> list[str]:
 
 
 def retention_told(store: Store, fits_days: float | None, words: PageWords) -> list[str]:
-    """What the limits mean on this card; `fits_days` of events as they came lately, None: not known yet."""
+    """Returns what the limits mean on this card. `fits_days` is at the recent rate; None if unknown."""
     told = [words("settings.kept", days=days_text(store.keep_days, words),
                   continuous=days_text(store.keep_continuous_days, words))]
     if fits_days is None:
@@ -203,7 +200,6 @@ def retention_told(store: Store, fits_days: float | None, words: PageWords) -> l
 
 
 def last_change(last: LastChange, settings: Settings, words: PageWords) -> str:
-    """The newest change as people say it."""
     labels = {camera.name: camera.label for camera in settings.camera}
     about = {"camera": labels.get(last.camera or "", last.camera or "")}
     if last.what == "change_camera":
@@ -214,14 +210,13 @@ def last_change(last: LastChange, settings: Settings, words: PageWords) -> str:
 
 
 class SetupPages(Handlers):
-    """The steps after the first pairing; each can be left out, and found again. The cameras' step is in cameras.py."""
+    """The steps after the first pairing. Each can be skipped and found again. The cameras' step is in cameras.py."""
 
     async def show(self, request: Request) -> Response:
-        """GET /setup, /setup/name, /setup/sharing and /setup/done."""
         return self._step(request, request.url.path, title=self._settings.device.title)
 
     async def set_device(self, request: Request) -> Response:
-        """POST /setup/device with `language` or `title`, and `next`. What is so already needs no change."""
+        """POST /setup/device with `language` or `title`, and `next`. A value that holds already needs no change."""
         form = await fields_of(request)
         key = "language" if form.get("language") in ("vi", "en") else "title"
         try:
@@ -236,7 +231,7 @@ class SetupPages(Handlers):
         return answer
 
     async def finish(self, request: Request) -> Response:
-        """POST /setup: it is over, whichever steps were left out."""
+        """POST /setup: ends the set-up, whichever steps were skipped."""
         await self._desk.finish(token_of(request))
         return RedirectResponse("/", 303)
 

@@ -36,19 +36,18 @@ _log = logging.getLogger(__name__)
 
 
 class BusyAreas(Handlers):
-    """The busy areas of the cameras that look for motion."""
+    """The busy areas of cameras that look for motion."""
 
     def has(self, camera: str) -> bool:
-        """Whether this camera looks for motion."""
         known = self._camera(camera)
         return known is not None and known.enabled and known.motion.enabled
 
     async def of(self, camera: str) -> Busy | None:
-        """The areas now; None when capture does not answer."""
+        """Returns the areas now; None if capture does not answer."""
         return await self._answer(camera, SHOW)
 
     async def forget(self, request: Request) -> Response:
-        """POST with `camera`; leads back to the camera's picture with its busy areas unfolded."""
+        """POST with `camera`. Leads back to the camera's picture with its busy areas open."""
         form = await fields_of(request)
         camera = form.get("camera", "")
         if not self.has(camera):
@@ -67,16 +66,12 @@ class BusyAreas(Handlers):
 
 
 class PicturePage(Handlers):
-    """The handlers."""
-
     def __init__(self, parts: PageParts, busy: BusyAreas) -> None:
         super().__init__(parts)
         self._busy, self._rehearsals = busy, Rehearsals(parts)
 
     async def show(self, request: Request) -> Response:
-        """GET; with ?draft, what was drawn for a rehearsal instead of what is saved; with ?hint, beside that the area
-        that could be left out.
-        """
+        """GET. ?draft shows what was drawn for a rehearsal; ?hint shows the saved areas and the suggested one."""
         camera = self._camera(request.path_params["name"])
         if camera is None:
             return self._missing(request)
@@ -94,7 +89,7 @@ class PicturePage(Handlers):
             return None
 
     async def change(self, request: Request) -> Response:
-        """POST with the whole form and `do`: "save", "try"; without it "stop" (the rehearsal) and "discard"."""
+        """POST with the whole form and `do`: "save" or "try"; without the form, "stop" (the rehearsal) or "discard"."""
         camera, fields = self._camera(request.path_params["name"]), await fields_of(request, FORM_B_MAX)
         if camera is None:
             raise FormRefused("No such camera")
@@ -125,7 +120,7 @@ class PicturePage(Handlers):
         return await self._change(request, [changed], here, here)
 
     async def rehearsal_picture(self, request: Request) -> Response:
-        """GET /cameras/NAME/rehearsal/N.jpg: the picture of an event that only one of two settings finds."""
+        """GET /cameras/NAME/rehearsal/N.jpg: an event that only one of the two settings finds."""
         jpeg = self._rehearsals.pictures.get(request.path_params["n"])
         if jpeg is None or self._rehearsals.camera != request.path_params["name"]:
             raise FormRefused("No such picture", 404)
@@ -157,10 +152,8 @@ class PicturePage(Handlers):
 
 
 class LooksPage(Handlers):
-    """The handler."""
-
     async def watch(self, request: Request) -> ASGIApp:
-        """GET: each look as an event with one line of JSON (core.contract.looks); 503 while capture does not answer."""
+        """GET: each look as an event with one line of JSON (core.contract.looks). 503 if capture does not answer."""
         camera = self._camera(request.path_params["name"])
         if camera is None or not (camera.enabled and camera.motion.enabled):
             return JSONResponse({"reason": "no_motion"}, 404)
@@ -173,7 +166,7 @@ class LooksPage(Handlers):
 
 
 async def _events(reader: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Ends with capture's connection; a browser asks again by itself."""
+    """Ends with capture's connection; the browser asks again by itself."""
     yield b": watching\n\n"
     line = asyncio.ensure_future(reader.readline())
     try:

@@ -1,6 +1,6 @@
-"""The form of a camera's picture: what is drawn, as rows of fields; the settings that they mean; what is wrong. Pure.
+"""The form of a camera's picture: drawn areas as rows of fields, the settings that they mean, and problems. Pure.
 
-Corners are typed and sent in percent of the picture's width and height, "12.5,40 60,40 60,80"; settings have fractions.
+Corners are typed and sent in percent of width and height, "12.5,40 60,40 60,80"; settings have fractions.
 """
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ SETTINGS = ("sensitivity", "smallest_pct", "flip", "exposure_ev", "night_fps")
 
 
 class DrawnRow(NamedTuple):
-    """One area or line, as it is typed."""
+    """An area or a line, as typed."""
 
     number: int
     kind: str
@@ -35,7 +35,7 @@ class DrawnRow(NamedTuple):
 
 
 class PictureForm(NamedTuple):
-    """All fields. `settings` has those of SETTINGS; `hides` is one of HIDERS, or "" while nobody has chosen."""
+    """All fields. `settings` has those of SETTINGS; `hides` is one of HIDERS, or "" before the first choice."""
 
     rows: tuple[DrawnRow, ...]
     hides: str
@@ -43,24 +43,24 @@ class PictureForm(NamedTuple):
 
 
 class PictureDraft(NamedTuple):
-    """A camera as it would be set; `problems` are codes by "area-NUMBER", "hides" or a name of SETTINGS."""
+    """A camera as the form would set it. `problems` has codes by "area-NUMBER", "hides" or a name of SETTINGS."""
 
     camera: Camera
     problems: Mapping[str, str] = {}
 
 
 def is_encoded(camera: Camera) -> bool:
-    """Whether its video arrives encoded, so that somebody has to be chosen who hides."""
+    """Whether the video arrives encoded, so that the household must choose who paints the masks."""
     return parse_source(camera.source).scheme not in RAW
 
 
 def has_sensor(camera: Camera) -> bool:
-    """Whether exposure, night and rotation are ours to set."""
+    """Whether the recorder sets exposure, night and rotation."""
     return parse_source(camera.source).scheme == "picamera"
 
 
 def form_of(camera: Camera) -> PictureForm:
-    """The form that shows the settings as they are."""
+    """Returns the form that shows the camera's settings."""
     drawn = [DrawnRow(0, MASK, _typed(area)) for area in camera.masks]
     drawn += [DrawnRow(0, each.rule, _typed(each.line or each.area), each.name, each.direction,
                        f"{each.dwell_s:g}" if each.dwell_s else "") for each in camera.zone]
@@ -74,13 +74,13 @@ def form_of(camera: Camera) -> PictureForm:
 
 
 def with_ignored(form: PictureForm, area: Polygon) -> PictureForm:
-    """The form with one more area in which nothing counts."""
+    """Returns the form with one more area in which nothing counts."""
     number = next(each for each in range(ROWS_MAX + 1) if each not in {row.number for row in form.rows})
     return form._replace(rows=(*form.rows, DrawnRow(number, IGNORE, _typed(area))))
 
 
 def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:
-    """The form as a browser sent it; a row without corners is none. What it does not send is as it is."""
+    """Returns the form as a browser sent it, without rows that have no corners. Missing settings stay as they are."""
     rows = (DrawnRow(number, fields.get(f"kind-{number}", ""), fields.get(f"corners-{number}", "").strip(),
                      title_of(fields.get(f"name-{number}", "")), fields.get(f"direction-{number}", "both"),
                      fields.get(f"dwell-{number}", "").strip())
@@ -91,14 +91,14 @@ def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:
 
 
 def draft(form: PictureForm, camera: Camera) -> PictureDraft:
-    """The camera as the form would set it, and what of the form can't be."""
+    """Returns the camera as the form would set it, and what is wrong."""
     return _Draft(form, camera).made()
 
 
 def change(camera: Camera, drafted: Camera) -> ChangeCamera | None:
-    """What root has to set, None for nothing.
+    """Returns what root has to set; None if nothing changes.
 
-    Where the picture is to be turned, all that is drawn turns with it: it was drawn on the picture as it is now.
+    If the picture is turned, everything drawn turns with it, because it was drawn on the present picture.
     """
     wanted = _turned(camera, drafted)
     keys: dict[str, Any] = {key: getattr(wanted, key) for key in ("masks", "privacy_mask", "zone")
@@ -113,7 +113,7 @@ def change(camera: Camera, drafted: Camera) -> ChangeCamera | None:
 
 
 def corners_of(text: str) -> Polygon | None:
-    """The corners as fractions; None for what can't be read or lies outside of the picture."""
+    """Returns corners as fractions; None if they can't be read or lie outside the picture."""
     try:
         corners = [tuple(round(float(value) / 100, DIGITS) for value in corner.split(",")) for corner in text.split()]
     except ValueError:
@@ -197,7 +197,7 @@ class _Draft:
             "night_fps": None if night_fps is None else int(night_fps)})
 
     def _converted(self, now: Any, kind: type, wished: dict[str, Any]) -> Any:
-        """The table with these keys set; those that can't be stay as they are, and are told."""
+        """Returns the table with these keys set. A bad value stays as it was and becomes a problem."""
         made = now
         for key, value in wished.items():
             try:
@@ -207,7 +207,7 @@ class _Draft:
         return made
 
     def _faults(self, camera: Camera) -> Iterator[tuple[str, str]]:
-        """The configuration's own faults, by the row in which each was drawn."""
+        """Yields the configuration's own faults, by the row in which each was drawn."""
         rows = {"masks": list(self._masks), "motion": list(self._ignored), "zone": list(self._zones)}
         for fault in zones.faults(camera):
             place = next(part for part in fault.path if isinstance(part, int))

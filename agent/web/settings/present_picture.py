@@ -1,4 +1,4 @@
-"""A camera's picture and what is drawn on it, in words; the choices of its form; what a rehearsal has found. Pure."""
+"""A camera's picture and drawn areas in words, the form's choices, and a rehearsal's result. Pure."""
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,8 +20,6 @@ TIGHT_PCT, TOO_MUCH_PCT = 60, 90    # of a core: beyond, a busy scene is painted
 
 
 class AreaView(NamedTuple):
-    """One row of the form."""
-
     row: DrawnRow
     label: str                      # as a heading, and for who hears the page
     points: str                     # of an SVG shape, in pixels of the picture
@@ -29,7 +27,7 @@ class AreaView(NamedTuple):
 
 
 class WordedChoice(NamedTuple):
-    """One of a few values, in words, and in fewer or more of them."""
+    """A value in words: long and short."""
 
     value: str
     text: str
@@ -40,8 +38,6 @@ Options = Sequence[tuple[str, str]]     # of a field: value and text
 
 
 class PictureView(NamedTuple):
-    """The form, and the picture that it is about."""
-
     areas: Sequence[AreaView]
     width: int
     height: int
@@ -56,20 +52,19 @@ class PictureView(NamedTuple):
 
 
 def size_of(camera: str, report: Report | None) -> tuple[int, int]:
-    """Width and height of the camera's picture, in pixels, as far as capture has told."""
+    """Returns width and height of the camera's picture in pixels, or a default if capture has not reported them."""
     facts = next((each for each in report.cameras if each.camera == camera), None) if report else None
     return (facts.width, facts.height) if facts and facts.width and facts.height else (WIDTH, HEIGHT)
 
 
 def label_of(row: DrawnRow, words: PageWords) -> str:
-    """What an area or a line is called."""
     short = words(f"picture.short_{row.kind}" if row.kind in KINDS else "picture.area")
     return f"{short}: {row.name}" if row.name and row.kind != MASK else short
 
 
 def picture_view(form: PictureForm, camera: Camera, problems: Mapping[str, str], size: tuple[int, int],
                  words: PageWords) -> PictureView:
-    """The form in words. `problems` are codes as in a PictureDraft."""
+    """`problems` has codes as in a PictureDraft."""
     told = {key: words(f"picture.problem.{code}") for key, code in problems.items()}
     wide, high = size
     areas = [AreaView(row, label_of(row, words),
@@ -86,14 +81,14 @@ def picture_view(form: PictureForm, camera: Camera, problems: Mapping[str, str],
 
 
 def hint_sentence(hint: ZoneHint, words: PageWords) -> str:
-    """What the last day's events were about for nothing, and where."""
+    """Says what many of the last day's events were, and where."""
     what = "animal" if hint.word == "animal" else "nothing"
     where = words(f"picture.place_{hint.place.down}_{hint.place.across}")
     return words(f"picture.hint_{what}", all=hint.events_n, n=hint.here_n, where=where)
 
 
 def reasons(words: PageWords) -> list[tuple[str, str]]:
-    """What the script says of the newest look, by code: an event, why there is none, or that nothing comes."""
+    """Returns what the script says about the newest look, by code."""
     return [(each, words(f"watch.{each}")) for each in ("event", "still", "silent", "lost")] + [
         (key.removeprefix(WHY), text) for key, text in words.texts.items() if key.startswith(WHY)]
 
@@ -113,7 +108,7 @@ def _fields(form: PictureForm, camera: Camera, words: PageWords) -> dict[str, Op
 
 
 def _with(values: Iterable[str], chosen: str) -> list[str]:
-    """The usual values, and the present one if it is another."""
+    """Adds the present value if it is not one of the usual values."""
     values = list(values)
     return values if chosen in values else [chosen, *values]
 
@@ -135,8 +130,6 @@ class RehearsalEventView(NamedTuple):
 
 
 class RehearsalView(NamedTuple):
-    """What a rehearsal has found."""
-
     sentences: Sequence[str]
     warnings: Sequence[str]
     missed: Sequence[RehearsalEventView]
@@ -148,7 +141,7 @@ class RehearsalView(NamedTuple):
 
 
 def rehearsal_view(answer: RehearsalAnswer, camera: Camera, now_wall_ms: int, words: PageWords) -> RehearsalView:
-    """The answer in words; `camera` is the one that was tried."""
+    """`camera` is the one that was tried."""
     if answer.problem:
         return RehearsalView([words("rehearsal.nothing")], [], [], [])
     found = [words("rehearsal.told", n=answer.told_n), words("rehearsal.found", now=answer.now_n, draft=answer.draft_n)]
@@ -190,7 +183,7 @@ def _event_view(event: RehearsalEvent, camera: str, now_wall_ms: int, words: Pag
 
 
 class BusyCell(NamedTuple):
-    """A cell of the grid that is busy, from 1 (a little) to 3."""
+    """A busy cell of the grid; `level` is from 1 (a little) to 3."""
 
     column: int
     row: int

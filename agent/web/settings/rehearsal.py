@@ -1,6 +1,6 @@
-"""A rehearsal of unsaved settings on the last day's recordings, by a process beside the page that is gone afterwards.
+"""A rehearsal of unsaved settings on the last day's recordings, by a helper process.
 
-What was drawn is kept with it, so that the page comes back to it, with or without a script.
+What was drawn is kept, so that the page can show it again, with or without a script.
 """
 import asyncio
 import logging
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Rehearsals:
-    """One rehearsal at a time, of whichever camera. Belongs to the event loop."""
+    """One rehearsal at a time, of any camera. Belongs to the event loop."""
 
     def __init__(self, parts: PageParts) -> None:
         self._store, self._clock = parts.settings.store, parts.clock
@@ -38,22 +38,21 @@ class Rehearsals:
 
     @property
     def running(self) -> bool:
-        """Whether one is under way."""
         return self._task is not None and not self._task.done()
 
     @property
     def camera(self) -> str:
-        """Whose the rehearsal is; "" without one, or long after."""
+        """The rehearsed camera; "" without a rehearsal, or KEPT_S after its end."""
         if not self.running and self._clock.mono_s() - self._ended_mono_s > KEPT_S:
             self.forget()
         return self._camera
 
     def form_of(self, camera: str) -> PictureForm | None:
-        """What was drawn for the rehearsal of this camera."""
+        """Returns what was drawn for this camera's rehearsal."""
         return self._form if self.camera == camera else None
 
     def start(self, now: Camera, drafted: Camera, form: PictureForm) -> bool:
-        """Try it; False while another rehearsal is under way."""
+        """Starts a rehearsal; returns False if another one runs."""
         if self.running:
             return False
         self.forget()
@@ -65,12 +64,11 @@ class Rehearsals:
         return True
 
     def stop(self) -> None:
-        """End one that is under way; nothing of it is kept."""
+        """Ends a running rehearsal and keeps nothing of it."""
         if self._task is not None:
             self._task.cancel()
 
     def forget(self) -> None:
-        """As if there had been none."""
         self._camera, self._form, self.pct, self.answer, self.failed, self.pictures = "", None, 0, None, False, {}
 
     async def _try(self, question: rehearsal.RehearsalQuestion) -> None:

@@ -1,4 +1,4 @@
-"""The room of what the household sets: cameras and their pictures, the recorder, its first steps."""
+"""The addresses of settings: cameras and their pictures, the recorder, its first steps."""
 from starlette.routing import Route
 
 from agent.web.server.parts import PageParts, form_routes
@@ -11,7 +11,6 @@ from agent.web.settings.picture import BusyAreas, LooksPage, PicturePage
 
 
 def settings_routes(parts: PageParts) -> list[Route]:
-    """The addresses of this room."""
     seen, hub, steps = CamerasPage(parts, CameraSearch(parts)), pages.SettingsHub(parts), pages.SetupPages(parts)
     phones, busy = NotifyPage(parts), BusyAreas(parts)
     drawn = PicturePage(parts, busy)

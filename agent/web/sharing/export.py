@@ -1,6 +1,6 @@
-"""/handout: an export as one download, signed by the keeper: the same package as `taimat export` makes.
+"""/handout: an export as one download, signed by the keeper, the same package as `taimat export` makes.
 
-One at a time, on a thread of its own: it reads much, waits for the keeper, and may hang in the card.
+One at a time, on a thread of its own, because it reads much, waits for the keeper, and may hang in the card.
 """
 import asyncio
 import contextlib
@@ -49,16 +49,12 @@ Archive = Generator[bytes, None, None]
 
 
 class ExportForm(NamedTuple):
-    """The form's first values."""
-
     camera: str
     begin: str                  # local time, as a browser's datetime-local field writes it
     end: str
 
 
 class ExportPage(Handlers):
-    """The form, and the download."""
-
     def __init__(self, parts: PageParts) -> None:
         super().__init__(parts)
         self._thread = StorePool(self._folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
@@ -67,7 +63,7 @@ class ExportPage(Handlers):
         self._closing: asyncio.Future[None] | None = None
 
     async def show(self, request: Request) -> Response:
-        """GET: the form, filled in with `camera`, `from` and `to` (wall times, ms)."""
+        """GET with `camera`, `from` and `to` (wall times, ms), which fill in the form."""
         query = request.query_params
         begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
         if begin_ms and end_ms:
@@ -75,7 +71,7 @@ class ExportPage(Handlers):
         return self._form(request, ExportForm("", "", ""))
 
     async def make(self, request: Request) -> Response | ASGIApp:
-        """POST: `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. A zip archive, or the form again."""
+        """POST with `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. Answers with a zip archive."""
         form = await fields_of(request)
         span = ExportForm(form.get("camera", ""), form.get("from", ""), form.get("to", ""))
         wish = self._wish(form, span)
@@ -115,12 +111,12 @@ class ExportPage(Handlers):
                           purpose=texts["purpose"] or None, officer=texts["officer"] or None)
 
     def _begin(self, db: sqlite3.Connection, wish: ExportWish) -> tuple[str, Archive]:
-        """The name and the pieces of the archive, which is signed by now. Raises one of REFUSALS."""
+        """Returns name and pieces of the archive, which is signed by now. Raises one of REFUSALS."""
         archive = self._archive(db, wish)
         return next(archive).decode(), archive
 
     def _archive(self, db: sqlite3.Connection, wish: ExportWish) -> Archive:
-        """The archive's name, then its pieces. Raises one of REFUSALS."""
+        """Yields the archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
             until_ms = signed_until(db, wish.camera, wish.begin_ms, wish.end_ms, self._keeper_is_there)
             found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms,
@@ -156,7 +152,7 @@ class ExportPage(Handlers):
             raise CardTrouble from error
 
     async def _close(self, made: Archive) -> None:
-        """Close the files on the thread that opened them; only then may the next export begin."""
+        """Closes the files on the thread that opened them. Only then may the next export begin."""
         with contextlib.suppress(CardTrouble):
             await self._thread.ask(lambda db: made.close())
         self._busy = False

@@ -1,5 +1,4 @@
-"""/requests: the ward's requests; an approval is asked for once more, on a page of its own that shows what would leave.
-"""
+"""/requests: the ward's requests. A second page confirms an approval and shows what would leave."""
 import contextlib
 import sqlite3
 from collections.abc import Sequence
@@ -42,8 +41,6 @@ CODECS = {"h264": "H.264", "h265": "H.265"}
 
 
 class RequestView(NamedTuple):
-    """One request in words."""
-
     n: int
     digest: str                     # of what is asked, so that the answer is to what was shown
     shown: str                      # of the recordings that would leave: likewise
@@ -56,8 +53,6 @@ class RequestView(NamedTuple):
 
 
 class DeliveryView(NamedTuple):
-    """What has left the house, in words."""
-
     n: int
     title: str
     when: str
@@ -66,7 +61,7 @@ class DeliveryView(NamedTuple):
 
 
 class PackedFilm(NamedTuple):
-    """One film of the package, bit for bit: the packing cuts the same frames out of the same clips."""
+    """A film of the package, bit for bit: packing cuts the same frames out of the same clips."""
 
     address: str
     said: str                       # from when to when, size of the picture, encoding, bytes
@@ -74,8 +69,6 @@ class PackedFilm(NamedTuple):
 
 
 class PackageView(NamedTuple):
-    """The package in words."""
-
     films: Sequence[PackedFilm]
     total: str                      # the size of all films
     gaps: Sequence[str]
@@ -84,18 +77,17 @@ class PackageView(NamedTuple):
 
 
 class RequestsPage(Handlers):
-    """The list, and the household's answers, which the keeper takes from a paired browser alone."""
+    """The list and the household's answers. The keeper accepts answers only from a paired browser."""
 
     def __init__(self, parts: PageParts, films: Films) -> None:
         super().__init__(parts)
         self._films = films
 
     async def show(self, web_request: WebRequest) -> Response:
-        """GET: the requests, those that wait for an answer first."""
         return await self._page(web_request, None)
 
     async def confirm(self, web_request: WebRequest) -> Response:
-        """GET /requests/N/approve: what exactly would leave and where it would go, before the last button."""
+        """GET /requests/N/approve: shows exactly what would leave and where it would go, before the last button."""
         found = await self._pool.ask(_one, web_request.path_params["n"])
         each = self._view(web_request, *found, await self._word(web_request)) if found else None
         if found is None or each is None or each.state != "waiting":
@@ -104,8 +96,10 @@ class RequestsPage(Handlers):
         return self._show(web_request, "approve.html", each=each, package=package)
 
     async def decide(self, web_request: WebRequest) -> Response:
-        """POST with `n`, `digest`, `shown` and `do` ("approve" or "refuse"). The page again; with 409 and the reason if
-        it is too late, or something else was shown."""
+        """POST with `n`, `digest`, `shown` and `do` ("approve" or "refuse").
+
+        409 if it is too late, or if the page showed something else.
+        """
         form = await fields_of(web_request)
         row, shown, code = number(form.get("n")), form.get("digest", ""), DECISIONS.get(form.get("do", ""))
         if code is None or not shown or row is None:
@@ -120,17 +114,17 @@ class RequestsPage(Handlers):
         return RedirectResponse("/requests", 303)
 
     async def waiting(self, web_request: WebRequest) -> list[RequestView]:
-        """What waits for the household, in brief, for another page. Raises CardTrouble and KeeperSilent."""
+        """Returns the requests that wait for the household, in brief. Raises CardTrouble, KeeperSilent."""
         found, word = await self._pool.ask(requests.newest, SHOWN_N), await self._word(web_request)
         told = [self._view(web_request, each, NOTHING, word) for each in found if each.state == "waiting"]
         return [each for each in told if each.state == "waiting"]
 
     async def waiting_n(self) -> int:
-        """How many seem to wait for the household, for those who may not know more. Raises CardTrouble."""
+        """Counts requests that seem to wait, for browsers that may not know more. Raises CardTrouble."""
         return await self._pool.ask(requests.waiting_n)
 
     async def delivered(self, web_request: WebRequest, shown_n: int, receipted: Sequence[str]) -> list[DeliveryView]:
-        """What has left the house last; `receipted` as the keeper says. Raises CardTrouble."""
+        """Returns the last deliveries. `receipted` comes from the keeper. Raises CardTrouble."""
         found = await self._pool.ask(requests.delivered, shown_n)
         said, now = self._words(web_request), self._clock.now()
         return [delivery_view(each, each.id in receipted, said, now) for each in found]
@@ -144,7 +138,7 @@ class RequestsPage(Handlers):
                           others=[each for each in told if each.state not in ("waiting", "delivered")])
 
     async def _word(self, web_request: WebRequest) -> KeepersWord:
-        """The rows of the shared database may say anything, so the keeper says what waits and whose receipts hold."""
+        """Asks the keeper what waits and whose receipts are valid, because rows of the shared database may lie."""
         token = token_of(web_request)
         told: DecisionAnswer = await self._browsers.ask(ListRequests(token=token))
         return told.waiting, (await self._browsers.ask(AskSharing(token=token))).sharing.receipted
@@ -159,7 +153,7 @@ class RequestsPage(Handlers):
 
 
 def _newest(db: sqlite3.Connection) -> Found:
-    """What would leave is looked up for those alone of which nobody knows it yet: with many clips it takes a while."""
+    """Looks up what would leave only for requests that are not packed yet: with many clips it takes a while."""
     return [(each, preview(db, each) if each.state in UNPACKED else NOTHING) for each in requests.newest(db, SHOWN_N)]
 
 
@@ -170,7 +164,7 @@ def _one(db: sqlite3.Connection, number: int) -> tuple[WardRequest, ExportPrevie
 
 def request_view(request: WardRequest, footage: ExportPreview, sound: bool, ward: Ward, said: PageWords,
                  now: Instant) -> RequestView:
-    """The request in words; `sound`: its camera records sound."""
+    """`sound`: the camera records sound."""
     facts = [(said(f"requests.{label}"), value) for label, value in (
         ("officer", request.officer), ("case", request.case_no), ("purpose", purpose(request.purpose, said)),
         ("basis", request.basis), ("what", _what(request, said, now)),
@@ -185,7 +179,7 @@ def request_view(request: WardRequest, footage: ExportPreview, sound: bool, ward
 
 
 def delivery_view(request: WardRequest, receipted: bool, said: PageWords, now: Instant) -> DeliveryView:
-    """A delivered request in words; `receipted` is the keeper's word on its receipt."""
+    """`receipted` is the keeper's judgement of the receipt."""
     had_ms = None
     with contextlib.suppress(BadPayload):           # of a row that somebody has spoiled
         had_ms = receipt((request.receipt or "").encode()).ts
@@ -200,7 +194,7 @@ def delivery_view(request: WardRequest, receipted: bool, said: PageWords, now: I
 
 
 def purpose(name: str, said: PageWords) -> str:
-    """A well-known purpose in the page's words; any other one as the ward wrote it."""
+    """Returns the page's words for a well-known purpose; any other one as the ward wrote it."""
     return said.purposes.get(name, name)
 
 
@@ -215,7 +209,7 @@ def _goes_to(request: WardRequest, said: PageWords) -> str:
 
 
 def _whose(request: WardRequest, ward: Ward, said: PageWords) -> str:
-    """Whose machine that is: the ward's own, and whether it is the one that the recorder reports to as well."""
+    """Says whose machine it is, and whether the recorder reports to the same one."""
     same = _host(request.upload).rpartition(":")[0] == ward.host
     return said("requests.whose_same" if same else "requests.whose_other", ward=ward.ward, broker=ward.host)
 
@@ -242,7 +236,7 @@ def _what(request: WardRequest, said: PageWords, now: Instant) -> str:
 
 
 def _leaves(request: WardRequest, footage: ExportPreview, sound: bool, said: PageWords) -> str:
-    """ "" where nothing has left, nor will."""
+    """Returns an empty text if nothing has left or will leave."""
     if request.bytes is not None:
         return said("requests.package", size=said.size(request.bytes))
     if request.state not in OPEN:
@@ -259,7 +253,7 @@ def _leaves(request: WardRequest, footage: ExportPreview, sound: bool, said: Pag
 
 
 async def package_view(request: WardRequest, films: Films, pool: StorePool, said: PageWords) -> PackageView | None:
-    """None for a picture of the moment, which nobody has yet. Raises CardTrouble."""
+    """Returns None for a picture of the moment, which does not exist yet. Raises CardTrouble."""
     if request.begin_ms is None or request.end_ms is None:
         return None
     told = await films.told(FilmWish(request.camera, request.begin_ms, request.end_ms))

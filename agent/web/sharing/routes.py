@@ -1,4 +1,4 @@
-"""The room of what leaves the house, to the ward or by hand, and of the sheet that tells visitors of it."""
+"""The addresses of what leaves the house, and of the notice for visitors."""
 from starlette.routing import Route
 
 from agent.web.recordings.films import Films
@@ -9,7 +9,6 @@ from agent.web.sharing.sharing_page import NoticePage, SharingPage
 
 
 def sharing_routes(parts: PageParts, films: Films) -> list[Route]:
-    """The addresses of this room."""
     exporting, asked = ExportPage(parts), RequestsPage(parts, films)
     sharing = SharingPage(parts, asked)
     return [

@@ -1,4 +1,4 @@
-"""/sharing: what the ward is told and may have, in a few switches; joining and leaving; what waits, what has left."""
+"""/sharing: what the ward gets, joining and leaving, requests and deliveries. /notice: a sheet for visitors."""
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,41 +40,37 @@ Enrolment = tuple[str, int | None, EnrolState | None]       # the ward for peopl
 
 
 class SharingPage(Handlers):
-    """The handlers. A viewer sees what leaves the house, and neither who asks for what nor a switch."""
+    """A viewer sees what leaves the house, but no requests and no switches."""
 
     def __init__(self, parts: PageParts, asked: RequestsPage) -> None:
         super().__init__(parts)
         self._asked = asked
 
     async def show(self, request: Request) -> Response:
-        """GET."""
         return await self._page(request)
 
     async def change(self, request: Request) -> Response:
-        """POST: `part` ("health", "events", "people", "pictures") and `to`, or `part` "purposes" with a rule each."""
+        """POST with `part` ("health", "events", "people", "pictures") and `to`, or "purposes" with a rule each."""
         change = _change(await fields_of(request))
         return await self._say(request, ChangeSettings(token=token_of(request), change=change))
 
     async def joining(self, request: Request) -> Response:
-        """GET /sharing/join: the text, whole, and the button beneath."""
         return await self._page(request, "sharing_join.html")
 
     async def join(self, request: Request) -> Response:
-        """POST with `ward` and `text`, which were shown."""
+        """POST with `ward` and `text` as the page showed them."""
         form = await fields_of(request)
         return await self._say(request, JoinWard(token=token_of(request), ward=form.get("ward", ""),
                                                  text=number(form.get("text")) or 0))
 
     async def leaving(self, request: Request) -> Response:
-        """GET /sharing/leave: what that means."""
         return await self._page(request, "sharing_leave.html")
 
     async def leave(self, request: Request) -> Response:
-        """POST."""
         return await self._say(request, ChangeSettings(token=token_of(request), change=SetWard(enabled=False)))
 
     async def _say(self, request: Request, question: BrowserQuestion) -> Response:
-        """Bring it to the keeper. What it takes back counts by now, whether the configuration can be changed or not."""
+        """Asks the keeper. What the household takes back counts at once, even if the configuration can't change."""
         answer = await self._ask(question)
         for what, role in (("membership", "link"), ("requests", "link"), ("requests", "keeper")):
             self._outlet.send(Poke(what=what), role)
@@ -100,7 +96,7 @@ class SharingPage(Handlers):
 
 
 def _change(form: Mapping[str, str]) -> SetSharing:
-    """What the form sets. Raises FormRefused."""
+    """Returns what the form sets. Raises FormRefused."""
     to, keys = form.get("to", ""), dict[str, Any]()
     match form.get("part"):
         case "health" | "events" as part:
@@ -121,7 +117,7 @@ def _change(form: Mapping[str, str]) -> SetSharing:
 
 
 class PurposeView(NamedTuple):
-    """A purpose, and the rule that holds for it; "": that for all others."""
+    """A purpose and its rule; "" if the rule for all others applies."""
 
     name: str
     said: str
@@ -129,7 +125,7 @@ class PurposeView(NamedTuple):
 
 
 class PartView(NamedTuple):
-    """A part of what the ward is told, which can be switched."""
+    """A part of what the ward gets, with its switch."""
 
     name: str
     said: str
@@ -138,8 +134,6 @@ class PartView(NamedTuple):
 
 
 class SharingView(NamedTuple):
-    """The household and its ward."""
-
     standing: str                   # none: nobody has set a ward up · out: it can join · joining · in
     ward: str
     host: str
@@ -156,7 +150,7 @@ class SharingView(NamedTuple):
 
 
 def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None, said: PageWords) -> SharingView:
-    """By the keeper's word, and by the configuration where that is not stricter."""
+    """The keeper's answer decides, and the configuration where it is stricter."""
     ward, rules = settings.ward, SHUT if state.no_pictures else sharing_rules(settings.sharing)
     names = list(said.purposes)
     names += sorted(name for name in rules.by_purpose if name not in names)
@@ -174,15 +168,13 @@ def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None,
 
 
 def consent_text(language: str) -> dict[str, Any]:
-    """What a household agrees to by joining: a heading, what the ward is told, and what holds beside."""
+    """Returns what a household agrees to by joining: a heading, points, and the rest."""
     lines = consent.TEXTS[language].splitlines()
     points = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     return {"version": consent.VERSION, "head": lines[0], "points": points, "rest": " ".join(lines[1 + len(points):])}
 
 
 class EnrolmentView(NamedTuple):
-    """In words."""
-
     called: str                 # the ward
     known: bool                 # the recorder is enrolled there
     trouble: str                # "": none
@@ -191,7 +183,7 @@ class EnrolmentView(NamedTuple):
 
 
 def read(ward: Ward, runtime: Path) -> Enrolment:
-    """What is known of the enrolment, as it lies on the card and in memory. Raises OSError."""
+    """Returns what is known of the enrolment, from the card and from memory. Raises OSError."""
     record, state = record_beside(ward.cert), shown(runtime)
     if record is None or record.ward != ward.ward:
         return "", None, state
@@ -203,7 +195,7 @@ def read(ward: Ward, runtime: Path) -> Enrolment:
 
 
 def enrolment_view(found: Enrolment, ward: str, now_wall_ms: int, said: PageWords) -> EnrolmentView:
-    """`ward` is its name in the configuration, or that of the ward that the household is in."""
+    """`ward` is its name in the configuration, or the ward that the household is in."""
     (called, until_ms, state), trouble = found, ""
     if state and state.step != "enrolled":
         trouble = said(f"enrolment.{_kind(state)}", ward=state.ward)
@@ -221,20 +213,18 @@ def _kind(state: EnrolState) -> str:
 
 
 class NoticeView(NamedTuple):
-    """The sheet: what is told, each with what it answers, and whom to ask; "" leaves a line to write on."""
+    """The sheet: labels and values, and whom to ask; "" leaves a line to write on."""
 
     lines: Sequence[tuple[str, str]]
     ask: str
 
     def text(self, words: PageWords) -> str:
-        """The same as a text that a phone can read, keep and translate."""
+        """Returns the same as text that a phone can read, keep and translate."""
         told = [words("notice.head"), *(f"{label}: {value}" for label, value in self.lines)]
         return "\n".join([*told, *([f"{words('notice.ask')}: {self.ask}"] if self.ask else [])])
 
 
 class NoticePage(Handlers):
-    """The handler."""
-
     async def show(self, request: Request) -> Response:
         """GET /notice[?ask=]: whom to ask, a name and a number."""
         said = self._words(request)
@@ -245,7 +235,6 @@ class NoticePage(Handlers):
 
 
 def notice_view(settings: Settings, sharing: SharingView, ask: str, words: PageWords) -> NoticeView:
-    """What holds now."""
     cameras = [camera for camera in settings.camera if camera.enabled]
     who = settings.device.title or settings.device.site or words("notice.who_unnamed")
     return NoticeView([
