@@ -6,9 +6,5 @@ from agent.web.server.parts import PageParts
 
 
 def health_routes(parts: PageParts) -> list[Route]:
-    seen = HealthPage(parts)
-    return [
-        Route("/health", seen.day),
-        Route("/health/month", seen.month),
-        Route("/health.json", seen.told),
-    ]
+    health = HealthPage(parts)
+    return [Route("/health", health.show), Route("/health/month", health.show), Route("/health.json", health.json)]

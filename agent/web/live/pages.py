@@ -37,10 +37,6 @@ def home_rows(db: sqlite3.Connection, folders: Folders,
     return (listing(db, None, HOME_EVENTS_N), posters(db, cameras), pause.load(folders), requests.waiting_n(db))
 
 
-def live_rows(db: sqlite3.Connection, folders: Folders, camera: str) -> tuple[Listing, Pauses]:
-    return listing(db, camera, HOME_EVENTS_N), pause.load(folders)
-
-
 class LivePages(Handlers):
     async def home(self, request: Request) -> Response:
         """If the card does not answer, the page has no events."""
@@ -48,7 +44,7 @@ class LivePages(Handlers):
         names = [camera.name for camera in self._settings.camera]
         try:
             found, pictures, pauses, asked_n = await self._pool.ask(home_rows, self._folders, names)
-            latest = found.views(self._clock, said)
+            latest = found.views(now, said)
         except CardTrouble:
             latest, pictures, pauses, asked_n = None, {}, None, 0
         paused = paused_of([each for each in self._settings.camera if each.enabled], report, pauses, now)
@@ -64,8 +60,9 @@ class LivePages(Handlers):
         if camera is None:
             return self._missing(request)
         try:
-            found, pauses = await self._pool.ask(live_rows, self._folders, camera.name)
-            latest = found.views(self._clock, said)
+            found, pauses = await self._pool.ask(
+                lambda db: (listing(db, camera.name, HOME_EVENTS_N), pause.load(self._folders)))
+            latest = found.views(now, said)
         except CardTrouble:
             latest, pauses = None, None
         paused = paused_of([camera] if camera.enabled else [], report, pauses, now)

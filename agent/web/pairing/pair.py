@@ -5,7 +5,6 @@ Only paired browsers see the code. The device itself does not show it.
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -18,6 +17,7 @@ from agent.look.templates import YEAR_S
 from agent.web.server.access import COOKIE, SEEN, token_of
 from agent.web.server.browsers import KeeperSilent
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.words import View
 
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
            ("Macintosh", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))
@@ -34,15 +34,6 @@ def browser_name(user_agent: str) -> str:
     """
     found = [next((name for mark, name in names if mark in user_agent), "") for names in (PROGRAMS, SYSTEMS)]
     return " · ".join(filter(None, found)) or user_agent[:40].strip() or "?"
-
-
-class BrowserView(NamedTuple):
-    id: str
-    name: str
-    used: str           # when it was here last
-    paired: str
-    is_owner: bool
-    own: bool           # it is the one that asks
 
 
 class PairPage(Handlers):
@@ -118,10 +109,10 @@ class PairPage(Handlers):
             return RedirectResponse("/pair", 303)
         token = token_of(request)
         said, now, own = self._words(request), self._clock.now().wall_ms, hashlib.sha256(token.encode()).hexdigest()
-        shown = [BrowserView(each.id, each.name, said.moment(each.used_wall_ms, now),
-                             said.moment(each.paired_wall_ms, now), each.role == "owner", own.startswith(each.id))
-                 for each in answer.browsers]
-        owners_n = sum(each.is_owner for each in shown)
+        shown = [View(id=browser.id, name=browser.name, used=said.moment(browser.used_wall_ms, now),
+                      paired=said.moment(browser.paired_wall_ms, now), is_owner=browser.role == "owner",
+                      own=own.startswith(browser.id)) for browser in answer.browsers]
+        owners_n = sum(view.is_owner for view in shown)
         return self._show(request, "browsers.html", 409 if problem else 200, browsers=shown, problem=problem,
                           lonely=owners_n == 1 < len(shown))
 

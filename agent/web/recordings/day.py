@@ -2,7 +2,7 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -16,33 +16,16 @@ from agent.store import recordings
 from agent.store.boots import Dates
 from agent.store.recordings import CameraDay, DayEvent
 from agent.web.recordings import present_day
-from agent.web.recordings.event import FilmView, film_view
+from agent.web.recordings.event import film_view
 from agent.web.recordings.films import FilmList, Films, FilmWish
 from agent.web.recordings.present_day import DayQuery
 from agent.web.server.access import token_of
 from agent.web.server.parts import Handlers, PageParts, fields_of
+from agent.web.server.words import View
 
-WINDOW_MS = 900_000             # of film that the player is given at once: soon cut, and it asks for the next by itself
-AROUND_MS = 30_000              # of a moment, is what is shared, kept or erased unless somebody says otherwise
+WINDOW_MS = 900_000             # of film that the player gets at once: soon cut, and it asks for the next by itself
+AROUND_MS = 30_000              # before and after a moment: the span that the form offers to share, keep or erase
 SEEN_N_MAX = 1000               # marks at once
-
-
-class DayFound(NamedTuple):
-    cameras: list[str]
-    days: list[CameraDay]       # of these cameras
-
-
-class MomentView(NamedTuple):
-    """The chosen moment, its film, and the span that the buttons below it use."""
-
-    at_ms: int
-    clock: str
-    film: FilmView | None
-    begin: str                  # clock times, as a browser's field writes them
-    end: str
-    earlier: str                # addresses of the events before and after it; "" where there is none
-    later: str
-    event: int | None
 
 
 class RecordingsPage(Handlers):
@@ -58,65 +41,61 @@ class RecordingsPage(Handlers):
         query = DayQuery(present_day.parse_day(asked.get("day", "")) or today, asked.get("camera"),
                          asked.get("kind", ""), asked.get("zone", ""))
         span = present_day.span_of(query.day)
-        found = await self._pool.ask(self._day, span, now_ms)
-        if query.camera not in found.cameras:
+        days = await self._pool.ask(self._days, span, now_ms)
+        if query.camera not in days:
             query = query._replace(camera=None)
         always = {camera.name for camera in self._settings.camera if camera.record != "motion"}
-        pieces = [present_day.pieces_of(each, span, now_ms, name in always)
-                  for name, each in zip(found.cameras, found.days, strict=True)]
+        pieces = {name: present_day.pieces_of(day, span, now_ms, name in always) for name, day in days.items()}
         at_ms = present_day.moment_ms(span, asked.get("at", ""))
-        if at_ms is not None and query.camera is None and found.cameras:
-            query = query._replace(camera=found.cameras[0])
-        moment = await self._moment(query, found, pieces, at_ms, number(asked.get("event")), said)
-        shown = range(len(found.cameras)) if query.camera is None else [found.cameras.index(query.camera)]
-        taken = sorted((event for n in shown for event in found.days[n].events if query.takes(event)),
+        if at_ms is not None and query.camera is None and days:
+            query = query._replace(camera=next(iter(days)))
+        shown = list(days) if query.camera is None else [query.camera]
+        taken = sorted((event for name in shown for event in days[name].events if query.takes(event)),
                        key=lambda event: event.begin_ms)
-        one_lane = [piece for n in shown for piece in pieces[n]]
+        one_lane = [piece for name in shown for piece in pieces[name]]
+        moment = None
+        if at_ms is not None and query.camera is not None:
+            moment = await self._moment(query, one_lane, taken, at_ms, number(asked.get("event")), words=said)
         looked_ms = moment.at_ms if moment else taken[-1].begin_ms if taken else span.begin_ms
-        lanes = [present_day.lane_view(name, pieces[n], found.days[n], query, span, said)
-                 for n, name in enumerate(found.cameras)]
+        lanes = [present_day.lane_view(name, pieces[name], day, query, said) for name, day in days.items()]
         return self._show(
-            request, "recordings.html", query=query, cameras=found.cameras, day=said.day(span.begin_ms, now_ms),
+            request, "recordings.html", query=query, cameras=list(days), day=said.day(span.begin_ms, now_ms),
             before=query.address(day=query.day - timedelta(days=1)), today=today,
             after=query.address(day=query.day + timedelta(days=1)) if query.day < today else "",
             shortcuts=present_day.shortcuts(query, today, said), moment=moment,
             lanes=lanes, looks=present_day.looks([each for lane in lanes for each in lane.drawn], said),
             lasts_s=(span.end_ms - span.begin_ms) // 1000,
-            ticks=present_day.ticks(span, said), sure=all(found.days[n].sure for n in shown),
-            gaps=[(found.cameras[n], told) for n in shown if (told := present_day.gaps_told(pieces[n], said))],
-            filters=present_day.filters(query, [found.days[n] for n in shown], said),
-            hours=present_day.hour_views(span, one_lane, taken, looked_ms, query, said),
+            ticks=present_day.ticks(span, said), sure=all(days[name].sure for name in shown),
+            gaps=[(name, reasons) for name in shown if (reasons := present_day.gap_reasons(pieces[name], said))],
+            filters=present_day.filters(query, [days[name] for name in shown], said),
+            hours=present_day.hour_views(one_lane, taken, looked_ms, query, said),
             done=asked.get("done", ""), unseen=[event.id for event in taken if not event.seen][:SEEN_N_MAX],
             data=_data(query, span, now_ms, one_lane, taken) if query.camera else "")
 
-    def _day(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> DayFound:
-        known = [camera.name for camera in self._settings.camera]
-        cameras = known + [name for name in recordings.cameras_of(db) if name not in known]
+    def _days(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> dict[str, CameraDay]:
+        names = dict.fromkeys([*(camera.name for camera in self._settings.camera), *recordings.cameras_of(db)])
         dates = Dates(db)
-        return DayFound(cameras, [recordings.camera_day(db, dates, name, span, now_ms) for name in cameras])
+        return {name: recordings.camera_day(db, dates, name, span, now_ms) for name in names}
 
-    async def _moment(self, query: DayQuery, found: DayFound, pieces: Sequence[Sequence[LanePiece]],
-                      at_ms: int | None, event_id: int | None, said: PageWords) -> MomentView | None:
-        """Returns None if no moment is asked for, or if nothing was recorded that day."""
-        if at_ms is None or query.camera is None:
-            return None
-        n = found.cameras.index(query.camera)
-        at_ms = present_day.nearest_recorded_ms(pieces[n], at_ms)
+    async def _moment(self, query: DayQuery, pieces: Sequence[LanePiece], taken: Sequence[DayEvent], at_ms: int,
+                      event_id: int | None, *, words: PageWords) -> View | None:
+        """Returns the moment, its film, and the span that the buttons below it use; None if nothing was recorded."""
+        at_ms = present_day.nearest_recorded_ms(pieces, at_ms)
         if at_ms is None:
             return None
         begin_ms = at_ms // WINDOW_MS * WINDOW_MS
-        listed = await self._films.told(FilmWish(query.camera, begin_ms, begin_ms + WINDOW_MS))
-        taken = [event for event in found.days[n].events if query.takes(event)]
-        event = next((each for each in taken if each.id == event_id), None)
+        listed = await self._films.listed(FilmWish(query.camera, begin_ms, begin_ms + WINDOW_MS))
+        event = next((event for event in taken if event.id == event_id), None)
         first_ms, last_ms = (at_ms, at_ms) if event is None else (event.begin_ms, event.begin_ms + (event.dur_ms or 0))
         chosen_ms = first_ms if event else at_ms
-        earlier = [each for each in taken if each.begin_ms < chosen_ms - 1000]
-        later = [each for each in taken if each.begin_ms > chosen_ms + 1000]
-        return MomentView(
-            at_ms, said.clock(at_ms, seconds=True), _film_at(listed, at_ms),
-            said.clock(first_ms - AROUND_MS, seconds=True), said.clock(last_ms + AROUND_MS, seconds=True),
-            present_day.event_view(earlier[-1], query, said).address if earlier else "",
-            present_day.event_view(later[0], query, said).address if later else "", event.id if event else None)
+        earlier = [event for event in taken if event.begin_ms < chosen_ms - 1000]
+        later = [event for event in taken if event.begin_ms > chosen_ms + 1000]
+        return View(
+            at_ms=at_ms, clock=words.clock(at_ms, seconds=True), film=_film_at(listed, at_ms),
+            begin=words.clock(first_ms - AROUND_MS, seconds=True), end=words.clock(last_ms + AROUND_MS, seconds=True),
+            earlier=present_day.event_address(earlier[-1], query, words) if earlier else "",
+            later=present_day.event_address(later[0], query, words) if later else "",
+            event=event.id if event else None)
 
     async def month(self, request: Request) -> Response:
         """/recordings/month?day=YYYY-MM-DD[&camera=NAME]: the month of that day, and which of its days have footage."""
@@ -150,25 +129,25 @@ class RecordingsPage(Handlers):
         return RedirectResponse(there if is_day else "/recordings", 303)
 
 
-def _film_at(listed: FilmList, at_ms: int) -> FilmView | None:
+def _film_at(listed: FilmList, at_ms: int) -> View | None:
     """Returns the films of a span, to play from that moment; None if there is no footage."""
     if not listed.films:
         return None
     first = next((film for film in listed.films if at_ms < film.end_ms), listed.films[-1])
-    stretch = next((each for each in first.stretches if at_ms < each.end_ms), first.stretches[-1])
-    return film_view(listed, at_ms, (stretch.at_ms + max(0, at_ms - stretch.begin_ms)) / 1000,
-                     [f"{film.address}&download" for film in listed.films])._replace(address=first.address)
+    stretch = next((piece for piece in first.stretches if at_ms < piece.end_ms), first.stretches[-1])
+    return film_view(listed, first, at_ms, (stretch.at_ms + max(0, at_ms - stretch.begin_ms)) / 1000,
+                     downloads=[f"{film.address}&download" for film in listed.films])
 
 
 def _data(query: DayQuery, span: WallSpan, now_ms: int, pieces: Sequence[LanePiece],
           taken: Sequence[DayEvent]) -> str:
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "camera": query.camera, "begin_ms": span.begin_ms, "end_ms": span.end_ms, "now_ms": now_ms,
         "window_ms": WINDOW_MS, "zones": _zones(span),
         "recorded": [(piece.begin_ms, piece.end_ms) for piece in pieces if piece.state == "recorded"],
         "events": [(event.id, event.begin_ms, event.begin_ms + (event.dur_ms or 0), event.thumb, event.seen)
                    for event in taken]}
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(data).decode()
 
 
 def _zones(span: WallSpan) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """/events/ID: one event with its player and links to its neighbours; /events.json, for programs."""
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -12,33 +12,14 @@ from agent.look.words import PageWords, local
 from agent.store import events
 from agent.store.events import StoredEvent
 from agent.web.recordings import present_day
-from agent.web.recordings.films import FilmHandlers, FilmList, Films, FilmWish
+from agent.web.recordings.films import FilmHandlers, FilmList, FilmListed, Films
 from agent.web.recordings.present_day import DayQuery, Listing, listing
 from agent.web.server.parts import Handlers, PageParts
+from agent.web.server.words import View
 
 EVENTS_N_MAX = 200
 LOOK_AHEAD_N = 50           # ids are almost without holes: the next newer event lies among these
-WORTH_TELLING_MS = 1_000    # a shorter gap is a jerk that nobody would look up
-
-
-class FoundEvent(NamedTuple):
-    event: StoredEvent
-    unsure: bool                # its time may be wrong
-    wish: FilmWish
-    older: int | None
-    newer: int | None
-
-
-class FilmView(NamedTuple):
-    """What the player needs: the films as JSON for its script, and the first film for browsers without scripts."""
-
-    films: str
-    address: str
-    starts_s: float             # where in the first film the event begins
-    downloads: Sequence[str]
-    playable: str               # the encodings' names where a browser may not know them, else ""
-    zone_ms: int                # from UTC to the device's time
-    gaps: Sequence[str]             # in words
+LISTED_MS = 1_000           # a shorter gap is only a jerk
 
 
 class EventPage(Handlers):
@@ -51,7 +32,7 @@ class EventPage(Handlers):
         if found is None:
             return self._missing(request)
         said = self._words(request)
-        listed = await self._films.told(found.wish)
+        listed = await self._films.listed(found.wish)
         day = DayQuery(present_day.day_of(found.event.wall_ms), found.event.camera)
         moment = f"{local(found.event.wall_ms):%H:%M:%S}"
         shown = present_day.stored_view(found.event, found.unsure, self._clock.now(), said)
@@ -69,39 +50,43 @@ class EventPage(Handlers):
         told = {"events": events_of(found), "next": f"/events.json?{after}" if after else None}
         return Response(msgspec.json.encode(told), media_type="application/json")
 
-    def _find(self, db: sqlite3.Connection, event_id: int) -> FoundEvent | None:
+    def _find(self, db: sqlite3.Connection, event_id: int) -> View | None:
         event = events.get(db, event_id)
         if event is None:
             return None
         older = next((each.id for each in events.latest(db, None, 1, event_id)), None)
         later = events.latest(db, None, LOOK_AHEAD_N, event_id + 1 + LOOK_AHEAD_N)
         newer = min((each.id for each in later if each.id > event_id), default=None)
-        return FoundEvent(event, bool(present_day.unsure(db, [event])), self._filmed.wish_of(db, event), older, newer)
+        return View(event=event, unsure=bool(present_day.unsure(db, [event])), wish=self._filmed.wish_of(db, event),
+                    older=older, newer=newer)
 
 
-def film_view(listed: FilmList, at_ms: int, starts_s: float, downloads: Sequence[str],
-              gaps: Sequence[str] = ()) -> FilmView:
-    """Returns the player's view of a span with at least one film. `at_ms` is the moment that the page is about."""
-    zone = local(at_ms).utcoffset()
-    return FilmView(
-        films=msgspec.json.encode(listed).decode(), address=listed.films[0].address, starts_s=starts_s,
-        downloads=downloads, playable="H.265" if any(film.codec == "h265" for film in listed.films) else "",
+def film_view(listed: FilmList, first: FilmListed, at_ms: int, starts_s: float, *, downloads: Sequence[str],
+              gaps: Sequence[str] = ()) -> View:
+    """Returns what the player needs: the films as JSON for its script, and the first one for browsers without scripts.
+
+    `at_ms` is the moment that the page is about; `starts_s` is its place in the first film.
+    """
+    zone = local(at_ms).utcoffset()         # from UTC to the device's time
+    return View(
+        films=msgspec.json.encode(listed).decode(), address=first.address, starts_s=starts_s, downloads=downloads,
+        playable="H.265" if any(film.codec == "h265" for film in listed.films) else "",      # browsers may not know it
         zone_ms=round(zone.total_seconds() * 1000) if zone else 0, gaps=gaps)
 
 
-def _film_of(event: StoredEvent, listed: FilmList, words: PageWords) -> FilmView | None:
+def _film_of(event: StoredEvent, listed: FilmList, words: PageWords) -> View | None:
     """Returns None while there is no footage."""
     if not listed.films:
         return None
     first = listed.films[0]
     inner = [words(f"film.gap_{gap.why}", begin=words.clock(gap.begin_ms, seconds=True),
                    end=words.clock(gap.end_ms, seconds=True))
-             for gap in listed.gaps if gap.end_ms - gap.begin_ms >= WORTH_TELLING_MS
+             for gap in listed.gaps if gap.end_ms - gap.begin_ms >= LISTED_MS
              and gap.begin_ms > first.begin_ms and gap.end_ms < listed.films[-1].end_ms]
     starts_s = max(0, event.wall_ms - first.begin_ms) / 1000 if event.wall_ms < first.end_ms else 0.0
     downloads = [f"/events/{event.id}.mp4?download" + (f"&part={n}" if n > 1 else "")
                  for n in range(1, len(listed.films) + 1)]
-    return film_view(listed, event.wall_ms, starts_s, downloads, inner)
+    return film_view(listed, first, event.wall_ms, starts_s, downloads=downloads, gaps=inner)
 
 
 def events_of(found: Listing) -> list[dict[str, Any]]:

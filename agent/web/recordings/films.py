@@ -134,7 +134,7 @@ class Films:
         self._known: OrderedDict[FilmWish, SpanFilms] = OrderedDict()       # the last asked for at the end
         self._lock = threading.Lock()
 
-    async def told(self, wish: FilmWish) -> FilmList:
+    async def listed(self, wish: FilmWish) -> FilmList:
         """Returns the films of a span; an empty list if nothing was recorded. Raises CardTrouble."""
         return (await self.find(wish)).listed
 
@@ -232,17 +232,16 @@ class FilmHandlers(Handlers):
         """/film/CAMERA.mp4?from=MS&to=MS[&keys=1][&part=N][&download], wall times."""
         return await self._answer(request, _wished(request))
 
-    async def told(self, request: Request) -> Response:
+    async def film_list(self, request: Request) -> Response:
         """/film/CAMERA.json?from=MS&to=MS[&keys=1]: the span's films and gaps."""
-        return _json(await self._films.told(_wished(request)))
+        return _json(await self._films.listed(_wished(request)))
 
     async def event(self, request: Request) -> ASGIApp:
         """/events/ID.mp4[?part=N][&download]."""
         return await self._answer(request, await self._event_wish(request))
 
-    async def event_told(self, request: Request) -> Response:
-        """/events/ID.json: the films of the event's span."""
-        return _json(await self._films.told(await self._event_wish(request)))
+    async def event_list(self, request: Request) -> Response:
+        return _json(await self._films.listed(await self._event_wish(request)))
 
     async def _event_wish(self, request: Request) -> FilmWish:
         def find(db: sqlite3.Connection) -> FilmWish | None:
@@ -316,5 +315,5 @@ def asked_part(request: Request) -> int:
     return number(request.query_params.get("part")) or 1
 
 
-def _json(told: msgspec.Struct) -> Response:
-    return Response(msgspec.json.encode(told), media_type="application/json", headers={"cache-control": "no-store"})
+def _json(listed: FilmList) -> Response:
+    return Response(msgspec.json.encode(listed), media_type="application/json", headers={"cache-control": "no-store"})

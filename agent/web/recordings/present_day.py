@@ -8,47 +8,28 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from agent.core.household.day_lane import LanePiece, State, WallSpan, lane
 from agent.core.household.labels import LabelWord
-from agent.host.clock import Clock, Instant
+from agent.host.clock import Instant
 from agent.look.words import PageWords, local
 from agent.store import boots
 from agent.store import events as event_rows
 from agent.store.events import StoredEvent
 from agent.store.recordings import CameraDay, DayEvent
+from agent.web.server.words import View
 
 SHOWN_STATES: tuple[State, ...] = ("recorded", "deleted", "paused", "off", "camera", "missing")
 LOOKS = ("recorded", "mark motion", "mark tamper", "held", "paused", "off", "camera", "deleted", "missing")
-TOLD_MS = 60_000            # a shorter gap is drawn, and not told
-LEAST_DRAWN_S = 5           # what is shorter would be seen nowhere
-EVENTS_N = 60               # of a day, all are listed; of a fuller one those of an hour
+LISTED_MS = 60_000          # a shorter gap is drawn, and not listed
+LEAST_DRAWN_S = 5           # a shorter bar would be invisible
+EVENTS_N = 60               # a day with at most so many events lists all; a fuller day lists one hour's
 GAPS_N = 40
 HOUR_MS = 3_600_000
 KINDS = {"motion": "event.motion", "tamper": "event.tamper"}
-NAMED: tuple[LabelWord, ...] = ("person", "vehicle", "animal")      # a word for motion that tells a household something
-
-
-class EventView(NamedTuple):
-    """An event in words. `note` says whether it is going on or was interrupted."""
-
-    id: int
-    camera: str
-    kind: str
-    sign: str                   # the icon of what moved; "" where nobody can tell
-    zones: str                  # names, "" without any
-    day: str
-    clock: str
-    clock_s: str                # with seconds
-    unsure: bool                # the clock was not set in that boot, or two times were both told as right
-    lasted: str                 # in words
-    length: str                 # as players show it
-    note: str
-    going_on: bool
-    thumb: bool
-    small: str                  # address of a small picture, of now while it goes on; "" without one
+NAMED: tuple[LabelWord, ...] = ("person", "vehicle", "animal")      # labels that households see
 
 
 def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[int]:
@@ -56,32 +37,30 @@ def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[i
     return frozenset(event.id for event in events if not boots.is_sure(db, event.boot, event.clock))
 
 
-def stored_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWords) -> EventView:
+def stored_view(event: StoredEvent, is_unsure: bool, now: Instant, words: PageWords) -> View:
+    """`is_unsure`: the clock was not set in that boot, or two times were both reported as right."""
     small = f"/thumbs/{event.id}-small.jpg"
-    moves = event.state == "open" and event.kind == "motion"        # its picture is each time another one
-    note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
-    return EventView(
-        id=event.id, camera=event.camera, kind=kind_of(event.kind, event.code, event.label, words),
-        sign=sign_of(event.label),
+    moves = event.state == "open" and event.kind == "motion"        # its picture changes all the time
+    return View(
+        **_basics(event, event.wall_ms, words), kind=kind_of(event, words), day=words.day(event.wall_ms, now.wall_ms),
         zones=words("event.zones", zones=", ".join(event.zones)) if event.zones else "",
-        day=words.day(event.wall_ms, now.wall_ms), clock=words.clock(event.wall_ms),
         clock_s=words.clock(event.wall_ms, seconds=True), unsure=is_unsure,
-        lasted=words.span(event.dur_ms) if event.dur_ms is not None else "",
-        length=words.length(event.dur_ms) if event.dur_ms is not None else "", note=note,
-        going_on=event.state == "open", thumb=event.thumb is not None,
-        small=f"{small}?{now.mono_ms // 1000}" if moves else small if event.thumb else "")
+        lasted=words.span(event.dur_ms) if event.dur_ms is not None else "", going_on=event.state == "open",
+        small=f"{small}?{now.mono_ms // 1000}" if moves else small if event.thumb else "", thumb=bool(event.thumb))
 
 
-def kind_of(kind: str, code: str | None, label: str | None, words: PageWords) -> str:
+def _basics(event: StoredEvent | DayEvent, wall_ms: int, words: PageWords) -> dict[str, Any]:
+    """Returns what all views of events have. `sign` is the icon of what moved; "" if unknown."""
+    note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
+    return {"id": event.id, "camera": event.camera, "sign": event.label if event.label in NAMED else "", "note": note,
+            "clock": words.clock(wall_ms), "length": "" if event.dur_ms is None else words.length(event.dur_ms)}
+
+
+def kind_of(event: StoredEvent | DayEvent, words: PageWords) -> str:
     """Returns what happened: the kind of tampering if there is a word for it; for motion, what moved."""
-    done = f"tamper.{code}"
-    moved = f"event.{label}" if label in NAMED else KINDS.get(kind, "event.other")
+    done = f"tamper.{event.code}"
+    moved = f"event.{event.label}" if event.label in NAMED else KINDS.get(event.kind, "event.other")
     return words(done if done in words.texts else moved)
-
-
-def sign_of(label: str | None) -> str:
-    """Returns the icon of what moved; "" if unknown."""
-    return label if label in NAMED else ""
 
 
 class Listing(NamedTuple):
@@ -90,8 +69,7 @@ class Listing(NamedTuple):
     events: Sequence[StoredEvent]
     unsure: frozenset[int]
 
-    def views(self, clock: Clock, words: PageWords) -> list[EventView]:
-        now = clock.now()
+    def views(self, now: Instant, words: PageWords) -> list[View]:
         return [stored_view(event, event.id in self.unsure, now, words) for event in self.events]
 
 
@@ -180,43 +158,13 @@ class Drawn(NamedTuple):
     path: str
 
 
-class LaneView(NamedTuple):
-    """A camera's day to draw; `told` says the same in a sentence."""
-
-    camera: str
-    chosen: bool
-    address: str
-    drawn: list[Drawn]
-    told: str
-
-
-class DayEventView(NamedTuple):
-    id: int
-    camera: str
-    clock: str
-    text: str                   # what and in which zone
-    sign: str                   # the icon of what moved, "" without one
-    length: str
-    note: str
-    seen: bool
-    small: str                  # the address of its small picture
-    address: str                # where it plays
-
-
-class HourView(NamedTuple):
-    clock: str
-    address: str
-    told: str
-    events: list[DayEventView]
-    events_n: int
-
-
 def pieces_of(found: CameraDay, span: WallSpan, now_ms: int, always: bool) -> list[LanePiece]:
     return lane(span, now_ms, found.footage, found.absent, always)
 
 
-def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query: DayQuery, span: WallSpan,
-              words: PageWords) -> LaneView:
+def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query: DayQuery, words: PageWords) -> View:
+    """Returns a camera's day to draw; `text` says the same in a sentence."""
+    span = span_of(query.day)
     by_state: dict[State, list[LanePiece]] = defaultdict(list)
     for piece in pieces:
         by_state[piece.state].append(piece)
@@ -226,23 +174,22 @@ def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query:
         marks = [WallSpan(each.begin_ms, each.begin_ms + (each.dur_ms or 0)) for each in taken if each.kind == kind]
         drawn.append(Drawn(f"mark {kind}", bars(marks, span, 30, 10)))
     drawn.append(Drawn("held", bars(found.held, span, 27, 2)))
-    return LaneView(camera, camera == query.camera, query.address(camera=camera),
-                    [each for each in drawn if each.path], _sentence(pieces, len(taken), words))
+    return View(camera=camera, chosen=camera == query.camera, address=query.address(camera=camera),
+                drawn=[path for path in drawn if path.path], text=_sentence(pieces, len(taken), words))
 
 
 def looks(drawn: Iterable[Drawn], words: PageWords) -> list[tuple[str, str]]:
     """Returns the meaning of each look drawn in a lane."""
-    there = {each.look for each in drawn}
-    known = [look for look in LOOKS if look in there]
-    return [(look, words(f"recordings.look.{look.removeprefix('mark ')}")) for look in known]
+    there = {path.look for path in drawn}
+    return [(look, words(f"recordings.look.{look.removeprefix('mark ')}")) for look in LOOKS if look in there]
 
 
 def bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
     """Returns rectangles of one height as a path."""
     parts, day_ms, lasts_s = [], day.begin_ms, (day.end_ms - day.begin_ms) // 1000
-    for each in spans:
-        begin_s = max(0, (each.begin_ms - day_ms) // 1000)
-        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (each.end_ms - day_ms) // 1000) - begin_s)
+    for span in spans:
+        begin_s = max(0, (span.begin_ms - day_ms) // 1000)
+        wide_s = max(LEAST_DRAWN_S, min(lasts_s, (span.end_ms - day_ms) // 1000) - begin_s)
         parts.append(f"M{min(begin_s, lasts_s - wide_s)} {top}h{wide_s}v{high}h-{wide_s}z")
     return "".join(parts)
 
@@ -255,45 +202,45 @@ def _sentence(pieces: Sequence[LanePiece], events_n: int, words: PageWords) -> s
     return words("recordings.lane", span=words.span(recorded_ms), events=events)
 
 
-def gaps_told(pieces: Sequence[LanePiece], words: PageWords) -> list[tuple[str, str]]:
+def gap_reasons(pieces: Sequence[LanePiece], words: PageWords) -> list[tuple[str, str]]:
     """Returns each gap that has a reason: from when to when, and the reason."""
     def reason(piece: LanePiece) -> str:
         keys = (f"recordings.why.{piece.state}_{piece.why}", f"recordings.why.{piece.state}")
         return next(words(key) for key in keys if key in words.texts)
 
-    told = [(f"{words.clock(piece.begin_ms)} – {words.clock(piece.end_ms)}", reason(piece)) for piece in pieces
-            if piece.state not in ("recorded", "quiet", "future") and piece.end_ms - piece.begin_ms >= TOLD_MS]
-    return told[:GAPS_N]
+    gaps = [(f"{words.clock(piece.begin_ms)} – {words.clock(piece.end_ms)}", reason(piece)) for piece in pieces
+            if piece.state not in ("recorded", "quiet", "future") and piece.end_ms - piece.begin_ms >= LISTED_MS]
+    return gaps[:GAPS_N]
 
 
-def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> DayEventView:
-    kind = kind_of(event.kind, event.code, event.label, words)
+def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> View:
+    return View(**_basics(event, event.begin_ms, words), text=" · ".join([kind_of(event, words), *event.zones]),
+                seen=event.seen, address=event_address(event, query, words),
+                small=f"/thumbs/{event.id}-small.jpg" if event.thumb or event.state == "open" else "")
+
+
+def event_address(event: DayEvent, query: DayQuery, words: PageWords) -> str:
+    """Returns where the event plays in its day."""
     clock_s = words.clock(event.begin_ms, seconds=True)
-    note = {"open": words("event.going_on"), "cut": words("event.cut")}.get(event.state, "")
-    return DayEventView(event.id, event.camera, words.clock(event.begin_ms), " · ".join([kind, *event.zones]),
-                        sign_of(event.label),
-                        words.length(event.dur_ms) if event.dur_ms is not None else "", note, event.seen,
-                        f"/thumbs/{event.id}-small.jpg" if event.thumb or event.state == "open" else "",
-                        query.address(clock_s, camera=event.camera) + f"&event={event.id}#film")
+    return query.address(clock_s, camera=event.camera) + f"&event={event.id}#film"
 
 
-def hour_views(span: WallSpan, pieces: Sequence[LanePiece], taken: Sequence[DayEvent], at_ms: int, query: DayQuery,
-               words: PageWords) -> list[HourView]:
+def hour_views(pieces: Sequence[LanePiece], taken: Sequence[DayEvent], at_ms: int, query: DayQuery,
+               words: PageWords) -> list[View]:
     """Returns the hours that have recordings or events. On a full day only the hour `at_ms` lists its events.
 
     `taken` is sorted by date.
     """
-    hours, dates = hours_of(span), [event.begin_ms for event in taken]
-    shown = []
+    hours, dates, shown = hours_of(span_of(query.day)), [event.begin_ms for event in taken], []
     for hour, recorded_ms in zip(hours, _recorded_in(hours, pieces), strict=True):
         inside = taken[bisect_left(dates, hour.begin_ms):bisect_left(dates, hour.end_ms)]
         if not recorded_ms and not inside:
             continue
         listed = inside if len(taken) <= EVENTS_N or hour.begin_ms <= at_ms < hour.end_ms else []
-        told = words("recordings.hour", span=words.span(recorded_ms)) if recorded_ms else words("recordings.nothing")
+        text = words("recordings.hour", span=words.span(recorded_ms)) if recorded_ms else words("recordings.nothing")
         clock = words.clock(hour.begin_ms)
-        shown.append(HourView(clock, query.address(f"{clock}:00") + "#film", told,
-                              [event_view(event, query, words) for event in listed[:EVENTS_N]], len(inside)))
+        shown.append(View(clock=clock, address=query.address(f"{clock}:00") + "#film", text=text, events_n=len(inside),
+                          events=[event_view(event, query, words) for event in listed[:EVENTS_N]]))
     return shown
 
 

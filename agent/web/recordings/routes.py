@@ -14,10 +14,6 @@ from agent.web.recordings.span import SpanPage
 from agent.web.server.parts import PageParts, form_routes
 
 
-def films_of(parts: PageParts) -> Films:
-    return Films(parts)
-
-
 def recording_routes(parts: PageParts, films: Films) -> list[Route]:
     days, spans, media = RecordingsPage(parts, films), SpanPage(parts), MediaFiles(parts)
     filmed, previews = FilmHandlers(parts, films), Previews(parts, films)
@@ -30,10 +26,10 @@ def recording_routes(parts: PageParts, films: Films) -> list[Route]:
         *form_routes("/recordings/span", spans.show, spans.act),
         *form_routes("/recordings/kept", spans.kept, spans.release),
         Route("/events/{event_id:row}.mp4", filmed.event),
-        Route("/events/{event_id:row}.json", filmed.event_told),
+        Route("/events/{event_id:row}.json", filmed.event_list),
         Route("/events/{event_id:row}", event.show),
         Route("/film/{camera}.mp4", filmed.film),
-        Route("/film/{camera}.json", filmed.told),
+        Route("/film/{camera}.json", filmed.film_list),
         Route("/preview/{camera}.json", previews.ask, methods=["POST"]),
         Route("/preview/{camera}.mp4", previews.copy),
         Route("/clips/{name}.mp4", media.clip),

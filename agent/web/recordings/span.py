@@ -26,6 +26,7 @@ from agent.web.recordings.films import LONGEST_MS
 from agent.web.recordings.present_day import DayQuery
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, fields_of
+from agent.web.server.words import View
 
 DAYS = (30, 90, 365)            # for so long recordings may be kept
 EVENTS_N = 20                   # that go along are named
@@ -46,32 +47,12 @@ class SpanAsked(NamedTuple):
         return DayQuery(self.day, self.camera)
 
 
-class SpanFound(NamedTuple):
-    """What the store has of the span, and what erasing takes along."""
+class Doomed(NamedTuple):
+    """Clips that erasing removes, the events that they show, and the number of day keys that go with them."""
 
-    found: Erasable
-    events: list[StoredEvent]           # that the clips which may go show
-    with_held: list[StoredEvent]        # with those that are kept
+    clips: Sequence[Clip]
+    events: Sequence[StoredEvent]
     keys_n: int
-    keys_with_held_n: int
-
-
-class ErasureView(NamedTuple):
-    digest: str
-    told: str
-    events: list[str]
-    more_n: int
-    keys_n: int
-
-
-class KeptView(NamedTuple):
-    camera: str
-    when: str
-    note: str
-    until: str
-    address: str
-    begin_ms: int
-    end_ms: int
 
 
 def span_asked(fields: dict[str, str]) -> SpanAsked | None:
@@ -113,20 +94,19 @@ class SpanPage(Handlers):
         return RedirectResponse(there, 303)
 
     async def _page(self, request: Request, asked: SpanAsked, refusal: str = "") -> Response:
-        found = await self._pool.ask(_found, asked)
+        found, free, with_held = await self._pool.ask(_found, asked)
         said, now_ms = self._words(request), self._clock.now().wall_ms
         begin_ms, end_ms = asked.span
         film = f"/film/{quote(asked.camera)}.mp4?from={begin_ms}&to={end_ms}"
         handout = f"/handout?camera={quote(asked.camera)}&from={begin_ms}&to={end_ms}"
-        free, held = found.found.free, found.found.held
         return self._show(
             request, "span.html", 409 if refusal else 200, asked=asked, refusal=refusal, days=DAYS,
             back=asked.query.address(said.clock(begin_ms, seconds=True)) + "#film", long=end_ms - begin_ms > LONGEST_MS,
             when=_when(begin_ms, end_ms, now_ms, said), begin=said.clock(begin_ms, seconds=True),
-            end=said.clock(end_ms, seconds=True), film=film + "&download", handout=handout, held_n=len(held),
-            open_n=found.found.open_n, anything=bool(free or held or found.found.open_n),
-            goes=_erasure(free, found.events, found.keys_n, now_ms, said) if free else None,
-            with_held=_erasure(free + held, found.with_held, found.keys_with_held_n, now_ms, said) if held else None)
+            end=said.clock(end_ms, seconds=True), film=film + "&download", handout=handout, held_n=len(found.held),
+            open_n=found.open_n, anything=bool(found.free or found.held or found.open_n),
+            goes=_erasure(free, now_ms, said) if free.clips else None,
+            with_held=_erasure(with_held, now_ms, said) if found.held else None)
 
     async def kept(self, request: Request) -> Response:
         return await self._kept(request)
@@ -150,17 +130,16 @@ class SpanPage(Handlers):
                           kept=kept_views(found, self._clock.now().wall_ms, said))
 
 
-def _found(db: sqlite3.Connection, asked: SpanAsked) -> SpanFound:
+def _found(db: sqlite3.Connection, asked: SpanAsked) -> tuple[Erasable, Doomed, Doomed]:
+    """Returns what the store has of the span, and what erasing takes along without and with kept clips."""
     found = erase.find(db, asked.camera, *asked.span)
-    shown, keys_n = _events(db, found.free), erase.keys_n(db, found.free)
-    if not found.held:
-        return SpanFound(found, shown, shown, keys_n, keys_n)
-    both = found.free + found.held
-    return SpanFound(found, shown, _events(db, both), keys_n, erase.keys_n(db, both))
+    free = _doomed(db, found.free)
+    return found, free, _doomed(db, found.free + found.held) if found.held else free
 
 
-def _events(db: sqlite3.Connection, doomed: Sequence[Clip]) -> list[StoredEvent]:
-    return [event for number in erase.events_of(db, doomed) if (event := events.get(db, number)) is not None]
+def _doomed(db: sqlite3.Connection, doomed: Sequence[Clip]) -> Doomed:
+    shown = [event for number in erase.events_of(db, doomed) if (event := events.get(db, number)) is not None]
+    return Doomed(doomed, shown, erase.keys_n(db, doomed))
 
 
 def _when(begin_ms: int, end_ms: int, now_ms: int, words: PageWords) -> str:
@@ -168,18 +147,18 @@ def _when(begin_ms: int, end_ms: int, now_ms: int, words: PageWords) -> str:
                  end=words.clock(end_ms, seconds=True))
 
 
-def _erasure(doomed: Sequence[Clip], shown: Sequence[StoredEvent], keys_n: int, now_ms: int,
-             words: PageWords) -> ErasureView:
+def _erasure(doomed: Doomed, now_ms: int, words: PageWords) -> View:
     """Erasing removes whole clips, so more may go than was chosen."""
-    first, last = min(clip.wall_ms for clip in doomed), max(clip.wall_ms + (clip.dur_ms or 0) for clip in doomed)
-    told = words("span.goes", when=_when(first, last, now_ms, words), clips=len(doomed),
-                 size=words.size(sum(clip.bytes or 0 for clip in doomed)))
-    named = [words.clock(event.wall_ms, seconds=True) + " "
-             + present_day.kind_of(event.kind, event.code, event.label, words) for event in shown]
-    return ErasureView(erase.digest(doomed), told, named[:EVENTS_N], max(0, len(named) - EVENTS_N), keys_n)
+    clips, shown = doomed.clips, doomed.events
+    first, last = min(clip.wall_ms for clip in clips), max(clip.wall_ms + (clip.dur_ms or 0) for clip in clips)
+    text = words("span.goes", when=_when(first, last, now_ms, words), clips=len(clips),
+                 size=words.size(sum(clip.bytes or 0 for clip in clips)))
+    named = [f"{words.clock(event.wall_ms, seconds=True)} {present_day.kind_of(event, words)}" for event in shown]
+    return View(digest=erase.digest(clips), text=text, events=named[:EVENTS_N], more_n=max(0, len(named) - EVENTS_N),
+                keys_n=doomed.keys_n)
 
 
-def kept_views(found: Sequence[Hold], now_ms: int, words: PageWords) -> list[KeptView]:
+def kept_views(found: Sequence[Hold], now_ms: int, words: PageWords) -> list[View]:
     """Returns what is kept, one view for each camera, note and day, the newest first."""
     def group(hold: Hold) -> tuple[str, str, date]:
         return hold.reason, hold.clip.camera, present_day.day_of(hold.clip.wall_ms)
@@ -187,11 +166,10 @@ def kept_views(found: Sequence[Hold], now_ms: int, words: PageWords) -> list[Kep
     views = []
     for (note, camera, day), run in groupby(sorted(found, key=lambda hold: (group(hold), hold.clip.wall_ms)), group):
         held = list(run)
-        begin_ms, last = held[0].clip.wall_ms, held[-1].clip
-        until = held[0].until_wall_ms
-        views.append((begin_ms, KeptView(
-            camera, _when(begin_ms, last.wall_ms + (last.dur_ms or 0), now_ms, words), note,
-            words("span.until_released") if until is None else words("span.until", day=words.day(until, now_ms)),
-            DayQuery(day, camera).address(words.clock(begin_ms, seconds=True)) + "#film",
-            begin_ms, last.wall_ms + (last.dur_ms or 0))))
-    return [view for _, view in sorted(views, key=lambda each: -each[0])]
+        begin_ms, last, until = held[0].clip.wall_ms, held[-1].clip, held[0].until_wall_ms
+        end_ms = last.wall_ms + (last.dur_ms or 0)
+        views.append(View(
+            camera=camera, when=_when(begin_ms, end_ms, now_ms, words), note=note, begin_ms=begin_ms, end_ms=end_ms,
+            until=words("span.until_released") if until is None else words("span.until", day=words.day(until, now_ms)),
+            address=DayQuery(day, camera).address(words.clock(begin_ms, seconds=True)) + "#film"))
+    return sorted(views, key=lambda view: -view.begin_ms)

@@ -2,6 +2,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from agent.core.household.pause import DAYS
 from agent.core.label_pace import WordLack
@@ -10,6 +11,7 @@ from agent.look.words import PageWords
 
 FOLDER = Path(__file__).parents[1] / "i18n"
 DAY = re.compile("|".join(DAYS), re.IGNORECASE)
+View = SimpleNamespace          # values in words, by the names that a template uses
 
 
 def load(language: str, labels: Mapping[str, str] | None = None) -> PageWords:

@@ -4,7 +4,6 @@ The set-up shows the same as its step /setup/cameras.
 """
 from collections.abc import Iterable, Mapping, Set
 from itertools import count
-from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from agent.look.forms import title_of
 from agent.look.words import PageWords
 from agent.web.live import present_camera
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.words import View
 from agent.web.settings.camera_search import CameraSearch, camera_key
 from agent.web.settings.form import BadForm
 
@@ -25,28 +25,6 @@ LIST, STEP = "/cameras", "/setup/cameras"
 LOGIN_N_MAX = 128
 TITLES_B_MAX = 16_384       # of all cameras that are added at once
 TITLE_MAX_N = 40
-
-
-class OfferedCamera(NamedTuple):
-    """A camera that is there and is not recorded."""
-
-    key: str                    # in forms
-    icon: Literal["camera", "network"]
-    title: str                  # proposed
-    told: str                   # what it is and where
-    source: str                 # as in the configuration, with a password perhaps: never shown
-    sub: str = ""
-
-
-class MuteCamera(NamedTuple):
-    """A camera that gives no picture yet."""
-
-    key: str
-    address: str
-    told: str                   # what it is
-    why: str
-    advice: str                 # for a technician, in English
-    locked: bool                # it wants a user and a password
 
 
 class CamerasPage(Handlers):
@@ -67,7 +45,7 @@ class CamerasPage(Handlers):
         """POST /cameras with `use-KEY` and `title-KEY` of each chosen camera, and `next`."""
         form = await fields_of(request, TITLES_B_MAX)
         path = STEP if form.get("next") == STEP else LIST
-        wanted = [each for each in self._offered(request) if f"use-{each.key}" in form]
+        wanted = [camera for camera in self._offered(request) if f"use-{camera.key}" in form]
         try:
             return await self._change(request, self._to_add(wanted, form), path, path)
         except BadForm as problem:
@@ -77,7 +55,7 @@ class CamerasPage(Handlers):
         """POST /search with `at` ("" for the whole network), `user`, `password` and `next`."""
         form = await fields_of(request)
         own_pages = [f"{LIST}/{camera.name}" for camera in self._settings.camera]
-        path = next((each for each in (STEP, *own_pages) if each == form.get("next")), LIST)
+        path = form["next"] if form.get("next") in (STEP, *own_pages) else LIST
         at, user, password = form.get("at", "").strip(), form.get("user", "").strip(), form.get("password", "")
         if len(at) > AT_N_MAX or max(len(user), len(password)) > LOGIN_N_MAX or ("by_hand" in form and not at):
             return await self._page(request, path if path == STEP else LIST, "no_such_address", form, 400)
@@ -113,22 +91,22 @@ class CamerasPage(Handlers):
         return await self._change(request, [changes[what]], goal, there)
 
     def _anew(self, camera: Camera) -> dict[str, SeenCamera]:
-        return {key: each for key, each in self._search.found_last.items()
-                if each.ready and each.camera in ("", camera.name)}
+        return {key: seen for key, seen in self._search.found_last.items()
+                if seen.ready and seen.camera in ("", camera.name)}
 
-    def _offered(self, request: Request) -> list[OfferedCamera]:
+    def _offered(self, request: Request) -> list[View]:
         return offered(self._desk.local_cameras(), self._search.found,
                        [camera.label for camera in self._settings.camera], self._words(request))
 
-    def _to_add(self, wanted: list[OfferedCamera], form: Mapping[str, str]) -> list[AddCamera]:
+    def _to_add(self, wanted: list[View], form: Mapping[str, str]) -> list[AddCamera]:
         """Returns the cameras to add. Raises BadForm."""
         names, changes, labels = [camera.name for camera in self._settings.camera], [], set[str]()
-        for each in wanted:
-            title = title_of(form.get(f"title-{each.key}", "")) or each.title
+        for camera in wanted:
+            title = title_of(form.get(f"title-{camera.key}", "")) or camera.title
             self._check_title(title, labels)
             labels.add(title.casefold())
             names.append(camera_name(title, names))
-            changes.append(AddCamera(name=names[-1], title=title, source=each.source, sub=each.sub))
+            changes.append(AddCamera(name=names[-1], title=title, source=camera.source, sub=camera.sub))
         if not changes:
             raise BadForm("nothing_chosen")
         return changes
@@ -136,7 +114,8 @@ class CamerasPage(Handlers):
     def _check_title(self, title: str, taken: Set[str] = frozenset(), own: str = "") -> None:
         if len(title) > TITLE_MAX_N:
             raise BadForm("long_title")
-        if title.casefold() in taken | {each.label.casefold() for each in self._settings.camera if each.name != own}:
+        others = {camera.label.casefold() for camera in self._settings.camera if camera.name != own}
+        if title.casefold() in taken | others:
             raise BadForm("same_title")
 
     async def _tiles(self, request: Request, cameras: list[Camera]) -> list[present_camera.Tile]:
@@ -163,31 +142,36 @@ class CamerasPage(Handlers):
                           title=camera.title if title is None else title, search=self._search,
                           mute=mute(self._search.found_last, self._search.as_somebody, said, camera.name),
                           address=address_of(camera.source), here=f"{LIST}/{camera.name}",
-                          anew=[(key, told_of(each, said)) for key, each in self._anew(camera).items()],
+                          anew=[(key, describe(seen, said)) for key, seen in self._anew(camera).items()],
                           can_change=await self._can_change(request))
 
 
 def offered(local: Iterable[LocalCamera], seen: Mapping[str, SeenCamera], taken: Iterable[str],
-            words: PageWords) -> list[OfferedCamera]:
-    """Returns every camera that can be recorded at once; `taken` has the titles in use."""
-    used = {each.casefold() for each in taken}
-    return [*(OfferedCamera(camera_key(each.source), "camera", _free(each.title, used, words),
-                            each.detail or each.source, each.source) for each in local if not each.camera),
-            *(OfferedCamera(key, "network", _free(each.own_name or each.kind, used, words), told_of(each, words),
-                            each.source, each.sub) for key, each in seen.items() if each.ready and not each.camera)]
+            words: PageWords) -> list[View]:
+    """Returns every camera that can be recorded at once, with a proposed title; `taken` has the titles in use.
+
+    The page never shows `source` and `sub`, which may have a password.
+    """
+    used = {title.casefold() for title in taken}
+    return [*(View(key=camera_key(found.source), icon="camera", title=_free(found.title, used, words),
+                   text=found.detail or found.source, source=found.source, sub="")
+              for found in local if not found.camera),
+            *(View(key=key, icon="network", title=_free(found.own_name or found.kind, used, words),
+                   text=describe(found, words), source=found.source, sub=found.sub)
+              for key, found in seen.items() if found.ready and not found.camera)]
 
 
-def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, own: str = "") -> list[MuteCamera]:
+def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, own: str = "") -> list[View]:
     """Returns the cameras that can't be recorded yet, and the configured camera `own` if it is one of them.
 
     `as_somebody`: they were asked with a user and a password.
     """
     refused = words("search.refused" if as_somebody else "search.locked")
-    return [MuteCamera(
-        name, each.address,
-        " · ".join(filter(None, (each.own_name, each.kind, str(each.channel or ""), each.address))),
-        refused if each.locked else words("search.mute"), "; ".join(each.advice), each.locked)
-        for name, each in seen.items() if not each.ready and each.camera in ("", own)]
+    return [View(
+        key=key, address=found.address, advice="; ".join(found.advice), locked=found.locked,
+        text=" · ".join(filter(None, (found.own_name, found.kind, str(found.channel or ""), found.address))),
+        why=refused if found.locked else words("search.mute"))
+        for key, found in seen.items() if not found.ready and found.camera in ("", own)]
 
 
 def address_of(source: str) -> str:
@@ -196,7 +180,7 @@ def address_of(source: str) -> str:
     return parts.netloc.rpartition("@")[2] if parts.scheme in ("rtsp", "rtsps") else ""
 
 
-def told_of(camera: SeenCamera, words: PageWords) -> str:
+def describe(camera: SeenCamera, words: PageWords) -> str:
     size = f"{camera.width}×{camera.height}" if camera.width else ""
     channel = words("search.channel", n=camera.channel) if camera.channel else ""
     return " · ".join(filter(None, (camera.kind, channel, camera.address, size)))
@@ -205,7 +189,7 @@ def told_of(camera: SeenCamera, words: PageWords) -> str:
 def _free(wish: str, used: set[str], words: PageWords) -> str:
     """Returns a free title, and adds it to `used`."""
     stem = " ".join(wish.split())[:TITLE_MAX_N - 3].strip() or words("search.camera")
-    title = next(each for number in count(1) if (each := f"{stem} {number}" if number > 1 else stem).casefold()
-                 not in used)
+    titles = (f"{stem} {number}" if number > 1 else stem for number in count(1))
+    title = next(title for title in titles if title.casefold() not in used)
     used.add(title.casefold())
     return title

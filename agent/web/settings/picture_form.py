@@ -62,28 +62,31 @@ def has_sensor(camera: Camera) -> bool:
 def form_of(camera: Camera) -> PictureForm:
     """Returns the form that shows the camera's settings."""
     drawn = [DrawnRow(0, MASK, _typed(area)) for area in camera.masks]
-    drawn += [DrawnRow(0, each.rule, _typed(each.line or each.area), each.name, each.direction,
-                       f"{each.dwell_s:g}" if each.dwell_s else "") for each in camera.zone]
+    drawn += [DrawnRow(0, zone.rule, _typed(zone.line or zone.area), zone.name, zone.direction,
+                       dwell_s=f"{zone.dwell_s:g}" if zone.dwell_s else "") for zone in camera.zone]
     drawn += [DrawnRow(0, IGNORE, _typed(area)) for area in camera.motion.ignore]
-    rows = tuple(DrawnRow(number, each.kind, each.corners, each.name, each.direction, each.dwell_s)
-                 for number, each in enumerate(drawn))
+    rows = tuple(row._replace(number=number) for number, row in enumerate(drawn))
     motion, sensor = camera.motion, camera.sensor
     settings = {"sensitivity": motion.sensitivity, "smallest_pct": f"{motion.smallest_pct:g}", "flip": sensor.flip,
                 "exposure_ev": f"{sensor.exposure_ev:g}", "night_fps": str(sensor.night_fps)}
     return PictureForm(rows, camera.privacy_mask if camera.masks and camera.privacy_mask in HIDERS else "", settings)
 
 
+def free_number(form: PictureForm) -> int:
+    taken = {row.number for row in form.rows}
+    return next(number for number in range(ROWS_MAX + 1) if number not in taken)
+
+
 def with_ignored(form: PictureForm, area: Polygon) -> PictureForm:
     """Returns the form with one more area in which nothing counts."""
-    number = next(each for each in range(ROWS_MAX + 1) if each not in {row.number for row in form.rows})
-    return form._replace(rows=(*form.rows, DrawnRow(number, IGNORE, _typed(area))))
+    return form._replace(rows=(*form.rows, DrawnRow(free_number(form), IGNORE, _typed(area))))
 
 
 def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:
     """Returns the form as a browser sent it, without rows that have no corners. Missing settings stay as they are."""
     rows = (DrawnRow(number, fields.get(f"kind-{number}", ""), fields.get(f"corners-{number}", "").strip(),
                      title_of(fields.get(f"name-{number}", "")), fields.get(f"direction-{number}", "both"),
-                     fields.get(f"dwell-{number}", "").strip())
+                     dwell_s=fields.get(f"dwell-{number}", "").strip())
             for number in range(ROWS_MAX) if fields.get(f"corners-{number}", "").strip())
     now = form_of(camera)
     return PictureForm(tuple(rows), fields.get("hides", ""),
@@ -118,10 +121,8 @@ def corners_of(text: str) -> Polygon | None:
         corners = [tuple(round(float(value) / 100, DIGITS) for value in corner.split(",")) for corner in text.split()]
     except ValueError:
         return None
-    if len(corners) > CORNERS_MAX or not all(len(each) == 2 and all(0 <= value <= 1 for value in each)
-                                             for each in corners):
-        return None
-    return corners
+    fit = all(len(corner) == 2 and all(0 <= value <= 1 for value in corner) for corner in corners)
+    return corners if fit and len(corners) <= CORNERS_MAX else None
 
 
 def _typed(corners: Polygon) -> str:
@@ -234,6 +235,6 @@ def _turned(camera: Camera, drafted: Camera) -> Camera:
     return msgspec.structs.replace(
         drafted, masks=[turn(area) for area in drafted.masks],
         motion=msgspec.structs.replace(drafted.motion, ignore=[turn(area) for area in drafted.motion.ignore]),
-        zone=[msgspec.structs.replace(each, area=turn(each.area), line=turn(each.line),
-                                      direction=swapped.get(each.direction, each.direction))
-              for each in drafted.zone])
+        zone=[msgspec.structs.replace(zone, area=turn(zone.area), line=turn(zone.line),
+                                      direction=swapped.get(zone.direction, zone.direction))
+              for zone in drafted.zone])

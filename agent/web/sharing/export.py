@@ -49,9 +49,9 @@ Archive = Generator[bytes, None, None]
 
 
 class ExportForm(NamedTuple):
-    camera: str
-    begin: str                  # local time, as a browser's datetime-local field writes it
-    end: str
+    camera: str = ""
+    begin: str = ""             # local time, as a browser's datetime-local field writes it
+    end: str = ""
 
 
 class ExportPage(Handlers):
@@ -68,7 +68,7 @@ class ExportPage(Handlers):
         begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
         if begin_ms and end_ms:
             return self._form(request, ExportForm(query.get("camera", ""), _local(begin_ms), _local(end_ms + 999)))
-        return self._form(request, ExportForm("", "", ""))
+        return self._form(request, ExportForm())
 
     async def make(self, request: Request) -> Response | ASGIApp:
         """POST with `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. Answers with a zip archive."""

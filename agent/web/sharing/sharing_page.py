@@ -2,7 +2,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -24,7 +24,7 @@ from agent.look.words import PageWords
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
 from agent.web.server.settings_desk import after
-from agent.web.server.words import days_text, lack_sentence
+from agent.web.server.words import View, days_text, lack_sentence
 from agent.web.sharing.requests import RequestsPage, purpose
 
 HERE = "/sharing"
@@ -116,55 +116,27 @@ def _change(form: Mapping[str, str]) -> SetSharing:
     raise FormRefused("No such switch")
 
 
-class PurposeView(NamedTuple):
-    """A purpose and its rule; "" if the rule for all others applies."""
+def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None, said: PageWords) -> View:
+    """Returns what the ward gets: by the keeper's answer, and by the configuration if that is stricter.
 
-    name: str
-    said: str
-    rule: str
-
-
-class PartView(NamedTuple):
-    """A part of what the ward gets, with its switch."""
-
-    name: str
-    said: str
-    help: str
-    told: bool
-
-
-class SharingView(NamedTuple):
-    standing: str                   # none: nobody has set a ward up · out: it can join · joining · in
-    ward: str
-    host: str
-    agreed_text: int                # the version that holds; 0: none
-    parts: Sequence[PartView]
-    people: bool                    # of motion it is told of people and vehicles alone
-    lack: str                       # why no event gets a word here, so that it is told of all motion; "": they do
-    pictures: str                   # the rule for all purposes; "": not one for all
-    pictures_said: str
-    default: str
-    purposes: Sequence[PurposeView]
-    snapshots: str
-    held: bool                      # the household has taken back what the configuration still says
-
-
-def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None, said: PageWords) -> SharingView:
-    """The keeper's answer decides, and the configuration where it is stricter."""
+    `standing` is none (no ward is set up), out (the household can join), joining or in. `held`: the household has taken
+    back what the configuration still says. `people`: of motion the ward gets only people and vehicles; `lack` says why
+    it gets all motion nevertheless. `pictures` is the rule for all purposes, "" if they differ.
+    """
     ward, rules = settings.ward, SHUT if state.no_pictures else sharing_rules(settings.sharing)
     names = list(said.purposes)
     names += sorted(name for name in rules.by_purpose if name not in names)
     one = not rules.by_purpose and rules.snapshots == ("never" if rules.default == "never" else "ask")
-    parts = [PartView(part, said(f"sharing.part_{part}"), said(f"sharing.part_{part}_help"), part not in state.withheld)
-             for part in consent.KINDS_OF]
+    parts = [View(name=part, text=said(f"sharing.part_{part}"), help=said(f"sharing.part_{part}_help"),
+                  sent=part not in state.withheld) for part in consent.KINDS_OF]
     is_set_up = ward.enabled or (ward.ward, ward.host) != (Ward().ward, Ward().host)
     outside = "none" if not is_set_up else "joining" if ward.enabled and not state.held else "out"
-    return SharingView(
-        "in" if state.ward else outside, state.ward or ward.ward, ward.host, state.text, parts, bool(state.only),
-        lack_sentence(lack, said), rules.default if one else "",
-        said(f"sharing.pictures_{rules.default if one else 'mixed'}"), rules.default,
-        [PurposeView(name, purpose(name, said), rules.by_purpose.get(name, "")) for name in names],
-        rules.snapshots, state.held)
+    purposes = [View(name=name, text=purpose(name, said), rule=rules.by_purpose.get(name, "")) for name in names]
+    return View(
+        standing="in" if state.ward else outside, ward=state.ward or ward.ward, host=ward.host, agreed_text=state.text,
+        parts=parts, people=bool(state.only), lack=lack_sentence(lack, said), pictures=rules.default if one else "",
+        pictures_text=said(f"sharing.pictures_{rules.default if one else 'mixed'}"), default=rules.default,
+        purposes=purposes, snapshots=rules.snapshots, held=state.held)
 
 
 def consent_text(language: str) -> dict[str, Any]:
@@ -172,14 +144,6 @@ def consent_text(language: str) -> dict[str, Any]:
     lines = consent.TEXTS[language].splitlines()
     points = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     return {"version": consent.VERSION, "head": lines[0], "points": points, "rest": " ".join(lines[1 + len(points):])}
-
-
-class EnrolmentView(NamedTuple):
-    called: str                 # the ward
-    known: bool                 # the recorder is enrolled there
-    trouble: str                # "": none
-    tone: Literal["idle", "warn"]
-    until: str
 
 
 def read(ward: Ward, runtime: Path) -> Enrolment:
@@ -194,14 +158,14 @@ def read(ward: Ward, runtime: Path) -> Enrolment:
     return record.called, int(leaf.not_after.timestamp() * 1000), state
 
 
-def enrolment_view(found: Enrolment, ward: str, now_wall_ms: int, said: PageWords) -> EnrolmentView:
+def enrolment_view(found: Enrolment, ward: str, now_wall_ms: int, said: PageWords) -> View:
     """`ward` is its name in the configuration, or the ward that the household is in."""
     (called, until_ms, state), trouble = found, ""
     if state and state.step != "enrolled":
         trouble = said(f"enrolment.{_kind(state)}", ward=state.ward)
     until = said("enrolment.until", day=said.day(until_ms, now_wall_ms)) if until_ms is not None else ""
-    return EnrolmentView(called or said("sharing.ward", ward=ward), bool(called), trouble,
-                         "warn" if state and state.step == "refused" else "idle", until)
+    return View(called=called or said("sharing.ward", ward=ward), known=bool(called), trouble=trouble, until=until,
+                tone="warn" if state and state.step == "refused" else "idle")
 
 
 def _kind(state: EnrolState) -> str:
@@ -210,18 +174,6 @@ def _kind(state: EnrolState) -> str:
     if state.step == "renewing":
         return "renewing"
     return "no_clock" if state.code in NO_CLOCK else "no_network" if state.code in NO_NETWORK else "waiting"
-
-
-class NoticeView(NamedTuple):
-    """The sheet: labels and values, and whom to ask; "" leaves a line to write on."""
-
-    lines: Sequence[tuple[str, str]]
-    ask: str
-
-    def text(self, words: PageWords) -> str:
-        """Returns the same as text that a phone can read, keep and translate."""
-        told = [words("notice.head"), *(f"{label}: {value}" for label, value in self.lines)]
-        return "\n".join([*told, *([f"{words('notice.ask')}: {self.ask}"] if self.ask else [])])
 
 
 class NoticePage(Handlers):
@@ -234,14 +186,17 @@ class NoticePage(Handlers):
         return self._show(request, "notice.html", view=view, ask_n_max=ASK_N_MAX)
 
 
-def notice_view(settings: Settings, sharing: SharingView, ask: str, words: PageWords) -> NoticeView:
+def notice_view(settings: Settings, sharing: View, ask: str, words: PageWords) -> View:
+    """Returns the sheet. `text` says the same for phones; an empty `ask` leaves a line to write on."""
     cameras = [camera for camera in settings.camera if camera.enabled]
     who = settings.device.title or settings.device.site or words("notice.who_unnamed")
-    return NoticeView([
-        (words("notice.who"), who), (words("notice.what"), " ".join(_what(cameras, words))),
-        (words("notice.why"), words("notice.why_value")),
-        (words("notice.long"), words("notice.long_value", days=_days(settings, cameras, words))),
-        (words("notice.gets"), " ".join(_gets(settings, sharing, words)))], ask)
+    lines = [(words("notice.who"), who), (words("notice.what"), " ".join(_what(cameras, words))),
+             (words("notice.why"), words("notice.why_value")),
+             (words("notice.long"), words("notice.long_value", days=_days(settings, cameras, words))),
+             (words("notice.gets"), " ".join(_gets(settings, sharing, words)))]
+    asked = [(words("notice.ask"), ask)] if ask else []
+    text = [words("notice.head"), *(f"{label}: {value}" for label, value in lines + asked)]
+    return View(lines=lines, ask=ask, text="\n".join(text))
 
 
 def _what(cameras: Sequence[Camera], words: PageWords) -> Sequence[str]:
@@ -259,16 +214,16 @@ def _days(settings: Settings, cameras: Sequence[Camera], words: PageWords) -> st
     return days_text(max([store.keep_days, *always]), words)
 
 
-def _gets(settings: Settings, sharing: SharingView, words: PageWords) -> Sequence[str]:
+def _gets(settings: Settings, sharing: View, words: PageWords) -> Sequence[str]:
     if sharing.standing == "in":
-        events = any(part.told for part in sharing.parts if part.name == "events")
+        events = any(part.sent for part in sharing.parts if part.name == "events")
         of_people = sharing.people and not sharing.lack
-        told = [words("notice.gets_no_events" if not events else
+        gets = [words("notice.gets_no_events" if not events else
                       "notice.gets_people" if of_people else "notice.gets_events", ward=sharing.ward),
                 words(f"notice.pictures_{sharing.pictures or 'mixed'}")]
     else:
-        told = [words("notice.gets_nobody")]
+        gets = [words("notice.gets_nobody")]
     if settings.notify:
-        pictures = any(each.pictures for each in settings.notify)
-        told.append(words("notice.phones_pictures" if pictures else "notice.phones"))
-    return told
+        pictures = any(place.pictures for place in settings.notify)
+        gets.append(words("notice.phones_pictures" if pictures else "notice.phones"))
+    return gets
