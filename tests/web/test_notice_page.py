@@ -47,11 +47,11 @@ def test_how_long_is_the_longest_that_anything_stays(store, record, told):
 
 
 @pytest.mark.parametrize(("rule", "withheld", "told"), [
-    ("never", [], "w07) is told when something moves before a camera, without pictures. It gets no recordings."),
-    ("ask", ["events"], "w07) is not told what happens here. It gets a recording only when it asks and the household "
-                        "agrees."),
-    ("allow", [], "w07) is told when something moves before a camera, without pictures. It gets recordings when it "
-                  "asks for them.")])
+    ("never", [], "w07) gets a message when something moves before a camera, without pictures. It gets no recordings."),
+    ("ask", ["events"], "w07) gets no messages about what happens here. It gets a recording only when it asks and the "
+                        "household agrees."),
+    ("allow", [], "w07) gets a message when something moves before a camera, without pictures. It gets recordings when "
+                  "it asks for them.")])
 def test_what_a_ward_gets_is_the_keepers_word(rule, withheld, told):
     view = notice(SharingState(ward="w07", withheld=withheld), ward=Ward(enabled=True, ward="w07", host="b.invalid"),
                   sharing=Sharing(default=rule, snapshots="never" if rule == "never" else "ask"))

@@ -3,6 +3,7 @@
 Pure, except for the words. A plot is as wide as its time has seconds; times without samples stay empty.
 """
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from itertools import groupby
 from math import ceil, floor
 from typing import NamedTuple
@@ -54,7 +55,8 @@ def last_day(now_ms: int, words: PageWords) -> Period:
 
 def last_month(now_ms: int, words: PageWords) -> Period:
     """Returns the days up to today, in the device's time zone."""
-    days = present_day.days_before(present_day.day_of(now_ms), MONTH_N)
+    today = present_day.day_of(now_ms)
+    days = [today - timedelta(days=n) for n in reversed(range(MONTH_N))]
     slots = [present_day.span_of(day) for day in days]
     ticks = [words("health.date", day=day.day, n=day.month, month=words(f"time.month.{day.month}")[:3])
              for day in days[::TICKS_N]]

@@ -47,7 +47,7 @@ class LivePages(Handlers):
             latest = found.views(now, said)
         except CardTrouble:
             latest, pictures, pauses, asked_n = None, {}, None, 0
-        paused = paused_of([each for each in self._settings.camera if each.enabled], report, pauses, now)
+        paused = paused_of([camera for camera in self._settings.camera if camera.enabled], report, pauses, now)
         tiles = present_camera.tiles(self._settings.camera, report, now, said, paused)
         return self._show(request, "home.html", setup=await self._desk.waits(token_of(request)), tiles=tiles,
                           posters=pictures, events=latest, asked_n=asked_n,
@@ -68,17 +68,16 @@ class LivePages(Handlers):
         paused = paused_of([camera] if camera.enabled else [], report, pauses, now)
         (tile,) = present_camera.tiles([camera], report, now, said, paused)
         return self._show(request, "live.html", tile=tile,
-                          cameras=[each.name for each in self._settings.camera], events=latest,
+                          cameras=[other.name for other in self._settings.camera], events=latest,
                           masks=present_camera.mask_view(camera, report),
                           sound=present_camera.sound_text(camera, report, said),
                           switch=present_camera.camera_switch(camera, paused.get(camera.name), now, said))
 
+    async def pause(self, request: Request) -> Response:
+        """POST /pause with `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to go to.
 
-class PausePage(Handlers):
-    """Handles the pause switch. If the keeper does not answer, nothing is paused, and the page says so."""
-
-    async def change(self, request: Request) -> Response:
-        """POST with `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to return to."""
+        If the keeper does not answer, nothing is paused, and the page says so.
+        """
         form = await fields_of(request)
         camera, wanted = form.get("camera", ""), form.get("for", "")
         if (camera and not self._camera(camera)) or wanted not in (*CHOICES_MIN, "resume"):

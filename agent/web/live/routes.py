@@ -1,7 +1,7 @@
 """The addresses of the live pages: home, a camera's own page, its stream, its pause."""
 from starlette.routing import Route
 
-from agent.web.live.pages import LivePages, PausePage
+from agent.web.live.pages import LivePages
 from agent.web.live.streams import LiveHandlers, LiveStreams
 from agent.web.server.parts import PageParts
 
@@ -13,5 +13,5 @@ def live_routes(parts: PageParts, streams: LiveStreams) -> list[Route]:
         Route("/live/{camera}.mp4", views.stream),
         Route("/snapshot/{camera}.jpg", views.snapshot),
         Route("/live/{camera}", pages.live),
-        Route("/pause", PausePage(parts).change, methods=["POST"]),
+        Route("/pause", pages.pause, methods=["POST"]),
     ]

@@ -24,8 +24,6 @@ from agent.web.server.questions import NotLive, still_of
 from agent.web.server.response import StreamedResponse
 
 CARD_S = 0.5                # how long a live picture waits for the card
-
-
 VIEWERS_N_MAX = 32          # of all cameras together; a phone shows three at once at most
 IDLE_S = 15.0               # a browser that reads nothing for so long sleeps, or is out of reach
 READ_B = 64 * 1024
@@ -152,7 +150,6 @@ class Fanout:
             self.close()
 
     def close(self) -> None:
-        """Ends the connection and every viewer's picture."""
         self._task.cancel()
         self._end("no_picture")
 
@@ -239,7 +236,7 @@ class LiveStreams:
     @property
     def viewers_n(self) -> int:
         """Counts the viewers of all cameras, including those that wait for their first picture."""
-        return sum(each.viewers_n for each in self._fanouts.values())
+        return sum(fanout.viewers_n for fanout in self._fanouts.values())
 
     async def open(self, camera: str) -> StreamedResponse:
         """Returns the answer to one more viewer of `camera`, a configured name. Raises NotLive."""
@@ -265,8 +262,8 @@ class LiveStreams:
                                 lambda: watched.leave(viewer))
 
     def close(self) -> None:
-        for each in self._fanouts.values():
-            each.close()
+        for fanout in self._fanouts.values():
+            fanout.close()
 
 
 class LiveHandlers(Handlers):
@@ -290,8 +287,7 @@ class LiveHandlers(Handlers):
             jpeg = await still_of(self._runtime, camera)
             return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
-        pauses = await self._pool.ask(lambda db: pause.load(self._folders))
-        return await self._picture(request, pauses, still)
+        return await self._picture(request, await self._pool.ask(lambda db: pause.load(self._folders)), still)
 
     async def _picture(self, request: Request, pauses: Pauses | None,
                        taken: Callable[[str], Awaitable[ASGIApp]]) -> ASGIApp:

@@ -40,7 +40,7 @@ SETTLED_MS = 60_000         # by then a clip's pre-roll is known that reaches ba
 PATIENCE_S = 20.0           # an hour on a slow card
 KEPT = "private, no-cache"      # a browser asks whether it is still there: footage may be deleted meanwhile
 MISSING = "No such recording"
-NAME_UNFIT = '/\\:*?"<>|'       # what file systems of phones and computers refuse
+NAME_UNFIT = '/\\:*?"<>|'       # file systems of phones and computers refuse these
 
 
 class FilmWish(NamedTuple):
@@ -53,7 +53,6 @@ class FilmWish(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether the span is short enough for one request."""
         return 0 < self.end_ms - self.begin_ms <= (LONGEST_KEYS_MS if self.keys else LONGEST_MS)
 
     def address(self, part: int = 1, kind: str = "mp4") -> str:
@@ -62,8 +61,8 @@ class FilmWish(NamedTuple):
         return f"/film/{quote(self.camera)}.{kind}?{urlencode(query | ({'part': part} if part > 1 else {}))}"
 
 
-class FilmStretchTold(msgspec.Struct, frozen=True):
-    """Unbroken time: its begin, its end, and where it starts in the film."""
+class ListedStretch(msgspec.Struct, frozen=True):
+    """Unbroken time: its beginning, its end, and its start in the film."""
 
     begin_ms: int
     end_ms: int
@@ -87,7 +86,7 @@ class FilmListed(msgspec.Struct, frozen=True):
     height: int
     frames: int
     sound: bool
-    stretches: list[FilmStretchTold]
+    stretches: list[ListedStretch]
 
 
 class FilmGap(msgspec.Struct, frozen=True):
@@ -108,14 +107,12 @@ class FilmList(msgspec.Struct, frozen=True):
     begin_ms: int
     end_ms: int
     grows: bool
-    films: list[FilmListed]
-    gaps: list[FilmGap]
+    films: list[FilmListed] = []
+    gaps: list[FilmGap] = []
 
 
 class SpanFilms(NamedTuple):
-    """The films of one wish, ready to read."""
-
-    wish: FilmWish              # a lasting one: its films are the same whenever they are asked for
+    wish: FilmWish              # a lasting one: its films stay the same
     listed: FilmList
     layouts: Sequence[FilmLayout]
 
@@ -125,8 +122,6 @@ class SpanFilms(NamedTuple):
 
 
 class Films:
-    """Cuts films and remembers them."""
-
     def __init__(self, parts: PageParts) -> None:
         self._pool, self._clock = parts.pool, parts.clock
         self._keys = Keyring(parts.folders, Path(parts.settings.store.runtime))
@@ -161,14 +156,14 @@ class Films:
         return None
 
     def _made(self, db: sqlite3.Connection, wish: FilmWish) -> SpanFilms:
-        found = self._remembered(db, wish)      # somebody else may have asked for it just before
+        found = self._remembered(db, wish)      # another browser may have asked for it just before
         if found is not None:
             return found
         made = self._cut(db, wish)
         if made.layouts:
             with self._lock:
                 self._known[made.wish] = made
-                while len(self._known) > 1 and sum(each.memory_b for each in self._known.values()) > MEMORY_B:
+                while len(self._known) > 1 and sum(films.memory_b for films in self._known.values()) > MEMORY_B:
                     self._known.popitem(last=False)
         return made
 
@@ -176,11 +171,12 @@ class Films:
         span_ms = wish.end_ms - wish.begin_ms
         step_us = span_ms * 1000 // KEYS_N if span_ms > LONGEST_MS else 0
         try:
-            export = prepare(db, self._keys.folders, wish.camera, wish.begin_ms, wish.end_ms, self._keys.file_key,
-                             partial(cut_keys, step_us=step_us) if wish.keys else cut)
+            export = prepare(db, self._keys.folders, wish.camera, wish.begin_ms, end_ms=wish.end_ms,
+                             file_key=self._keys.file_key,
+                             cutter=partial(cut_keys, step_us=step_us) if wish.keys else cut)
         except NothingRecorded:
             gap = FilmGap(wish.begin_ms, wish.end_ms, "not_recorded")
-            return SpanFilms(wish, FilmList(wish.camera, wish.begin_ms, wish.end_ms, False, [], [gap]), ())
+            return SpanFilms(wish, FilmList(wish.camera, wish.begin_ms, wish.end_ms, grows=False, gaps=[gap]), ())
         except ExportError as error:
             raise CardTrouble from error
         recent = wish.end_ms > self._clock.now().wall_ms - SETTLED_MS       # more footage of that time may come
@@ -192,23 +188,25 @@ class Films:
                  for n, (film, layout) in enumerate(zip(export.films, layouts, strict=True), 1)]
         gaps = [FilmGap(gap.begin_ms, gap.end_ms, "damaged" if gap.is_damage else "not_recorded") for gap in export.gaps
                 if gap.begin_ms < lasting.end_ms]
-        return SpanFilms(lasting, FilmList(wish.camera, wish.begin_ms, lasting.end_ms, grows, films, gaps), layouts)
+        listed = FilmList(wish.camera, wish.begin_ms, lasting.end_ms, grows=grows, films=films, gaps=gaps)
+        return SpanFilms(lasting, listed, layouts)
 
 
 def _listed(address: str, film: CutFilm, size_b: int) -> FilmListed:
     stream = film.plan.stream
-    stretches = [FilmStretchTold(each.begin_us // 1000, each.end_us // 1000, each.at_us // 1000)
-                 for each in film.stretches]
-    return FilmListed(address, film.begin_ms, film.end_ms, film.dur_us // 1000, size_b,
-                      f'video/mp4; codecs="{codec_string(stream.codec, stream.config)}"', stream.codec, stream.width,
-                      stream.height, film.frames_n, film.sounds_n > 0, stretches)
+    stretches = [ListedStretch(piece.begin_us // 1000, piece.end_us // 1000, piece.at_us // 1000)
+                 for piece in film.stretches]
+    return FilmListed(
+        address=address, begin_ms=film.begin_ms, end_ms=film.end_ms, dur_ms=film.dur_us // 1000, bytes=size_b,
+        type=f'video/mp4; codecs="{codec_string(stream.codec, stream.config)}"', codec=stream.codec,
+        width=stream.width, height=stream.height, frames=film.frames_n, sound=film.sounds_n > 0, stretches=stretches)
 
 
 def event_wish(db: sqlite3.Connection, event: StoredEvent, camera: Camera, now_ms: int) -> FilmWish:
     """Returns the span of an event: from pre-roll to post-roll, up to now while the event goes on."""
     if event.state == "open":
         end_ms = now_ms
-    elif event.dur_ms is None:          # nobody saw its end: what was recorded of it
+    elif event.dur_ms is None:          # its end was missed: what was recorded of it
         end_ms = events.shown_until_ms(db, event.id) or event.wall_ms
     else:
         end_ms = event.wall_ms + event.dur_ms
@@ -218,8 +216,7 @@ def event_wish(db: sqlite3.Connection, event: StoredEvent, camera: Camera, now_m
 
 
 def file_name(label: str, wall_ms: int) -> str:
-    """Returns the name of a download: the camera's label and the local time."""
-    plain = "".join(each for each in label if each.isprintable() and each not in NAME_UNFIT).strip(" .")
+    plain = "".join(letter for letter in label if letter.isprintable() and letter not in NAME_UNFIT).strip(" .")
     return f"{plain or 'camera'} {PageWords.stamp(wall_ms)}.mp4"
 
 
@@ -236,7 +233,7 @@ class FilmHandlers(Handlers):
         """/film/CAMERA.json?from=MS&to=MS[&keys=1]: the span's films and gaps."""
         return _json(await self._films.listed(_wished(request)))
 
-    async def event(self, request: Request) -> ASGIApp:
+    async def event_film(self, request: Request) -> ASGIApp:
         """/events/ID.mp4[?part=N][&download]."""
         return await self._answer(request, await self._event_wish(request))
 
@@ -262,7 +259,7 @@ class FilmHandlers(Handlers):
         if part > len(found.layouts):
             raise FormRefused(MISSING, 404)
         loads = "download" in request.query_params
-        if found.wish != wish:          # more of it may come: the address that is led to stays what it is now
+        if found.wish != wish:          # more of it may come: the redirect leads to an address whose film lasts
             there = found.wish.address(part) + ("&download" if loads else "")
             return RedirectResponse(there, 307, {"cache-control": "no-store"})
         opened = await self._pool.ask(self._opened, found, part)
@@ -311,7 +308,6 @@ def _wished(request: Request) -> FilmWish:
 
 
 def asked_part(request: Request) -> int:
-    """Returns which film of the span the address names, counted from 1."""
     return number(request.query_params.get("part")) or 1
 
 

@@ -2,12 +2,14 @@
 
 Pure, except for the words: the caller passes what the store knows.
 """
+import calendar
 import sqlite3
 import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -33,7 +35,6 @@ NAMED: tuple[LabelWord, ...] = ("person", "vehicle", "animal")      # labels tha
 
 
 def unsure(db: sqlite3.Connection, events: Sequence[StoredEvent]) -> frozenset[int]:
-    """Returns the ids of the events whose time may be wrong."""
     return frozenset(event.id for event in events if not boots.is_sure(db, event.boot, event.clock))
 
 
@@ -79,14 +80,10 @@ def listing(db: sqlite3.Connection, camera: str | None, limit: int, before_id: i
     return Listing(found, unsure(db, found))
 
 
-def midnight_ms(day: date) -> int:
-    """Returns when the day begins, UTC."""
-    time.tzset()
-    return int(datetime(day.year, day.month, day.day).timestamp() * 1000)
-
-
 def span_of(day: date) -> WallSpan:
-    return WallSpan(midnight_ms(day), midnight_ms(day + timedelta(days=1)))
+    time.tzset()
+    begin, end = (datetime.combine(day + timedelta(days=n), datetime.min.time()) for n in (0, 1))
+    return WallSpan(int(begin.timestamp() * 1000), int(end.timestamp() * 1000))
 
 
 def day_of(wall_ms: int) -> date:
@@ -107,7 +104,7 @@ def moment_ms(span: WallSpan, clock: str) -> int | None:
     if hour > 23 or minute > 59 or second > 59:
         return None
     day = day_of(span.begin_ms)
-    found_ms = int(datetime(day.year, day.month, day.day, hour, minute, second).timestamp() * 1000)
+    found_ms = int(datetime.combine(day, clock_time(hour, minute, second)).timestamp() * 1000)
     return min(max(found_ms, span.begin_ms), span.end_ms - 1)
 
 
@@ -120,15 +117,9 @@ def parse_day(text: str) -> date | None:
     return day if 1969 <= day.year < 9999 else None
 
 
-def days_before(day: date, count_n: int) -> list[date]:
-    """Returns `count_n` days; `day` is the last."""
-    return [day - timedelta(days=n) for n in reversed(range(count_n))]
-
-
 def month_of(day: date) -> list[date]:
-    first = day.replace(day=1)
-    following = (first + timedelta(days=31)).replace(day=1)
-    return [first + timedelta(days=n) for n in range((following - first).days)]
+    _, days_n = calendar.monthrange(day.year, day.month)
+    return [day.replace(day=n) for n in range(1, days_n + 1)]
 
 
 class DayQuery(NamedTuple):
@@ -147,7 +138,6 @@ class DayQuery(NamedTuple):
         return f"/recordings{place}?" + urlencode({key: value for key, value in fields.items() if value})
 
     def takes(self, event: DayEvent) -> bool:
-        """Whether the filter accepts the event."""
         return self.kind in ("", event.kind, event.label) and (not self.zone or self.zone in event.zones)
 
 
@@ -171,7 +161,8 @@ def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query:
     drawn = [Drawn(state, bars(by_state[state], span, 0, 26)) for state in SHOWN_STATES if state in by_state]
     taken = [event for event in found.events if query.takes(event)]
     for kind in sorted({event.kind for event in taken}):
-        marks = [WallSpan(each.begin_ms, each.begin_ms + (each.dur_ms or 0)) for each in taken if each.kind == kind]
+        marks = [WallSpan(event.begin_ms, event.begin_ms + (event.dur_ms or 0))
+                 for event in taken if event.kind == kind]
         drawn.append(Drawn(f"mark {kind}", bars(marks, span, 30, 10)))
     drawn.append(Drawn("held", bars(found.held, span, 27, 2)))
     return View(camera=camera, chosen=camera == query.camera, address=query.address(camera=camera),
@@ -179,13 +170,11 @@ def lane_view(camera: str, pieces: Sequence[LanePiece], found: CameraDay, query:
 
 
 def looks(drawn: Iterable[Drawn], words: PageWords) -> list[tuple[str, str]]:
-    """Returns the meaning of each look drawn in a lane."""
     there = {path.look for path in drawn}
     return [(look, words(f"recordings.look.{look.removeprefix('mark ')}")) for look in LOOKS if look in there]
 
 
 def bars(spans: Iterable[WallSpan | LanePiece], day: WallSpan, top: int, high: int) -> str:
-    """Returns rectangles of one height as a path."""
     parts, day_ms, lasts_s = [], day.begin_ms, (day.end_ms - day.begin_ms) // 1000
     for span in spans:
         begin_s = max(0, (span.begin_ms - day_ms) // 1000)
@@ -203,7 +192,6 @@ def _sentence(pieces: Sequence[LanePiece], events_n: int, words: PageWords) -> s
 
 
 def gap_reasons(pieces: Sequence[LanePiece], words: PageWords) -> list[tuple[str, str]]:
-    """Returns each gap that has a reason: from when to when, and the reason."""
     def reason(piece: LanePiece) -> str:
         keys = (f"recordings.why.{piece.state}_{piece.why}", f"recordings.why.{piece.state}")
         return next(words(key) for key in keys if key in words.texts)
@@ -220,7 +208,6 @@ def event_view(event: DayEvent, query: DayQuery, words: PageWords) -> View:
 
 
 def event_address(event: DayEvent, query: DayQuery, words: PageWords) -> str:
-    """Returns where the event plays in its day."""
     clock_s = words.clock(event.begin_ms, seconds=True)
     return query.address(clock_s, camera=event.camera) + f"&event={event.id}#film"
 
@@ -272,7 +259,7 @@ def shortcuts(query: DayQuery, today: date, words: PageWords) -> list[tuple[str,
 
 def filters(query: DayQuery, found: Iterable[CameraDay], words: PageWords) -> list[tuple[str, str, bool]]:
     """Returns kinds and zones of the day's events as links, if there is a choice."""
-    events = [event for each in found for event in each.events]
+    events = [event for day in found for event in day.events]
     kinds, zones = sorted({event.kind for event in events}), sorted({zone for event in events for zone in event.zones})
     moved = [word for word in NAMED if any(event.label == word for event in events)]
     if len(kinds) + len(moved) + len(zones) < 2:

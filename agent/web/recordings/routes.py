@@ -5,9 +5,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from agent.web.recordings.day import RecordingsPage
-from agent.web.recordings.event import EventPage
-from agent.web.recordings.films import FilmHandlers, Films
+from agent.web.recordings.day import EventPage, RecordingsPage
+from agent.web.recordings.films import Films
 from agent.web.recordings.media import MediaFiles
 from agent.web.recordings.preview import Previews
 from agent.web.recordings.span import SpanPage
@@ -16,8 +15,7 @@ from agent.web.server.parts import PageParts, form_routes
 
 def recording_routes(parts: PageParts, films: Films) -> list[Route]:
     days, spans, media = RecordingsPage(parts, films), SpanPage(parts), MediaFiles(parts)
-    filmed, previews = FilmHandlers(parts, films), Previews(parts, films)
-    event = EventPage(parts, films, filmed)
+    event, previews = EventPage(parts, films), Previews(parts, films)
     return [
         Route("/events", _to_recordings),
         Route("/recordings", days.show),
@@ -25,11 +23,11 @@ def recording_routes(parts: PageParts, films: Films) -> list[Route]:
         Route("/recordings/seen", days.mark_seen, methods=["POST"]),
         *form_routes("/recordings/span", spans.show, spans.act),
         *form_routes("/recordings/kept", spans.kept, spans.release),
-        Route("/events/{event_id:row}.mp4", filmed.event),
-        Route("/events/{event_id:row}.json", filmed.event_list),
+        Route("/events/{event_id:row}.mp4", event.event_film),
+        Route("/events/{event_id:row}.json", event.event_list),
         Route("/events/{event_id:row}", event.show),
-        Route("/film/{camera}.mp4", filmed.film),
-        Route("/film/{camera}.json", filmed.film_list),
+        Route("/film/{camera}.mp4", event.film),
+        Route("/film/{camera}.json", event.film_list),
         Route("/preview/{camera}.json", previews.ask, methods=["POST"]),
         Route("/preview/{camera}.mp4", previews.copy),
         Route("/clips/{name}.mp4", media.clip),

@@ -38,16 +38,11 @@ REFUSALS = {"no_room": "span.no_room", "nothing_there": "span.nothing", "bad_arg
 class SpanAsked(NamedTuple):
     """A span from a form: a day and two times on it. If it ends before it begins, it goes on into the next day."""
 
-    camera: str
-    day: date
+    query: DayQuery
     span: WallSpan
 
-    @property
-    def query(self) -> DayQuery:
-        return DayQuery(self.day, self.camera)
 
-
-class Doomed(NamedTuple):
+class Erasure(NamedTuple):
     """Clips that erasing removes, the events that they show, and the number of day keys that go with them."""
 
     clips: Sequence[Clip]
@@ -61,10 +56,11 @@ def span_asked(fields: dict[str, str]) -> SpanAsked | None:
     if day is None or not fields.get("camera"):
         return None
     whole = present_day.span_of(day)
-    begin_ms, end_ms = (present_day.moment_ms(whole, fields.get(each, "")) for each in ("begin", "end"))
+    begin_ms, end_ms = (present_day.moment_ms(whole, fields.get(key, "")) for key in ("begin", "end"))
     if begin_ms is None or end_ms is None or begin_ms == end_ms:
         return None
-    return SpanAsked(fields["camera"], day, WallSpan(begin_ms, end_ms if end_ms > begin_ms else end_ms + DAY_MS))
+    span = WallSpan(begin_ms, end_ms if end_ms > begin_ms else end_ms + DAY_MS)
+    return SpanAsked(DayQuery(day, fields["camera"]), span)
 
 
 class SpanPage(Handlers):
@@ -79,15 +75,13 @@ class SpanPage(Handlers):
         asked = span_asked(form)
         if asked is None or form.get("do") not in ("keep", "erase"):
             raise FormRefused("No such recordings, or nothing to do with them")
-        token, span = token_of(request), asked.span
+        clips = {"token": token_of(request), "camera": asked.query.camera, **asked.span._asdict()}
         question: BrowserQuestion
         if form["do"] == "keep":
-            question = HoldClips(token=token, camera=asked.camera, begin_ms=span.begin_ms, end_ms=span.end_ms,
-                                 note=form.get("note", ""), days=number(form.get("days")) or 0)
+            question = HoldClips(note=form.get("note", ""), days=number(form.get("days")) or 0, **clips)
         else:
             held = form.get("held") == "on"
-            question = EraseSpan(token=token, camera=asked.camera, begin_ms=span.begin_ms, end_ms=span.end_ms,
-                                 held=held, digest=form.get("digest_held" if held else "digest", ""))
+            question = EraseSpan(held=held, digest=form.get("digest_held" if held else "digest", ""), **clips)
         if why := (await self._ask(question)).why:
             return await self._page(request, asked, REFUSALS.get(why, "span.too_late"))
         there = "/recordings/kept" if form["do"] == "keep" else asked.query.address() + "&done=erased"
@@ -96,20 +90,17 @@ class SpanPage(Handlers):
     async def _page(self, request: Request, asked: SpanAsked, refusal: str = "") -> Response:
         found, free, with_held = await self._pool.ask(_found, asked)
         said, now_ms = self._words(request), self._clock.now().wall_ms
-        begin_ms, end_ms = asked.span
-        film = f"/film/{quote(asked.camera)}.mp4?from={begin_ms}&to={end_ms}"
-        handout = f"/handout?camera={quote(asked.camera)}&from={begin_ms}&to={end_ms}"
+        (begin_ms, end_ms), camera = asked.span, quote(asked.query.camera)
+        film = f"/film/{camera}.mp4?from={begin_ms}&to={end_ms}&download"
+        handout = f"/handout?camera={camera}&from={begin_ms}&to={end_ms}"
         return self._show(
-            request, "span.html", 409 if refusal else 200, asked=asked, refusal=refusal, days=DAYS,
+            request, "span.html", 409 if refusal else 200, query=asked.query, refusal=refusal, days=DAYS,
             back=asked.query.address(said.clock(begin_ms, seconds=True)) + "#film", long=end_ms - begin_ms > LONGEST_MS,
             when=_when(begin_ms, end_ms, now_ms, said), begin=said.clock(begin_ms, seconds=True),
-            end=said.clock(end_ms, seconds=True), film=film + "&download", handout=handout, held_n=len(found.held),
+            end=said.clock(end_ms, seconds=True), film=film, handout=handout, held_n=len(found.held),
             open_n=found.open_n, anything=bool(found.free or found.held or found.open_n),
             goes=_erasure(free, now_ms, said) if free.clips else None,
             with_held=_erasure(with_held, now_ms, said) if found.held else None)
-
-    async def kept(self, request: Request) -> Response:
-        return await self._kept(request)
 
     async def release(self, request: Request) -> Response:
         """POST /recordings/kept with `camera`, `from`, `to` (wall times, ms) and `note`."""
@@ -121,25 +112,25 @@ class SpanPage(Handlers):
             token=token_of(request), camera=form.get("camera", ""), begin_ms=begin_ms, end_ms=end_ms,
             note=form.get("note", "")))
         if answer.why:
-            return await self._kept(request, REFUSALS.get(answer.why, "span.too_late"))
+            return await self.kept(request, REFUSALS.get(answer.why, "span.too_late"))
         return RedirectResponse("/recordings/kept", 303)
 
-    async def _kept(self, request: Request, refusal: str = "") -> Response:
+    async def kept(self, request: Request, refusal: str = "") -> Response:
         found, said = await self._pool.ask(holds.placed), self._words(request)
         return self._show(request, "kept.html", 409 if refusal else 200, refusal=refusal,
                           kept=kept_views(found, self._clock.now().wall_ms, said))
 
 
-def _found(db: sqlite3.Connection, asked: SpanAsked) -> tuple[Erasable, Doomed, Doomed]:
+def _found(db: sqlite3.Connection, asked: SpanAsked) -> tuple[Erasable, Erasure, Erasure]:
     """Returns what the store has of the span, and what erasing takes along without and with kept clips."""
-    found = erase.find(db, asked.camera, *asked.span)
+    found = erase.find(db, asked.query.camera, *asked.span)
     free = _doomed(db, found.free)
     return found, free, _doomed(db, found.free + found.held) if found.held else free
 
 
-def _doomed(db: sqlite3.Connection, doomed: Sequence[Clip]) -> Doomed:
+def _doomed(db: sqlite3.Connection, doomed: Sequence[Clip]) -> Erasure:
     shown = [event for number in erase.events_of(db, doomed) if (event := events.get(db, number)) is not None]
-    return Doomed(doomed, shown, erase.keys_n(db, doomed))
+    return Erasure(doomed, shown, erase.keys_n(db, doomed))
 
 
 def _when(begin_ms: int, end_ms: int, now_ms: int, words: PageWords) -> str:
@@ -147,7 +138,7 @@ def _when(begin_ms: int, end_ms: int, now_ms: int, words: PageWords) -> str:
                  end=words.clock(end_ms, seconds=True))
 
 
-def _erasure(doomed: Doomed, now_ms: int, words: PageWords) -> View:
+def _erasure(doomed: Erasure, now_ms: int, words: PageWords) -> View:
     """Erasing removes whole clips, so more may go than was chosen."""
     clips, shown = doomed.clips, doomed.events
     first, last = min(clip.wall_ms for clip in clips), max(clip.wall_ms + (clip.dur_ms or 0) for clip in clips)

@@ -1,29 +1,31 @@
 """Access: which requests need no pairing, which are sent to /pair, and which only owners may make."""
+import gzip
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.host.address import USUAL_PORTS, is_loopback_address
 from agent.look.guard import guarded, host_name, is_own_form
 from agent.web.server.browsers import Browsers, KeeperSilent
-from agent.web.server.compressed import compressing
 
 COOKIE = "taimat"
-# What a browser may see before it is paired: the form, and what it is drawn with.
+# What a browser may see before it is paired: the form and its files.
 OPEN_STATIC = ("/static/page.css", "/static/label.js", "/static/mark.svg", "/static/icon.png",
                "/static/icon-192.png", "/static/icon-512.png")
 OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
-# What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.
+# Only owners may open these pages and send forms. The keeper refuses a viewer in any case; the page says so sooner.
 OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/requests", "/settings", "/setup",
                 "/sharing/")
-VIEWERS_FORMS = ("/recordings/seen", "/preview/")       # how the addresses begin to which a viewer may send one
+VIEWERS_FORMS = ("/recordings/seen", "/preview/")       # the beginnings of addresses to which a viewer may send a form
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
-SEEN = "seen"               # the cookie of a browser that has been at the encrypted page; it says nothing else
+SEEN = "seen"               # the cookie of a browser that has opened the encrypted page; it says nothing else
+TEXTS = ("text/html", "text/css", "text/javascript", "application/json", "application/manifest+json", "image/svg+xml")
+COMPRESSED_B_MIN, LEVEL = 700, 6        # a shorter answer gains nothing
 
 
 def token_of(request: Request) -> str:
@@ -133,6 +135,39 @@ def encrypted_address(name: str, port: int) -> str:
 
 
 def wanted(scope: Scope) -> str:
-    """Returns path and query of a request, as in an address."""
     query = scope["query_string"].decode("ascii", "replace")
     return quote(scope["path"]) + (f"?{query}" if query else "")
+
+
+def compressing(send: Send) -> Send:
+    """Holds the start of a text answer until its body comes, then compresses an answer of one piece.
+
+    Pictures and video are compressed already. The length of a compressed answer may reveal its content to an attacker
+    that makes a browser send requests (BREACH). No other site can do that: our cookie is SameSite=Strict, and without
+    the cookie every address is the pairing form.
+    """
+    begin: Message | None = None
+
+    async def compressed(message: Message) -> None:
+        nonlocal begin
+        if message["type"] == "http.response.start" and _is_text(message):
+            begin = message
+            return
+        if begin is not None:
+            body = message.get("body", b"")
+            headers = MutableHeaders(scope=begin)
+            headers.add_vary_header("accept-encoding")
+            if not message.get("more_body") and len(body) >= COMPRESSED_B_MIN:
+                body = gzip.compress(body, LEVEL, mtime=0)
+                headers["content-encoding"], headers["content-length"] = "gzip", str(len(body))
+                message = {**message, "body": body}
+            start, begin = begin, None
+            await send(start)
+        await send(message)
+
+    return compressed
+
+
+def _is_text(message: Message) -> bool:
+    headers = Headers(raw=message["headers"])
+    return headers.get("content-type", "").partition(";")[0] in TEXTS and "content-encoding" not in headers

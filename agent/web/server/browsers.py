@@ -13,7 +13,7 @@ from agent.host.clock import Clock
 from agent.web.server.questions import ask_socket
 
 TRUSTED_S = 60.0            # then a token is looked up again: a browser that was un-paired is out within a minute
-AGAIN_S = 10.0              # until the next look where the keeper did not answer the last one
+AGAIN_S = 10.0              # until the next look if the keeper did not answer the last one
 KEEPER_S = 3.0
 LOOKS_N_MAX = 8             # at a time, for browsers that are not known yet
 REMEMBERED_N = 200
@@ -40,7 +40,7 @@ class Browsers:
     def __init__(self, runtime: Path, clock: Clock) -> None:
         self._socket, self._clock = runtime / decisions.SOCKET, clock
         self._seen: dict[bytes, float] = {}         # digest of a token -> when the keeper last knew it
-        self._owners: set[bytes] = set()            # those of them that are owners'
+        self._owners: set[bytes] = set()            # the digests of owners' tokens
         self._looks: dict[bytes, asyncio.Task[bool | None]] = {}
         self.failures_n = 0
 

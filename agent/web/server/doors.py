@@ -22,8 +22,8 @@ class CannotListen(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     listeners: Sequence[socket.socket]
-    port: int                   # that phones are told
-    led_port: int = 0           # of plain HTTP, from where everybody is led to that one; 0: there is none
+    port: int                   # shown to phones
+    led_port: int = 0           # of plain HTTP, which leads visitors to `port`; 0 without one
 
     def close(self) -> None:
         for listener in self.listeners:
@@ -36,13 +36,13 @@ def open_doors(web: Web, handed: Mapping[str, socket.socket]) -> Doors:
     wanted = {} if is_loopback_name(web.listen) else dict(handed)
     if not web.tls:
         wanted.pop(HTTPS, None)
-    turn_away([each for name, each in handed.items() if name not in wanted])
+    turn_away([listener for name, listener in handed.items() if name not in wanted])
     best = wanted.get(HTTPS if web.tls else HTTP)
     led = wanted.get(HTTP) if web.tls else None
     for listener in (listeners := [own, *wanted.values()]):         # each connection inherits both
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_B_MAX)
-    port, led_port = (int(each.getsockname()[1]) if each else 0 for each in (best, led))
+    port, led_port = (int(door.getsockname()[1]) if door else 0 for door in (best, led))
     return Doors(listeners=listeners, port=port or web.port, led_port=led_port)
 
 

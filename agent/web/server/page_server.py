@@ -23,12 +23,12 @@ from agent.store.database import StoreError
 from agent.store.folders import Folders
 from agent.store.page_certificate import CERTIFICATE, KEY, page_folder
 
-AWAKE_S = 2.0               # between two looks at what others have sent, while somebody is connected
+AWAKE_S = 2.0               # between two looks at messages of other roles, while a browser is connected
 END_WITHIN_S = 1
 CONNECTIONS_N_MAX = 80          # a browser takes six at most
 OF_ONE_PEER_N_MAX = 40          # several phones behind one proxy or VPN are one peer
 SILENT_OF_ONE_PEER_N_MAX = 16
-REQUEST_S = 10.0                # from its first byte, or from the connection's begin, until a request is here whole
+REQUEST_S = 10.0                # from its first byte, or from the connection's start, until a request is complete
 MAKE_S = 60.0               # a Zero needs two seconds to load the library
 HANDSHAKE = b"\x16"         # the first byte of TLS: RFC 8446 §5.1
 READ_B = 16_384             # a record of TLS: what a visitor sends is short
@@ -96,14 +96,14 @@ class PageConnection(H11Protocol):
             self._deadline = None
 
     def _make_room(self) -> None:
-        here = [each for each in self.connections
-                if isinstance(each, PageConnection) and not each.transport.is_closing()]
-        of_peer = [each for each in here if each.peer == self.peer]
+        here = [other for other in self.connections
+                if isinstance(other, PageConnection) and not other.transport.is_closing()]
+        of_peer = [other for other in here if other.peer == self.peer]
         crowded = (len(of_peer) > OF_ONE_PEER_N_MAX
-                   or sum(each.waits for each in of_peer) > SILENT_OF_ONE_PEER_N_MAX)
+                   or sum(other.waits for other in of_peer) > SILENT_OF_ONE_PEER_N_MAX)
         if crowded or len(here) >= CONNECTIONS_N_MAX:
-            waiting = [each for each in (of_peer if crowded else here) if each.waits and each is not self]
-            longest = min(waiting, key=lambda each: each._since_s, default=self if crowded else None)
+            waiting = [other for other in (of_peer if crowded else here) if other.waits and other is not self]
+            longest = min(waiting, key=lambda other: other._since_s, default=self if crowded else None)
             if longest is not None:
                 longest.transport.abort()
 
@@ -113,7 +113,7 @@ def context(folders: Folders) -> ssl.SSLContext:
     folder = page_folder(folders)
     try:
         folder.mkdir(mode=0o750, exist_ok=True)
-        if not all((folder / each).exists() for each in (CERTIFICATE, KEY)):
+        if not all((folder / file).exists() for file in (CERTIFICATE, KEY)):
             subprocess.run([sys.executable, "-m", "agent.web.server.certificate", folder, primary_address() or ""],
                            check=True, timeout=MAKE_S)
             _log.info("the page has a certificate of its own now")
@@ -137,7 +137,7 @@ class EncryptedConnection(PageConnection):
         self._tls = tls
         self._peek: socket.socket | None = None         # a second descriptor, for the transport has claimed its own
         self._handshake: asyncio.Task[None] | None = None
-        self._early = b""                               # what came before the handshake's end was told to us
+        self._early = b""                               # data from before asyncio reported the handshake's end
         self._gone = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:        # type: ignore[override]
@@ -159,7 +159,6 @@ class EncryptedConnection(PageConnection):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        """Reads the first byte without consuming it."""
         assert self._peek is not None
         first = b""
         with contextlib.suppress(OSError):
@@ -179,7 +178,7 @@ class EncryptedConnection(PageConnection):
             fault = error
         self._handshake = None
         if encrypted is None or plain.is_closing():
-            if not self._gone:                          # in a handshake nobody tells us
+            if not self._gone:                          # asyncio reports no loss during a handshake
                 self.connection_lost(fault or ConnectionAbortedError())
             return
         self._wait_no_more()

@@ -1,7 +1,9 @@
 """What the handlers of all rooms share."""
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,9 +46,9 @@ class PageParts:
     desk: SettingsDesk
     outlet: Outlet
     renderer: Renderer
-    fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
+    fingerprint: str | None         # of the certificate; None: all visitors use plain HTTP
     port: int                       # where phones find the page
-    led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
+    led_port: int                   # of plain HTTP, which leads visitors to `port`; 0 without one
     stops: list[Callable[[], None]] = field(default_factory=list)       # to be called at the page's end
 
 
@@ -69,11 +71,11 @@ class Handlers:
         """Returns what went wrong, for a template: by `code` or by the address."""
         words, asked = self._words(request), request.query_params
         problem = words.texts.get(f"problem.{code or asked.get('problem', '')}", "")
-        told = problem and not code
-        return {"problem": problem, "detail": self._desk.outcome(asked.get("of", "").split(".")).detail if told else ""}
+        detail = self._desk.outcome(asked.get("of", "").split(".")).detail if problem and not code else ""
+        return {"problem": problem, "detail": detail}
 
     def _camera(self, name: str) -> Camera | None:
-        return next((each for each in self._settings.camera if each.name == name), None)
+        return next((camera for camera in self._settings.camera if camera.name == name), None)
 
     async def _pauses(self) -> Pauses | None:
         """Returns what is paused; None while the card does not answer."""
@@ -97,6 +99,29 @@ class Handlers:
         return after(await self._desk.change(token_of(request), changes), goal, back)
 
 
+class BackgroundTask:
+    """One task at a time, which ends with the page. Belongs to the event loop."""
+
+    def __init__(self, parts: PageParts) -> None:
+        self._clock, self._task = parts.clock, None
+        parts.stops.append(self.stop)
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def over(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task: asyncio.Task[None] | None = asyncio.ensure_future(work)
+
+
 async def fields_of(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, str]:
     """Returns the fields of a form. Raises FormRefused."""
     form = await read_form(request, largest_b)
@@ -106,5 +131,4 @@ async def fields_of(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, 
 
 
 def form_routes(path: str, show: AnswerPage, act: AnswerPage) -> tuple[Route, Route]:
-    """Returns the routes of a page and of its form, at one address."""
     return Route(path, show, methods=["GET"]), Route(path, act, methods=["POST"])

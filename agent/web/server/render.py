@@ -29,7 +29,8 @@ PLACES = (
 class Renderer(PageTemplates):
     def __init__(self, settings: Settings) -> None:
         labels = {camera.name: camera.label for camera in settings.camera}
-        super().__init__(HERE, {each: words.load(each, labels) for each in LANGUAGES}, settings.device.language)
+        super().__init__(HERE, {language: words.load(language, labels) for language in LANGUAGES},
+                         settings.device.language)
         self._place = settings.device.title or settings.device.site     # stands beside the name
         self.environment.filters |= {"runs": _runs, "qr": _qr}
         self.environment.globals |= {name: _Macros(self.environment, f"{name}.html") for name in ("controls", "parts")}
@@ -40,7 +41,7 @@ class Renderer(PageTemplates):
         """Returns the page of `template` with `values`. `bare` is for strangers: it shows nothing of this recorder."""
         is_owner = getattr(request.state, "is_owner", False)        # agent/web/server/access.py
         return self.answer(request, template, status, headers, bare=bare, place=self._place, is_owner=is_owner,
-                           places=[each for each in PLACES if is_owner or not each.for_owners], **values)
+                           places=[place for place in PLACES if is_owner or not place.for_owners], **values)
 
     def announce(self, request: Request, there: str) -> HTMLResponse:
         """Returns the page for strangers about the warning that their browser is going to show at `there`."""

@@ -5,7 +5,7 @@ import logging
 import re
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -119,23 +119,23 @@ class OpenedFile:
 def answer_file(request: Request, pool: StorePool, found: OpenedFile, headers: Mapping[str, str]) -> ASGIApp:
     """Returns the answer to `request`, which closes the file. `headers` say its type and who may keep it."""
     size_b = found.file.size_b
-    told = {"etag": found.etag, "accept-ranges": "bytes", **headers}
+    sent = {"etag": found.etag, "accept-ranges": "bytes", **headers}
     known, condition = request.headers.get("if-none-match", ""), request.headers.get("if-range")
     if known.strip() == "*" or found.etag in re.findall(r'"[^"]*"', known):     # weak comparison: RFC 9110 §8.8.3.2
-        return _without_body(found, 304, told)
+        return _without_body(found, 304, sent)
     try:
         counts = condition is None or condition.strip() == found.etag       # only for the file that the part is of
         span = parse_range(request.headers.get("range"), size_b) if counts else None
     except OutsideFile:
-        return _without_body(found, 416, {**told, "content-range": f"bytes */{size_b}"})
+        return _without_body(found, 416, {**sent, "content-range": f"bytes */{size_b}"})
     first, end = span or ByteRange(0, size_b)
     if span:
-        told["content-range"] = f"bytes {first}-{end - 1}/{size_b}"
-    told["content-length"] = str(end - first)
+        sent["content-range"] = f"bytes {first}-{end - 1}/{size_b}"
+    sent["content-length"] = str(end - first)
     status = 206 if span else 200
     if request.method == "HEAD":
-        return _without_body(found, status, told)
-    return StreamedResponse(status, told, pieces(pool, found.file, ByteRange(first, end)), IDLE_S, found.file.close)
+        return _without_body(found, status, sent)
+    return StreamedResponse(status, sent, pieces(pool, found.file, ByteRange(first, end)), IDLE_S, found.file.close)
 
 
 async def pieces(pool: StorePool, file: ClearFile, span: ByteRange) -> AsyncGenerator[bytes, None]:
@@ -150,8 +150,15 @@ async def pieces(pool: StorePool, file: ClearFile, span: ByteRange) -> AsyncGene
 
 
 def _read(db: sqlite3.Connection, file: ClearFile, at: int, count: int) -> bytes:
-    try:
+    with readable():
         return file.read_at(at, count)
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Logs a file that can't be decrypted, and raises CardTrouble for it."""
+    try:
+        yield
     except (DamagedError, LockedError) as error:
         _log.warning("%s", error)
         raise CardTrouble from error

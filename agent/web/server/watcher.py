@@ -18,7 +18,7 @@ from agent.host.probes.machine import Probes
 from agent.process.monitor import Monitor
 
 FRESH_S = 5.0               # a visitor gets no older report
-LOOK_IDLY_S = 30.0          # while nobody asks: so that it is known since when something is wrong
+LOOK_IDLY_S = 30.0          # while no browser asks: so that it is known since when something is wrong
 TELL_EVERY_S = 60.0
 
 
@@ -54,7 +54,7 @@ class HealthWatcher:
                 self._on_unpairing()
             elif isinstance(message, Beat):
                 self._beats[message.unit] = message, now_mono_s
-                states = self._states | {each.camera: each.state for each in message.cameras}
+                states = self._states | {facts.camera: facts.state for facts in message.cameras}
                 if states != self._states:
                     self._states, self._looked_mono_s = states, float("-inf")
 
@@ -64,7 +64,7 @@ class HealthWatcher:
         if self._look is None and self._clock.mono_s() - self._looked_mono_s >= older_s:
             self._look = asyncio.create_task(self._looked())
         if self._look is not None:
-            await asyncio.shield(self._look)    # a visitor who goes ends nobody else's look
+            await asyncio.shield(self._look)    # a visitor that leaves must not end the look for others
         return self._report
 
     async def _looked(self) -> None:
@@ -84,8 +84,7 @@ class HealthWatcher:
 
 
 def reach_of(report: Report) -> ReachFacts:
-    """Returns what the report says about network, ward and card."""
-    told = next((told for unit in report.units if (told := unit.told(LinkFacts))), LinkFacts())
-    ward_up = None if told.broker in (None, "off") else told.broker == "connected"
+    link = next((facts for unit in report.units if (facts := unit.told(LinkFacts))), LinkFacts())
+    ward_up = None if link.broker in (None, "off") else link.broker == "connected"
     ill = forecast.card_ill(report.conditions, any(camera.slow_card for camera in report.cameras))
     return ReachFacts(net_up=report.host.net_up, ward_up=ward_up, card_ill=ill)

@@ -15,7 +15,6 @@ View = SimpleNamespace          # values in words, by the names that a template 
 
 
 def load(language: str, labels: Mapping[str, str] | None = None) -> PageWords:
-    """Returns the words of one of LANGUAGES, with the cameras' labels."""
     return words.load(language, FOLDER, labels)
 
 
@@ -26,7 +25,6 @@ def days_text(days: float, words: PageWords) -> str:
 
 
 def hours_text(off: Sequence[str], words: PageWords) -> str:
-    """Returns weekly hours with the days in the reader's language."""
     return "; ".join(DAY.sub(lambda day: words(f"time.weekday.{DAYS.index(day[0].lower()) + 1}"), line) for line in off)
 
 

@@ -2,29 +2,97 @@
 
 The set-up shows the same as its step /setup/cameras.
 """
-from collections.abc import Iterable, Mapping, Set
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import count
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.config.settings import Camera
-from agent.core.contract.camera_search import AT_N_MAX, SeenCamera
+from agent.core.contract.camera_search import ANSWER_B_MAX, AT_N_MAX, CameraQuestion, SearchAnswer, SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, LocalCamera, RemoveCamera, keys_set
 from agent.core.household.camera_names import camera_name
 from agent.look.forms import title_of
 from agent.look.words import PageWords
 from agent.web.live import present_camera
-from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.parts import BackgroundTask, FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.questions import ask_program
 from agent.web.server.words import View
-from agent.web.settings.camera_search import CameraSearch, camera_key
 from agent.web.settings.form import BadForm
 
 LIST, STEP = "/cameras", "/setup/cameras"
 LOGIN_N_MAX = 128
 TITLES_B_MAX = 16_384       # of all cameras that are added at once
 TITLE_MAX_N = 40
+PROGRAM = "agent.helpers.camera_search"
+SEARCH_S = 100.0            # a machine is asked for 45 s at most, eight at a time
+KEPT_S = 900.0              # the results have passwords
+
+_log = logging.getLogger(__name__)
+
+
+class CameraSearch(BackgroundTask):
+    """The search for cameras in the network: a helper process looks, and the page keeps the results."""
+
+    def __init__(self, parts: PageParts) -> None:
+        super().__init__(parts)
+        self._known = [(camera.name, camera.source) for camera in parts.settings.camera]
+        self._found: dict[str, SeenCamera] = {}
+        self._last: set[str] = set()
+        self._found_mono_s = 0.0
+        self.problem = ""       # of the last search: a code of SearchAnswer, "nothing" or "failed"
+        self.at = ""            # where the last search looked; "": everywhere
+        self.as_somebody = False        # the last search had a user and a password
+
+    @property
+    def found(self) -> dict[str, SeenCamera]:
+        """What was found. A camera's key stays the same from one search to the next."""
+        if self._clock.mono_s() - self._found_mono_s > KEPT_S:
+            self._found.clear()
+        return self._found
+
+    @property
+    def found_last(self) -> dict[str, SeenCamera]:
+        """What the last search found, if it looked at one address. The keys are those of `found`."""
+        return {key: seen for key, seen in self.found.items() if key in self._last} if self.at else {}
+
+    def start(self, at: str, user: str, password: str) -> None:
+        """Searches at that address, or everywhere. Does nothing while another search runs."""
+        if self.running:
+            return
+        self.problem, self.at, self.as_somebody = "", at, bool(user)
+        question = CameraQuestion(at=at, user=user, password=password, known=self._known)
+        self._run(self._search(question))
+
+    async def _search(self, question: CameraQuestion) -> None:
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                data = await ask_program(PROGRAM, msgspec.json.encode(question), ANSWER_B_MAX)
+            answer = msgspec.json.decode(data, type=SearchAnswer)
+        except (OSError, TimeoutError, msgspec.DecodeError) as error:
+            _log.warning("the search for cameras failed: %s", error or type(error).__name__)
+            self.problem = "failed"
+            return
+        self._keep(answer.cameras)
+        self.problem = answer.problem or ("" if answer.cameras else "nothing")
+
+    def _keep(self, cameras: Sequence[SeenCamera]) -> None:
+        """Replaces what is known of every machine that the search has reached."""
+        looked_at = {camera.address for camera in cameras}
+        kept = {} if not self.at else {key: seen for key, seen in self.found.items() if seen.address not in looked_at}
+        fresh = {camera_key(f"{seen.address} {seen.channel} {seen.source}"): seen for seen in cameras}
+        self._found, self._last = kept | fresh, set(fresh)
+        self._found_mono_s = self._clock.mono_s()
+
+
+def camera_key(text: str) -> str:
+    """Returns what stands for a camera in a form, instead of its address with the password."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class CamerasPage(Handlers):
@@ -121,7 +189,7 @@ class CamerasPage(Handlers):
     async def _tiles(self, request: Request, cameras: list[Camera]) -> list[present_camera.Tile]:
         report, now = await self._health.report(), self._clock.now()
         pauses = await self._pauses()
-        paused = present_camera.paused_of([each for each in cameras if each.enabled], report, pauses, now)
+        paused = present_camera.paused_of([camera for camera in cameras if camera.enabled], report, pauses, now)
         return present_camera.tiles(cameras, report, now, self._words(request), paused)
 
     async def _page(self, request: Request, path: str, problem: str = "", form: Mapping[str, str] | None = None,

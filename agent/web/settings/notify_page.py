@@ -132,7 +132,6 @@ def service_text(service: str, words: PageWords) -> str:
 
 
 def scope_text(place: Notify, cameras: Sequence[Camera], words: PageWords) -> str:
-    """Says which events the place gets."""
     labels = {camera.name: camera.label for camera in cameras}
     scope = [words(f"notify.kind.{kind_of(place)}"),
              ", ".join(labels.get(name, name) for name in place.cameras) or words("notify.all_cameras")]
@@ -165,7 +164,6 @@ def kind_of(place: Notify) -> str:
 
 
 def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]:
-    """Returns the form's values for a place, or for a new one."""
     place = place or Notify(name="-", url_file="")
     values = {"at_most_every_min": str(place.at_most_every_min), "kind": kind_of(place)}
     values |= {f"camera-{name}": "on" for name in place.cameras or [camera.name for camera in cameras]}
@@ -195,7 +193,6 @@ def keys_from(form: Mapping[str, str], place: Notify | None, cameras: Sequence[C
 
 
 def zones_of(cameras: Sequence[Camera]) -> list[str]:
-    """Returns the names of all zones that make events."""
     return list(dict.fromkeys(zone.name for camera in cameras for zone in camera.zone if zone.rule != "ignore"))
 
 

@@ -59,7 +59,6 @@ def _options(key: str, values: Iterable[str], words: PageWords) -> Options:
 
 
 def hint_sentence(hint: ZoneHint, words: PageWords) -> str:
-    """Says what many of the last day's events were, and where."""
     what = "animal" if hint.word == "animal" else "nothing"
     where = words(f"picture.place_{hint.place.down}_{hint.place.across}")
     return words(f"picture.hint_{what}", all=hint.events_n, n=hint.here_n, where=where)
@@ -86,7 +85,6 @@ def _fields(form: PictureForm, camera: Camera, words: PageWords) -> dict[str, Op
 
 
 def _with(values: Iterable[str], chosen: str) -> list[str]:
-    """Adds the present value if it is not one of the usual values."""
     values = list(values)
     return values if chosen in values else [chosen, *values]
 

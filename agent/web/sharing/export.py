@@ -103,12 +103,12 @@ class ExportPage(Handlers):
     def _wish(self, form: dict[str, str], span: ExportForm) -> ExportWish | None:
         now_ms = self._clock.now().wall_ms
         begin_ms, end_ms = _moment_ms(span.begin), min(now_ms, _moment_ms(span.end))
-        texts = {each: form.get(each, "").strip() for each in ("case", "purpose", "officer")}
+        texts = {key: form.get(key, "").strip() for key in ("case", "purpose", "officer")}
         plain = all(text.isprintable() and len(text) <= LETTERS_MAX for text in texts.values())
         if not self._camera(span.camera) or not 0 < end_ms - begin_ms <= LONGEST_MS or not plain:
             return None
-        return ExportWish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page", case=texts["case"] or None,
-                          purpose=texts["purpose"] or None, officer=texts["officer"] or None)
+        return ExportWish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page",
+                          **{key: text or None for key, text in texts.items()})
 
     def _begin(self, db: sqlite3.Connection, wish: ExportWish) -> tuple[str, Archive]:
         """Returns name and pieces of the archive, which is signed by now. Raises one of REFUSALS."""
@@ -119,8 +119,8 @@ class ExportPage(Handlers):
         """Yields the archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
             until_ms = signed_until(db, wish.camera, wish.begin_ms, wish.end_ms, self._keeper_is_there)
-            found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms,
-                            Keyring(self._folders, self._runtime).file_key, until_ms=until_ms, vouches=as_told)
+            found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms, until_ms=until_ms,
+                            file_key=Keyring(self._folders, self._runtime).file_key, vouches=as_told)
             ask, reason = self._ask, holds.read_reason()
             ask(hold_for_export([clip.seq for clip in found.clips], reason))
             try:

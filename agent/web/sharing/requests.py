@@ -48,15 +48,12 @@ class RequestsPage(Handlers):
         super().__init__(parts)
         self._films = films
 
-    async def show(self, web_request: WebRequest) -> Response:
-        return await self._page(web_request, None)
-
     async def confirm(self, web_request: WebRequest) -> Response:
         """GET /requests/N/approve: shows exactly what would leave and where it would go, before the last button."""
         found = await self._pool.ask(_one, web_request.path_params["n"])
         view = self._view(web_request, *found, await self._word(web_request)) if found else None
         if found is None or view is None or view.state != "waiting":
-            return await self._page(web_request, "requests.too_late")
+            return await self.show(web_request, "requests.too_late")
         package = await package_view(found[0], self._films, self._pool, self._words(web_request))
         return self._show(web_request, "approve.html", each=view, package=package)
 
@@ -74,7 +71,7 @@ class RequestsPage(Handlers):
             token=token_of(web_request), request=found.id if found else "", digest=shown, code=code,
             shown=form.get("shown", "")))
         if answer.why:
-            return await self._page(web_request, "requests.too_late")
+            return await self.show(web_request, "requests.too_late")
         self._outlet.send(Poke(what="requests"), "keeper", "link")
         return RedirectResponse("/requests", 303)
 
@@ -84,17 +81,13 @@ class RequestsPage(Handlers):
         views = [self._view(web_request, request, NOTHING, word) for request in found if request.state == "waiting"]
         return [view for view in views if view.state == "waiting"]
 
-    async def waiting_n(self) -> int:
-        """Counts requests that seem to wait, for browsers that may not know more. Raises CardTrouble."""
-        return await self._pool.ask(requests.waiting_n)
-
     async def delivered(self, web_request: WebRequest, shown_n: int, receipted: Sequence[str]) -> list[View]:
         """Returns the last deliveries. `receipted` comes from the keeper. Raises CardTrouble."""
         found = await self._pool.ask(requests.delivered, shown_n)
         said, now = self._words(web_request), self._clock.now()
         return [delivery_view(request, request.id in receipted, said, now) for request in found]
 
-    async def _page(self, web_request: WebRequest, refusal: str | None) -> Response:
+    async def show(self, web_request: WebRequest, refusal: str = "") -> Response:
         found, word = await self._pool.ask(_newest), await self._word(web_request)
         views = [self._view(web_request, request, footage, word) for request, footage in found]
         left = await self.delivered(web_request, DELIVERED_N, word[1])

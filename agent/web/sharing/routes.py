@@ -5,7 +5,7 @@ from agent.web.recordings.films import Films
 from agent.web.server.parts import PageParts, form_routes
 from agent.web.sharing.export import ExportPage
 from agent.web.sharing.requests import RequestsPage
-from agent.web.sharing.sharing_page import NoticePage, SharingPage
+from agent.web.sharing.sharing_page import SharingPage
 
 
 def sharing_routes(parts: PageParts, films: Films) -> list[Route]:
@@ -14,9 +14,9 @@ def sharing_routes(parts: PageParts, films: Films) -> list[Route]:
     return [
         *form_routes("/handout", exporting.show, exporting.make),
         *form_routes("/sharing", sharing.show, sharing.change),
-        *form_routes("/sharing/join", sharing.joining, sharing.join),
-        *form_routes("/sharing/leave", sharing.leaving, sharing.leave),
+        *form_routes("/sharing/join", sharing.show, sharing.join),
+        *form_routes("/sharing/leave", sharing.show, sharing.leave),
         *form_routes("/requests", asked.show, asked.decide),
         Route("/requests/{n:int}/approve", asked.confirm),
-        Route("/notice", NoticePage(parts).show),
+        Route("/notice", sharing.notice),
     ]

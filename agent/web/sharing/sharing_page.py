@@ -21,6 +21,7 @@ from agent.host.ward_folder import EnrolState, record_beside, shown
 from agent.host.weights import words_lack
 from agent.look.forms import number, title_of
 from agent.look.words import PageWords
+from agent.store import requests
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
 from agent.web.server.settings_desk import after
@@ -28,9 +29,10 @@ from agent.web.server.words import View, days_text, lack_sentence
 from agent.web.sharing.requests import RequestsPage, purpose
 
 HERE = "/sharing"
+TEMPLATES = {HERE: "sharing.html", "/sharing/join": "sharing_join.html", "/sharing/leave": "sharing_leave.html"}
 LEFT_N = 3                      # deliveries that are shown here; all of them are at /requests
-PURPOSE = "purpose-"            # how the fields of purposes are called
-TOO_LATE = "sharing_shown"      # a problem of this page: something else was shown than what holds
+PURPOSE = "purpose-"            # begins the names of the purposes' fields
+TOO_LATE = "sharing_shown"      # a problem of this page: it showed something that no longer holds
 SHUT = Rules("never", {}, "never")
 NO_NETWORK = ("dns", "timeout", "network", "no_broker", "closed", "busy")
 SAID = ("claim_used", "claim_expired", "revoked")       # refusals that have words of their own
@@ -46,25 +48,29 @@ class SharingPage(Handlers):
         super().__init__(parts)
         self._asked = asked
 
-    async def show(self, request: Request) -> Response:
-        return await self._page(request)
+    async def show(self, request: Request, problem: str = "") -> Response:
+        """GET /sharing, /sharing/join (the whole text, and the button below it) and /sharing/leave (what it means)."""
+        said, state = self._words(request), await self._state(request)
+        waiting = await self._asked.waiting(request) if request.state.is_owner else []
+        left = await self._asked.delivered(request, LEFT_N, state.receipted)
+        found = await self._pool.ask(lambda _: read(self._settings.ward, self._runtime))
+        view = sharing_view(self._settings, state, words_lack(), said)
+        enrolment = enrolment_view(found, view.ward, self._clock.now().wall_ms, said)
+        template = "sharing.html" if problem else TEMPLATES[request.url.path]
+        return self._show(request, template, 409 if problem else 200, view=view, **self._problem(request, problem),
+                          enrolment=enrolment, text=consent_text(said.language), waiting=waiting,
+                          asked_n=await self._pool.ask(requests.waiting_n), left=left)
 
     async def change(self, request: Request) -> Response:
         """POST with `part` ("health", "events", "people", "pictures") and `to`, or "purposes" with a rule each."""
         change = _change(await fields_of(request))
         return await self._say(request, ChangeSettings(token=token_of(request), change=change))
 
-    async def joining(self, request: Request) -> Response:
-        return await self._page(request, "sharing_join.html")
-
     async def join(self, request: Request) -> Response:
         """POST with `ward` and `text` as the page showed them."""
         form = await fields_of(request)
         return await self._say(request, JoinWard(token=token_of(request), ward=form.get("ward", ""),
                                                  text=number(form.get("text")) or 0))
-
-    async def leaving(self, request: Request) -> Response:
-        return await self._page(request, "sharing_leave.html")
 
     async def leave(self, request: Request) -> Response:
         return await self._say(request, ChangeSettings(token=token_of(request), change=SetWard(enabled=False)))
@@ -77,19 +83,15 @@ class SharingPage(Handlers):
         if answer.why == "no_setup" and (await self._state(request)).held:
             return RedirectResponse(HERE, 303)
         if answer.why:
-            return await self._page(request, problem="no_setup" if answer.why == "no_setup" else TOO_LATE)
+            return await self.show(request, "no_setup" if answer.why == "no_setup" else TOO_LATE)
         return after([answer.change], HERE, HERE)
 
-    async def _page(self, request: Request, template: str = "sharing.html", problem: str = "") -> Response:
-        said, state = self._words(request), await self._state(request)
-        waiting = await self._asked.waiting(request) if request.state.is_owner else []
-        left = await self._asked.delivered(request, LEFT_N, state.receipted)
-        found = await self._pool.ask(lambda _: read(self._settings.ward, self._runtime))
-        view = sharing_view(self._settings, state, words_lack(), said)
-        enrolment = enrolment_view(found, view.ward, self._clock.now().wall_ms, said)
-        return self._show(request, template, 409 if problem else 200, view=view, **self._problem(request, problem),
-                          enrolment=enrolment, text=consent_text(said.language), waiting=waiting,
-                          asked_n=await self._asked.waiting_n(), left=left)
+    async def notice(self, request: Request) -> Response:
+        """GET /notice[?ask=]: whom to ask, a name and a number."""
+        said = self._words(request)
+        sharing = sharing_view(self._settings, await self._state(request), words_lack(), said)
+        view = notice_view(self._settings, sharing, title_of(request.query_params.get("ask", ""))[:ASK_N_MAX], said)
+        return self._show(request, "notice.html", view=view, ask_n_max=ASK_N_MAX)
 
     async def _state(self, request: Request) -> SharingState:
         return (await self._browsers.ask(AskSharing(token=token_of(request)))).sharing
@@ -103,10 +105,10 @@ def _change(form: Mapping[str, str]) -> SetSharing:
             keys = {part: to}
         case "people" if to != "never":
             keys = {"events": to}
-        case "pictures":        # for a picture of the moment the household is asked each time
+        case "pictures":        # the household is asked each time for a picture of the moment
             keys = dict[str, Any].fromkeys(STRICTEST_FIRST, [])
             keys |= {"default": to, "snapshots": "never" if to == "never" else "ask"}
-        case "purposes":        # each may be as for all others
+        case "purposes":        # each may follow the rule for all others
             chosen = {name.removeprefix(PURPOSE): rule for name, rule in form.items() if name.startswith(PURPOSE)}
             keys = {rule: [name for name, its in chosen.items() if its == rule] for rule in STRICTEST_FIRST}
             keys |= {key: form.get(key, "") for key in ("default", "snapshots")}
@@ -174,16 +176,6 @@ def _kind(state: EnrolState) -> str:
     if state.step == "renewing":
         return "renewing"
     return "no_clock" if state.code in NO_CLOCK else "no_network" if state.code in NO_NETWORK else "waiting"
-
-
-class NoticePage(Handlers):
-    async def show(self, request: Request) -> Response:
-        """GET /notice[?ask=]: whom to ask, a name and a number."""
-        said = self._words(request)
-        sharing = (await self._browsers.ask(AskSharing(token=token_of(request)))).sharing
-        view = notice_view(self._settings, sharing_view(self._settings, sharing, words_lack(), said),
-                           title_of(request.query_params.get("ask", ""))[:ASK_N_MAX], said)
-        return self._show(request, "notice.html", view=view, ask_n_max=ASK_N_MAX)
 
 
 def notice_view(settings: Settings, sharing: View, ask: str, words: PageWords) -> View:
