@@ -21,7 +21,7 @@ from agent.core.contract.setup import (
 from agent.core.household.pause import DAYS, all_hours
 from agent.web.server import words
 from agent.web.settings.form import BadForm, parsed
-from agent.web.settings.pages import RetentionSettings, hours_from, retention_told
+from agent.web.settings.pages import RetentionSettings, hours_from, retention_text
 from tests.rigs.household import Household
 
 EN = words.load("en")
@@ -157,8 +157,8 @@ def test_what_was_typed_stays_in_the_form_and_a_secret_does_not(house: Household
 
 def test_what_the_limits_mean_on_this_card():
     store = Store(keep_days=10, keep_continuous_days=1.5)
-    assert retention_told(store, 8.6, EN) == [
+    assert retention_text(store, 8.6, EN) == [
         "Events are kept for 10 days, other video for 1.5 days. Then they are deleted.",
         "At the recent rate, the card has room for only about 8.6 days: the oldest recordings go sooner."]
-    assert "room for about 40 days." in retention_told(store, 40.2, EN)[1]
-    assert "After an hour" in retention_told(store, None, EN)[1]
+    assert "room for about 40 days." in retention_text(store, 40.2, EN)[1]
+    assert "After an hour" in retention_text(store, None, EN)[1]

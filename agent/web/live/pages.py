@@ -47,7 +47,7 @@ class LivePages(Handlers):
             latest = found.views(now, said)
         except CardTrouble:
             latest, pictures, pauses, asked_n = None, {}, None, 0
-        paused = paused_of([camera for camera in self._settings.camera if camera.enabled], report, pauses, now)
+        paused = paused_of(self._settings.camera, report, pauses, now)
         tiles = present_camera.tiles(self._settings.camera, report, now, said, paused)
         return self._show(request, "home.html", setup=await self._desk.waits(token_of(request)), tiles=tiles,
                           posters=pictures, events=latest, asked_n=asked_n,
@@ -65,7 +65,7 @@ class LivePages(Handlers):
             latest = found.views(now, said)
         except CardTrouble:
             latest, pauses = None, None
-        paused = paused_of([camera] if camera.enabled else [], report, pauses, now)
+        paused = paused_of([camera], report, pauses, now)
         (tile,) = present_camera.tiles([camera], report, now, said, paused)
         return self._show(request, "live.html", tile=tile,
                           cameras=[other.name for other in self._settings.camera], events=latest,

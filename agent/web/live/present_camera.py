@@ -72,7 +72,9 @@ def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, no
 
 def paused_of(cameras: Sequence[Camera], report: Report | None, pauses: Pauses | None,
               now: Instant) -> dict[str, Paused | None]:
-    return {camera.name: paused_now(facts_of(camera.name, report), pauses, camera.name, now) for camera in cameras}
+    """Returns `paused_now` of each enabled camera."""
+    return {camera.name: paused_now(facts_of(camera.name, report), pauses, camera.name, now)
+            for camera in cameras if camera.enabled}
 
 
 def pause_text(paused: Paused, now: Instant, words: PageWords) -> str:

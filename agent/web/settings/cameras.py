@@ -188,8 +188,7 @@ class CamerasPage(Handlers):
 
     async def _tiles(self, request: Request, cameras: list[Camera]) -> list[present_camera.Tile]:
         report, now = await self._health.report(), self._clock.now()
-        pauses = await self._pauses()
-        paused = present_camera.paused_of([camera for camera in cameras if camera.enabled], report, pauses, now)
+        paused = present_camera.paused_of(cameras, report, await self._pauses(), now)
         return present_camera.tiles(cameras, report, now, self._words(request), paused)
 
     async def _page(self, request: Request, path: str, problem: str = "", form: Mapping[str, str] | None = None,

@@ -55,7 +55,7 @@ class SettingsHub(Handlers):
         said, settings, last = self._words(request), self._settings, self._desk.last_change()
         return self._show(
             request, "settings.html", device=settings.device, home=settings.home, afar=settings.web.afar,
-            last=last, last_told=last_change(last, settings, said) if last else "",
+            last=last, last_text=last_change(last, settings, said) if last else "",
             last_when=said.moment(last.wall_ms, self._clock.now().wall_ms) if last else "",
             notify=[place.name for place in settings.notify], kept=days_text(settings.store.keep_days, said),
             cameras=[(camera, camera_line(camera, said)) for camera in settings.camera],
@@ -110,7 +110,7 @@ class RetentionSettings(FormPage):
             fits_days = await self._pool.ask(_fits_days, self._folders, store)
         except CardTrouble:
             fits_days = None
-        return {"below": said("settings.keep_less_help"), "sentences": retention_told(store, fits_days, said)}
+        return {"below": said("settings.keep_less_help"), "sentences": retention_text(store, fits_days, said)}
 
 
 class DeviceSettings(FormPage):
@@ -186,7 +186,7 @@ def hours_from(form: Mapping[str, str], off: Sequence[str]) -> list[str]:
     return [*kept, f"{named} {begin}-{end}".strip()]
 
 
-def retention_told(store: Store, fits_days: float | None, words: PageWords) -> list[str]:
+def retention_text(store: Store, fits_days: float | None, words: PageWords) -> list[str]:
     """Returns what the limits mean on this card. `fits_days` is at the recent rate; None if unknown."""
     kept = words("settings.kept", days=days_text(store.keep_days, words),
                  continuous=days_text(store.keep_continuous_days, words))

@@ -193,8 +193,7 @@ class PicturePage(Handlers):
                     problems: Mapping[str, str] | None = None, *, status: int = 200, is_draft: bool = False,
                     refusal: str = "", hint: ZoneHint | None = None) -> Response:
         said, report, now = self._words(request), await self._health.report(), self._clock.now()
-        problem, pauses = self._problem(request), await self._pauses()
-        paused = present_camera.paused_of([camera] if camera.enabled else [], report, pauses, now)
+        problem, paused = self._problem(request), present_camera.paused_of([camera], report, await self._pauses(), now)
         (tile,) = present_camera.tiles([camera], report, now, said, paused)
         rehearsals = self._rehearsals if self._rehearsals.camera == camera.name else None
         drafted, answer = picture_form.draft(form, camera).camera, rehearsals.answer if rehearsals else None
