@@ -17,10 +17,10 @@ from agent.store.boots import Dates
 from agent.store.events import StoredEvent
 from agent.store.recordings import CameraDay, DayEvent
 from agent.web.recordings import present_day
-from agent.web.recordings.films import FilmHandlers, FilmList, FilmListed, Films, FilmWish
+from agent.web.recordings.films import FilmHandlers, FilmList, FilmListed, FilmWish
 from agent.web.recordings.present_day import DayQuery, Listing, listing
 from agent.web.server.access import token_of
-from agent.web.server.parts import Handlers, PageParts, fields_of
+from agent.web.server.parts import fields_of
 from agent.web.server.words import View
 
 WINDOW_MS = 900_000             # of film that the player gets at once: soon cut, and it asks for the next by itself
@@ -61,9 +61,9 @@ class EventPage(FilmHandlers):
         event = events.get(db, event_id)
         if event is None:
             return None
-        older = next((event.id for event in events.latest(db, None, 1, event_id)), None)
+        older = next((other.id for other in events.latest(db, None, 1, event_id)), None)
         later = events.latest(db, None, LOOK_AHEAD_N, event_id + 1 + LOOK_AHEAD_N)
-        newer = min((event.id for event in later if event.id > event_id), default=None)
+        newer = min((other.id for other in later if other.id > event_id), default=None)
         return View(event=event, unsure=bool(present_day.unsure(db, [event])), wish=self.wish_of(db, event),
                     older=older, newer=newer)
 
@@ -108,11 +108,7 @@ def events_of(found: Listing) -> list[dict[str, Any]]:
         for event in found.events]
 
 
-class RecordingsPage(Handlers):
-    def __init__(self, parts: PageParts, films: Films) -> None:
-        super().__init__(parts)
-        self._films = films
-
+class RecordingsPage(FilmHandlers):
     async def show(self, request: Request) -> Response:
         """/recordings?day=YYYY-MM-DD[&camera=NAME][&kind=][&zone=][&at=HH:MM:SS][&event=ID]."""
         now_ms, said = self._clock.now().wall_ms, self._words(request)

@@ -202,19 +202,6 @@ def _listed(address: str, film: CutFilm, size_b: int) -> FilmListed:
         width=stream.width, height=stream.height, frames=film.frames_n, sound=film.sounds_n > 0, stretches=stretches)
 
 
-def event_wish(db: sqlite3.Connection, event: StoredEvent, camera: Camera, now_ms: int) -> FilmWish:
-    """Returns the span of an event: from pre-roll to post-roll, up to now while the event goes on."""
-    if event.state == "open":
-        end_ms = now_ms
-    elif event.dur_ms is None:          # its end was missed: what was recorded of it
-        end_ms = events.shown_until_ms(db, event.id) or event.wall_ms
-    else:
-        end_ms = event.wall_ms + event.dur_ms
-    begin_ms = event.wall_ms - round(camera.pre_roll_s * 1000)
-    end_ms = min(max(end_ms, event.wall_ms) + round(camera.post_roll_s * 1000), begin_ms + LONGEST_MS)
-    return FilmWish(event.camera, begin_ms, end_ms)
-
-
 def file_name(label: str, wall_ms: int) -> str:
     plain = "".join(letter for letter in label if letter.isprintable() and letter not in NAME_UNFIT).strip(" .")
     return f"{plain or 'camera'} {PageWords.stamp(wall_ms)}.mp4"
@@ -226,35 +213,9 @@ class FilmHandlers(Handlers):
         self._films = films
 
     async def film(self, request: Request) -> ASGIApp:
-        """/film/CAMERA.mp4?from=MS&to=MS[&keys=1][&part=N][&download], wall times."""
-        return await self._answer(request, _wished(request))
-
-    async def film_list(self, request: Request) -> Response:
-        """/film/CAMERA.json?from=MS&to=MS[&keys=1]: the span's films and gaps."""
-        return _json(await self._films.listed(_wished(request)))
-
-    async def event_film(self, request: Request) -> ASGIApp:
-        """/events/ID.mp4[?part=N][&download]."""
-        return await self._answer(request, await self._event_wish(request))
-
-    async def event_list(self, request: Request) -> Response:
-        return _json(await self._films.listed(await self._event_wish(request)))
-
-    async def _event_wish(self, request: Request) -> FilmWish:
-        def find(db: sqlite3.Connection) -> FilmWish | None:
-            event = events.get(db, request.path_params["event_id"])
-            return None if event is None else self.wish_of(db, event)
-
-        wish = await self._pool.ask(find)
-        if wish is None:
-            raise FormRefused(MISSING, 404)
-        return wish
-
-    def wish_of(self, db: sqlite3.Connection, event: StoredEvent) -> FilmWish:
-        camera = self._camera(event.camera) or Camera(name=event.camera, source="file:/gone")
-        return event_wish(db, event, camera, self._clock.now().wall_ms)
-
-    async def _answer(self, request: Request, wish: FilmWish) -> ASGIApp:
+        """/film/CAMERA.mp4?from=MS&to=MS[&keys=1][&part=N][&download], wall times; /events/ID.mp4[?part=N][&download].
+        """
+        wish = await self._wish(request)
         part, found = asked_part(request), await self._films.find(wish)
         if part > len(found.layouts):
             raise FormRefused(MISSING, 404)
@@ -269,6 +230,37 @@ class FilmHandlers(Handlers):
         if loads:
             headers["content-disposition"] = self._disposition(found, part)
         return answer_file(request, self._pool, opened, headers)
+
+    async def film_list(self, request: Request) -> Response:
+        """/film/CAMERA.json?from=MS&to=MS[&keys=1] and /events/ID.json: the span's films and gaps."""
+        listed = await self._films.listed(await self._wish(request))
+        return Response(msgspec.json.encode(listed), media_type="application/json",
+                        headers={"cache-control": "no-store"})
+
+    async def _wish(self, request: Request) -> FilmWish:
+        def of_event(db: sqlite3.Connection) -> FilmWish | None:
+            event = events.get(db, request.path_params["event_id"])
+            return None if event is None else self.wish_of(db, event)
+
+        if "event_id" in request.path_params:
+            if (wish := await self._pool.ask(of_event)) is None:
+                raise FormRefused(MISSING, 404)
+        elif (wish := asked_wish(request)) is None:
+            raise FormRefused("from and to are wall times in ms, at most an hour apart, with keys=1 a day")
+        return wish
+
+    def wish_of(self, db: sqlite3.Connection, event: StoredEvent) -> FilmWish:
+        """Returns the span of an event: from pre-roll to post-roll, up to now while the event goes on."""
+        if event.state == "open":
+            end_ms = self._clock.now().wall_ms
+        elif event.dur_ms is None:          # its end was missed: what was recorded of it
+            end_ms = events.shown_until_ms(db, event.id) or event.wall_ms
+        else:
+            end_ms = event.wall_ms + event.dur_ms
+        camera = self._camera(event.camera) or Camera(name=event.camera, source="file:/gone")
+        begin_ms = event.wall_ms - round(camera.pre_roll_s * 1000)
+        end_ms = min(max(end_ms, event.wall_ms) + round(camera.post_roll_s * 1000), begin_ms + LONGEST_MS)
+        return FilmWish(event.camera, begin_ms, end_ms)
 
     def _opened(self, db: sqlite3.Connection, found: SpanFilms, part: int) -> OpenedFile | None:
         """Returns None if a clip was deleted a moment ago."""
@@ -300,16 +292,5 @@ def asked_wish(request: Request) -> FilmWish | None:
     return wish if wish.fits else None
 
 
-def _wished(request: Request) -> FilmWish:
-    wish = asked_wish(request)
-    if wish is None:
-        raise FormRefused("from and to are wall times in ms, at most an hour apart, with keys=1 a day")
-    return wish
-
-
 def asked_part(request: Request) -> int:
     return number(request.query_params.get("part")) or 1
-
-
-def _json(listed: FilmList) -> Response:
-    return Response(msgspec.json.encode(listed), media_type="application/json", headers={"cache-control": "no-store"})
