@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def serve(parts: Role) -> None:
-    """Show the page until stopped. Raises CannotListen."""
+    """Shows the page until stopped. Raises CannotListen."""
     web = parts.settings.web
     handed = handed_sockets()
     if not web.enabled:
@@ -85,7 +85,7 @@ def _idle(parts: Role) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`taimat web`. Returns the exit code."""
+    """Runs `taimat web`. Returns the exit code."""
     try:
         return role.main("web", serve, argv)
     except CannotListen as error:

@@ -151,7 +151,7 @@ def a_day(db: sqlite3.Connection, begin_ms: int, now_ms: int, said: PageWords) -
     for camera in CAMERAS:
         found = camera_day(db, dates, camera, span, now_ms)
         pieces = pieces_of(found, span, now_ms, camera == CAMERAS[-1])
-        lane_view(camera, pieces, found, DayQuery(day_of(begin_ms)), span, said)
+        lane_view(camera, pieces, found, DayQuery(day_of(begin_ms)), said)
         shown_n += len(found.footage) + len(found.events)
     return shown_n
 

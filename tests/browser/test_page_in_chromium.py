@@ -146,6 +146,7 @@ def test_without_scripts_lists_and_clips_still_work(house):
         browser.open(f"{house.url}/")
         assert browser.count("a.event") == 2
         browser.click("a.event")
+        browser.until("location.pathname.startsWith('/events/') && document.readyState === 'complete'")
         assert browser.count("video[src]") == 1 and browser.count("a[download]") == 1
         browser.open(f"{house.url}/")
         assert browser.count("video.plain") == 2        # a noscript element is open only without scripts

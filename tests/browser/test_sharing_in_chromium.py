@@ -4,6 +4,7 @@ receipted and shown; then the family leaves, and the broker hears no more. On a 
 import contextlib
 import hashlib
 import io
+import socket
 import subprocess
 import sys
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.load import load
+from agent.core.contract.decisions import SOCKET
 from agent.host.setup_folders import SetupFolders
 from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
@@ -53,10 +55,16 @@ class Family(House):
         self._page: subprocess.Popen[bytes] | None = None
 
     def start_page(self) -> None:
+        """Waits for the keeper first: until it answers, the page rightly answers 503, which the console notes."""
+        until(self._keeper_listens)
         with (self.rig.folder / "web.log").open("ab") as log:
             self._page = subprocess.Popen([sys.executable, "-m", "agent.web", "--config", self.rig.config], cwd=ROOT,
                                           stderr=log)
         until(lambda: accepts(self.port))
+
+    def _keeper_listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.rig.runtime / SOCKET)) == 0
 
     def stop_page(self) -> None:
         assert self._page

@@ -10,8 +10,7 @@ from agent.config.settings import Camera
 from agent.core.contract.camera_search import SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, LocalCamera, LocalCameras, RemoveCamera
 from agent.web.server import words
-from agent.web.settings.camera_search import PROGRAM, camera_key
-from agent.web.settings.cameras import mute, offered
+from agent.web.settings.cameras import PROGRAM, camera_key, mute, offered
 from tests.rigs.household import Household
 from tests.rigs.rtspdoor import RtspDoor
 from tests.rigs.wait import free_port, until
@@ -59,7 +58,7 @@ def test_without_any_camera_the_page_waits_for_one(tmp_path):
             assert "Plug in a USB camera" not in text and "HD Webcam C270" in text
 
 
-@pytest.mark.parametrize(("title", "said"), [("cổng TRƯỚC", "called so already"), ("yard", "called so already"),
+@pytest.mark.parametrize(("title", "said"), [("cổng TRƯỚC", "already has that name"), ("yard", "already has that name"),
                                              ("x" * 41, "at most 40")])
 def test_a_title_that_won_t_do_is_refused_and_stays_in_the_field(house: Household, title: str, said: str):
     answer = add(house, (camera_key(WEBCAM.source), title), next="/setup/cameras")
@@ -98,7 +97,7 @@ def test_a_camera_that_root_refuses_is_told_on_its_page(house: Household):
     query = house.post("/cameras/gate", "do=remove").headers["location"].removeprefix("/saving")
     house.carry_out("unknown_camera")
     back = json.loads(house.get(f"/saving.json{query}").body)["to"]
-    assert back.startswith("/cameras/gate?problem=") and "not there any more" in house.get(back).text
+    assert back.startswith("/cameras/gate?problem=") and "no longer exists" in house.get(back).text
 
 
 @pytest.fixture
@@ -147,14 +146,13 @@ def test_what_is_so_already_is_no_change(house: Household):
     assert house.carry_out() == []
 
 
-@pytest.mark.parametrize(("at", "said"), [("not an address", "no address of a camera"), ("rtsp://", "no address"),
-                                          ("x" * 301, "no address"), ("", "no address")])
-def test_what_is_no_address_is_told(house: Household, at: str, said: str):
+@pytest.mark.parametrize("at", ["not an address", "rtsp://", "x" * 301, ""])
+def test_what_is_no_address_is_told(house: Household, at: str):
     answer = house.post("/search", urlencode({"at": at, "by_hand": "yes"}))
     if answer.status == 303:
         until(lambda: "data-soon" not in house.get("/cameras").text)
         answer = house.get("/cameras")
-    assert said in answer.text
+    assert "not the address of a camera" in answer.text
 
 
 def test_where_nothing_answers_it_is_said(house: Household):
@@ -184,5 +182,5 @@ def test_offers_are_called_by_what_no_other_camera_is_called():
             "e": SeenCamera(address="192.168.1.6", locked=True)}
     shown = offered([WEBCAM, PI], seen, ["gate", "Camera"], EN)
     assert [each.title for each in shown] == ["HD Webcam C270", "Gate 2", "Imou " + "x" * 32, "Camera 2"]
-    assert shown[1].told == "192.168.1.2 · 640×360" and "channel 2" in shown[2].told
+    assert shown[1].text == "192.168.1.2 · 640×360" and "channel 2" in shown[2].text
     assert [each.address for each in mute(seen, False, EN)] == ["192.168.1.6"]

@@ -67,7 +67,7 @@ def test_a_month_is_drawn_by_the_day(house):
     assert list(found) == ["gaps-0", "temperature", "card", "days", "written", "network", "clock"]
     bars, = found["temperature"][2]
     assert 28 <= bars.attrib["d"].count("z") <= 30          # and today's hours may have begun only just now
-    assert found["days"][1] == "The card is not getting fuller: as much goes as comes."
+    assert found["days"][1] == "The card is not getting fuller: as much is deleted as is recorded."
     curve, = found["days"][2]
     assert curve.attrib["d"].count("M") == 1 and curve.attrib["d"].count("L") < 20      # no line where it does not fill
     assert re.fullmatch(r"No picture: (11|12) h( \d+ min)?\.", found["gaps-0"][1])
@@ -83,14 +83,14 @@ def test_what_a_machine_can_not_tell_is_said_in_a_sentence(tmp_path):
     live_through(house.folders, house.clock.now(), days_n=2, sensors=False)
     with house:
         text = house.get("/health").text
-        assert "This machine does not tell its temperature." in text and "plot-temperature" not in text
-        assert "This machine does not tell how much is written to the card." in text and "plot-written" not in text
+        assert "This machine does not report its temperature." in text and "plot-temperature" not in text
+        assert "This machine does not report how much is written to the card." in text and "plot-written" not in text
 
 
 def test_what_is_not_on_the_card_yet_is_shown(tmp_path):
     house = Household(tmp_path, language="en")
     with house:
-        assert "Nothing is noted yet." in house.get("/health").text
+        assert "There are no values yet." in house.get("/health").text
         now = house.clock.now()
         house.beat(unit="keeper", lately=[sample(n, now.mono_ms - int(60_000 * n)) for n in (1.5, 1.0)])
         until(lambda: "temperature" in plots(house, "/health"), "the heartbeat has come and a look was made")

@@ -26,7 +26,7 @@ def test_a_broker_that_lets_the_recorder_in_is_saved_with_its_password(house: Ho
     with Broker(tmp_path / "broker", user=("taimat", "right-horse")) as broker:
         account = {"enabled": "on", "host": "127.0.0.1", "port": broker.port, "user": "taimat"}
         wrong = save(house, **account, password="wrong-horse")
-        assert wrong.status == 409 and "does not let the recorder in" in wrong.text and "horse" not in wrong.text
+        assert wrong.status == 409 and "refuses the recorder" in wrong.text and "horse" not in wrong.text
         assert "Save it untried" in wrong.text and house.carry_out() == []
         right = save(house, **account, password="right-horse")
     assert right.status == 303 and "horse" not in right.headers["location"]
@@ -43,8 +43,8 @@ def test_one_that_does_not_answer_is_saved_only_by_a_second_word(house: Househol
 
 
 @pytest.mark.parametrize(("form", "told"), [
-    ({"enabled": "on", "host": "", "port": "1883"}, "That is no address"),
-    ({"host": "http://x/", "port": "1883"}, "That is no address"),
+    ({"enabled": "on", "host": "", "port": "1883"}, "That is not an address"),
+    ({"host": "http://x/", "port": "1883"}, "That is not an address"),
     ({"host": "192.168.1.5", "port": "0"}, "A port is a number"), ({"host": "192.168.1.5", "port": "x"}, "A port is"),
     ({"host": "192.168.1.5", "port": "1883", "user": "u"}, "Enter the password"),
     ({"host": "192.168.1.5", "port": "1883", "user": "u" * 65, "password": "p"}, "too long")])

@@ -5,8 +5,9 @@ import pytest
 
 from agent.core.household.day_lane import LanePiece
 from agent.store.recordings import DayEvent
-from agent.web.recordings.present_day import DayQuery, HourView, hour_views, span_of
+from agent.web.recordings.present_day import DayQuery, hour_views, span_of
 from agent.web.server import words
+from agent.web.server.words import View
 
 DAY = date(2026, 10, 10)
 SPAN, SAID = span_of(DAY), words.load("en")
@@ -17,11 +18,11 @@ def at_ms(clock: str) -> int:
     return SPAN.begin_ms + (hour * 60 + minute) * 60_000
 
 
-def hours(recorded: list[tuple[str, str]], began: tuple[str, ...] = ()) -> dict[str, HourView]:
+def hours(recorded: list[tuple[str, str]], began: tuple[str, ...] = ()) -> dict[str, View]:
     pieces = [LanePiece(at_ms(begin), at_ms(end), "recorded") for begin, end in recorded]
     events = [DayEvent(n, "gate", "motion", None, "done", at_ms(clock), 5_000, (), False, True, False)
               for n, clock in enumerate(began)]
-    return {view.clock: view for view in hour_views(SPAN, pieces, events, SPAN.begin_ms, DayQuery(DAY), SAID)}
+    return {view.clock: view for view in hour_views(pieces, events, SPAN.begin_ms, DayQuery(DAY), SAID)}
 
 
 @pytest.mark.parametrize("recorded, told", [
@@ -33,7 +34,7 @@ def hours(recorded: list[tuple[str, str]], began: tuple[str, ...] = ()) -> dict[
     ([], {})])
 def test_an_hour_tells_its_own_share_of_what_was_recorded(recorded, told):
     expected = {clock: SAID("recordings.hour", span=SAID.span(minutes * 60_000)) for clock, minutes in told.items()}
-    assert {clock: view.told for clock, view in hours(recorded).items()} == expected
+    assert {clock: view.text for clock, view in hours(recorded).items()} == expected
 
 
 def test_an_event_is_listed_in_the_hour_in_which_it_began():

@@ -5,19 +5,20 @@ from agent.config.settings import Camera, Device, Notify, Settings, Sharing, Sto
 from agent.core.contract.decisions import SharingState
 from agent.core.label_pace import WordLack
 from agent.web.server import words
-from agent.web.sharing.sharing_page import NoticeView, notice_view, sharing_view
+from agent.web.server.words import View
+from agent.web.sharing.sharing_page import notice_view, sharing_view
 from tests.rigs.household import Household
 
 EN = words.load("en", {"gate": "Front gate", "yard": "Yard"})
 GATE, YARD = Camera(name="gate", source="file:/gate.mp4"), Camera(name="yard", source="file:/yard.mp4")
 
 
-def notice(state: SharingState | None = None, ask: str = "", lack: WordLack | None = None, **tables) -> NoticeView:
+def notice(state: SharingState | None = None, ask: str = "", lack: WordLack | None = None, **tables) -> View:
     settings = Settings(**{"camera": [GATE, YARD]} | tables)
     return notice_view(settings, sharing_view(settings, state or SharingState(), lack, EN), ask, EN)
 
 
-def line(view: NoticeView, label: str) -> str:
+def line(view: View, label: str) -> str:
     return dict(view.lines)[label]
 
 
@@ -46,11 +47,11 @@ def test_how_long_is_the_longest_that_anything_stays(store, record, told):
 
 
 @pytest.mark.parametrize(("rule", "withheld", "told"), [
-    ("never", [], "w07) is told when something moves before a camera, without pictures. It gets no recordings."),
-    ("ask", ["events"], "w07) is not told what happens here. It gets a recording only when it asks and the household "
-                        "agrees."),
-    ("allow", [], "w07) is told when something moves before a camera, without pictures. It gets recordings when it "
-                  "asks for them.")])
+    ("never", [], "w07) gets a message when something moves before a camera, without pictures. It gets no recordings."),
+    ("ask", ["events"], "w07) gets no messages about what happens here. It gets a recording only when it asks and the "
+                        "household agrees."),
+    ("allow", [], "w07) gets a message when something moves before a camera, without pictures. It gets recordings when "
+                  "it asks for them.")])
 def test_what_a_ward_gets_is_the_keepers_word(rule, withheld, told):
     view = notice(SharingState(ward="w07", withheld=withheld), ward=Ward(enabled=True, ward="w07", host="b.invalid"),
                   sharing=Sharing(default=rule, snapshots="never" if rule == "never" else "ask"))
@@ -78,10 +79,10 @@ def test_phones_that_are_told_are_named_with_what_they_get():
 
 def test_the_text_for_phones_says_the_same():
     view = notice(ask="Bà Sáu, 0901 234 567")
-    text = view.text(EN)
+    text = view.text
     assert text.splitlines()[0] == "Cameras record here" and text.endswith("\nWhom to ask: Bà Sáu, 0901 234 567")
     assert all(f"{label}: {value}" in text for label, value in view.lines)
-    assert "Whom to ask" not in notice().text(EN)
+    assert "Whom to ask" not in notice().text
 
 
 def test_whom_to_ask_stands_on_the_sheet_and_in_the_address_alone(tmp_path):

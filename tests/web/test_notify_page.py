@@ -77,8 +77,8 @@ def test_what_is_not_changed_stays_and_the_address_is_never_shown(house: Househo
 
 
 @pytest.mark.parametrize(("form", "told"), [
-    ({"url": "me@example.vn"}, "no address of a service"), ({"url": ""}, "no address of a service"),
-    ({"name": " "}, "Give it a name"), ({"name": "bà sáu"}, "is called so already"),
+    ({"url": "me@example.vn"}, "not the address of a service"), ({"url": ""}, "not the address of a service"),
+    ({"name": " "}, "Give it a name"), ({"name": "bà sáu"}, "already has that name"),
     ({"hours_begin": "22:00"}, "Give both times"), ({"quiet_begin": "22:00", "quiet_end": "22:00"}, "Give both times"),
     ({"at_most_every_min": "0"}, "can&#39;t use"), ({"camera-gate": None, "camera-yard": None}, "at least one camera")])
 def test_what_can_not_be_is_told_and_the_address_is_not_repeated(house: Household, form: dict[str, str], told: str):

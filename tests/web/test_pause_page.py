@@ -43,7 +43,7 @@ def test_a_tap_pauses_one_camera_or_all_for_as_long_as_it_says(house):
     assert "Đang tạm dừng: gate" in house.get("/").text
     house.post("/pause", "camera=&for=open&next=/")
     assert word_on(house, "yard").until_wall_ms is None
-    assert house.get("/?lang=en").text.count("Paused until somebody turns it on") == 3
+    assert house.get("/?lang=en").text.count("Paused until someone resumes it") == 3
     house.post("/pause", "camera=&for=resume&next=/")
     assert word_on(house, "gate") is None and "Tạm dừng đến" not in house.get("/").text
 

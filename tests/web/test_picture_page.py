@@ -181,7 +181,7 @@ def test_the_detector_is_watched_while_somebody_does_and_no_longer(house):
     socket.close()
 
 
-@pytest.mark.parametrize(("word", "said"), [("nothing", "neither people nor vehicles"), ("animal", "were animals")])
+@pytest.mark.parametrize(("word", "said"), [("nothing", "not people or vehicles"), ("animal", "were animals")])
 def test_a_day_of_leaves_in_a_corner_is_told_and_the_area_is_there_to_be_saved(tmp_path, word, said):
     corner = Box(0.02, 0.05, 0.2, 0.2)
     with Household(tmp_path, cameras=[GATE], may_change=True, language="en") as house:
@@ -190,7 +190,7 @@ def test_a_day_of_leaves_in_a_corner_is_told_and_the_area_is_there_to_be_saved(t
         assert "?hint" not in house.get(PAGE).text
         name_some(house.folders, GATE, word, corner, 31)
         page = house.get(PAGE).text
-        assert "Of the last day's 40 events 31" in page.replace("&#39;", "'") and said in page and "upper left" in page
+        assert "31 of the last day's 40 events" in page.replace("&#39;", "'") and said in page and "upper left" in page
         drawn = house.get(f"{PAGE}?hint").text
         assert 'value="2,5 22,5 22,25 2,25"' in drawn and "Not saved yet" in drawn and "?hint#areas" not in drawn
         change = asked(house, form({"kind": "ignore", "corners": "2,5 22,5 22,25 2,25"}))

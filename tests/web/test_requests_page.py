@@ -55,7 +55,7 @@ def test_that_nothing_will_come_of_it_is_said_before_anybody_agrees(house, db):
     happen(house.folders, now)
     asked = ask(db, begin_ms=now.wall_ms - 60_000, end_ms=now.wall_ms + 60_000)
     for page in ("/requests", f"/requests/{asked.n}/approve"):
-        assert "clock was not right then" in house.get(f"{page}?lang=en").text
+        assert "clock was wrong then" in house.get(f"{page}?lang=en").text
         assert "đồng hồ của máy chưa đúng giờ" in house.get(f"{page}?lang=vi").text
     house.post("/requests", f"n={asked.n}&do=approve&digest={asked.digest}")
     assert requests.find(db, asked.id).state == "approved", "it is let be all the same"

@@ -21,7 +21,7 @@ from agent.core.contract.setup import (
 from agent.core.household.pause import DAYS, all_hours
 from agent.web.server import words
 from agent.web.settings.form import BadForm, parsed
-from agent.web.settings.pages import RetentionSettings, hours_from, retention_told
+from agent.web.settings.pages import RetentionSettings, hours_from, retention_text
 from tests.rigs.household import Household
 
 EN = words.load("en")
@@ -88,8 +88,8 @@ def test_what_is_so_already_needs_no_change(house: Household, path: str, form: d
     ("/settings/recording/gate", {"record": "motion", "begin": "22:00", "end": "06:00"}, "at least one day"),
     ("/settings/recording/gate", {"record": "motion", "day-sat": "on", "begin": "22:00"}, "both times or none"),
     ("/settings/recording/gate", {"record": "motion", "day-sat": "on", "begin": "25:00", "end": "x"}, "both times"),
-    ("/settings/retention", {"keep_days": "0", "keep_continuous_days": "3"}, "no number of days"),
-    ("/settings/retention", {"keep_days": "nan", "keep_continuous_days": "<b>"}, "no number of days"),
+    ("/settings/retention", {"keep_days": "0", "keep_continuous_days": "3"}, "Enter a number of days"),
+    ("/settings/retention", {"keep_days": "nan", "keep_continuous_days": "<b>"}, "Enter a number of days"),
     ("/settings/device", {"title": "x" * 41, "language": "en"}, "too long")])
 def test_what_can_not_be_is_told_where_it_was_wished(house: Household, path: str, form: dict[str, str], told: str):
     answer = house.post(path, urlencode(form))
@@ -112,7 +112,7 @@ def test_the_newest_change_is_told_and_put_back(house: Household):
     assert house.post("/settings/undo", f"of={of}").headers["location"].startswith("/saving?of=")
     assert house.carry_out() == [UndoChange(of=last.id)]
     late = house.post("/settings/undo", "of=" + "1" * 20)
-    assert house.carry_out() == [] and "can&#39;t be put back" in house.get(late.headers["location"]).text
+    assert house.carry_out() == [] and "can&#39;t be undone now" in house.get(late.headers["location"]).text
     house.setup.show(LocalCameras(cameras=[]), None)
     assert "Put it back" not in house.get("/settings").text
 
@@ -157,8 +157,8 @@ def test_what_was_typed_stays_in_the_form_and_a_secret_does_not(house: Household
 
 def test_what_the_limits_mean_on_this_card():
     store = Store(keep_days=10, keep_continuous_days=1.5)
-    assert retention_told(store, 8.6, EN) == [
-        "Events are kept for 10 days, other video for 1.5 days. Then they delete themselves.",
-        "At what was recorded lately, the card has room for about 8.6 days only: the oldest recordings go sooner."]
-    assert "room for about 40 days." in retention_told(store, 40.2, EN)[1]
-    assert "after an hour" in retention_told(store, None, EN)[1]
+    assert retention_text(store, 8.6, EN) == [
+        "Events are kept for 10 days, other video for 1.5 days. Then they are deleted.",
+        "At the recent rate, the card has room for only about 8.6 days: the oldest recordings go sooner."]
+    assert "room for about 40 days." in retention_text(store, 40.2, EN)[1]
+    assert "After an hour" in retention_text(store, None, EN)[1]

@@ -59,7 +59,7 @@ def switches(text: str) -> dict[str, str]:
 
 def test_without_a_ward_it_says_who_sets_one_up(open_house):
     page = open_house(Ward()).get("/sharing").text
-    assert "This recorder knows no ward" in page and "by its technician" in page
+    assert "This recorder knows no ward" in page and "A technician of the ward" in page
     assert "/sharing/join" not in page and switches(page) == {} and 'href="/handout"' in page
 
 
@@ -85,7 +85,7 @@ def test_an_enrolled_recorder_names_its_ward_and_what_that_was_told(open_house, 
     assert "Join Phường Bến Nghé" in out.get("/sharing/join").text and "What would joining mean?" in page
     joined = open_house(msgspec.structs.replace(WARD, cert=str(cert), key=str(key)))
     page = joined.get("/sharing").text
-    assert "You are in Phường Bến Nghé" in page and "a certificate, which holds until" in page
+    assert "You are in Phường Bến Nghé" in page and "a certificate that is valid until" in page
 
 
 @pytest.mark.parametrize(("step", "code", "told"), [
@@ -126,8 +126,8 @@ def test_people_alone_is_a_switch_that_says_what_it_does_and_where_nobody_looks(
         weights_here(monkeypatch)
     house = open_house()
     page = house.get("/sharing").text
-    assert PEOPLE.search(page)[1] == "false" and "four minutes later at the latest" in page
-    assert ("So all movement is told" in page) != looks
+    assert PEOPLE.search(page)[1] == "false" and "at most four minutes later" in page
+    assert ("So it reports all movement" in page) != looks
     house.post("/sharing", "part=people&to=people")
     assert house.carry_out() == [SetSharing(events="people")] and known(house).only == ["person", "vehicle"]
     page = house.get("/sharing").text
@@ -184,8 +184,8 @@ def test_what_waits_and_what_has_left_is_there_and_a_receipt_that_nobody_signed_
         delivered(db, "no receipt")
     page = house.get("/sharing").text
     assert "The ward asks. You decide" in page and 'href="/requests/1/approve"' in page
-    assert "What has left the house" in page and "receipt is not right" in page and 64 * "a" in page
-    assert "receipt is right" not in page and "5 MB, with signature" in house.get("/requests").text
+    assert "What has left the house" in page and "receipt is not valid" in page and 64 * "a" in page
+    assert "receipt is valid" not in page and "5 MB, with signature" in house.get("/requests").text
 
 
 def test_a_stranger_sees_and_changes_nothing(open_house):
@@ -204,7 +204,7 @@ def test_a_viewer_sees_what_leaves_and_neither_who_asks_nor_a_switch(open_house)
         delivered(db, "no receipt")
         guest = f"{COOKIE}={browsers.pair(own, db, 'a guest', SystemClock().now())}"
     page = house.get("/sharing", cookie=guest).text
-    assert "You are in the ward w07" in page and "The ward is told." in page and "The owners decide" in page
+    assert "You are in the ward w07" in page and "The ward gets this." in page and "The owners decide" in page
     assert "What has left the house" in page and "<form" not in page and 'href="/requests' not in page
     assert not any(told in page for told in ("Trần Văn B", "W07-2026-0093", "BLTTHS", 64 * "a", "/sharing/leave"))
     for path in ("/requests", "/requests/1/approve", "/sharing/join", "/sharing/leave", "/handout"):

@@ -1,7 +1,7 @@
-"""/health: what matters now in sentences, and behind them the last day or month in small plots; /health.json."""
+"""/health: the device's state in sentences, and the last day or month in small plots; /health.json."""
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -27,6 +27,7 @@ from agent.web.health.present_history import Period, figure, life_sentence
 from agent.web.recordings import present_day
 from agent.web.server.parts import Handlers
 from agent.web.server.store_pool import CardTrouble
+from agent.web.server.words import View
 
 Known = tuple[History, list[list[LanePiece]]]       # and a lane for each camera
 TONES = {"info": "idle", "warn": "warn", "alarm": "alarm"}
@@ -34,29 +35,19 @@ DAYS_MANY = 365
 
 
 class HealthPage(Handlers):
-    """The handlers of a day and of a month."""
-
-    async def day(self, request: Request) -> Response:
-        """GET /health."""
-        said, now = self._words(request), self._clock.now()
-        return await self._page(request, present_history.last_day(now.wall_ms, said), now)
-
-    async def month(self, request: Request) -> Response:
-        """GET /health/month."""
-        said, now = self._words(request), self._clock.now()
-        return await self._page(request, present_history.last_month(now.wall_ms, said), now)
-
-    async def told(self, request: Request) -> Response:
-        """/health.json: the newest report; null stands for unknown. 503 before the first report."""
+    async def json(self, request: Request) -> Response:
+        """/health.json: the newest report, with null for unknown values. 503 before the first report."""
         report = await self._health.report()
-        told = health_of(report, self._clock.now()) if report else {"report": None}
-        return Response(msgspec.json.encode(told), 200 if report else 503, media_type="application/json")
+        values = health_of(report, self._clock.now()) if report else {"report": None}
+        return Response(msgspec.json.encode(values), 200 if report else 503, media_type="application/json")
 
-    async def _page(self, request: Request, period: Period, now: Instant) -> Response:
-        """Without an answer of the card it is shown without plots: what matters now is no row of it."""
-        said, report = self._words(request), await self._health.report()
+    async def show(self, request: Request) -> Response:
+        """/health and /health/month. If the card does not answer, the page has no plots. The state needs no rows."""
+        said, report, now = self._words(request), await self._health.report(), self._clock.now()
+        span_of = present_history.last_month if request.url.path == "/health/month" else present_history.last_day
+        period = span_of(now.wall_ms, said)
         history, gaps, units = None, [], report.units if report else ()
-        lately = next((told.lately for unit in units if (told := unit.told(KeeperFacts))), [])     # not written yet
+        lately = next((facts.lately for unit in units if (facts := unit.told(KeeperFacts))), [])     # not written yet
         try:
             known, lanes = await self._pool.ask(self._read, period, lately, now)
         except CardTrouble:
@@ -67,84 +58,69 @@ class HealthPage(Handlers):
         return self._show(
             request, "health.html", health=health_view(report, words_lack(), now, said),
             history=history, gaps=gaps, period=period,
-            looks=present_day.looks([each for gap in gaps for each in gap.drawn], said))
+            looks=present_day.looks([path for gap in gaps for path in gap.drawn], said))
 
     def _read(self, db: sqlite3.Connection, period: Period, lately: Sequence[HealthSample], now: Instant) -> Known:
-        """All that is drawn. Samples of the day before are read, too: the card's forecast goes by them."""
+        """Returns what the plots show. Also reads the day before, because the card's forecast needs its samples."""
         before = WallSpan(period.span.begin_ms - DAY_MS, period.span.end_ms)
         floor_pct = self._settings.store.free_floor_pct
         dates, history = Dates(db), History(period.slots, now.wall_ms, floor_pct, curves=not period.by_day)
-        for each in health_history.within(db, dates, before, lately, now):
-            history.add(each)
-        return (history,
-                [self._lane(db, dates, camera.name, camera.record != "motion", period, now.wall_ms)
-                 for camera in self._filmed()])
+        for sample in health_history.within(db, dates, before, lately, now):
+            history.add(sample)
+        return history, [self._lane(db, dates, camera, period, now.wall_ms) for camera in self._filmed()]
 
     def _filmed(self) -> list[Camera]:
         return [camera for camera in self._settings.camera if camera.enabled]
 
     @staticmethod
-    def _lane(db: sqlite3.Connection, dates: Dates, camera: str, always: bool, period: Period,
-              now_ms: int) -> list[LanePiece]:
-        """A day as among the recordings; of a month, whose clips are too many, what is known without them."""
+    def _lane(db: sqlite3.Connection, dates: Dates, camera: Camera, period: Period, now_ms: int) -> list[LanePiece]:
+        """Returns a day's lane as on the recordings page. A month has too many clips to read."""
         span = period.span
         if not period.by_day:
-            return present_day.pieces_of(recordings.camera_day(db, dates, camera, span, now_ms), span, now_ms, always)
-        absent = [*recordings.absences(db, dates, camera, span), *recordings.off(db, dates, span)]
+            day = recordings.camera_day(db, dates, camera.name, span, now_ms)
+            return present_day.pieces_of(day, span, now_ms, camera.record != "motion")
+        absent = [*recordings.absences(db, dates, camera.name, span), *recordings.off(db, dates, span)]
         return lane(span, now_ms, [], absent, always=False)
 
 
 def health_of(report: Report, now: Instant) -> dict[str, Any]:
-    """A report as JSON's values, with each condition's words in both languages."""
-    told = msgspec.to_builtins(report)
-    for condition in told["conditions"]:
+    """Returns a report as JSON values, with each condition's texts in both languages."""
+    values = msgspec.to_builtins(report)
+    for condition in values["conditions"]:
         condition["since_wall_ms"] = int(now.wall_ms - now.mono_ms + condition["since_mono_s"] * 1000)
         condition["texts"] = {language: text(condition["code"], language, condition["unit"])._asdict()
                               for language in ("vi", "en")}
-    return told
+    return values
 
 
-class ProblemView(NamedTuple):
-    """One condition in words; `since` is empty for a camera's: its tile tells since when it has no picture."""
+def health_view(report: Report | None, lack: WordLack | None, now: Instant, words: PageWords) -> View:
+    """Returns the report in words; None is the time before the first one. `lack`: why events get no label.
 
-    tone: str
-    title: str
-    since: str
-    remedy: str
-
-
-class HealthView(NamedTuple):
-    """The device's health in words."""
-
-    tone: str                           # good | idle | warn | alarm
-    sentence: str
-    remedy: str
-    problems: list[ProblemView]             # all but the one that `sentence` and `remedy` tell
-    details: list[tuple[str, str]]      # label and value, without the unknown ones
-
-
-def health_view(report: Report | None, lack: WordLack | None, now: Instant, words: PageWords) -> HealthView:
-    """The newest report in words; None stands for the time before the first one. `lack`: why no event gets a word."""
+    `tone` is good, idle, warn or alarm. `sentence` and `remedy` are about the worst problem, `problems` about the
+    others. `details` are labels and values, without unknown ones.
+    """
     if report is None:
-        return HealthView("idle", words("health.checking"), "", [], [])
-    problems = [_problem(each, now, words) for each in report.conditions]
+        return View(tone="idle", sentence=words("health.checking"), remedy="", problems=[], details=[])
+    problems = [_problem(condition, now, words) for condition in report.conditions]
     unnamed = [(words("health.label"), words(f"health.label_{lack}"))] if lack else []
     details = [*_machine(report.host, words), *_card(report, words), *_surroundings(report, words), *unnamed,
                *_roles(report, words)]
     if problems and problems[0].tone != "idle":
         worst, *others = problems
-        return HealthView(worst.tone, " ".join((worst.title, worst.since)).strip(), worst.remedy, others, details)
-    return HealthView("good", words("health.good"), "", problems, details)
+        return View(tone=worst.tone, sentence=f"{worst.title} {worst.since}".strip(), remedy=worst.remedy,
+                    problems=others, details=details)
+    return View(tone="good", sentence=words("health.good"), remedy="", problems=problems, details=details)
 
 
-def _problem(condition: Condition, now: Instant, words: PageWords) -> ProblemView:
+def _problem(condition: Condition, now: Instant, words: PageWords) -> View:
+    """A camera's condition has no `since`, because its tile shows the time."""
     said = text(condition.code, words.language, condition.unit)
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
     where = words.label(condition.camera) if condition.camera else (
         _role_name(condition.unit, words) if condition.unit and condition.code in (*ROLE, "database_held") else "")
     title = f"{said.title} ({where})" if where else said.title
-    return ProblemView(TONES[condition.severity], title, since, said.remedy)
+    return View(tone=TONES[condition.severity], title=title, since=since, remedy=said.remedy)
 
 
 def _machine(host: HostFacts, words: PageWords) -> Iterator[tuple[str, str]]:
@@ -172,12 +148,12 @@ def _card(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
 
 
 def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
-    """How long each camera's footage stays, from the keeper's heartbeat."""
-    told = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
+    """Yields how long each camera's footage stays, by the keeper's heartbeat."""
+    kept = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
             for camera, days in keeper.kept_days.items()}
-    if told:
+    if kept:
         lines = (words("health.kept_value", camera=words.label(camera), days=figure(days, words))
-                 for camera, days in sorted(told.items()))
+                 for camera, days in sorted(kept.items()))
         yield words("health.kept"), "; ".join(lines)
 
 
@@ -187,21 +163,21 @@ def _surroundings(report: Report, words: PageWords) -> Iterator[tuple[str, str]]
     if host.net_up is not None:
         yield words("health.network"), words("health.network_up" if host.net_up else "health.network_down")
     for unit in report.units:
-        if (told := unit.told(LinkFacts)) and f"health.broker_{told.broker}" in words.texts:
-            waiting = f", {words('health.broker_waiting', n=told.outbox_n)}" if told.outbox_n else ""
-            yield words("health.broker"), words(f"health.broker_{told.broker}") + waiting
+        if (link := unit.told(LinkFacts)) and f"health.broker_{link.broker}" in words.texts:
+            waiting = f", {words('health.broker_waiting', n=link.outbox_n)}" if link.outbox_n else ""
+            yield words("health.broker"), words(f"health.broker_{link.broker}") + waiting
     if host.up_s is not None:
         yield words("health.up"), words.span(int(host.up_s * 1000))
 
 
 def _roles(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
-    for role, told in report.roles.items():
-        restarts = f", {words('health.restarts', n=told.restarts_n)}" if told.restarts_n else ""
+    for role, state in report.roles.items():
+        restarts = f", {words('health.restarts', n=state.restarts_n)}" if state.restarts_n else ""
         name = _role_name(role, words)
-        yield name[:1].upper() + name[1:], words(f"health.state_{told.state}") + restarts
+        yield name[:1].upper() + name[1:], words(f"health.state_{state.state}") + restarts
 
 
 def _role_name(unit: str, words: PageWords) -> str:
-    """A unit's duty in words: that of "capture@gate" is recording; an unknown name stays as it is."""
+    """Returns a unit's duty in words: "recording" for "capture@gate". An unknown name stays as it is."""
     role = unit.partition("@")[0]
     return words.texts.get(f"health.role_{role}", role)

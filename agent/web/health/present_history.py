@@ -1,8 +1,9 @@
-"""How the machine was over a day or a month, to be drawn: paths, and of each plot a sentence that says the same.
+"""Plots of the machine's health over a day or a month: paths, and for each plot a sentence that says the same.
 
-Pure, but for the words. A plot is as wide as its time has seconds; what nobody looked at stays empty.
+Pure, except for the words. A plot is as wide as its time has seconds; times without samples stay empty.
 """
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from itertools import groupby
 from math import ceil, floor
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from agent.core.household.day_lane import LanePiece, State, WallSpan
 from agent.look.words import PageWords
 from agent.web.recordings import present_day
 from agent.web.recordings.present_day import HOUR_MS, Drawn, bars
-from agent.web.server.words import days_text
+from agent.web.server.words import View, days_text
 
 HIGH, LANE_HIGH = 100, 20           # of a plot, of a lane
 DAY_N, MONTH_N = 24, 30             # hours, days
@@ -24,7 +25,7 @@ ROOM_C = 2                          # above and below the curve of the temperatu
 
 
 class Period(NamedTuple):
-    """The time that is drawn, in slots of an hour or of a day."""
+    """The plotted time, in slots of an hour or of a day."""
 
     span: WallSpan
     slots: Sequence[WallSpan]
@@ -32,40 +33,20 @@ class Period(NamedTuple):
 
     @property
     def by_day(self) -> bool:
-        """Whether it is a month."""
         return len(self.slots) == MONTH_N
 
     @property
     def lasts_s(self) -> int:
-        """How wide a plot is."""
         return (self.span.end_ms - self.span.begin_ms) // 1000
 
 
-class PlotView(NamedTuple):
-    """One plot; `top` and `bottom` are what stands at its left, where that has a scale."""
-
-    name: str
-    title: str
-    told: str
-    drawn: Sequence[Drawn]
-    top: str = ""
-    bottom: str = ""
-
-    @property
-    def high(self) -> int:
-        """Of what it is drawn in."""
-        return HIGH if self.top else LANE_HIGH
-
-
-class HistoryView(NamedTuple):
-    """All plots, and a sentence for each that this machine can't give."""
-
-    plots: Sequence[PlotView]
-    missing: Sequence[str]
+def _plot(name: str, title: str, text: str, drawn: Sequence[Drawn], *, top: str = "", bottom: str = "") -> View:
+    """`top` and `bottom` label its scale, if it has one."""
+    return View(name=name, title=title, text=text, drawn=drawn, top=top, bottom=bottom,
+                high=HIGH if top else LANE_HIGH)
 
 
 def last_day(now_ms: int, words: PageWords) -> Period:
-    """The hours up to the present one."""
     end_ms = (now_ms // HOUR_MS + 1) * HOUR_MS
     slots = [WallSpan(end_ms - n * HOUR_MS, end_ms - (n - 1) * HOUR_MS) for n in range(DAY_N, 0, -1)]
     return Period(WallSpan(slots[0].begin_ms, end_ms), slots,
@@ -73,126 +54,129 @@ def last_day(now_ms: int, words: PageWords) -> Period:
 
 
 def last_month(now_ms: int, words: PageWords) -> Period:
-    """The days up to today, as the device's time zone has them."""
-    days = present_day.days_before(present_day.day_of(now_ms), MONTH_N)
+    """Returns the days up to today, in the device's time zone."""
+    today = present_day.day_of(now_ms)
+    days = [today - timedelta(days=n) for n in reversed(range(MONTH_N))]
     slots = [present_day.span_of(day) for day in days]
     ticks = [words("health.date", day=day.day, n=day.month, month=words(f"time.month.{day.month}")[:3])
              for day in days[::TICKS_N]]
     return Period(WallSpan(slots[0].begin_ms, slots[-1].end_ms), slots, ticks)
 
 
-def history_view(history: History, period: Period, life_days: tuple[float, float] | None,
-                 words: PageWords) -> HistoryView:
-    """What is known."""
+def history_view(history: History, period: Period, life_days: tuple[float, float] | None, words: PageWords) -> View:
+    """Returns the plots, and a sentence for each plot that this machine can't fill."""
     if history.is_empty:
-        return HistoryView([], [words("health.plot.nothing")])
+        return View(plots=[], missing=[words("health.plot.nothing")])
     slots = history.found()
     found = [_temperature(slots, history, period, words), *_card(slots, history, period, words),
-             _written([each.written_mb for each in slots], period, life_days, words),
+             _written([slot.written_mb for slot in slots], period, life_days, words),
              *_lanes(history, period, words)]
-    return HistoryView([each for each in found if isinstance(each, PlotView)],
-                       [each for each in found if isinstance(each, str)])
+    return View(plots=[plot for plot in found if isinstance(plot, View)],
+                missing=[text for text in found if isinstance(text, str)])
 
 
 def gap_views(cameras: Sequence[str], pieces: Sequence[Sequence[LanePiece]], period: Period,
-              words: PageWords) -> list[PlotView]:
-    """A lane for each camera: when it was not recorded, and why."""
+              words: PageWords) -> list[View]:
+    """Returns a lane for each camera: when it was not recorded, and why."""
     views = []
     for n, (camera, its) in enumerate(zip(cameras, pieces, strict=True)):
-        states = {state: [each for each in its if each.state == state] for state in ("recorded", *GAPS)}
-        told = [f"{words(f'recordings.look.{state}')}: {words.span(sum(each.end_ms - each.begin_ms for each in found))}"
+        states = {state: [piece for piece in its if piece.state == state] for state in ("recorded", *GAPS)}
+        gaps = [f"{words(f'recordings.look.{state}')}: {_length(found, words)}"
                 for state, found in states.items() if found and state in GAPS]
         drawn = [Drawn(state, bars(found, period.span, 0, LANE_HIGH)) for state, found in states.items() if found]
-        views.append(PlotView(f"gaps-{n}", words.label(camera),
-                              f"{'; '.join(told)}." if told else words("health.plot.no_gap"), drawn))
+        views.append(_plot(f"gaps-{n}", words.label(camera),
+                           f"{'; '.join(gaps)}." if gaps else words("health.plot.no_gap"), drawn))
     return views
 
 
-def _temperature(slots: Sequence[Slot], history: History, period: Period, words: PageWords) -> PlotView | str:
-    values = [each.temperature for each in slots]
-    if not (known := [each for each in values if each]):
+def _length(spans: Iterable[WallSpan | LanePiece], words: PageWords) -> str:
+    return words.span(sum(span.end_ms - span.begin_ms for span in spans))
+
+
+def _temperature(slots: Sequence[Slot], history: History, period: Period, words: PageWords) -> View | str:
+    values = [slot.temperature for slot in slots]
+    if not (known := [value for value in values if value]):
         return words("health.plot.no_temperature")
-    low, high = min(each.low for each in known), max(each.high for each in known)
+    low, high = min(value.low for value in known), max(value.high for value in known)
     scale = _Scale(period.span, floor((low - ROOM_C) / 10) * 10, ceil((high + ROOM_C) / 10) * 10)
     drawn = (Drawn("bar", scale.ranges(period.slots, values)) if period.by_day
              else Drawn("curve", scale.curve(history.temperature_curve)))
-    told = words("health.plot.temperature_told", now=words.number(known[-1].last), low=words.number(low),
+    text = words("health.plot.temperature_told", now=words.number(known[-1].last), low=words.number(low),
                  high=words.number(high))
-    return PlotView("temperature", words("health.temperature"), told, [drawn], f"{scale.high:.0f} °C",
-                    f"{scale.low:.0f} °C")
+    return _plot("temperature", words("health.temperature"), text, [drawn], top=f"{scale.high:.0f} °C",
+                 bottom=f"{scale.low:.0f} °C")
 
 
-def _card(slots: Sequence[Slot], history: History, period: Period, words: PageWords) -> Iterator[PlotView | str]:
+def _card(slots: Sequence[Slot], history: History, period: Period, words: PageWords) -> Iterator[View | str]:
     if (newest := history.newest) is None:
         yield words("health.plot.no_card")
         return
     scale, limit_pct = _Scale(period.span, 0, 100), 100 - history.free_floor_pct
-    curve = (_joined(period.slots, [each.used and each.used.last for each in slots]) if period.by_day
+    curve = (_joined(period.slots, [slot.used and slot.used.last for slot in slots]) if period.by_day
              else history.used_curve)
-    told = words("health.plot.card_told", pct=words.number(used_pct(newest) or 0), limit=words.number(limit_pct),
+    text = words("health.plot.card_told", pct=words.number(used_pct(newest) or 0), limit=words.number(limit_pct),
                  free=words.size((newest.free_mb or 0) * MB), total=words.size((newest.disk_mb or 0) * MB))
-    yield PlotView("card", words("health.card"), told,
-                   [Drawn("limit", scale.across(limit_pct)), Drawn("curve", scale.curve(curve))], "100 %", "0 %")
-    yield _days_left([each.days_left for each in slots], period, words)
+    drawn = [Drawn("limit", scale.across(limit_pct)), Drawn("curve", scale.curve(curve))]
+    yield _plot("card", words("health.card"), text, drawn, top="100 %", bottom="0 %")
+    yield _days_left([slot.days_left for slot in slots], period, words)
 
 
-def _days_left(days: Sequence[float | None], period: Period, words: PageWords) -> PlotView | str:
-    known = [each for each in days if each is not None]
+def _days_left(days: Sequence[float | None], period: Period, words: PageWords) -> View | str:
+    known = [n for n in days if n is not None]
     if not known:
         return words("health.plot.no_days")
     if min(known) >= DAYS_MAX:
         return words("health.plot.not_filling")
-    filling = [None if each is None or each >= DAYS_MAX else each for each in days]
-    scale = _Scale(period.span, 0, ceil(max(each for each in filling if each is not None) * 1.1) or 1)
+    filling = [None if n is None or n >= DAYS_MAX else n for n in days]
+    scale = _Scale(period.span, 0, ceil(max(n for n in filling if n is not None) * 1.1) or 1)
     now = (words("health.plot.not_filling") if known[-1] >= DAYS_MAX
            else words("health.plot.days_told", days=words.number(known[-1], 0 if known[-1] >= 3 else 1)))
-    return PlotView("days", words("health.plot.days"), now,
-                    [Drawn("curve", scale.curve(_joined(period.slots, filling)))], days_text(scale.high, words), "0")
+    return _plot("days", words("health.plot.days"), now, [Drawn("curve", scale.curve(_joined(period.slots, filling)))],
+                 top=days_text(scale.high, words), bottom="0")
 
 
 def _written(slots: Sequence[int | None], period: Period, life_days: tuple[float, float] | None,
-             words: PageWords) -> PlotView | str:
-    known = [each for each in slots if each is not None]
+             words: PageWords) -> View | str:
+    known = [mb for mb in slots if mb is not None]
     if not known:
         return words("health.plot.no_written")
     scale = _Scale(period.span, 0, max(known) or 1)
-    told = words("health.plot.written_told", size=words.size(sum(known) * MB))
-    told = "; ".join([told[:1].upper() + told[1:], *life_sentence(life_days, words)]) + "."
-    values = [None if each is None else SlotValues(0, each, each) for each in slots]
-    return PlotView("written", words("health.wear"), told, [Drawn("bar", scale.ranges(period.slots, values))],
-                    words.size(int(scale.high) * MB), "0")
+    text = words("health.plot.written_told", size=words.size(sum(known) * MB))
+    text = "; ".join([text[:1].upper() + text[1:], *life_sentence(life_days, words)]) + "."
+    values = [None if mb is None else SlotValues(0, mb, mb) for mb in slots]
+    return _plot("written", words("health.wear"), text, [Drawn("bar", scale.ranges(period.slots, values))],
+                 top=words.size(int(scale.high) * MB), bottom="0")
 
 
 def life_sentence(life_days: tuple[float, float] | None, words: PageWords) -> Iterator[str]:
-    """Half a sentence: how long a new card would last, at worst and at best, if that is known."""
+    """Yields half a sentence: how many years a new card would last, at worst and at best, if known."""
     if life_days:
         worst, best = (figure(days / DAYS_A_YEAR, words) for days in life_days)
         yield words("health.wear_life", worst=worst, best=best)
 
 
 def figure(value: float, words: PageWords) -> str:
-    """One decimal below ten, none above."""
+    """Returns a number with one decimal below ten, without decimals above."""
     return words.number(value, 0 if value >= 10 else 1)
 
 
-def _lanes(history: History, period: Period, words: PageWords) -> Iterator[PlotView | str]:
+def _lanes(history: History, period: Period, words: PageWords) -> Iterator[View | str]:
     yield _lane(history, period, "network", "camera", words) or words("health.plot.no_network")
     for name, bad_look in (("broker", "camera"), ("clock", "missing")):
         if lane := _lane(history, period, name, bad_look, words):
             yield lane
 
 
-def _lane(history: History, period: Period, name: str, bad_look: str, words: PageWords) -> PlotView | None:
-    """When it was well and when not; None where that is not known at any time."""
+def _lane(history: History, period: Period, name: str, bad_look: str, words: PageWords) -> View | None:
+    """Returns the lane of a state: when it was good and when not. None if it was never known."""
     states = history.states(name)
     if not states:
         return None
     good, bad = ([span for span, held in states if held == wanted] for wanted in (True, False))
-    lost_ms = sum(span.end_ms - span.begin_ms for span in bad)
-    told = words(f"health.plot.{name}_lost", span=words.span(lost_ms)) if bad else words(f"health.plot.{name}_good")
-    drawn = [Drawn("recorded", bars(good, period.span, 0, LANE_HIGH)),
-             Drawn(bad_look, bars(bad, period.span, 0, LANE_HIGH))]
-    return PlotView(name, words(f"health.{name}"), told, [each for each in drawn if each.path])
+    text = words(f"health.plot.{name}_lost", span=_length(bad, words)) if bad else words(f"health.plot.{name}_good")
+    drawn = [Drawn(look, bars(spans, period.span, 0, LANE_HIGH))
+             for look, spans in (("recorded", good), (bad_look, bad)) if spans]
+    return _plot(name, words(f"health.{name}"), text, drawn)
 
 
 def _joined(slots: Sequence[WallSpan], values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
@@ -202,7 +186,7 @@ def _joined(slots: Sequence[WallSpan], values: Sequence[float | None]) -> list[l
 
 
 class _Scale(NamedTuple):
-    """From a moment and a value to a place in the plot."""
+    """Maps a moment and a value to a place in the plot."""
 
     span: WallSpan
     low: float
@@ -215,7 +199,7 @@ class _Scale(NamedTuple):
         return round(HIGH * (1 - (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)))
 
     def curve(self, stretches: Iterable[Sequence[tuple[int, float]]]) -> str:
-        """A line through each stretch; a lonely point is a short one."""
+        """Returns a line through each stretch; a single point becomes a short line."""
         parts = []
         for stretch in stretches:
             points = [f"{self.x(wall_ms)} {self.y(value)}" for wall_ms, value in stretch]
@@ -223,11 +207,10 @@ class _Scale(NamedTuple):
         return "".join(parts)
 
     def across(self, value: float) -> str:
-        """A line at one height."""
         return f"M0 {self.y(value)}h{self.x(self.span.end_ms)}"
 
     def ranges(self, slots: Sequence[WallSpan], values: Sequence[SlotValues | None]) -> str:
-        """A bar in each slot, from its lowest to its highest value."""
+        """Returns a bar in each slot, from its lowest to its highest value."""
         parts = []
         for slot, its in zip(slots, values, strict=True):
             if its:

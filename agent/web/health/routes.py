@@ -1,4 +1,4 @@
-"""The room of how the recorder does."""
+"""The addresses of the health pages."""
 from starlette.routing import Route
 
 from agent.web.health.health_page import HealthPage
@@ -6,10 +6,5 @@ from agent.web.server.parts import PageParts
 
 
 def health_routes(parts: PageParts) -> list[Route]:
-    """The addresses of this room."""
-    seen = HealthPage(parts)
-    return [
-        Route("/health", seen.day),
-        Route("/health/month", seen.month),
-        Route("/health.json", seen.told),
-    ]
+    health = HealthPage(parts)
+    return [Route("/health", health.show), Route("/health/month", health.show), Route("/health.json", health.json)]

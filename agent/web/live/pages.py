@@ -1,4 +1,4 @@
-"""/ and /live/CAMERA: what the cameras see now, the latest events, and how the recorder does."""
+"""/ and /live/CAMERA: the cameras' pictures now, the latest events, and the recorder's health."""
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -26,35 +26,28 @@ _log = logging.getLogger(__name__)
 
 
 def posters(db: sqlite3.Connection, cameras: Sequence[str]) -> dict[str, int]:
-    """For each camera the newest event with a thumbnail, which is shown until the live picture comes."""
+    """Returns each camera's newest event with a thumbnail, which the page shows until the live picture comes."""
     newest = ((camera, event) for camera in cameras for event in reversed(events.latest(db, camera, 5)) if event.thumb)
     return {camera: event.id for camera, event in newest}
 
 
 def home_rows(db: sqlite3.Connection, folders: Folders,
               cameras: Sequence[str]) -> tuple[Listing, dict[str, int], Pauses, int]:
-    """The store's part of the home page; at the end, how many requests of the ward wait for an answer."""
+    """Reads what the home page needs from the store; last, how many requests of the ward wait for an answer."""
     return (listing(db, None, HOME_EVENTS_N), posters(db, cameras), pause.load(folders), requests.waiting_n(db))
 
 
-def live_rows(db: sqlite3.Connection, folders: Folders, camera: str) -> tuple[Listing, Pauses]:
-    """The store's part of a camera's own page."""
-    return listing(db, camera, HOME_EVENTS_N), pause.load(folders)
-
-
 class LivePages(Handlers):
-    """The handlers of the pages."""
-
     async def home(self, request: Request) -> Response:
-        """/: cameras, latest events, health. Without an answer of the card it is shown without events."""
+        """If the card does not answer, the page has no events."""
         said, now, report = self._words(request), self._clock.now(), await self._health.report()
         names = [camera.name for camera in self._settings.camera]
         try:
             found, pictures, pauses, asked_n = await self._pool.ask(home_rows, self._folders, names)
-            latest = found.views(self._clock, said)
+            latest = found.views(now, said)
         except CardTrouble:
             latest, pictures, pauses, asked_n = None, {}, None, 0
-        paused = paused_of([each for each in self._settings.camera if each.enabled], report, pauses, now)
+        paused = paused_of(self._settings.camera, report, pauses, now)
         tiles = present_camera.tiles(self._settings.camera, report, now, said, paused)
         return self._show(request, "home.html", setup=await self._desk.waits(token_of(request)), tiles=tiles,
                           posters=pictures, events=latest, asked_n=asked_n,
@@ -62,30 +55,29 @@ class LivePages(Handlers):
                           switch=present_camera.house_switch(paused, now, said))
 
     async def live(self, request: Request) -> Response:
-        """/live/CAMERA: one camera, large."""
         said, now, report = self._words(request), self._clock.now(), await self._health.report()
         camera = self._camera(request.path_params["camera"])
         if camera is None:
             return self._missing(request)
         try:
-            found, pauses = await self._pool.ask(live_rows, self._folders, camera.name)
-            latest = found.views(self._clock, said)
+            found, pauses = await self._pool.ask(
+                lambda db: (listing(db, camera.name, HOME_EVENTS_N), pause.load(self._folders)))
+            latest = found.views(now, said)
         except CardTrouble:
             latest, pauses = None, None
-        paused = paused_of([camera] if camera.enabled else [], report, pauses, now)
+        paused = paused_of([camera], report, pauses, now)
         (tile,) = present_camera.tiles([camera], report, now, said, paused)
         return self._show(request, "live.html", tile=tile,
-                          cameras=[each.name for each in self._settings.camera], events=latest,
+                          cameras=[other.name for other in self._settings.camera], events=latest,
                           masks=present_camera.mask_view(camera, report),
                           sound=present_camera.sound_text(camera, report, said),
                           switch=present_camera.camera_switch(camera, paused.get(camera.name), now, said))
 
+    async def pause(self, request: Request) -> Response:
+        """POST /pause with `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to go to.
 
-class PausePage(Handlers):
-    """The handler of the switch's form. While the keeper does not answer, nothing is paused, and the page says so."""
-
-    async def change(self, request: Request) -> Response:
-        """POST with `camera` ("" for all), `for` ("15", "60", "open" or "resume") and `next`, the page to return to."""
+        If the keeper does not answer, nothing is paused, and the page says so.
+        """
         form = await fields_of(request)
         camera, wanted = form.get("camera", ""), form.get("for", "")
         if (camera and not self._camera(camera)) or wanted not in (*CHOICES_MIN, "resume"):

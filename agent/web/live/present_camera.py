@@ -1,4 +1,4 @@
-"""A camera on the page: its state, sound, masks, busy areas and pause, in words. Pure."""
+"""A camera on the page: state, sound, masks and pause in words. Pure."""
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -6,21 +6,25 @@ from agent.config.privacy import declared
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.health.codes import CAMERA, RANK
-from agent.core.health.conditions import Condition
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.core.household.pause import Paused, Pauses
 from agent.host.clock import Instant
 from agent.look.words import PageWords
 from agent.web.health.health_page import TONES
-from agent.web.server.words import hours_text
+from agent.web.server.words import View, hours_text
+
+
+def facts_of(camera: str, report: Report | None) -> CameraFacts | None:
+    """Returns what capture has reported about a camera; None if nothing."""
+    return next((facts for facts in report.cameras if facts.camera == camera), None) if report else None
 
 
 def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:
-    """Whether sound is recorded, or why not; "" for a camera whose sound the household has not turned on."""
+    """Says whether sound is recorded, or why not; "" if the household has not turned it on."""
     if not camera.audio:
         return ""
-    facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
+    facts = facts_of(camera.name, report)
     if facts is None or facts.audio is None:
         return words("sound.on")
     match facts.audio.state:
@@ -33,44 +37,28 @@ def sound_text(camera: Camera, report: Report | None, words: PageWords) -> str:
     return words("sound.on")
 
 
-class MaskView(NamedTuple):
-    """A camera's masks. Areas that the recorder paints are black in the picture and need no outlines."""
+def mask_view(camera: Camera, report: Report | None) -> View | None:
+    """Returns a camera's masks; None if it has none.
 
-    areas_n: int
-    by_camera: bool                 # as the household has declared
-    outlines: list[str]             # of the camera's own areas, as points of SVG polygons
-    width: int                      # of the picture, pixels; 0 while unknown
-    height: int
-
-
-def mask_view(camera: Camera, report: Report | None) -> MaskView | None:
-    """None for a camera without masks. There are outlines only once the picture's size is known."""
+    Only masks that the camera itself paints, as the household has declared, need outlines, as points of SVG polygons:
+    areas that the recorder paints are black in the picture. The picture's size is 0 while it is unknown.
+    """
     if not camera.masks:
         return None
-    facts = next((each for each in report.cameras if each.camera == camera.name), None) if report else None
+    facts = facts_of(camera.name, report)
     width, height = (facts.width or 0, facts.height or 0) if facts else (0, 0)
     drawn = camera.masks if declared(camera) and width and height else []
     outlines = [" ".join(f"{x * width:.0f},{y * height:.0f}" for x, y in area) for area in drawn]
-    return MaskView(len(camera.masks), declared(camera), outlines, width, height)
+    return View(areas_n=len(camera.masks), by_camera=declared(camera), outlines=outlines, width=width, height=height)
 
 
-CHOICES_MIN = {"15": 15, "60": 60, "open": None}        # minutes of the page's buttons; None: until somebody ends it
-
-
-class PauseSwitch(NamedTuple):
-    """The form that pauses a camera, or all of them together."""
-
-    camera: str                 # "" for all
-    state: str                  # in words what is paused and until when; "" for nothing
-    can_pause: bool
-    can_resume: bool            # not during a camera's weekly hours, which only the configuration ends
-    hours: str                  # these hours in words; "" for none
+CHOICES_MIN = {"15": 15, "60": 60, "open": None}        # minutes of the page's buttons; None: until it is resumed
 
 
 def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, now: Instant) -> Paused | None:
     """Whether a camera is paused: by the card, which capture may not have read yet, or by capture's report.
 
-    `pauses` are None while the card does not answer. Capture alone judges weekly hours.
+    `pauses` is None while the card does not answer. Only capture knows whether weekly hours apply.
     """
     word = pauses.of(camera, now) if pauses is not None else None
     if word is not None:
@@ -84,13 +72,12 @@ def paused_now(facts: CameraFacts | None, pauses: Pauses | None, camera: str, no
 
 def paused_of(cameras: Sequence[Camera], report: Report | None, pauses: Pauses | None,
               now: Instant) -> dict[str, Paused | None]:
-    """`paused_now` of each of these cameras."""
-    facts = {each.camera: each for each in report.cameras} if report else {}
-    return {camera.name: paused_now(facts.get(camera.name), pauses, camera.name, now) for camera in cameras}
+    """Returns `paused_now` of each enabled camera."""
+    return {camera.name: paused_now(facts_of(camera.name, report), pauses, camera.name, now)
+            for camera in cameras if camera.enabled}
 
 
 def pause_text(paused: Paused, now: Instant, words: PageWords) -> str:
-    """The state of a paused camera in words."""
     if paused.by == "unreadable":
         return words("pause.unreadable")
     kind = "schedule" if paused.by == "schedule" else "word"
@@ -99,29 +86,29 @@ def pause_text(paused: Paused, now: Instant, words: PageWords) -> str:
     return words(f"pause.{kind}_until", time=words.moment(paused.until_wall_ms, now.wall_ms))
 
 
-def camera_switch(camera: Camera, paused: Paused | None, now: Instant, words: PageWords) -> PauseSwitch:
-    """The switch on a camera's own page."""
+def camera_switch(camera: Camera, paused: Paused | None, now: Instant, words: PageWords) -> View:
+    """Returns the pause switch of one camera.
+
+    `state` says what is paused and until when, "" for nothing; `hours` the weekly hours, which only the configuration
+    ends.
+    """
     by_hours = paused is not None and paused.by == "schedule"
     who = words(f"pause.by_{paused.by}") if paused and f"pause.by_{paused.by}" in words.texts else ""
     state = " ".join((pause_text(paused, now, words), who)).strip() if paused else ""
-    return PauseSwitch(camera.name, state, paused is None, paused is not None and not by_hours,
-                  hours_text(camera.off, words))
+    return View(camera=camera.name, state=state, can_pause=paused is None,
+                can_resume=paused is not None and not by_hours, hours=hours_text(camera.off, words))
 
 
-def house_switch(paused: Mapping[str, Paused | None], now: Instant, words: PageWords) -> PauseSwitch:
-    """The switch of all cameras, given the state of each enabled one."""
-    said = {name: each for name, each in paused.items() if each is not None and each.by != "schedule"}
-    if not said:
-        return PauseSwitch("", "", any(each is None for each in paused.values()), False, "")
-    same = len(set(said.values())) == 1 and len(said) == len(paused)
-    some = words("pause.some", cameras=", ".join(map(words.label, said)))
-    state = pause_text(next(iter(said.values())), now, words) if same else some
-    return PauseSwitch("", state, any(each is None for each in paused.values()), True, "")
+def house_switch(paused: Mapping[str, Paused | None], now: Instant, words: PageWords) -> View:
+    """Returns the pause switch of all cameras, from the state of each enabled one."""
+    by_word = {name: pause for name, pause in paused.items() if pause is not None and pause.by != "schedule"}
+    state = words("pause.some", cameras=", ".join(map(words.label, by_word))) if by_word else ""
+    if len(set(by_word.values())) == 1 and len(by_word) == len(paused):
+        state = pause_text(next(iter(by_word.values())), now, words)
+    return View(camera="", state=state, can_pause=None in paused.values(), can_resume=bool(by_word), hours="")
 
 
 class Tile(NamedTuple):
-    """A camera's state in words."""
-
     camera: str
     enabled: bool
     tone: str           # recording | idle | warn | alarm | paused | off: the dot's colour
@@ -132,18 +119,16 @@ class Tile(NamedTuple):
 
 def tiles(cameras: Sequence[Camera], report: Report | None, now: Instant, words: PageWords,
           paused: Mapping[str, Paused | None] | None = None) -> list[Tile]:
-    """One tile for each of these cameras, in their order; `paused` as from `paused_of`."""
-    facts = {each.camera: each for each in report.cameras} if report else {}
-    conditions = report.conditions if report else ()
-    return [_tile(camera, facts.get(camera.name), max((each for each in conditions if each.camera == camera.name),
-                                                      key=lambda each: RANK[each.severity], default=None),
-                  now, words, (paused or {}).get(camera.name)) for camera in cameras]
+    """Returns a tile for each camera, in order; `paused` comes from `paused_of`."""
+    return [_tile(camera, report, (paused or {}).get(camera.name), now, words) for camera in cameras]
 
 
-def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, now: Instant, words: PageWords,
-          paused: Paused | None) -> Tile:
+def _tile(camera: Camera, report: Report | None, paused: Paused | None, now: Instant, words: PageWords) -> Tile:
     if not camera.enabled:
         return Tile(camera.name, False, "off", words("camera.off"))
+    facts = facts_of(camera.name, report)
+    mine = [condition for condition in report.conditions if condition.camera == camera.name] if report else []
+    worst = max(mine, key=lambda condition: RANK[condition.severity], default=None)
     if paused:
         remedy = words("pause.unreadable_help") if paused.by == "unreadable" else ""
         return Tile(camera.name, True, "paused", pause_text(paused, now, words), remedy)
@@ -166,6 +151,6 @@ def _everyday(facts: CameraFacts | None, words: PageWords) -> tuple[str, str]:
         if facts.write_fault:
             return "alarm", words("camera.not_written")
         return ("recording", words("camera.recording")) if facts.recording else ("idle", words("camera.waiting"))
-    if facts.state in ("starting", "paused"):       # paused by a report from before somebody let it record again
+    if facts.state in ("starting", "paused"):       # a report from before it was resumed still says paused
         return "idle", words("camera.starting")
     return "warn", words("camera.lost")

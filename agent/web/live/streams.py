@@ -1,4 +1,4 @@
-"""The live view: a camera's packets, as MP4, to each viewer as they come."""
+"""The live view: sends a camera's packets as MP4 to each viewer as they come."""
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -24,8 +24,6 @@ from agent.web.server.questions import NotLive, still_of
 from agent.web.server.response import StreamedResponse
 
 CARD_S = 0.5                # how long a live picture waits for the card
-
-
 VIEWERS_N_MAX = 32          # of all cameras together; a phone shows three at once at most
 IDLE_S = 15.0               # a browser that reads nothing for so long sleeps, or is out of reach
 READ_B = 64 * 1024
@@ -37,7 +35,7 @@ FRAME_US = 66_667           # a guess for the first frame's length, until there 
 
 
 class Piece(NamedTuple):
-    """A fragment, the same for all viewers but for the time."""
+    """A fragment. It is the same for all viewers except for its time."""
 
     data: bytes
     key: bool                   # whether it begins with a keyframe
@@ -45,23 +43,23 @@ class Piece(NamedTuple):
 
     @property
     def begin(self) -> int:
-        """Ticks, in the time of the stream."""
+        """Ticks, in the stream's time."""
         return base(self.data)
 
     def since(self, begin: int) -> bytes:
-        """The fragment in the time of a viewer whose first one began then."""
+        """Returns the fragment in the time of a viewer whose first fragment began at `begin`."""
         return rebased(self.data, self.begin - begin)
 
 
 class DurationGuess:
-    """Guesses the newest frame's duration: the shorter of the last two intervals, so that a gap is no long frame."""
+    """Guesses the newest frame's duration: the shorter of the last two intervals, so a gap makes no long frame."""
 
     def __init__(self) -> None:
         self._last_dts_us: int | None = None
         self._intervals_us = (FRAME_US, FRAME_US)
 
     def guess_us(self, packets: Sequence[Packet]) -> int:
-        """The likely duration of the last one of these newest packets."""
+        """Returns the likely duration of the last of these newest packets."""
         for packet in packets:
             if self._last_dts_us is not None:
                 self._intervals_us = self._intervals_us[1], packet.dts_us - self._last_dts_us
@@ -70,14 +68,14 @@ class DurationGuess:
 
 
 class LivePieces:
-    """A stream on its way into pieces, from its first keyframe on; times run from that one."""
+    """Cuts a stream into pieces, from its first keyframe on. Times count from that keyframe."""
 
     def __init__(self, info: StreamInfo) -> None:
         self._info, self._duration = info, DurationGuess()
         self._movie: Movie | None = None
 
     def of(self, packets: Sequence[Packet]) -> list[Piece]:
-        """These newest packets as pieces, one from each keyframe on. Raises ValueError for times no track can hold."""
+        """Returns a piece from each keyframe on. Raises ValueError for times that no track can hold."""
         groups: list[list[Packet]] = []
         for packet in packets:
             if packet.key or self._movie and not groups:
@@ -94,7 +92,7 @@ class LivePieces:
 
 
 class Viewer:
-    """One browser that watches: the pieces that it has yet to be sent."""
+    """One browser that watches, and the pieces that it has yet to get."""
 
     def __init__(self) -> None:
         self._queue: GopQueue[Piece] = GopQueue(lambda piece: len(piece.data), QUEUE_B_MAX)
@@ -102,18 +100,18 @@ class Viewer:
         self._over = False
 
     def offer(self, piece: Piece) -> None:
-        """Queue a piece; when the queue is full, empty it and go on at the next keyframe."""
+        """Queues a piece. A full queue is emptied and goes on at the next keyframe."""
         if self._queue.offer(piece, piece.key):
             self._changed.set()
 
     def end(self) -> None:
-        """No more pieces come; the queue is emptied."""
+        """Empties the queue and ends the stream."""
         self._queue.refill(())
         self._over = True
         self._changed.set()
 
     async def next_pieces(self) -> list[Piece]:
-        """Wait for pieces, and return all that are queued, up to BATCH_B_MAX; none once the stream is over."""
+        """Waits for pieces and returns all queued ones, up to BATCH_B_MAX. Returns none once the stream is over."""
         while not self._queue and not self._over:
             self._changed.clear()
             await self._changed.wait()
@@ -121,10 +119,10 @@ class Viewer:
 
 
 class Fanout:
-    """A camera that has viewers."""
+    """A camera's connection to capture, and its viewers."""
 
     def __init__(self, socket: Path) -> None:
-        """Begin to connect. Needs a running event loop."""
+        """Starts to connect. Needs a running event loop."""
         self._viewers: set[Viewer] = set()
         self._gop: list[Piece] = []
         self._gop_b = 0
@@ -135,11 +133,10 @@ class Fanout:
 
     @property
     def viewers_n(self) -> int:
-        """The number of viewers."""
         return len(self._viewers)
 
     def join(self) -> Viewer:
-        """Add a viewer; the newest GOP is queued for it at once."""
+        """Adds a viewer and queues the newest GOP for it."""
         viewer = Viewer()
         for piece in self._gop:
             viewer.offer(piece)
@@ -147,13 +144,12 @@ class Fanout:
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
-        """Remove a viewer; without viewers the connection ends."""
+        """Removes a viewer. Without viewers the connection ends."""
         self._viewers.discard(viewer)
         if not self._viewers:
             self.close()
 
     def close(self) -> None:
-        """End the connection, and with it every viewer's picture."""
         self._task.cancel()
         self._end("no_picture")
 
@@ -171,7 +167,7 @@ class Fanout:
             self._end("no_picture")
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        """Read messages until capture ends the stream. Raises TimeoutError, OSError, LiveError."""
+        """Reads messages until capture ends the stream. Raises TimeoutError, OSError, LiveError."""
         parser = Parser()
         while True:
             async with asyncio.timeout(SILENCE_S):
@@ -189,13 +185,13 @@ class Fanout:
             self._pass_on(packets)
 
     def _begin(self, info: StreamInfo) -> None:
-        """A new format: all viewers' streams end, and a browser that asks again gets the new format."""
+        """Starts a new format: all viewers' streams end, and a browser that asks again gets the new format."""
         if self.info is not None:
             self._end_viewers()
         self.info, self._pieces, self._gop, self._gop_b = info, LivePieces(info), [], 0
 
     def _pass_on(self, packets: Sequence[Packet]) -> None:
-        """After times that no track can hold all viewers' streams end, and whoever asks again gets a new track."""
+        """If no track can hold the times, all viewers' streams end. A browser that asks again gets a new track."""
         if self.info is None or self._pieces is None:
             return
         try:
@@ -222,8 +218,7 @@ class Fanout:
 
 
 async def fragments(info: StreamInfo, first: Sequence[Piece], viewer: Viewer) -> AsyncGenerator[bytes, None]:
-    """The init segment, then what waits; times run from the viewer's first picture. Ends with the stream or its format.
-    """
+    """Yields the init segment, then pieces until the stream or its format ends. Times count from the first piece."""
     pieces, begin = first, first[0].begin
     yield Movie(info, reorder_us=first[0].reorder_us, index_entries_max=0).init_segment()
     while pieces:
@@ -240,11 +235,11 @@ class LiveStreams:
 
     @property
     def viewers_n(self) -> int:
-        """The number of viewers of all cameras, those included that wait for their first picture."""
-        return sum(each.viewers_n for each in self._fanouts.values())
+        """Counts the viewers of all cameras, including those that wait for their first picture."""
+        return sum(fanout.viewers_n for fanout in self._fanouts.values())
 
     async def open(self, camera: str) -> StreamedResponse:
-        """The answer to one more viewer of `camera`, which must be a configured name. Raises NotLive."""
+        """Returns the answer to one more viewer of `camera`, a configured name. Raises NotLive."""
         if self.viewers_n >= VIEWERS_N_MAX:
             raise NotLive("too_many")
         watched = self._fanouts.get(camera)
@@ -267,20 +262,19 @@ class LiveStreams:
                                 lambda: watched.leave(viewer))
 
     def close(self) -> None:
-        """End every stream."""
-        for each in self._fanouts.values():
-            each.close()
+        for fanout in self._fanouts.values():
+            fanout.close()
 
 
 class LiveHandlers(Handlers):
-    """The handlers of a camera's live stream and snapshot: the picture, or {"reason": CODE} with 404, 409 or 503."""
+    """Answers with the picture, or {"reason": CODE} with 404, 409 or 503."""
 
     def __init__(self, parts: PageParts, streams: LiveStreams) -> None:
         super().__init__(parts)
         self._streams = streams
 
     async def stream(self, request: Request) -> ASGIApp:
-        """/live/CAMERA.mp4. A card that hangs must not hold it up: whether it is paused is then capture's word."""
+        """/live/CAMERA.mp4. A hanging card must not delay it: capture's report also says whether it is paused."""
         pauses = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CARD_S):
@@ -288,13 +282,12 @@ class LiveHandlers(Handlers):
         return await self._picture(request, pauses, self._streams.open)
 
     async def snapshot(self, request: Request) -> ASGIApp:
-        """/snapshot/CAMERA.jpg: the picture of now in full size."""
+        """/snapshot/CAMERA.jpg: the current picture in full size."""
         async def still(camera: str) -> Response:
             jpeg = await still_of(self._runtime, camera)
             return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
-        pauses = await self._pool.ask(lambda db: pause.load(self._folders))
-        return await self._picture(request, pauses, still)
+        return await self._picture(request, await self._pool.ask(lambda db: pause.load(self._folders)), still)
 
     async def _picture(self, request: Request, pauses: Pauses | None,
                        taken: Callable[[str], Awaitable[ASGIApp]]) -> ASGIApp:

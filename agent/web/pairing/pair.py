@@ -1,11 +1,10 @@
-"""/pair, /enter and /browsers: a browser is let in by the code or by a link, shows the code to others, and is put out.
+"""/pair, /enter and /browsers: a code or a link lets a browser in; a paired one sees the code and can remove others.
 
-Those that are let in already see the code; nobody else does, not on the device itself either.
+Only paired browsers see the code. The device itself does not show it.
 """
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -18,6 +17,7 @@ from agent.look.templates import YEAR_S
 from agent.web.server.access import COOKIE, SEEN, token_of
 from agent.web.server.browsers import KeeperSilent
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.words import View
 
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
            ("Macintosh", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))
@@ -28,34 +28,21 @@ PROGRAMS = (("coc_coc", "Cốc Cốc"), ("Edg", "Edge"), ("OPR/", "Opera"), ("Sa
 
 
 def browser_name(user_agent: str) -> str:
-    """What people call a browser that calls itself so (User-Agent): "Chrome · Android".
+    """Returns what people call a browser, by its User-Agent: "Chrome · Android".
 
-    Of one that nobody knows, the beginning of its own words.
+    An unknown browser keeps the first letters of its User-Agent.
     """
     found = [next((name for mark, name in names if mark in user_agent), "") for names in (PROGRAMS, SYSTEMS)]
     return " · ".join(filter(None, found)) or user_agent[:40].strip() or "?"
 
 
-class BrowserView(NamedTuple):
-    """A paired browser in words."""
-
-    id: str
-    name: str
-    used: str           # when it was here last
-    paired: str
-    is_owner: bool
-    own: bool           # it is the one that asks
-
-
 class PairPage(Handlers):
-    """The handlers of pairing."""
-
     def __init__(self, parts: PageParts) -> None:
         super().__init__(parts)
         self._port, self._fingerprint = parts.port, parts.fingerprint
 
     async def show(self, request: Request) -> Response:
-        """GET /pair: the form; to a browser that is paired, the code and the address for a phone."""
+        """GET /pair: the form; for a paired browser, the code and the address for a phone."""
         token = token_of(request)
         answer = await self._browsers.ask(decisions.ListBrowsers(token=token)) if token else None
         if answer is None or answer.why:
@@ -63,7 +50,7 @@ class PairPage(Handlers):
         return await self._phone(request, answer.code)
 
     async def pair(self, request: Request) -> Response:
-        """POST /pair with `code` and `next`: refused in the same words for a wrong code and for a lock."""
+        """POST /pair with `code` and `next`. A wrong code and a lock get the same words."""
         form = await fields_of(request)
         goal = form.get("next", "/")
         try:
@@ -75,21 +62,21 @@ class PairPage(Handlers):
         return await self._let_in(request, token, own_path(goal))
 
     async def enter(self, request: Request) -> Response:
-        """GET /enter/LINK: lets in the browser that opens it first, within a minute."""
+        """GET /enter/LINK: lets in the first browser that opens it, within a minute."""
         if request.method != "GET":         # a look at the link must not use it up
             return PlainTextResponse("Open this link in a browser\n", 405, {"allow": "GET"})
         token = await self._browsers.open_link(request.path_params["link"], _name(request))
         return await self._let_in(request, token, "/") if token else self._form(request, "/", "pair.stale_link", 403)
 
     async def browsers(self, request: Request) -> Response:
-        """GET /browsers: the paired ones, the one that was here last first."""
+        """GET /browsers: the paired browsers, the most recent visitor first."""
         token = token_of(request)
         return await self._list(request, await self._browsers.ask(decisions.ListBrowsers(token=token)))
 
     async def change(self, request: Request) -> Response:
-        """POST /browsers with `do`: "unpair", "owner" or "viewer", and `which`, an id; or "code" or "reset" alone.
+        """POST /browsers with `do`: "unpair", "owner" or "viewer", and `which`, an id; or only "code" or "reset".
 
-        With "code" others are let in by another one from now on; with "reset" nobody is let in by the old one any more.
+        "code" makes a new code for the next browsers; "reset" also removes all paired browsers.
         """
         question = self._question(token := token_of(request), await fields_of(request))
         if question is None:
@@ -122,15 +109,15 @@ class PairPage(Handlers):
             return RedirectResponse("/pair", 303)
         token = token_of(request)
         said, now, own = self._words(request), self._clock.now().wall_ms, hashlib.sha256(token.encode()).hexdigest()
-        shown = [BrowserView(each.id, each.name, said.moment(each.used_wall_ms, now),
-                             said.moment(each.paired_wall_ms, now), each.role == "owner", own.startswith(each.id))
-                 for each in answer.browsers]
-        owners_n = sum(each.is_owner for each in shown)
+        shown = [View(id=browser.id, name=browser.name, used=said.moment(browser.used_wall_ms, now),
+                      paired=said.moment(browser.paired_wall_ms, now), is_owner=browser.role == "owner",
+                      own=own.startswith(browser.id)) for browser in answer.browsers]
+        owners_n = sum(view.is_owner for view in shown)
         return self._show(request, "browsers.html", 409 if problem else 200, browsers=shown, problem=problem,
                           lonely=owners_n == 1 < len(shown))
 
     async def _let_in(self, request: Request, token: str, goal: str) -> Response:
-        """With the cookie to where it wanted to go; to the set-up while that waits."""
+        """Sets the cookie and leads to `goal`, or to the set-up while that is open."""
         waits = goal == "/" and await self._desk.waits(token)
         answer = RedirectResponse("/setup" if waits else goal, 303)
         answer.set_cookie(COOKIE, token, max_age=YEAR_S, path="/", httponly=True, samesite="strict",
@@ -138,7 +125,7 @@ class PairPage(Handlers):
         return answer
 
     async def _phone(self, request: Request, code: str, reset: bool = False) -> Response:
-        """What another phone needs, or, after a `reset`, any browser."""
+        """Shows the code and the addresses for a phone; after a `reset`, for any browser."""
         web = self._settings.web
         found = await asyncio.to_thread(phone_addresses, web.listen, self._port, web.tls)
         return self._show(request, "phone.html", code=grouped(code), addresses=found, reset=reset,

@@ -1,4 +1,4 @@
-"""The room of who may look: a browser is paired, named, and put out."""
+"""The addresses of pairing."""
 from starlette.routing import Route
 
 from agent.web.pairing.pair import PairPage
@@ -6,7 +6,6 @@ from agent.web.server.parts import PageParts, form_routes
 
 
 def pairing_routes(parts: PageParts) -> list[Route]:
-    """The addresses of this room."""
     pages = PairPage(parts)
     return [
         *form_routes("/pair", pages.show, pages.pair),

@@ -1,7 +1,7 @@
-"""The films of a span of a camera's recordings: cut when they are asked for, and remembered, so that a seek is a read.
+"""The films of a span of a camera's recordings: cut on demand and remembered, so a seek is only a read.
 
-A film is as its clips are: nothing is encoded or written. Cutting reads much, so a thread of its own does it. /film is
-a span as one video, in parts as players ask for it; /events/ID.mp4 an event's.
+A film has the frames of its clips; nothing is encoded or written. Cutting reads much, so it has a thread of its own.
+/film is a span as one video, in parts as players ask for it; /events/ID.mp4 is an event's.
 """
 import sqlite3
 import threading
@@ -40,11 +40,11 @@ SETTLED_MS = 60_000         # by then a clip's pre-roll is known that reaches ba
 PATIENCE_S = 20.0           # an hour on a slow card
 KEPT = "private, no-cache"      # a browser asks whether it is still there: footage may be deleted meanwhile
 MISSING = "No such recording"
-NAME_UNFIT = '/\\:*?"<>|'       # what file systems of phones and computers refuse
+NAME_UNFIT = '/\\:*?"<>|'       # file systems of phones and computers refuse these
 
 
 class FilmWish(NamedTuple):
-    """A span of a camera's recordings, wall times. `keys`: its keyframes alone."""
+    """A span of a camera's recordings, in wall time. `keys`: only its keyframes."""
 
     camera: str
     begin_ms: int
@@ -53,17 +53,16 @@ class FilmWish(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether so much may be asked for at once."""
         return 0 < self.end_ms - self.begin_ms <= (LONGEST_KEYS_MS if self.keys else LONGEST_MS)
 
     def address(self, part: int = 1, kind: str = "mp4") -> str:
-        """Where the film is, the `part`th of its span; with kind "json", where its films are told."""
+        """Returns the address of the span's film number `part`; with kind "json", of its list of films."""
         query = {"from": self.begin_ms, "to": self.end_ms} | ({"keys": 1} if self.keys else {})
         return f"/film/{quote(self.camera)}.{kind}?{urlencode(query | ({'part': part} if part > 1 else {}))}"
 
 
-class FilmStretchTold(msgspec.Struct, frozen=True):
-    """Unbroken time: from when to when, and where in the film it begins."""
+class ListedStretch(msgspec.Struct, frozen=True):
+    """Unbroken time: its beginning, its end, and its start in the film."""
 
     begin_ms: int
     end_ms: int
@@ -71,9 +70,9 @@ class FilmStretchTold(msgspec.Struct, frozen=True):
 
 
 class FilmListed(msgspec.Struct, frozen=True):
-    """A film, and what a page must know before it plays it. `type` names the picture's encoding alone.
+    """A film, and what a page must know before it plays it. `type` names only the picture's encoding.
 
-    `frames` are its pictures, `sound` is whether it has some.
+    `frames` counts its pictures; `sound` says whether it has sound.
     """
 
     address: str
@@ -87,11 +86,11 @@ class FilmListed(msgspec.Struct, frozen=True):
     height: int
     frames: int
     sound: bool
-    stretches: list[FilmStretchTold]
+    stretches: list[ListedStretch]
 
 
 class FilmGap(msgspec.Struct, frozen=True):
-    """Time without footage; `why` is "damaged" where a clip should have it, else "not_recorded"."""
+    """Time without footage. `why` is "damaged" if a clip should have it, else "not_recorded"."""
 
     begin_ms: int
     end_ms: int
@@ -99,35 +98,30 @@ class FilmGap(msgspec.Struct, frozen=True):
 
 
 class FilmList(msgspec.Struct, frozen=True):
-    """The films of a span, in order: another one wherever the encoding changes.
+    """The films of a span, in order. A new film begins wherever the encoding changes.
 
-    `end_ms` is as asked for, or where the footage ends if more may come; then `grows` is true.
+    `end_ms` is as requested, or where the footage ends if more may come; then `grows` is true.
     """
 
     camera: str
     begin_ms: int
     end_ms: int
     grows: bool
-    films: list[FilmListed]
-    gaps: list[FilmGap]
+    films: list[FilmListed] = []
+    gaps: list[FilmGap] = []
 
 
 class SpanFilms(NamedTuple):
-    """The films of one wish, ready to be read."""
-
-    wish: FilmWish              # a lasting one: its films are the same whenever they are asked for
+    wish: FilmWish              # a lasting one: its films stay the same
     listed: FilmList
     layouts: Sequence[FilmLayout]
 
     @property
     def memory_b(self) -> int:
-        """About what it takes."""
         return sum(layout.memory_b for layout in self.layouts)
 
 
 class Films:
-    """Cuts and remembers. Any page may ask for the films of a span."""
-
     def __init__(self, parts: PageParts) -> None:
         self._pool, self._clock = parts.pool, parts.clock
         self._keys = Keyring(parts.folders, Path(parts.settings.store.runtime))
@@ -135,20 +129,20 @@ class Films:
         self._known: OrderedDict[FilmWish, SpanFilms] = OrderedDict()       # the last asked for at the end
         self._lock = threading.Lock()
 
-    async def told(self, wish: FilmWish) -> FilmList:
-        """The films of that span; none where nothing was recorded. Raises CardTrouble."""
+    async def listed(self, wish: FilmWish) -> FilmList:
+        """Returns the films of a span; an empty list if nothing was recorded. Raises CardTrouble."""
         return (await self.find(wish)).listed
 
     async def find(self, wish: FilmWish) -> SpanFilms:
-        """The same, ready to be read. Raises CardTrouble."""
+        """Returns the films of a span, ready to read. Raises CardTrouble."""
         return await self._pool.ask(self._remembered, wish) or await self._cutter.ask(self._made, wish)
 
     def file(self, found: SpanFilms, part: int) -> FilmFile:
-        """The `part`th film, from 1 on."""
+        """Opens film number `part`, counted from 1."""
         return FilmFile(found.layouts[part - 1], self._keys.folders, self._keys.file_key)
 
     def _remembered(self, db: sqlite3.Connection, wish: FilmWish) -> SpanFilms | None:
-        """None too where a clip of it is no longer to be seen."""
+        """Returns None also if one of its clips is gone."""
         with self._lock:
             found = self._known.get(wish)
             if found is None:
@@ -162,14 +156,14 @@ class Films:
         return None
 
     def _made(self, db: sqlite3.Connection, wish: FilmWish) -> SpanFilms:
-        found = self._remembered(db, wish)      # somebody else may have asked for it just before
+        found = self._remembered(db, wish)      # another browser may have asked for it just before
         if found is not None:
             return found
         made = self._cut(db, wish)
         if made.layouts:
             with self._lock:
                 self._known[made.wish] = made
-                while len(self._known) > 1 and sum(each.memory_b for each in self._known.values()) > MEMORY_B:
+                while len(self._known) > 1 and sum(films.memory_b for films in self._known.values()) > MEMORY_B:
                     self._known.popitem(last=False)
         return made
 
@@ -177,11 +171,12 @@ class Films:
         span_ms = wish.end_ms - wish.begin_ms
         step_us = span_ms * 1000 // KEYS_N if span_ms > LONGEST_MS else 0
         try:
-            export = prepare(db, self._keys.folders, wish.camera, wish.begin_ms, wish.end_ms, self._keys.file_key,
-                             partial(cut_keys, step_us=step_us) if wish.keys else cut)
+            export = prepare(db, self._keys.folders, wish.camera, wish.begin_ms, end_ms=wish.end_ms,
+                             file_key=self._keys.file_key,
+                             cutter=partial(cut_keys, step_us=step_us) if wish.keys else cut)
         except NothingRecorded:
             gap = FilmGap(wish.begin_ms, wish.end_ms, "not_recorded")
-            return SpanFilms(wish, FilmList(wish.camera, wish.begin_ms, wish.end_ms, False, [], [gap]), ())
+            return SpanFilms(wish, FilmList(wish.camera, wish.begin_ms, wish.end_ms, grows=False, gaps=[gap]), ())
         except ExportError as error:
             raise CardTrouble from error
         recent = wish.end_ms > self._clock.now().wall_ms - SETTLED_MS       # more footage of that time may come
@@ -193,81 +188,39 @@ class Films:
                  for n, (film, layout) in enumerate(zip(export.films, layouts, strict=True), 1)]
         gaps = [FilmGap(gap.begin_ms, gap.end_ms, "damaged" if gap.is_damage else "not_recorded") for gap in export.gaps
                 if gap.begin_ms < lasting.end_ms]
-        return SpanFilms(lasting, FilmList(wish.camera, wish.begin_ms, lasting.end_ms, grows, films, gaps), layouts)
+        listed = FilmList(wish.camera, wish.begin_ms, lasting.end_ms, grows=grows, films=films, gaps=gaps)
+        return SpanFilms(lasting, listed, layouts)
 
 
 def _listed(address: str, film: CutFilm, size_b: int) -> FilmListed:
     stream = film.plan.stream
-    stretches = [FilmStretchTold(each.begin_us // 1000, each.end_us // 1000, each.at_us // 1000)
-                 for each in film.stretches]
-    return FilmListed(address, film.begin_ms, film.end_ms, film.dur_us // 1000, size_b,
-                      f'video/mp4; codecs="{codec_string(stream.codec, stream.config)}"', stream.codec, stream.width,
-                      stream.height, film.frames_n, film.sounds_n > 0, stretches)
-
-
-def event_wish(db: sqlite3.Connection, event: StoredEvent, camera: Camera, now_ms: int) -> FilmWish:
-    """The span that shows the event: from its pre-roll to its post-roll, up to now while it is going on."""
-    if event.state == "open":
-        end_ms = now_ms
-    elif event.dur_ms is None:          # nobody saw its end: what was recorded of it
-        end_ms = events.shown_until_ms(db, event.id) or event.wall_ms
-    else:
-        end_ms = event.wall_ms + event.dur_ms
-    begin_ms = event.wall_ms - round(camera.pre_roll_s * 1000)
-    end_ms = min(max(end_ms, event.wall_ms) + round(camera.post_roll_s * 1000), begin_ms + LONGEST_MS)
-    return FilmWish(event.camera, begin_ms, end_ms)
+    stretches = [ListedStretch(piece.begin_us // 1000, piece.end_us // 1000, piece.at_us // 1000)
+                 for piece in film.stretches]
+    return FilmListed(
+        address=address, begin_ms=film.begin_ms, end_ms=film.end_ms, dur_ms=film.dur_us // 1000, bytes=size_b,
+        type=f'video/mp4; codecs="{codec_string(stream.codec, stream.config)}"', codec=stream.codec,
+        width=stream.width, height=stream.height, frames=film.frames_n, sound=film.sounds_n > 0, stretches=stretches)
 
 
 def file_name(label: str, wall_ms: int) -> str:
-    """What a download of that moment is called: what people call the camera, and the local time."""
-    plain = "".join(each for each in label if each.isprintable() and each not in NAME_UNFIT).strip(" .")
+    plain = "".join(letter for letter in label if letter.isprintable() and letter not in NAME_UNFIT).strip(" .")
     return f"{plain or 'camera'} {PageWords.stamp(wall_ms)}.mp4"
 
 
 class FilmHandlers(Handlers):
-    """The handlers of films."""
-
     def __init__(self, parts: PageParts, films: Films) -> None:
         super().__init__(parts)
         self._films = films
 
     async def film(self, request: Request) -> ASGIApp:
-        """/film/CAMERA.mp4?from=MS&to=MS[&keys=1][&part=N][&download], wall times."""
-        return await self._answer(request, _wished(request))
-
-    async def told(self, request: Request) -> Response:
-        """/film/CAMERA.json?from=MS&to=MS[&keys=1]: which films the span has, and where it has none."""
-        return _json(await self._films.told(_wished(request)))
-
-    async def event(self, request: Request) -> ASGIApp:
-        """/events/ID.mp4[?part=N][&download]."""
-        return await self._answer(request, await self._event_wish(request))
-
-    async def event_told(self, request: Request) -> Response:
-        """/events/ID.json: the films of the event's span."""
-        return _json(await self._films.told(await self._event_wish(request)))
-
-    async def _event_wish(self, request: Request) -> FilmWish:
-        def find(db: sqlite3.Connection) -> FilmWish | None:
-            event = events.get(db, request.path_params["event_id"])
-            return None if event is None else self.wish_of(db, event)
-
-        wish = await self._pool.ask(find)
-        if wish is None:
-            raise FormRefused(MISSING, 404)
-        return wish
-
-    def wish_of(self, db: sqlite3.Connection, event: StoredEvent) -> FilmWish:
-        """The span that shows this event."""
-        camera = self._camera(event.camera) or Camera(name=event.camera, source="file:/gone")
-        return event_wish(db, event, camera, self._clock.now().wall_ms)
-
-    async def _answer(self, request: Request, wish: FilmWish) -> ASGIApp:
+        """/film/CAMERA.mp4?from=MS&to=MS[&keys=1][&part=N][&download], wall times; /events/ID.mp4[?part=N][&download].
+        """
+        wish = await self._wish(request)
         part, found = asked_part(request), await self._films.find(wish)
         if part > len(found.layouts):
             raise FormRefused(MISSING, 404)
         loads = "download" in request.query_params
-        if found.wish != wish:          # more of it may come: the address that is led to stays what it is now
+        if found.wish != wish:          # more of it may come: the redirect leads to an address whose film lasts
             there = found.wish.address(part) + ("&download" if loads else "")
             return RedirectResponse(there, 307, {"cache-control": "no-store"})
         opened = await self._pool.ask(self._opened, found, part)
@@ -278,8 +231,39 @@ class FilmHandlers(Handlers):
             headers["content-disposition"] = self._disposition(found, part)
         return answer_file(request, self._pool, opened, headers)
 
+    async def film_list(self, request: Request) -> Response:
+        """/film/CAMERA.json?from=MS&to=MS[&keys=1] and /events/ID.json: the span's films and gaps."""
+        listed = await self._films.listed(await self._wish(request))
+        return Response(msgspec.json.encode(listed), media_type="application/json",
+                        headers={"cache-control": "no-store"})
+
+    async def _wish(self, request: Request) -> FilmWish:
+        def of_event(db: sqlite3.Connection) -> FilmWish | None:
+            event = events.get(db, request.path_params["event_id"])
+            return None if event is None else self.wish_of(db, event)
+
+        if "event_id" in request.path_params:
+            if (wish := await self._pool.ask(of_event)) is None:
+                raise FormRefused(MISSING, 404)
+        elif (wish := asked_wish(request)) is None:
+            raise FormRefused("from and to are wall times in ms, at most an hour apart, with keys=1 a day")
+        return wish
+
+    def wish_of(self, db: sqlite3.Connection, event: StoredEvent) -> FilmWish:
+        """Returns the span of an event: from pre-roll to post-roll, up to now while the event goes on."""
+        if event.state == "open":
+            end_ms = self._clock.now().wall_ms
+        elif event.dur_ms is None:          # its end was missed: what was recorded of it
+            end_ms = events.shown_until_ms(db, event.id) or event.wall_ms
+        else:
+            end_ms = event.wall_ms + event.dur_ms
+        camera = self._camera(event.camera) or Camera(name=event.camera, source="file:/gone")
+        begin_ms = event.wall_ms - round(camera.pre_roll_s * 1000)
+        end_ms = min(max(end_ms, event.wall_ms) + round(camera.post_roll_s * 1000), begin_ms + LONGEST_MS)
+        return FilmWish(event.camera, begin_ms, end_ms)
+
     def _opened(self, db: sqlite3.Connection, found: SpanFilms, part: int) -> OpenedFile | None:
-        """None where a clip has gone in this moment."""
+        """Returns None if a clip was deleted a moment ago."""
         file, layout = self._films.file(found, part), found.layouts[part - 1]
         try:
             file.read_at(layout.size_b - 1, 1)
@@ -299,7 +283,7 @@ class FilmHandlers(Handlers):
 
 
 def asked_wish(request: Request) -> FilmWish | None:
-    """The span that the address names; None for one that is none, or too long."""
+    """Returns the span that the address names; None if it names no span, or one that is too long."""
     query = request.query_params
     begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
     if begin_ms is None or end_ms is None:
@@ -308,17 +292,5 @@ def asked_wish(request: Request) -> FilmWish | None:
     return wish if wish.fits else None
 
 
-def _wished(request: Request) -> FilmWish:
-    wish = asked_wish(request)
-    if wish is None:
-        raise FormRefused("from and to are wall times in ms, at most an hour apart, with keys=1 a day")
-    return wish
-
-
 def asked_part(request: Request) -> int:
-    """Which film of its span the address names, from 1 on."""
     return number(request.query_params.get("part")) or 1
-
-
-def _json(told: msgspec.Struct) -> Response:
-    return Response(msgspec.json.encode(told), media_type="application/json", headers={"cache-control": "no-store"})

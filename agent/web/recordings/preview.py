@@ -1,7 +1,7 @@
-"""/preview: a light H.264 copy of an H.265 film, made when somebody waits for it and only as long as they do.
+"""/preview: a light H.264 copy of an H.265 film, made while a browser waits for it.
 
-One at a time, by a process of its own (agent/helpers/light_copy.py). The copy lies in memory alone, in a file without a
-name: footage that is encrypted on the card never gets there in the clear, and nothing is left when the page ends.
+One at a time, by a process of its own (agent/helpers/light_copy.py). The copy is only in memory, in a file without a
+name: encrypted footage never reaches the card in the clear, and nothing is left when the page ends.
 """
 import asyncio
 import contextlib
@@ -18,24 +18,24 @@ from starlette.types import ASGIApp
 from agent.store.encryption.clear_file import PlainFile
 from agent.store.export.film_file import FilmFile
 from agent.web.recordings.films import Films, SpanFilms, asked_part, asked_wish
-from agent.web.server.parts import FormRefused, PageParts
+from agent.web.server.parts import BackgroundTask, FormRefused, PageParts
 from agent.web.server.questions import program
 from agent.web.server.response import ByteRange, OpenedFile, answer_file, pieces
 from agent.web.server.store_pool import CardTrouble
 
 PROGRAM = "agent.helpers.light_copy"        # by its name: the page itself loads no decoder
 LONGEST_MS = 600_000        # a longer film would take too long, and too much memory
-LEFT_S = 8.0                # nobody has asked for so long: nobody waits any more
+LEFT_S = 8.0                # without a request for so long, no browser waits
 KEPT_S = 600.0              # so long a finished copy is kept after it was last asked for
-CODEC = "h265"              # what is copied: all browsers play the other one
+CODEC = "h265"              # only films in this codec are copied: all browsers play H.264
 
 PreviewState = Literal["busy", "working", "done", "failed", "too_long"]
 
 _log = logging.getLogger(__name__)
 
 
-class PreviewTold(msgspec.Struct, frozen=True):
-    """How far a copy is: `share` from 0 to 1. "busy": another one is being made first."""
+class PreviewProgress(msgspec.Struct, frozen=True):
+    """A copy's progress: `share` is from 0 to 1. "busy": another copy is made first."""
 
     state: PreviewState
     share: float = 0.0
@@ -44,7 +44,7 @@ class PreviewTold(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class LightCopy:
-    """A copy in the making, or made. `file` is its descriptor."""
+    """A copy that is being made, or is finished. `file` is its descriptor."""
 
     film: str                   # the tag of the film that it is a copy of
     file: int
@@ -53,19 +53,16 @@ class LightCopy:
     state: PreviewState = "working"
 
 
-class Previews:
-    """Makes copies and hands them out. Belongs to the event loop."""
-
+class Previews(BackgroundTask):
     def __init__(self, parts: PageParts, films: Films) -> None:
-        self._pool, self._films, self._clock = parts.pool, films, parts.clock
-        parts.stops.append(self.stop)
+        super().__init__(parts)
+        self._pool, self._films = parts.pool, films
         self._copy: LightCopy | None = None
-        self._task: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Response:
-        """POST /preview/CAMERA.json?from=MS&to=MS[&part=N]: make it, or say how far it is. To be asked every second."""
-        told = self._told(*await self._found(request))
-        return Response(msgspec.json.encode(told), media_type="application/json")
+        """POST /preview/CAMERA.json?from=MS&to=MS[&part=N]: makes the copy, or says how far it is. Ask every second."""
+        progress = self._progress(*await self._found(request))
+        return Response(msgspec.json.encode(progress), media_type="application/json")
 
     async def copy(self, request: Request) -> ASGIApp:
         """GET /preview/CAMERA.mp4?…: the finished copy."""
@@ -77,7 +74,7 @@ class Previews:
         return answer_file(request, self._pool, opened, {"cache-control": "no-store", "content-type": "video/mp4"})
 
     async def _found(self, request: Request) -> tuple[SpanFilms, int]:
-        """The film that is meant, and which of its span. Raises FormRefused for one that needs no copy."""
+        """Returns the film, and its number in the span. Raises FormRefused if the film needs no copy."""
         wish, part = asked_wish(request), asked_part(request)
         found = await self._films.find(wish) if wish is not None and not wish.keys else None
         if (found is None or found.wish != wish or part > len(found.layouts)
@@ -85,25 +82,25 @@ class Previews:
             raise FormRefused("No such recording", 404)
         return found, part
 
-    def _told(self, found: SpanFilms, part: int) -> PreviewTold:
+    def _progress(self, found: SpanFilms, part: int) -> PreviewProgress:
         layout, film, now_mono_s = found.layouts[part - 1], found.listed.films[part - 1], self._clock.mono_s()
         if film.dur_ms > LONGEST_MS:
-            return PreviewTold("too_long")
+            return PreviewProgress("too_long")
         copy = self._copy
-        if copy is None or copy.film != layout.tag and (self._task is None or self._task.done()):
+        if copy is None or copy.film != layout.tag and not self.running:
             copy = self._begin(layout.tag, self._films.file(found, part))
         if copy.film != layout.tag:
-            return PreviewTold("busy")
+            return PreviewProgress("busy")
         copy.asked_mono_s = now_mono_s
         if copy.state == "failed":
             self._drop()
         address = found.wish.address(part).replace("/film/", "/preview/", 1) if copy.state == "done" else ""
-        return PreviewTold(copy.state, copy.share, address)
+        return PreviewProgress(copy.state, copy.share, address)
 
     def _begin(self, tag: str, film: FilmFile) -> LightCopy:
         self._drop()
         self._copy = LightCopy(tag, os.memfd_create("preview", os.MFD_CLOEXEC), self._clock.mono_s())
-        self._task = asyncio.ensure_future(self._make(self._copy, film))
+        self._run(self._make(self._copy, film))
         return self._copy
 
     def _drop(self) -> None:
@@ -111,18 +108,13 @@ class Previews:
             os.close(self._copy.file)
             self._copy = None
 
-    def stop(self) -> None:
-        """End what is being made."""
-        if self._task is not None:
-            self._task.cancel()
-
     async def _make(self, copy: LightCopy, film: FilmFile) -> None:
         work = asyncio.ensure_future(self._work(copy, film))
         try:
             while not work.done() and self._clock.mono_s() - copy.asked_mono_s < LEFT_S:
                 await asyncio.wait([work], timeout=1.0)
             if not work.done():
-                _log.info("nobody waits for the light copy any more")
+                _log.info("the light copy was given up: no browser waits for it")
         finally:
             work.cancel()
             await asyncio.wait([work])
@@ -134,7 +126,7 @@ class Previews:
         asyncio.get_running_loop().call_later(KEPT_S, self._forget, copy)
 
     def _forget(self, copy: LightCopy) -> None:
-        """Drop a finished copy that nobody has asked for; else look again later."""
+        """Drops a finished copy that no browser has requested for KEPT_S; else looks again later."""
         if copy is not self._copy:
             return
         left_s = KEPT_S - (self._clock.mono_s() - copy.asked_mono_s)
@@ -158,7 +150,7 @@ class Previews:
                 await asyncio.wait([feeding])
 
     async def _feed(self, into: asyncio.StreamWriter, film: FilmFile) -> None:
-        """The film, as fast as it is taken. What can't be read ends it short; then the copy fails."""
+        """Writes the film as fast as the process reads it. A read error ends it early, and then the copy fails."""
         with contextlib.suppress(OSError, CardTrouble):
             async for piece in pieces(self._pool, film, ByteRange(0, film.size_b)):
                 into.write(piece)

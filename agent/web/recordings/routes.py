@@ -1,29 +1,21 @@
-"""The room of what was recorded: found, watched, kept and erased; for people and for programs."""
+"""The addresses of recordings, for people and for programs."""
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from agent.web.recordings.day import RecordingsPage
-from agent.web.recordings.event import EventPage
-from agent.web.recordings.films import FilmHandlers, Films
+from agent.web.recordings.day import EventPage, RecordingsPage
+from agent.web.recordings.films import Films
 from agent.web.recordings.media import MediaFiles
 from agent.web.recordings.preview import Previews
 from agent.web.recordings.span import SpanPage
 from agent.web.server.parts import PageParts, form_routes
 
 
-def films_of(parts: PageParts) -> Films:
-    """What cuts films, for this room and for others."""
-    return Films(parts)
-
-
 def recording_routes(parts: PageParts, films: Films) -> list[Route]:
-    """The addresses of this room."""
     days, spans, media = RecordingsPage(parts, films), SpanPage(parts), MediaFiles(parts)
-    filmed, previews = FilmHandlers(parts, films), Previews(parts, films)
-    event = EventPage(parts, films, filmed)
+    event, previews = EventPage(parts, films), Previews(parts, films)
     return [
         Route("/events", _to_recordings),
         Route("/recordings", days.show),
@@ -31,11 +23,11 @@ def recording_routes(parts: PageParts, films: Films) -> list[Route]:
         Route("/recordings/seen", days.mark_seen, methods=["POST"]),
         *form_routes("/recordings/span", spans.show, spans.act),
         *form_routes("/recordings/kept", spans.kept, spans.release),
-        Route("/events/{event_id:row}.mp4", filmed.event),
-        Route("/events/{event_id:row}.json", filmed.event_told),
+        Route("/events/{event_id:row}.mp4", event.film),
+        Route("/events/{event_id:row}.json", event.film_list),
         Route("/events/{event_id:row}", event.show),
-        Route("/film/{camera}.mp4", filmed.film),
-        Route("/film/{camera}.json", filmed.told),
+        Route("/film/{camera}.mp4", event.film),
+        Route("/film/{camera}.json", event.film_list),
         Route("/preview/{camera}.json", previews.ask, methods=["POST"]),
         Route("/preview/{camera}.mp4", previews.copy),
         Route("/clips/{name}.mp4", media.clip),
@@ -46,6 +38,6 @@ def recording_routes(parts: PageParts, films: Films) -> list[Route]:
 
 
 async def _to_recordings(request: Request) -> Response:
-    """/events was the list of events; old addresses of it lead to the days."""
+    """/events was the list of events; old addresses lead to the days."""
     asked = urlencode({key: value for key, value in request.query_params.items() if key == "camera"})
     return RedirectResponse(f"/recordings?{asked}" if asked else "/recordings", 303)

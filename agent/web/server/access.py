@@ -1,39 +1,40 @@
-"""Access: which requests need no pairing, which are sent to /pair, which are an owner's; the headers of every answer.
-"""
+"""Access: which requests need no pairing, which are sent to /pair, and which only owners may make."""
+import gzip
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.host.address import USUAL_PORTS, is_loopback_address
 from agent.look.guard import guarded, host_name, is_own_form
 from agent.web.server.browsers import Browsers, KeeperSilent
-from agent.web.server.compressed import compressing
 
 COOKIE = "taimat"
-# What a browser may see before it is paired: the form, and what it is drawn with.
+# What a browser may see before it is paired: the form and its files.
 OPEN_STATIC = ("/static/page.css", "/static/label.js", "/static/mark.svg", "/static/icon.png",
                "/static/icon-192.png", "/static/icon-512.png")
 OPEN_PATHS = ("/pair", *OPEN_STATIC)
 OPEN_BELOW = ("/enter/",)
-# What is an owner's: these pages, and every form. The keeper refuses a viewer's word in any case; we say so sooner.
+# Only owners may open these pages and send forms. The keeper refuses a viewer in any case; the page says so sooner.
 OWNERS_BELOW = ("/browsers", "/cameras", "/handout", "/recordings/kept", "/requests", "/settings", "/setup",
                 "/sharing/")
-VIEWERS_FORMS = ("/recordings/seen", "/preview/")       # how the addresses begin to which a viewer may send one
+VIEWERS_FORMS = ("/recordings/seen", "/preview/")       # the beginnings of addresses to which a viewer may send a form
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
-SEEN = "seen"               # the cookie of a browser that has been at the encrypted page; it says nothing else
+SEEN = "seen"               # the cookie of a browser that has opened the encrypted page; it says nothing else
+TEXTS = ("text/html", "text/css", "text/javascript", "application/json", "application/manifest+json", "image/svg+xml")
+COMPRESSED_B_MIN, LEVEL = 700, 6        # a shorter answer gains nothing
 
 
 def token_of(request: Request) -> str:
-    """That of the browser, as its cookie says; "" without one."""
+    """Returns the browser's token from its cookie; "" without a cookie."""
     return request.cookies.get(COOKIE, "")
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a Host header names this machine itself; any other name that leads here is a DNS attack."""
+    """Whether a Host header names this machine. Any other name that leads here is a DNS attack."""
     name = host_name(host) or ""
     return name == "localhost" or is_loopback_address(name)
 
@@ -46,17 +47,16 @@ class AccessMiddleware:
 
     def __init__(self, app: ASGIApp, browsers: Browsers, silent: AnswerPage, owners_only: AnswerPage,
                  hear: Callable[[], None], *, only_local: bool, encrypts: bool) -> None:
-        """`only_local`: the page listens on loopback, so that a request that is not local is an attack.
+        """`only_local`: the page listens on loopback, so a request from elsewhere is an attack.
 
-        `silent` makes the answer to a browser of which nobody can say now whether it is paired, `owners_only` that to a
-        viewer who asks for more. `hear` is called before anything is decided: somebody may be paired no more.
-        `encrypts`: plain HTTP is for this machine alone.
+        `silent` answers a browser while the keeper can't say whether it is paired; `owners_only` answers a viewer that
+        asks for more. `hear` is called before each decision, because a browser may have been unpaired. `encrypts`: only
+        this machine may use plain HTTP.
         """
         self._app, self._browsers, self._silent, self._owners_only = app, browsers, silent, owners_only
         self._hear, self._only_local, self._encrypts = hear, only_local, encrypts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -103,15 +103,14 @@ class AccessMiddleware:
 
 
 class PlainDoor:
-    """Around the whole page."""
+    """Leads visitors of the plain HTTP port to the encrypted page."""
 
     def __init__(self, app: ASGIApp, led_port: int, port: int,
                  announce: Callable[[Request, str], Response]) -> None:
-        """Who comes to `led_port` is led to `port`; `announce` makes the answer that tells of the warning."""
+        """A visitor of `led_port` is led to `port`; `announce` makes the page about the browser's warning."""
         self._app, self._led_port, self._port, self._announce = app, led_port, port, announce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         is_led = scope["type"] == "http" and scope["server"][1] == self._led_port
         if not is_led or scope["path"] in OPEN_STATIC:
             await self._app(scope, receive, send)
@@ -131,11 +130,44 @@ class PlainDoor:
 
 
 def encrypted_address(name: str, port: int) -> str:
-    """The encrypted page of the host called `name`, an IPv6 address among them."""
+    """Returns the address of the encrypted page at host `name`, which may be an IPv6 address."""
     return f"https://{f'[{name}]' if ':' in name else name}{'' if port == USUAL_PORTS['https'] else f':{port}'}"
 
 
 def wanted(scope: Scope) -> str:
-    """Path and query of a request, as they stand in an address."""
     query = scope["query_string"].decode("ascii", "replace")
     return quote(scope["path"]) + (f"?{query}" if query else "")
+
+
+def compressing(send: Send) -> Send:
+    """Holds the start of a text answer until its body comes, then compresses an answer of one piece.
+
+    Pictures and video are compressed already. The length of a compressed answer may reveal its content to an attacker
+    that makes a browser send requests (BREACH). No other site can do that: our cookie is SameSite=Strict, and without
+    the cookie every address is the pairing form.
+    """
+    begin: Message | None = None
+
+    async def compressed(message: Message) -> None:
+        nonlocal begin
+        if message["type"] == "http.response.start" and _is_text(message):
+            begin = message
+            return
+        if begin is not None:
+            body = message.get("body", b"")
+            headers = MutableHeaders(scope=begin)
+            headers.add_vary_header("accept-encoding")
+            if not message.get("more_body") and len(body) >= COMPRESSED_B_MIN:
+                body = gzip.compress(body, LEVEL, mtime=0)
+                headers["content-encoding"], headers["content-length"] = "gzip", str(len(body))
+                message = {**message, "body": body}
+            start, begin = begin, None
+            await send(start)
+        await send(message)
+
+    return compressed
+
+
+def _is_text(message: Message) -> bool:
+    headers = Headers(raw=message["headers"])
+    return headers.get("content-type", "").partition(";")[0] in TEXTS and "content-encoding" not in headers

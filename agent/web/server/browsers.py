@@ -1,5 +1,4 @@
-"""Browsers: which are paired, and as what, is the keeper's word; the page asks for it, and remembers it for a minute.
-"""
+"""Browsers: the keeper knows which are paired, and as what. The page asks it, and remembers the answer for a minute."""
 import asyncio
 import hashlib
 import logging
@@ -14,7 +13,7 @@ from agent.host.clock import Clock
 from agent.web.server.questions import ask_socket
 
 TRUSTED_S = 60.0            # then a token is looked up again: a browser that was un-paired is out within a minute
-AGAIN_S = 10.0              # until the next look where the keeper did not answer the last one
+AGAIN_S = 10.0              # until the next look if the keeper did not answer the last one
 KEEPER_S = 3.0
 LOOKS_N_MAX = 8             # at a time, for browsers that are not known yet
 REMEMBERED_N = 200
@@ -24,30 +23,29 @@ _log = logging.getLogger(__name__)
 
 
 class KeeperSilent(Exception):
-    """The keeper, which alone knows who is paired, did not answer, or could not look."""
+    """The keeper did not answer or could not look. Only the keeper knows which browsers are paired."""
 
 
 class CardRefused(KeeperSilent):
-    """The keeper could not look, or write, because of the card."""
+    """The keeper could not read or write, because of the card."""
 
 
 class OnlyOwners(Exception):
-    """A viewer has asked for something that is an owner's to decide."""
+    """A viewer has asked for something that only an owner may decide."""
 
 
 class Browsers:
     """Decides which browsers may look. Belongs to the event loop."""
 
     def __init__(self, runtime: Path, clock: Clock) -> None:
-        """In `runtime` is the keeper's socket."""
         self._socket, self._clock = runtime / decisions.SOCKET, clock
         self._seen: dict[bytes, float] = {}         # digest of a token -> when the keeper last knew it
-        self._owners: set[bytes] = set()            # those of them that are owners'
+        self._owners: set[bytes] = set()            # the digests of owners' tokens
         self._looks: dict[bytes, asyncio.Task[bool | None]] = {}
         self.failures_n = 0
 
     async def ask(self, question: decisions.Question) -> decisions.DecisionAnswer:
-        """What the keeper says to that. Raises KeeperSilent, OnlyOwners."""
+        """Returns the keeper's answer. Raises KeeperSilent, OnlyOwners."""
         try:
             async with asyncio.timeout(KEEPER_S):
                 data = await ask_socket(self._socket, decisions.ANSWER_B_MAX, msgspec.json.encode(question) + b"\n")
@@ -63,9 +61,9 @@ class Browsers:
         return answer
 
     async def knows(self, token: str) -> bool:
-        """Whether `token` is a paired browser's. Raises KeeperSilent.
+        """Whether `token` belongs to a paired browser. Raises KeeperSilent.
 
-        A browser that was paired stays so while the keeper or the card does not answer.
+        A known browser stays paired while the keeper or the card does not answer.
         """
         digest = _digest(token)
         if self._is_fresh(digest):
@@ -76,12 +74,11 @@ class Browsers:
         return known
 
     def is_owner(self, token: str) -> bool:
-        """Whether this browser, which is known, may do more than look."""
+        """Whether this known browser may do more than look."""
         return _digest(token) in self._owners
 
     def keeps(self, token: str) -> Callable[[], bool]:
-        """Tells, each time anew, whether an answer under way to this browser may go on; nothing waits for the keeper.
-        """
+        """Returns a test of whether an answer under way to this browser may go on. It never waits for the keeper."""
         digest = _digest(token)
 
         def still() -> bool:
@@ -92,18 +89,18 @@ class Browsers:
         return still
 
     def doubt(self) -> None:
-        """Look up every token anew: one of them may be paired no more."""
+        """Makes the next request look up every token again, because a browser may have been unpaired."""
         self._seen = dict.fromkeys(self._seen, float("-inf"))
 
     async def pair(self, code: str, name: str) -> str:
-        """A new browser's token; "" for a wrong code, or while there were too many. Raises KeeperSilent."""
+        """Returns a new browser's token; "" for a wrong code, or after too many of them. Raises KeeperSilent."""
         answer = await self.ask(decisions.PairBrowser(code=code[:TYPED_N], browser=name))
         if answer.why:
             self.failures_n += 1
         return self._let_in(answer)
 
     async def open_link(self, link: str, name: str) -> str:
-        """A new browser's token; "" for a link that is no longer good. Raises KeeperSilent."""
+        """Returns a new browser's token; "" for an expired link. Raises KeeperSilent."""
         return self._let_in(await self.ask(decisions.OpenLink(link=link[:TYPED_N], browser=name)))
 
     def _let_in(self, answer: decisions.DecisionAnswer) -> str:
@@ -119,7 +116,7 @@ class Browsers:
         return look
 
     async def _looked_up(self, token: str, digest: bytes) -> bool | None:
-        """None where nobody can tell."""
+        """Returns None if the keeper can't tell."""
         try:
             if digest not in self._seen and len(self._looks) > LOOKS_N_MAX:     # guesses must not keep the keeper busy
                 return None

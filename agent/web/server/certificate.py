@@ -1,6 +1,6 @@
-"""Makes the page's certificate and its key: `python -m agent.web.server.certificate FOLDER ADDRESS`.
+"""Makes the page's certificate and key: `python -m agent.web.server.certificate FOLDER ADDRESS`.
 
-A process of its own, for the cryptography library would stay in the page's memory for good, for one use in its life.
+This is a process of its own, because the cryptography library would stay in the page's memory for good.
 """
 import ipaddress
 import os
@@ -18,22 +18,22 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from agent.host.files import write_durably
 from agent.store.page_certificate import CERTIFICATE, KEY
 
-# By no clock: a recorder may have none, and one that outlives these dates is replaced.
+# Fixed, because a recorder may have no clock. Hardware does not outlive these dates.
 BEGIN, END = datetime(2020, 1, 1), datetime(2049, 12, 31)
 
 
 def make(folder: Path, address: str) -> None:
-    """Write key and certificate, the latter for this machine's names and its address, if any. Raises OSError."""
+    """Writes key and certificate. The certificate is for this machine's names and `address`, if any. Raises OSError."""
     key, host = ec.generate_private_key(ec.SECP256R1()), socket.gethostname()
     # The serial makes the name unique: browsers take two certificates of one issuer for a fault.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Taimat {os.urandom(4).hex()}")])
-    names = [x509.DNSName(each) for each in (host, f"{host}.local", "localhost")]
+    names = [x509.DNSName(dns) for dns in (host, f"{host}.local", "localhost")]
     ips = [x509.IPAddress(ipaddress.ip_address(address))] if address else []
     certificate = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(x509.random_serial_number()).not_valid_before(BEGIN).not_valid_after(END)
         .add_extension(x509.SubjectAlternativeName([*names, *ips]), critical=False)
-        # It vouches for itself alone: whoever takes the key can't speak for another site to those that trust it.
+        # It is no authority: a thief of the key can't make certificates of other sites for browsers that trust it.
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256()))

@@ -1,4 +1,4 @@
-"""The sockets that the page listens on: its own, and those of 443 and 80 that systemd opens for it where it can."""
+"""The sockets that the page listens on: its own, and ports 443 and 80 if systemd opens them for it."""
 import contextlib
 import select
 import socket
@@ -16,41 +16,38 @@ DEAD_AFTER_MS = 20_000          # a phone that has left the Wi-Fi is silent
 
 
 class CannotListen(Exception):
-    """The page's address can't be listened on; the text names address and remedy."""
+    """The page can't listen on its address. The text names the address and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """Where visitors come in."""
-
     listeners: Sequence[socket.socket]
-    port: int                   # that phones are told
-    led_port: int = 0           # of plain HTTP, from where everybody is led to that one; 0: there is none
+    port: int                   # shown to phones
+    led_port: int = 0           # of plain HTTP, which leads visitors to `port`; 0 without one
 
     def close(self) -> None:
-        """Let nobody in any more."""
         for listener in self.listeners:
             listener.close()
 
 
 def open_doors(web: Web, handed: Mapping[str, socket.socket]) -> Doors:
-    """What the configuration allows; visitors at any other handed socket are turned away. Raises CannotListen."""
+    """Opens what the configuration allows; visitors of other handed sockets are turned away. Raises CannotListen."""
     own = listen(web)
     wanted = {} if is_loopback_name(web.listen) else dict(handed)
     if not web.tls:
         wanted.pop(HTTPS, None)
-    turn_away([each for name, each in handed.items() if name not in wanted])
+    turn_away([listener for name, listener in handed.items() if name not in wanted])
     best = wanted.get(HTTPS if web.tls else HTTP)
     led = wanted.get(HTTP) if web.tls else None
     for listener in (listeners := [own, *wanted.values()]):         # each connection inherits both
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_B_MAX)
-    port, led_port = (int(each.getsockname()[1]) if each else 0 for each in (best, led))
+    port, led_port = (int(door.getsockname()[1]) if door else 0 for door in (best, led))
     return Doors(listeners=listeners, port=port or web.port, led_port=led_port)
 
 
 def listen(web: Web) -> socket.socket:
-    """The socket for `web.listen` and `web.port`. Raises CannotListen."""
+    """Returns the socket for `web.listen` and `web.port`. Raises CannotListen."""
     listener = None
     try:
         family, kind, _, _, address = socket.getaddrinfo(web.listen, web.port, type=socket.SOCK_STREAM)[0]
@@ -67,7 +64,7 @@ def listen(web: Web) -> socket.socket:
 
 
 def turn_away(listeners: Collection[socket.socket]) -> None:
-    """Hang up on everybody who comes there, for as long as we live; closed, their visitors would wait for ever."""
+    """Hangs up on every visitor of these sockets. If the sockets were closed, their visitors would wait for ever."""
     def hang_up() -> None:
         while True:
             for listener in select.select(listeners, (), ())[0]:

@@ -1,7 +1,4 @@
-"""Uvicorn with our own end: it stops with the role and leaves signals to it.
-
-What it serves and where it listens are other files' business; this one bends a stranger's server to a role's life.
-"""
+"""Uvicorn as part of a role: it stops with the role, leaves signals to it, and limits connections."""
 import asyncio
 import contextlib
 import logging
@@ -26,12 +23,12 @@ from agent.store.database import StoreError
 from agent.store.folders import Folders
 from agent.store.page_certificate import CERTIFICATE, KEY, page_folder
 
-AWAKE_S = 2.0               # between two looks at what others have sent, while somebody is connected
+AWAKE_S = 2.0               # between two looks at messages of other roles, while a browser is connected
 END_WITHIN_S = 1
 CONNECTIONS_N_MAX = 80          # a browser takes six at most
 OF_ONE_PEER_N_MAX = 40          # several phones behind one proxy or VPN are one peer
 SILENT_OF_ONE_PEER_N_MAX = 16
-REQUEST_S = 10.0                # from its first byte, or from the connection's begin, until a request is here whole
+REQUEST_S = 10.0                # from its first byte, or from the connection's start, until a request is complete
 MAKE_S = 60.0               # a Zero needs two seconds to load the library
 HANDSHAKE = b"\x16"         # the first byte of TLS: RFC 8446 §5.1
 READ_B = 16_384             # a record of TLS: what a visitor sends is short
@@ -42,8 +39,8 @@ _log = logging.getLogger(__name__)
 class PageConnection(H11Protocol):
     """HTTP as uvicorn speaks it, with a deadline for each request.
 
-    A connection over the limits is let in, and the one goes whose visitor has let us wait longest: one address can fill
-    no more than its own share, and all the silent ones together keep nobody out.
+    A connection over the limits is accepted, and the one whose visitor has kept us waiting longest is closed. So one
+    address can fill only its own share, and silent connections keep no visitor out.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -51,22 +48,19 @@ class PageConnection(H11Protocol):
 
     @property
     def peer(self) -> str:
-        """The visitor's address."""
         return self.client[0] if self.client else ""
 
     @property
     def waits(self) -> bool:
-        """Whether it is the visitor's turn: a request is not here whole, and nothing of an answer is under way."""
+        """Whether the visitor has to act: a request is incomplete, and no part of an answer is under way."""
         return self._is_owed() and self.transport.get_write_buffer_size() == 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:        # type: ignore[override]
-        """A visitor has come."""
         super().connection_made(transport)
         self._wait_for_request()
         self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request, or of several."""
         if self._deadline is None and self._is_owed():
             self._wait_for_request()
         super().data_received(data)
@@ -74,22 +68,18 @@ class PageConnection(H11Protocol):
             self._wait_no_more()
 
     def handle_events(self) -> None:
-        """Requests may be here: their answers bear the time of now, which uvicorn would look up every second."""
+        """Sets the answers' date, which uvicorn would look up every second."""
         self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().handle_events()
 
     def on_response_complete(self) -> None:
-        """An answer has gone; uvicorn bounds the wait for the first byte of another request.
-
-        A part of it may be here already.
-        """
+        """Starts the deadline if part of the next request is here. Uvicorn only limits the wait for its first byte."""
         self._since_s = self.loop.time()
         super().on_response_complete()
         if self._deadline is None and self._is_owed() and self.conn.trailing_data[0]:
             self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The visitor has gone."""
         self._wait_no_more()
         super().connection_lost(exc)
 
@@ -106,24 +96,24 @@ class PageConnection(H11Protocol):
             self._deadline = None
 
     def _make_room(self) -> None:
-        here = [each for each in self.connections
-                if isinstance(each, PageConnection) and not each.transport.is_closing()]
-        of_peer = [each for each in here if each.peer == self.peer]
+        here = [other for other in self.connections
+                if isinstance(other, PageConnection) and not other.transport.is_closing()]
+        of_peer = [other for other in here if other.peer == self.peer]
         crowded = (len(of_peer) > OF_ONE_PEER_N_MAX
-                   or sum(each.waits for each in of_peer) > SILENT_OF_ONE_PEER_N_MAX)
+                   or sum(other.waits for other in of_peer) > SILENT_OF_ONE_PEER_N_MAX)
         if crowded or len(here) >= CONNECTIONS_N_MAX:
-            waiting = [each for each in (of_peer if crowded else here) if each.waits and each is not self]
-            longest = min(waiting, key=lambda each: each._since_s, default=self if crowded else None)
+            waiting = [other for other in (of_peer if crowded else here) if other.waits and other is not self]
+            longest = min(waiting, key=lambda other: other._since_s, default=self if crowded else None)
             if longest is not None:
                 longest.transport.abort()
 
 
 def context(folders: Folders) -> ssl.SSLContext:
-    """With the device's certificate, which is made where there is none. Raises StoreError."""
+    """Returns TLS with the device's certificate, which it makes if it is missing. Raises StoreError."""
     folder = page_folder(folders)
     try:
         folder.mkdir(mode=0o750, exist_ok=True)
-        if not all((folder / each).exists() for each in (CERTIFICATE, KEY)):
+        if not all((folder / file).exists() for file in (CERTIFICATE, KEY)):
             subprocess.run([sys.executable, "-m", "agent.web.server.certificate", folder, primary_address() or ""],
                            check=True, timeout=MAKE_S)
             _log.info("the page has a certificate of its own now")
@@ -137,9 +127,9 @@ def context(folders: Folders) -> ssl.SSLContext:
 
 
 class EncryptedConnection(PageConnection):
-    """One that begins with TLS is encrypted from then on; any other one is plain HTTP.
+    """Encrypts a connection that begins with TLS; any other one is plain HTTP.
 
-    It counts as a connection of its visitor from its very beginning, with the same deadline.
+    It counts as its visitor's connection from the start, with the same deadline.
     """
 
     def __init__(self, *arguments: Any, tls: ssl.SSLContext, **named: Any) -> None:
@@ -147,31 +137,28 @@ class EncryptedConnection(PageConnection):
         self._tls = tls
         self._peek: socket.socket | None = None         # a second descriptor, for the transport has claimed its own
         self._handshake: asyncio.Task[None] | None = None
-        self._early = b""                               # what came before the handshake's end was told to us
+        self._early = b""                               # data from before asyncio reported the handshake's end
         self._gone = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:        # type: ignore[override]
-        """A visitor has come; here it is still open what it speaks."""
+        """Pauses reading until the first byte shows whether the visitor speaks TLS."""
         super().connection_made(transport)
         transport.pause_reading()
         self._peek = transport.get_extra_info("socket").dup()
         self.loop.add_reader(self._peek, self._look)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request, or of several."""
         if self._handshake is not None:
             self._early += data
         else:
             super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The visitor has gone."""
         self._gone = True
         self._stop_peeking()
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        """What the visitor speaks, by its first byte, which stays to be read."""
         assert self._peek is not None
         first = b""
         with contextlib.suppress(OSError):
@@ -191,7 +178,7 @@ class EncryptedConnection(PageConnection):
             fault = error
         self._handshake = None
         if encrypted is None or plain.is_closing():
-            if not self._gone:                          # in a handshake nobody tells us
+            if not self._gone:                          # asyncio reports no loss during a handshake
                 self.connection_lost(fault or ConnectionAbortedError())
             return
         self._wait_no_more()
@@ -211,13 +198,15 @@ sslproto.SSLProtocol.max_size = READ_B      # of the buffer that each connection
 
 
 class PageServer(uvicorn.Server):
-    """Serves until `stop`; `tick` is called from the event loop when a heartbeat is due, and while somebody looks more
-    often. It returns the seconds until the next one.
+    """Serves until `stop`.
+
+    The event loop calls `tick` when a heartbeat is due, and more often while a browser is connected. `tick` returns the
+    seconds until the next one.
     """
 
     def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], Awaitable[float]], at_end: Callable[[], None],
                  tls: ssl.SSLContext | None) -> None:
-        """With `tls`, plain HTTP is for loopback alone."""
+        """With `tls`, only loopback may use plain HTTP."""
         connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
         super().__init__(uvicorn.Config(
             app, loop="asyncio", http=connection, ws="none", lifespan="off", log_config=None, log_level="warning",
@@ -227,7 +216,7 @@ class PageServer(uvicorn.Server):
         self._ended = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Instead of uvicorn's, which wakes ten times a second."""
+        """Replaces uvicorn's loop, which wakes ten times a second."""
         while not self._stop.is_set():
             wait_s = await self._tick()
             with contextlib.suppress(TimeoutError):
@@ -237,7 +226,7 @@ class PageServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Instead of uvicorn's: `stop` has the signals already, and wakes the main loop."""
+        """Replaces uvicorn's: `stop` has the signals already, and wakes the main loop."""
         loop = asyncio.get_running_loop()
         with self._stop.waking(lambda: loop.call_soon_threadsafe(self._ended.set)):
             yield

@@ -1,7 +1,9 @@
-"""What the handlers of all rooms share, and what they do in the same way."""
-from collections.abc import Callable, Sequence
+"""What the handlers of all rooms share."""
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +28,7 @@ from agent.web.server.watcher import HealthWatcher
 
 
 class FormRefused(Exception):
-    """No page of ours sends this; the answer is a line of text."""
+    """A request that no page of ours sends. The answer is a line of text."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(f"{text}\n")
@@ -35,8 +37,6 @@ class FormRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageParts:
-    """What the handlers share."""
-
     settings: Settings
     folders: Folders
     clock: Clock
@@ -46,15 +46,13 @@ class PageParts:
     desk: SettingsDesk
     outlet: Outlet
     renderer: Renderer
-    fingerprint: str | None         # of the certificate; None: everybody speaks plain HTTP
+    fingerprint: str | None         # of the certificate; None: all visitors use plain HTTP
     port: int                       # where phones find the page
-    led_port: int                   # of plain HTTP, from where everybody is led there; 0: there is none
+    led_port: int                   # of plain HTTP, which leads visitors to `port`; 0 without one
     stops: list[Callable[[], None]] = field(default_factory=list)       # to be called at the page's end
 
 
 class Handlers:
-    """The base of all handlers."""
-
     def __init__(self, parts: PageParts) -> None:
         self._settings, self._folders, self._clock, self._pool = parts.settings, parts.folders, parts.clock, parts.pool
         self._health, self._browsers, self._desk, self._outlet = parts.health, parts.browsers, parts.desk, parts.outlet
@@ -70,17 +68,17 @@ class Handlers:
         return self._show(request, "message.html", 404, key="error.missing")
 
     def _problem(self, request: Request, code: str = "") -> dict[str, str]:
-        """What went wrong, for a template: by `code`, else as the address says."""
+        """Returns what went wrong, for a template: by `code` or by the address."""
         words, asked = self._words(request), request.query_params
         problem = words.texts.get(f"problem.{code or asked.get('problem', '')}", "")
-        told = problem and not code
-        return {"problem": problem, "detail": self._desk.outcome(asked.get("of", "").split(".")).detail if told else ""}
+        detail = self._desk.outcome(asked.get("of", "").split(".")).detail if problem and not code else ""
+        return {"problem": problem, "detail": detail}
 
     def _camera(self, name: str) -> Camera | None:
-        return next((each for each in self._settings.camera if each.name == name), None)
+        return next((camera for camera in self._settings.camera if camera.name == name), None)
 
     async def _pauses(self) -> Pauses | None:
-        """What is paused; None while the card does not answer."""
+        """Returns what is paused; None while the card does not answer."""
         try:
             return await self._pool.ask(lambda db: pause.load(self._folders))
         except CardTrouble:
@@ -90,19 +88,42 @@ class Handlers:
         return await self._desk.can_change(token_of(request))
 
     async def _ask(self, question: Question) -> DecisionAnswer:
-        """What the keeper says. Raises KeeperSilent, OnlyOwners, NotPaired."""
+        """Returns the keeper's answer. Raises KeeperSilent, OnlyOwners, NotPaired."""
         answer = await self._browsers.ask(question)
         if answer.why == "not_paired":
             raise NotPaired
         return answer
 
     async def _change(self, request: Request, changes: Sequence[Changes], goal: str, back: str) -> Response:
-        """Have settings changed; the browser goes on to `goal`, or `back` with the problem."""
+        """Requests the changes and leads the browser to `goal`, or to `back` with the problem."""
         return after(await self._desk.change(token_of(request), changes), goal, back)
 
 
+class BackgroundTask:
+    """One task at a time, which ends with the page. Belongs to the event loop."""
+
+    def __init__(self, parts: PageParts) -> None:
+        self._clock, self._task = parts.clock, None
+        parts.stops.append(self.stop)
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def over(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task: asyncio.Task[None] | None = asyncio.ensure_future(work)
+
+
 async def fields_of(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, str]:
-    """The fields of a form. Raises FormRefused."""
+    """Returns the fields of a form. Raises FormRefused."""
     form = await read_form(request, largest_b)
     if form is None:
         raise FormRefused("Too long", 413)
@@ -110,5 +131,4 @@ async def fields_of(request: Request, largest_b: int = FORM_B_MAX) -> dict[str, 
 
 
 def form_routes(path: str, show: AnswerPage, act: AnswerPage) -> tuple[Route, Route]:
-    """A page and what its form does, at one address."""
     return Route(path, show, methods=["GET"]), Route(path, act, methods=["POST"])

@@ -1,4 +1,4 @@
-"""Questions to others: over the socket of another role, or to a program beside the page that is gone afterwards."""
+"""Questions to others: over another role's socket, or to a program that runs only for the question."""
 import asyncio
 import contextlib
 import socket
@@ -20,9 +20,9 @@ class NotLive(Exception):
 
 
 async def ask_socket(path: Path, answer_b_max: int, question: bytes = b"") -> bytes:
-    """The whole answer on a socket of another role, at most one byte over `answer_b_max`. Raises OSError.
+    """Returns the whole answer on another role's socket, at most READ_B over `answer_b_max`. Raises OSError.
 
-    Some sockets need no `question`: the connection is the question.
+    Some sockets need no `question`: connecting is enough.
     """
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
@@ -42,7 +42,7 @@ async def ask_socket(path: Path, answer_b_max: int, question: bytes = b"") -> by
 @contextlib.asynccontextmanager
 async def program(name: str, *arguments: str, limit: int = READ_B,
                   pass_fds: Sequence[int] = ()) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The module `name` as a process of its own, which ends with the block. Raises OSError."""
+    """Runs module `name` as a process that ends with the block. Raises OSError."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", name, *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         limit=limit, pass_fds=pass_fds)
@@ -55,7 +55,7 @@ async def program(name: str, *arguments: str, limit: int = READ_B,
 
 
 async def ask_program(name: str, question: bytes, most_b: int) -> bytes:
-    """What the module `name` writes of the question, at most some bytes more than `most_b`. Raises OSError."""
+    """Returns what module `name` writes for the question, at most READ_B over `most_b`. Raises OSError."""
     async with program(name) as process:
         assert process.stdin and process.stdout
         process.stdin.write(question)
@@ -64,7 +64,7 @@ async def ask_program(name: str, question: bytes, most_b: int) -> bytes:
 
 
 async def still_of(runtime: Path, camera: str) -> bytes:
-    """A camera's picture of now, a JPEG in full size; capture makes it, for the page has no decoder. Raises NotLive."""
+    """Returns a camera's current picture, a JPEG in full size from capture: the page can't decode. Raises NotLive."""
     try:
         async with asyncio.timeout(STILL_S):
             still, jpeg = still_contract.parse(await ask_socket(camera_socket(runtime, "snap", camera), LARGEST_B))

@@ -1,4 +1,4 @@
-"""The household's pages out of their templates: which recorder it is, who looks, and the way to the other pages."""
+"""Renders the household's pages: which recorder it is, who looks, and links to the other pages."""
 import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,11 +27,10 @@ PLACES = (
 
 
 class Renderer(PageTemplates):
-    """Makes answers from templates, in the browser's language."""
-
     def __init__(self, settings: Settings) -> None:
         labels = {camera.name: camera.label for camera in settings.camera}
-        super().__init__(HERE, {each: words.load(each, labels) for each in LANGUAGES}, settings.device.language)
+        super().__init__(HERE, {language: words.load(language, labels) for language in LANGUAGES},
+                         settings.device.language)
         self._place = settings.device.title or settings.device.site     # stands beside the name
         self.environment.filters |= {"runs": _runs, "qr": _qr}
         self.environment.globals |= {name: _Macros(self.environment, f"{name}.html") for name in ("controls", "parts")}
@@ -39,18 +38,18 @@ class Renderer(PageTemplates):
 
     def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
              bare: bool = False, **values: object) -> HTMLResponse:
-        """The page that `template` makes of `values`; `bare` for strangers: it tells nothing of this recorder."""
+        """Returns the page of `template` with `values`. `bare` is for strangers: it shows nothing of this recorder."""
         is_owner = getattr(request.state, "is_owner", False)        # agent/web/server/access.py
         return self.answer(request, template, status, headers, bare=bare, place=self._place, is_owner=is_owner,
-                           places=[each for each in PLACES if is_owner or not each.for_owners], **values)
+                           places=[place for place in PLACES if is_owner or not place.for_owners], **values)
 
     def announce(self, request: Request, there: str) -> HTMLResponse:
-        """What a browser is going to warn of before it is `there`; for strangers."""
+        """Returns the page for strangers about the warning that their browser is going to show at `there`."""
         return self.page(request, "announce.html", bare=True, there=there)
 
 
 class _Macros:
-    """What every template may use without an import; compiled with the first page that does."""
+    """Macros that every template may use without an import, compiled at their first use."""
 
     def __init__(self, environment: Environment, template: str) -> None:
         self._environment, self._template = environment, template
@@ -60,12 +59,12 @@ class _Macros:
 
 
 def _runs(items: Iterable[object], *names: str) -> Iterator[tuple[object, list[object]]]:
-    """Groups of neighbours with the same attributes `names`, each as (value or values, items), in order."""
+    """Yields runs of neighbours with equal attributes `names`: (value or values, items), in order."""
     return ((value, list(run)) for value, run in itertools.groupby(items, operator.attrgetter(*names)))
 
 
 def _qr(text: str) -> Markup:
-    """The smallest code that holds `text`, at the best correction of errors that this size has, as a drawing."""
+    """Returns the smallest code that holds `text`, as a drawing, with the best error correction for its size."""
     import segno  # only here: it is needed for a phone, and for a sheet to print
 
     return Markup(segno.make(text, micro=False).svg_inline(omitsize=True, border=2, dark="#000", light="#fff"))

@@ -1,11 +1,11 @@
-"""Answers that come piece by piece; an open file of the store, whole or in parts, and not twice to one browser."""
+"""Answers in pieces: streams, and open files of the store, whole or in parts, with ETags."""
 import asyncio
 import contextlib
 import logging
 import re
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,7 +42,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 class StreamedResponse:
-    """A browser that reads nothing for `patience_s` is left; `on_end` is called in any case."""
+    """A streamed answer. It gives up on a browser that reads nothing for `patience_s`, and always calls `on_end`."""
 
     def __init__(self, status: int, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None], patience_s: float,
                  on_end: Callable[[], None]) -> None:
@@ -51,7 +51,6 @@ class StreamedResponse:
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         try:
             await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
             if scope["method"] == "HEAD":
@@ -62,7 +61,7 @@ class StreamedResponse:
             self._on_end()
 
     async def _pump(self, send: Send) -> None:
-        """Without its last message an answer is short: the server then cuts the connection, and the browser knows."""
+        """Sends no last message after an error: then the server cuts the connection, and the browser knows."""
         with contextlib.suppress(OSError, CardTrouble):
             async with contextlib.aclosing(self._pieces) as pieces:
                 async for piece in pieces:
@@ -72,13 +71,13 @@ class StreamedResponse:
             await send({"type": "http.response.body", "body": b""})
 
     async def _until_stuck(self) -> None:
-        """Until a piece is under way for too long. A timeout for each of them would cost as much as sending it."""
+        """Returns when one piece takes too long. A timeout for each piece would cost as much as sending it."""
         while (since_s := self._send_since_s or time.monotonic()) + self._patience_s > time.monotonic():
             await asyncio.sleep(since_s + self._patience_s - time.monotonic())
 
 
 class ByteRange(NamedTuple):
-    """Bytes `first` up to, not including, `end`."""
+    """Bytes from `first` up to, but not including, `end`."""
 
     first: int
     end: int
@@ -89,9 +88,9 @@ class OutsideFile(Exception):
 
 
 def parse_range(header: str | None, size_b: int) -> ByteRange | None:
-    """The bytes that a Range header asks for, or None for the whole file. Raises OutsideFile.
+    """Returns the bytes that a Range header asks for; None for the whole file. Raises OutsideFile.
 
-    A malformed header, or one with several ranges, counts as none, as the RFC allows; players ask for one range.
+    A malformed header, or one with several ranges, counts as no header, as the RFC allows. Players ask for one range.
     """
     found = ONE_RANGE.fullmatch(header.strip()) if header else None
     if not found or found[1] == found[2] == "":
@@ -111,36 +110,36 @@ def parse_range(header: str | None, size_b: int) -> ByteRange | None:
 
 @dataclass(slots=True)
 class OpenedFile:
-    """An open file of the store, decrypted while it is read, and its ETag."""
+    """An open file of the store, decrypted as it is read, and its ETag."""
 
     file: ClearFile
     etag: str
 
 
 def answer_file(request: Request, pool: StorePool, found: OpenedFile, headers: Mapping[str, str]) -> ASGIApp:
-    """The answer to `request`, which closes the file; `headers` tell its type and who may keep it."""
+    """Returns the answer to `request`, which closes the file. `headers` say its type and who may keep it."""
     size_b = found.file.size_b
-    told = {"etag": found.etag, "accept-ranges": "bytes", **headers}
+    sent = {"etag": found.etag, "accept-ranges": "bytes", **headers}
     known, condition = request.headers.get("if-none-match", ""), request.headers.get("if-range")
     if known.strip() == "*" or found.etag in re.findall(r'"[^"]*"', known):     # weak comparison: RFC 9110 §8.8.3.2
-        return _without_body(found, 304, told)
+        return _without_body(found, 304, sent)
     try:
         counts = condition is None or condition.strip() == found.etag       # only for the file that the part is of
         span = parse_range(request.headers.get("range"), size_b) if counts else None
     except OutsideFile:
-        return _without_body(found, 416, {**told, "content-range": f"bytes */{size_b}"})
+        return _without_body(found, 416, {**sent, "content-range": f"bytes */{size_b}"})
     first, end = span or ByteRange(0, size_b)
     if span:
-        told["content-range"] = f"bytes {first}-{end - 1}/{size_b}"
-    told["content-length"] = str(end - first)
+        sent["content-range"] = f"bytes {first}-{end - 1}/{size_b}"
+    sent["content-length"] = str(end - first)
     status = 206 if span else 200
     if request.method == "HEAD":
-        return _without_body(found, status, told)
-    return StreamedResponse(status, told, pieces(pool, found.file, ByteRange(first, end)), IDLE_S, found.file.close)
+        return _without_body(found, status, sent)
+    return StreamedResponse(status, sent, pieces(pool, found.file, ByteRange(first, end)), IDLE_S, found.file.close)
 
 
 async def pieces(pool: StorePool, file: ClearFile, span: ByteRange) -> AsyncGenerator[bytes, None]:
-    """The bytes of `span`, piece by piece. Raises CardTrouble when the file has become shorter."""
+    """Yields the bytes of `span` in pieces. Raises CardTrouble if the file has become shorter."""
     at = span.first
     while at < span.end:
         piece = await pool.ask(_read, file, at, min(CHUNK_B, span.end - at))
@@ -151,8 +150,15 @@ async def pieces(pool: StorePool, file: ClearFile, span: ByteRange) -> AsyncGene
 
 
 def _read(db: sqlite3.Connection, file: ClearFile, at: int, count: int) -> bytes:
-    try:
+    with readable():
         return file.read_at(at, count)
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Logs a file that can't be decrypted, and raises CardTrouble for it."""
+    try:
+        yield
     except (DamagedError, LockedError) as error:
         _log.warning("%s", error)
         raise CardTrouble from error

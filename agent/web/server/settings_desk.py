@@ -1,4 +1,4 @@
-"""The page's way to the settings: the keeper takes a paired browser's word, root carries it out, and a file tells."""
+"""The way to the settings: the keeper accepts a paired browser's change, root makes it, and a file has the result."""
 import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -8,15 +8,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.core.contract.decisions import AskSetup, ChangeSettings
-from agent.core.contract.setup import Changes, LocalCamera
+from agent.core.contract.setup import Changes, LastChange, LocalCamera
 from agent.host.clock import Clock
 from agent.host.setup_folders import SetupFolders
 from agent.look.forms import own_path
 from agent.web.server.browsers import Browsers, KeeperSilent
 
 LATE_MS = 60_000            # root needs some seconds on the smallest board
-RESTART_MS = 30_000         # of the page, which a change brings with it: until then its end is not the end
-MONO_DIGITS = 12            # of a change's id: when it was asked for
+RESTART_MS = 30_000         # a change restarts the page within this time
+MONO_DIGITS = 12            # of a change's id: the time of the request
 
 
 class NotPaired(Exception):
@@ -24,12 +24,10 @@ class NotPaired(Exception):
 
 
 class NoChanges(Exception):
-    """Nobody changes settings here, or not now."""
+    """Settings can't be changed here, or not now."""
 
 
 class ChangeOutcome(NamedTuple):
-    """How far changes have come."""
-
     state: Literal["waiting", "done", "failed"]
     problem: str = ""           # a code of core.contract.setup.Problem
     detail: str = ""            # for a technician
@@ -45,7 +43,7 @@ class SettingsDesk:
         self._is_over = False
 
     async def waits(self, token: str) -> bool:
-        """Whether the set-up still waits for the household; not while the keeper is silent."""
+        """Whether the set-up still waits for the household. False while the keeper is silent."""
         if self._is_over:
             return False
         try:
@@ -60,15 +58,15 @@ class SettingsDesk:
         return bool((await self._browsers.ask(AskSetup(token=token))).setup)
 
     async def finish(self, token: str) -> None:
-        """The household has been through the set-up. Raises KeeperSilent, NotPaired."""
+        """Ends the set-up. Raises KeeperSilent, NotPaired."""
         if (await self._browsers.ask(AskSetup(token=token, over=True))).why:
             raise NotPaired
 
     async def change(self, token: str, changes: Sequence[Changes]) -> list[str]:
-        """Have the changes made; their ids. Raises KeeperSilent, NotPaired, NoChanges."""
+        """Requests the changes and returns their ids. Raises KeeperSilent, NotPaired, NoChanges."""
         ids = []
-        for each in changes:
-            answer = await self._browsers.ask(ChangeSettings(token=token, change=each))
+        for change in changes:
+            answer = await self._browsers.ask(ChangeSettings(token=token, change=change))
             if answer.why == "not_paired":
                 raise NotPaired
             if answer.why:
@@ -77,23 +75,23 @@ class SettingsDesk:
         return ids
 
     def outcome(self, ids: Iterable[str]) -> ChangeOutcome:
-        """What became of changes. One is done when the page that answers has started with it."""
+        """Returns the state of changes. A change is done once the page has restarted with it."""
         now_ms, ids, asked_ms = self._clock.now().mono_ms, list(ids), 0
-        with contextlib.suppress(ValueError):       # an id begins with when it was asked for, in one machine's life
-            asked_ms = max((int(each[:MONO_DIGITS], 16) for each in ids), default=0)
+        with contextlib.suppress(ValueError):       # an id begins with its time on the monotonic clock
+            asked_ms = max((int(id[:MONO_DIGITS], 16) for id in ids), default=0)
         if asked_ms > now_ms:
             asked_ms = 0
-        results = [self._folders.result(each) for each in ids]
-        for each in results:
-            if each is not None and not each.done:
-                return ChangeOutcome("failed", each.problem, each.detail)
+        results = [self._folders.result(id) for id in ids]
+        for result in results:
+            if result is not None and not result.done:
+                return ChangeOutcome("failed", result.problem, result.detail)
         if None in results:
             return ChangeOutcome("failed", "late") if now_ms - asked_ms > LATE_MS else ChangeOutcome("waiting")
         fresh = self._started_ms > asked_ms or now_ms - asked_ms > self._restart_ms
         return ChangeOutcome("done" if fresh else "waiting")
 
     def goal(self, request: Request) -> str:
-        """Where a browser that waits for changes goes on (`after`); "" for not yet."""
+        """Returns where a browser that waits for changes goes next (`after`); "" if not yet."""
         asked = request.query_params
         ids = asked.get("of", "")
         outcome = self.outcome(ids.split("."))
@@ -103,12 +101,14 @@ class SettingsDesk:
             return own_path(asked.get("next", "/"))
         return f"{own_path(asked.get('back', '/'))}?{urlencode({'problem': outcome.problem, 'of': ids})}"
 
+    def last_change(self) -> LastChange | None:
+        return self._folders.last()
+
     def local_cameras(self) -> list[LocalCamera]:
-        """The cameras that are plugged into this machine."""
         found = self._folders.found()
         return found.cameras if found else []
 
 
 def after(ids: Sequence[str], goal: str, back: str) -> Response:
-    """Wait for these changes; go on to `goal`, or `back` with the problem."""
+    """Waits for these changes, then leads to `goal`, or to `back` with the problem."""
     return RedirectResponse(f"/saving?{urlencode({'of': '.'.join(ids), 'next': goal, 'back': back})}", 303)

@@ -1,4 +1,4 @@
-"""A few threads for what may wait for the card, so that a stalled card freezes no live view."""
+"""Threads for work that may wait for the card, so that a stalled card freezes no live view."""
 import asyncio
 import contextlib
 import logging
@@ -22,11 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 class CardTrouble(Exception):
-    """The card did not answer in time, too much is waiting for it already, or what it answered was an error."""
+    """The card did not answer in time, answered with an error, or too many jobs wait for it."""
 
 
 class StorePool:
-    """`threads_n` threads with a database connection each; at most `queue_n` jobs wait, each for `patience_s`."""
+    """`threads_n` threads with a database connection each. At most `queue_n` jobs wait, each for `patience_s`."""
 
     def __init__(self, folder: Path, threads_n: int = 3, queue_n: int = 32, patience_s: float = 5.0) -> None:
         self._folder, self._patience_s = folder, patience_s
@@ -36,13 +36,12 @@ class StorePool:
         self.card_fault: str | None = None      # what the card answered last, if that was an error of its own
 
     def start(self) -> "StorePool":
-        """Let the threads run."""
         for thread in self._threads:
             thread.start()
         return self
 
     async def ask(self, job: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
-        """What `job(db, ...)` returns, or what it raises; its operating errors come as CardTrouble."""
+        """Returns what `job(db, ...)` returns, or raises its error; operating errors become CardTrouble."""
         done: Future[T] = Future()
         try:
             self._jobs.put_nowait((done, lambda db: job(db, *args, **named)))
@@ -55,7 +54,7 @@ class StorePool:
             raise CardTrouble from error
 
     def stop(self) -> None:
-        """Tell the threads to end; none is waited for, for one may hang in the card."""
+        """Tells the threads to end, without waiting: a thread may hang in the card."""
         for _ in self._threads:
             with contextlib.suppress(queue.Full):
                 self._jobs.put_nowait(None)

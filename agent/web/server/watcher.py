@@ -1,7 +1,7 @@
-"""Keeps the newest health report at hand for the page, which sleeps while nobody asks.
+"""Keeps the newest health report for the page, which sleeps until a browser asks.
 
-What the other roles send waits in the kernel until the page wakes anyway, or somebody asks. The keeper, which notes how
-the machine is and has no network, hears from here whether there is one.
+Messages of other roles wait in the kernel until the page wakes. The keeper records the machine's health but has no
+network, so the page tells it whether there is one.
 """
 import asyncio
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from agent.host.probes.machine import Probes
 from agent.process.monitor import Monitor
 
 FRESH_S = 5.0               # a visitor gets no older report
-LOOK_IDLY_S = 30.0          # while nobody asks: so that it is known since when something is wrong
+LOOK_IDLY_S = 30.0          # while no browser asks: so that it is known since when something is wrong
 TELL_EVERY_S = 60.0
 
 
 def monitor(settings: Settings, clock: Clock) -> Monitor:
-    """A monitor that expects what these settings say: units, continuous recording, free space."""
+    """Returns a monitor that expects the units, continuous recording and free space of these settings."""
     continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
     return Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
                    free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
@@ -32,11 +32,11 @@ def monitor(settings: Settings, clock: Clock) -> Monitor:
 
 
 class HealthWatcher:
-    """Looks when somebody asks, when a camera's state changes, and seldom otherwise. Belongs to the event loop."""
+    """Looks when a browser asks, when a camera's state changes, and seldom otherwise. Belongs to the event loop."""
 
     def __init__(self, inbox: Inbox, outlet: Outlet, monitor: Monitor, clock: Clock,
                  on_unpairing: Callable[[], None]) -> None:
-        """`on_unpairing` is called when somebody tells that a browser is paired no more."""
+        """`on_unpairing` is called after another role reports that a browser was unpaired."""
         self._inbox, self._outlet, self._monitor, self._clock = inbox, outlet, monitor, clock
         self._on_unpairing = on_unpairing
         self._tell_mono_s = clock.mono_s()
@@ -47,28 +47,28 @@ class HealthWatcher:
         self._report: Report | None = None
 
     def hear(self) -> None:
-        """Take in what the other roles have sent since the last time; waits for nobody."""
+        """Reads what the other roles have sent since the last call, without waiting."""
         now_mono_s = self._clock.mono_s()
         for message in self._inbox.waiting():
             if isinstance(message, Poke) and message.what == "browsers":
                 self._on_unpairing()
             elif isinstance(message, Beat):
                 self._beats[message.unit] = message, now_mono_s
-                states = self._states | {each.camera: each.state for each in message.cameras}
+                states = self._states | {facts.camera: facts.state for facts in message.cameras}
                 if states != self._states:
                     self._states, self._looked_mono_s = states, float("-inf")
 
     async def report(self, older_s: float = FRESH_S) -> Report | None:
-        """The newest report, after a look where the last one is older than that; None where there can be none."""
+        """Returns the newest report, after a look if the last one is older than `older_s`."""
         self.hear()
         if self._look is None and self._clock.mono_s() - self._looked_mono_s >= older_s:
             self._look = asyncio.create_task(self._looked())
         if self._look is not None:
-            await asyncio.shield(self._look)    # a visitor who goes ends nobody else's look
+            await asyncio.shield(self._look)    # a visitor that leaves must not end the look for others
         return self._report
 
     async def _looked(self) -> None:
-        """Off the event loop: a card that hangs holds a look up for a moment."""
+        """Looks on a thread, because a hanging card delays a look."""
         self._looked_mono_s = self._clock.mono_s()
         beats, self._beats = self._beats, {}
         try:
@@ -84,8 +84,7 @@ class HealthWatcher:
 
 
 def reach_of(report: Report) -> ReachFacts:
-    """Who can be reached, and how ill the card is, by that report."""
-    told = next((told for unit in report.units if (told := unit.told(LinkFacts))), LinkFacts())
-    ward_up = None if told.broker in (None, "off") else told.broker == "connected"
+    link = next((facts for unit in report.units if (facts := unit.told(LinkFacts))), LinkFacts())
+    ward_up = None if link.broker in (None, "off") else link.broker == "connected"
     ill = forecast.card_ill(report.conditions, any(camera.slow_card for camera in report.cameras))
     return ReachFacts(net_up=report.host.net_up, ward_up=ward_up, card_ill=ill)

@@ -1,77 +1,119 @@
-"""/cameras: those that are recorded, those that could be, and what the household changes about them.
+"""/cameras: recorded and recordable cameras, and changes to them.
 
-In the set-up the same parts are a step of it, /setup/cameras.
+The set-up shows the same as its step /setup/cameras.
 """
-from collections.abc import Iterable, Mapping, Set
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import count
-from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.config.settings import Camera
-from agent.core.contract.camera_search import AT_N_MAX, SeenCamera
+from agent.core.contract.camera_search import ANSWER_B_MAX, AT_N_MAX, CameraQuestion, SearchAnswer, SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, LocalCamera, RemoveCamera, keys_set
 from agent.core.household.camera_names import camera_name
 from agent.look.forms import title_of
 from agent.look.words import PageWords
 from agent.web.live import present_camera
-from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
-from agent.web.settings.camera_search import CameraSearch, camera_key
+from agent.web.server.parts import BackgroundTask, FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.questions import ask_program
+from agent.web.server.words import View
 from agent.web.settings.form import BadForm
 
 LIST, STEP = "/cameras", "/setup/cameras"
 LOGIN_N_MAX = 128
 TITLES_B_MAX = 16_384       # of all cameras that are added at once
 TITLE_MAX_N = 40
+PROGRAM = "agent.helpers.camera_search"
+SEARCH_S = 100.0            # a machine is asked for 45 s at most, eight at a time
+KEPT_S = 900.0              # the results have passwords
+
+_log = logging.getLogger(__name__)
 
 
-class OfferedCamera(NamedTuple):
-    """One that is there and is not recorded."""
+class CameraSearch(BackgroundTask):
+    """The search for cameras in the network: a helper process looks, and the page keeps the results."""
 
-    key: str                    # in forms
-    icon: Literal["camera", "network"]
-    title: str                  # proposed
-    told: str                   # what it is and where
-    source: str                 # as in the configuration, with a password perhaps: never shown
-    sub: str = ""
+    def __init__(self, parts: PageParts) -> None:
+        super().__init__(parts)
+        self._known = [(camera.name, camera.source) for camera in parts.settings.camera]
+        self._found: dict[str, SeenCamera] = {}
+        self._last: set[str] = set()
+        self._found_mono_s = 0.0
+        self.problem = ""       # of the last search: a code of SearchAnswer, "nothing" or "failed"
+        self.at = ""            # where the last search looked; "": everywhere
+        self.as_somebody = False        # the last search had a user and a password
+
+    @property
+    def found(self) -> dict[str, SeenCamera]:
+        """What was found. A camera's key stays the same from one search to the next."""
+        if self._clock.mono_s() - self._found_mono_s > KEPT_S:
+            self._found.clear()
+        return self._found
+
+    @property
+    def found_last(self) -> dict[str, SeenCamera]:
+        """What the last search found, if it looked at one address. The keys are those of `found`."""
+        return {key: seen for key, seen in self.found.items() if key in self._last} if self.at else {}
+
+    def start(self, at: str, user: str, password: str) -> None:
+        """Searches at that address, or everywhere. Does nothing while another search runs."""
+        if self.running:
+            return
+        self.problem, self.at, self.as_somebody = "", at, bool(user)
+        question = CameraQuestion(at=at, user=user, password=password, known=self._known)
+        self._run(self._search(question))
+
+    async def _search(self, question: CameraQuestion) -> None:
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                data = await ask_program(PROGRAM, msgspec.json.encode(question), ANSWER_B_MAX)
+            answer = msgspec.json.decode(data, type=SearchAnswer)
+        except (OSError, TimeoutError, msgspec.DecodeError) as error:
+            _log.warning("the search for cameras failed: %s", error or type(error).__name__)
+            self.problem = "failed"
+            return
+        self._keep(answer.cameras)
+        self.problem = answer.problem or ("" if answer.cameras else "nothing")
+
+    def _keep(self, cameras: Sequence[SeenCamera]) -> None:
+        """Replaces what is known of every machine that the search has reached."""
+        looked_at = {camera.address for camera in cameras}
+        kept = {} if not self.at else {key: seen for key, seen in self.found.items() if seen.address not in looked_at}
+        fresh = {camera_key(f"{seen.address} {seen.channel} {seen.source}"): seen for seen in cameras}
+        self._found, self._last = kept | fresh, set(fresh)
+        self._found_mono_s = self._clock.mono_s()
 
 
-class MuteCamera(NamedTuple):
-    """One that gives no picture yet."""
-
-    key: str
-    address: str
-    told: str                   # what it is
-    why: str
-    advice: str                 # for a technician, in English
-    locked: bool                # it wants a user and a password
+def camera_key(text: str) -> str:
+    """Returns what stands for a camera in a form, instead of its address with the password."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class CamerasPage(Handlers):
-    """The handlers."""
-
     def __init__(self, parts: PageParts, search: CameraSearch) -> None:
         super().__init__(parts)
         self._search = search
 
     async def show(self, request: Request) -> Response:
-        """GET /cameras and /setup/cameras."""
         return await self._page(request, request.url.path)
 
     async def one(self, request: Request) -> Response:
-        """GET /cameras/NAME: its title, its switches, its end."""
         camera = self._camera(request.path_params["name"])
         if camera is None:
             return self._missing(request)
         return await self._one(request, camera)
 
     async def add(self, request: Request) -> Response:
-        """POST /cameras with `use-KEY` and `title-KEY` of each camera that is wanted, and `next`."""
+        """POST /cameras with `use-KEY` and `title-KEY` of each chosen camera, and `next`."""
         form = await fields_of(request, TITLES_B_MAX)
         path = STEP if form.get("next") == STEP else LIST
-        wanted = [each for each in self._offered(request) if f"use-{each.key}" in form]
+        wanted = [camera for camera in self._offered(request) if f"use-{camera.key}" in form]
         try:
             return await self._change(request, self._to_add(wanted, form), path, path)
         except BadForm as problem:
@@ -81,7 +123,7 @@ class CamerasPage(Handlers):
         """POST /search with `at` ("" for the whole network), `user`, `password` and `next`."""
         form = await fields_of(request)
         own_pages = [f"{LIST}/{camera.name}" for camera in self._settings.camera]
-        path = next((each for each in (STEP, *own_pages) if each == form.get("next")), LIST)
+        path = form["next"] if form.get("next") in (STEP, *own_pages) else LIST
         at, user, password = form.get("at", "").strip(), form.get("user", "").strip(), form.get("password", "")
         if len(at) > AT_N_MAX or max(len(user), len(password)) > LOGIN_N_MAX or ("by_hand" in form and not at):
             return await self._page(request, path if path == STEP else LIST, "no_such_address", form, 400)
@@ -93,7 +135,7 @@ class CamerasPage(Handlers):
     async def change(self, request: Request) -> Response:
         """POST /cameras/NAME with `do`: "title" (and `title`), "on", "off", "source" (and `key`) or "remove".
 
-        What is so already needs no change.
+        A value that holds already needs no change.
         """
         camera, form = self._camera(request.path_params["name"]), await fields_of(request)
         if camera is None:
@@ -117,22 +159,22 @@ class CamerasPage(Handlers):
         return await self._change(request, [changes[what]], goal, there)
 
     def _anew(self, camera: Camera) -> dict[str, SeenCamera]:
-        return {key: each for key, each in self._search.found_last.items()
-                if each.ready and each.camera in ("", camera.name)}
+        return {key: seen for key, seen in self._search.found_last.items()
+                if seen.ready and seen.camera in ("", camera.name)}
 
-    def _offered(self, request: Request) -> list[OfferedCamera]:
+    def _offered(self, request: Request) -> list[View]:
         return offered(self._desk.local_cameras(), self._search.found,
                        [camera.label for camera in self._settings.camera], self._words(request))
 
-    def _to_add(self, wanted: list[OfferedCamera], form: Mapping[str, str]) -> list[AddCamera]:
-        """What is to be added. Raises BadForm."""
+    def _to_add(self, wanted: list[View], form: Mapping[str, str]) -> list[AddCamera]:
+        """Returns the cameras to add. Raises BadForm."""
         names, changes, labels = [camera.name for camera in self._settings.camera], [], set[str]()
-        for each in wanted:
-            title = title_of(form.get(f"title-{each.key}", "")) or each.title
+        for camera in wanted:
+            title = title_of(form.get(f"title-{camera.key}", "")) or camera.title
             self._check_title(title, labels)
             labels.add(title.casefold())
             names.append(camera_name(title, names))
-            changes.append(AddCamera(name=names[-1], title=title, source=each.source, sub=each.sub))
+            changes.append(AddCamera(name=names[-1], title=title, source=camera.source, sub=camera.sub))
         if not changes:
             raise BadForm("nothing_chosen")
         return changes
@@ -140,13 +182,13 @@ class CamerasPage(Handlers):
     def _check_title(self, title: str, taken: Set[str] = frozenset(), own: str = "") -> None:
         if len(title) > TITLE_MAX_N:
             raise BadForm("long_title")
-        if title.casefold() in taken | {each.label.casefold() for each in self._settings.camera if each.name != own}:
+        others = {camera.label.casefold() for camera in self._settings.camera if camera.name != own}
+        if title.casefold() in taken | others:
             raise BadForm("same_title")
 
     async def _tiles(self, request: Request, cameras: list[Camera]) -> list[present_camera.Tile]:
         report, now = await self._health.report(), self._clock.now()
-        pauses = await self._pauses()
-        paused = present_camera.paused_of([each for each in cameras if each.enabled], report, pauses, now)
+        paused = present_camera.paused_of(cameras, report, await self._pauses(), now)
         return present_camera.tiles(cameras, report, now, self._words(request), paused)
 
     async def _page(self, request: Request, path: str, problem: str = "", form: Mapping[str, str] | None = None,
@@ -167,50 +209,54 @@ class CamerasPage(Handlers):
                           title=camera.title if title is None else title, search=self._search,
                           mute=mute(self._search.found_last, self._search.as_somebody, said, camera.name),
                           address=address_of(camera.source), here=f"{LIST}/{camera.name}",
-                          anew=[(key, told_of(each, said)) for key, each in self._anew(camera).items()],
+                          anew=[(key, describe(seen, said)) for key, seen in self._anew(camera).items()],
                           can_change=await self._can_change(request))
 
 
 def offered(local: Iterable[LocalCamera], seen: Mapping[str, SeenCamera], taken: Iterable[str],
-            words: PageWords) -> list[OfferedCamera]:
-    """All that can be recorded at once; `taken` are the titles that there are."""
-    used = {each.casefold() for each in taken}
-    return [*(OfferedCamera(camera_key(each.source), "camera", _free(each.title, used, words),
-                            each.detail or each.source, each.source) for each in local if not each.camera),
-            *(OfferedCamera(key, "network", _free(each.own_name or each.kind, used, words), told_of(each, words),
-                            each.source, each.sub) for key, each in seen.items() if each.ready and not each.camera)]
+            words: PageWords) -> list[View]:
+    """Returns every camera that can be recorded at once, with a proposed title; `taken` has the titles in use.
+
+    The page never shows `source` and `sub`, which may have a password.
+    """
+    used = {title.casefold() for title in taken}
+    return [*(View(key=camera_key(found.source), icon="camera", title=_free(found.title, used, words),
+                   text=found.detail or found.source, source=found.source, sub="")
+              for found in local if not found.camera),
+            *(View(key=key, icon="network", title=_free(found.own_name or found.kind, used, words),
+                   text=describe(found, words), source=found.source, sub=found.sub)
+              for key, found in seen.items() if found.ready and not found.camera)]
 
 
-def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, own: str = "") -> list[MuteCamera]:
-    """Those of which nothing can be recorded yet, and the configured camera `own` if it is one of them.
+def mute(seen: Mapping[str, SeenCamera], as_somebody: bool, words: PageWords, own: str = "") -> list[View]:
+    """Returns the cameras that can't be recorded yet, and the configured camera `own` if it is one of them.
 
     `as_somebody`: they were asked with a user and a password.
     """
     refused = words("search.refused" if as_somebody else "search.locked")
-    return [MuteCamera(
-        name, each.address,
-        " · ".join(filter(None, (each.own_name, each.kind, str(each.channel or ""), each.address))),
-        refused if each.locked else words("search.mute"), "; ".join(each.advice), each.locked)
-        for name, each in seen.items() if not each.ready and each.camera in ("", own)]
+    return [View(
+        key=key, address=found.address, advice="; ".join(found.advice), locked=found.locked,
+        text=" · ".join(filter(None, (found.own_name, found.kind, str(found.channel or ""), found.address))),
+        why=refused if found.locked else words("search.mute"))
+        for key, found in seen.items() if not found.ready and found.camera in ("", own)]
 
 
 def address_of(source: str) -> str:
-    """Where a network camera is looked for again, without its login; "" for any other one."""
+    """Returns where to look for a network camera again, without its login; "" for other cameras."""
     parts = urlsplit(source)
     return parts.netloc.rpartition("@")[2] if parts.scheme in ("rtsp", "rtsps") else ""
 
 
-def told_of(camera: SeenCamera, words: PageWords) -> str:
-    """What it is and where."""
+def describe(camera: SeenCamera, words: PageWords) -> str:
     size = f"{camera.width}×{camera.height}" if camera.width else ""
     channel = words("search.channel", n=camera.channel) if camera.channel else ""
     return " · ".join(filter(None, (camera.kind, channel, camera.address, size)))
 
 
 def _free(wish: str, used: set[str], words: PageWords) -> str:
-    """What a camera might be called; `used` knows it from then on."""
+    """Returns a free title, and adds it to `used`."""
     stem = " ".join(wish.split())[:TITLE_MAX_N - 3].strip() or words("search.camera")
-    title = next(each for number in count(1) if (each := f"{stem} {number}" if number > 1 else stem).casefold()
-                 not in used)
+    titles = (f"{stem} {number}" if number > 1 else stem for number in count(1))
+    title = next(title for title in titles if title.casefold() not in used)
     used.add(title.casefold())
     return title

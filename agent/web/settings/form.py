@@ -1,6 +1,6 @@
-"""One kernel for the forms of settings. A field's type in core.contract.setup says how it looks and what may be typed.
+"""The kernel of all settings forms. A field's type in core.contract.setup says how it looks and which values it takes.
 
-What was typed stays in the form until it can be, and a sentence says what is wrong.
+What was typed stays in the form until it is valid, and a sentence says what is wrong.
 """
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
@@ -14,20 +14,21 @@ from agent.core.contract.setup import SECRETS, Changes
 from agent.look.forms import title_of
 from agent.look.words import PageWords
 from agent.web.server.parts import Handlers, fields_of
+from agent.web.server.words import View
 
 HUB = "/settings"
 LOOKS = {inspect.IntType: {"inputmode": "numeric", "maxlength": "5", "required": ""},
          inspect.FloatType: {"inputmode": "decimal", "required": ""}}
-ABOUT = ("intro", "told", "below", "tried", "toggle", "others")        # what settings_form.html may show beside
-WORD = {"autocapitalize": "none", "spellcheck": "false"}        # of a field that holds no word of a language
+ABOUT = ("intro", "sentences", "below", "tried", "toggle", "others")        # what settings_form.html may show beside
+WORD = {"autocapitalize": "none", "spellcheck": "false"}        # of a field for names and addresses
 
 
 class BadForm(Exception):
-    """What is wrong with what somebody typed: the key of a sentence below `problem`."""
+    """What is wrong with a form: the key of a sentence below `problem`."""
 
 
 class FormField(NamedTuple):
-    """A field by its key in the change. `problem` is the sentence for what can't be, `said` its name's place."""
+    """A field by its key in the change. `problem` is the sentence for a bad value, `said` the table of its label."""
 
     key: str
     problem: str
@@ -37,21 +38,8 @@ class FormField(NamedTuple):
     attrs: Mapping[str, str] = {}
 
 
-class FieldView(NamedTuple):
-    """A field as a template shows it (parts.html, `entry`)."""
-
-    key: str
-    kind: str                       # switch, choice or text
-    label: str
-    help: str
-    value: Any
-    options: Sequence[tuple[str, str]] = ()
-    attrs: Mapping[str, str] = {}
-    look: str = "text"
-
-
 class FormPage(Handlers):
-    """A page with a form: it shows what holds, and has what was typed made, or shows it again with what is wrong."""
+    """A page with a form: shows the settings, and saves what was typed, or shows it again with what is wrong."""
 
     change: ClassVar[type[Changes]]
     fields: ClassVar[Sequence[FormField]] = ()
@@ -59,12 +47,7 @@ class FormPage(Handlers):
     name: ClassVar[str] = "title"           # of its title, among the words of settings
     goal: ClassVar[str] = HUB
 
-    async def show(self, request: Request) -> Response:
-        """GET."""
-        return await self._form(request)
-
     async def save(self, request: Request) -> Response:
-        """POST with the fields."""
         return await self._saved(request, await fields_of(request))
 
     async def _saved(self, request: Request, form: Mapping[str, str]) -> Response:
@@ -72,46 +55,45 @@ class FormPage(Handlers):
             new = self._new(request, form)
             await self._try(form, new)
         except BadForm as problem:
-            return await self._form(request, form, *problem.args)
+            return await self.show(request, form, *problem.args)
         if not new:
             return RedirectResponse(self.goal, 303)
         wanted = self.change(**self._whose(request, form), **new)
         return await self._change(request, [wanted], self.goal, request.url.path)
 
     def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
-        """The keys of the change, as far as they are not so already. Raises BadForm."""
+        """Returns the keys that change. Raises BadForm."""
         return changed(self._holds(request), parsed(self.change, self.fields, form))
 
     def _holds(self, request: Request) -> Any:
         return getattr(self._settings, self.change.TABLE)
 
     def _whose(self, request: Request, form: Mapping[str, str]) -> dict[str, str]:
-        """The keys by which the change finds what it is about."""
+        """Returns the keys that identify what the change is about."""
         return {}
 
     async def _try(self, form: Mapping[str, str], new: Mapping[str, Any]) -> None:
-        """What has to be tried before it is made. Raises BadForm."""
+        """Tries the change before it is made. Raises BadForm."""
 
     async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
-        """What else the template shows."""
         return {}
 
-    async def _form(self, request: Request, form: Mapping[str, str] | None = None, problem: str = "",
-                    detail: str = "", status: int = 400) -> Response:
-        told = self._problem(request, problem) | ({"detail": detail} if detail else {})
+    async def show(self, request: Request, form: Mapping[str, str] | None = None, problem: str = "", detail: str = "",
+                   status: int = 400) -> Response:
+        problems = self._problem(request, problem) | ({"detail": detail} if detail else {})
         title = self._words(request)(f"settings.{self.name}")
         about = dict.fromkeys(ABOUT) | {"title": title} | await self._about(request, form)
         return self._show(request, self.template, status if problem else 200, fields=self._views(request, form),
                           untried=problem.startswith("broker_"), can_change=await self._can_change(request),
-                          **told, **about)
+                          **problems, **about)
 
-    def _views(self, request: Request, form: Mapping[str, str] | None) -> list[FieldView]:
+    def _views(self, request: Request, form: Mapping[str, str] | None) -> list[View]:
         words, holds = self._words(request), self._holds(request)
-        return [_view(each, _type(self.change, each.key), holds, form, words) for each in self.fields]
+        return [_view(field, _type(self.change, field.key), holds, form, words) for field in self.fields]
 
 
 def parsed(change: type[Changes], fields: Sequence[FormField], form: Mapping[str, str]) -> dict[str, Any]:
-    """The values that a form states. Raises BadForm."""
+    """Returns the values of a form. Raises BadForm."""
     values = {}
     for field in fields:
         try:
@@ -125,12 +107,11 @@ def parsed(change: type[Changes], fields: Sequence[FormField], form: Mapping[str
 
 
 def changed(holds: object, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not so already."""
     return {key: value for key, value in wanted.items() if getattr(holds, key, None) != value}
 
 
 def number_from(text: str) -> float:
-    """A number as somebody typed it, with either decimal mark. Raises ValueError."""
+    """Returns a number with either decimal mark. Raises ValueError."""
     number = float(text.strip().replace(",", "."))
     if not isfinite(number):
         raise ValueError(text)
@@ -138,8 +119,8 @@ def number_from(text: str) -> float:
 
 
 def _type(change: type[Changes], key: str) -> inspect.Type:
-    """Of a key; of a number that may have a fraction FloatType."""
-    (field,) = (each for each in inspect.type_info(change).fields if each.name == key)
+    """Returns the type of a key; FloatType if the number may have a fraction."""
+    (field,) = (field for field in inspect.type_info(change).fields if field.name == key)
     return field.type.types[-1] if isinstance(field.type, inspect.UnionType) else field.type
 
 
@@ -165,19 +146,21 @@ def _parsed(kind: inspect.Type, text: str | None) -> Any:
 
 
 def _view(field: FormField, kind: inspect.Type, holds: Any, form: Mapping[str, str] | None,
-          words: PageWords) -> FieldView:
+          words: PageWords) -> View:
+    """Returns a field for setup_parts.html (`entry`): `kind` is switch, choice or text."""
     key, label, help = field.key, f"{field.said}.{field.key}", words.texts.get(f"settings.{field.key}_help", "")
     value, look = getattr(holds, key, "") if form is None else form.get(key, ""), "text"
-    if key in SECRETS:              # what is there is not shown, nor what was typed
+    if key in SECRETS:              # shows neither the stored value nor the typed one
         value, look, help = "", "password", help if getattr(holds, SECRETS[key]) else ""
     match kind:
         case inspect.BoolType():
-            return FieldView(key, "switch", words(label), help, value if form is None else key in form)
+            on = value if form is None else key in form
+            return View(key=key, kind="switch", label=words(label), help=help, value=on)
         case inspect.LiteralType():
-            return FieldView(key, "choice", words(label), help, value, field.options)
+            return View(key=key, kind="choice", label=words(label), help=help, value=value, options=field.options)
         case inspect.FloatType() if form is None:
             value = words.number(value, 0 if float(value).is_integer() else 1)
     most = {"maxlength": kind.max_length} if isinstance(kind, inspect.StrType) else {}
     example = {"placeholder": words(f"{label}_example")} if f"{label}_example" in words.texts else {}
     attrs = {"autocomplete": "off", **most, **example, **LOOKS.get(type(kind), {}), **field.attrs}
-    return FieldView(key, "text", words(label), help, value, (), attrs, look)
+    return View(key=key, kind="text", label=words(label), help=help, value=value, attrs=attrs, look=look)

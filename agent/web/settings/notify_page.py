@@ -1,12 +1,13 @@
-"""/settings/notify: where notifications go and of what; a trial shows whether they arrive.
+"""/settings/notify: which events are sent where; a trial shows whether notifications arrive.
 
-The page sends nothing itself: it may speak to the house alone. The keeper orders the trial, and the link sends it.
+The page sends nothing itself, because it may speak only to the house. The keeper orders the trial, and the link sends
+it.
 """
 import contextlib
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -27,8 +28,8 @@ from agent.store.notify import NotifyTrial, PlaceState
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, fields_of
 from agent.web.server.store_pool import CardTrouble
-from agent.web.server.words import hours_text, lack_sentence
-from agent.web.settings.form import BadForm, FormPage, changed
+from agent.web.server.words import View, hours_text, lack_sentence
+from agent.web.settings.form import BadForm, FormField, FormPage, changed, parsed
 from agent.web.settings.pages import TIME
 
 HERE = "/settings/notify"
@@ -40,20 +41,20 @@ PAUSES_MIN = (1, 5, 15, 30, 60)
 KINDS = {"motion": ["motion"], "known": ["person", "vehicle"], "tamper": ["tamper"]}     # what a form can choose
 SERVICES = {"ntfy": "ntfy", "ntfys": "ntfy", "mailto": "mail", "mailtos": "mail", "json": "webhook", "jsons": "webhook"}
 HOURS = ("hours", "quiet")
+FIELDS = (FormField("at_most_every_min", "not_valid", lambda minutes: 0 < minutes <= 1440), FormField("pictures", ""))
 
 
 class NotifyPage(Handlers):
-    """The handlers."""
-
     async def show(self, request: Request) -> Response:
-        """GET /settings/notify; with `trial`, what became of that."""
+        """GET /settings/notify; with `trial`, also the result of that trial."""
         said, now = self._words(request), self._clock.now()
-        states, ordered, services = {}, None, {}
+        places, states, ordered, services = self._settings.notify, {}, None, {}
         with contextlib.suppress(CardTrouble):
             states, ordered, services = await self._pool.ask(lambda db: (
-                notify.states(db), notify.ordered(db), {each.name: service_of(each) for each in self._settings.notify}))
-        lines = [place_line(n, place, services.get(place.name, "?"), states.get(place.name), self._settings.camera,
-                            now.wall_ms, said) for n, place in enumerate(self._settings.notify, 1)]
+                notify.states(db), notify.ordered(db), {place.name: service_of(place) for place in places}))
+        lines = [View(n=n, name=place.name, service=service_text(services.get(place.name, "?"), said),
+                      scope=scope_text(place, self._settings.camera, said),
+                      **delivery_texts(states.get(place.name), now.wall_ms, said)) for n, place in enumerate(places, 1)]
         is_asked = ordered and ordered.id == request.query_params.get("trial")
         trial = trial_view(ordered, states.get(ordered.to), now, said) if is_asked else None
         return self._show(request, "settings_notify.html", lines=lines, trial=trial, room=len(lines) < PLACES_MAX,
@@ -71,7 +72,7 @@ class NotifyPage(Handlers):
 
 
 class NotifyForm(FormPage):
-    """/settings/notify/N: one place, 0 for a new one. An empty `url` stays as it is; `remove` takes it away."""
+    """/settings/notify/N: one place; 0 is a new one. An empty `url` keeps the old one; `remove` deletes the place."""
 
     change, template, goal = SetNotify, "settings_notify_one.html", HERE
 
@@ -96,7 +97,7 @@ class NotifyForm(FormPage):
         place, name, url = self._holds(request), title_of(form.get("name", "")), form.get("url", "").strip()
         if not 0 < len(name) <= NAME_N_MAX:
             raise BadForm("no_notify_name")
-        if name.casefold() in {each.name.casefold() for each in self._settings.notify if each is not place}:
+        if name.casefold() in {other.name.casefold() for other in self._settings.notify if other is not place}:
             raise BadForm("notify_name_taken")
         if len(url) > ADDRESS_N_MAX or (not ADDRESS.match(url) and (url or place is None)):
             raise BadForm("bad_notify_address")
@@ -109,79 +110,63 @@ class NotifyForm(FormPage):
         return {
             "n": request.path_params["n"], "phone": place, "cameras": cameras, "zones": zones_of(cameras),
             "values": values_of(place, cameras) if form is None else form,
-            "kinds": [(each, said(f"notify.kind.{each}")) for each in kinds],
-            "pauses": [(str(each), said("notify.minutes", n=each)) for each in pauses],
+            "kinds": [(kind, said(f"notify.kind.{kind}")) for kind in kinds],
+            "pauses": [(str(minutes), said("notify.minutes", n=minutes)) for minutes in pauses],
             "others": other_hours(place, said), "lack": lack_sentence(words_lack(), said)}
 
 
-class PlaceLine(NamedTuple):
-    """A place that gets notifications, as the list shows it."""
-
-    n: int                      # its place in the configuration, from 1 on
-    name: str
-    service: str                # what its address says of itself
-    told: str                   # of what it hears
-    fault: str = ""             # why the last message did not arrive
-    arrived: str = ""           # when one did
-
-
-class TrialView(NamedTuple):
-    """How a trial fares: waits, arrived or failed."""
-
-    state: str
-    to: str
-    told: str
-
-
-def trial_view(ordered: NotifyTrial, state: PlaceState | None, now: Instant, words: PageWords) -> TrialView:
-    """The newest trial in words."""
+def trial_view(ordered: NotifyTrial, state: PlaceState | None, now: Instant, words: PageWords) -> View:
+    """`state` is waits, arrived or failed."""
+    if state and state.trial == ordered.id and not state.trial_fault:
+        return View(state="arrived", to=ordered.to, text=words("notify.trial_arrived"))
     if state and state.trial == ordered.id:
-        if not state.trial_fault:
-            return TrialView("arrived", ordered.to, words("notify.trial_arrived"))
-        return TrialView("failed", ordered.to, words(f"notify.fault.{state.trial_fault}") + _code(state.trial_status))
+        text = words(f"notify.fault.{state.trial_fault}") + _code(state.trial_status)
+        return View(state="failed", to=ordered.to, text=text)
     if ordered.boot != now.boot or now.mono_ms - ordered.mono_ms > TRIAL_MS:
-        return TrialView("failed", ordered.to, words("notify.trial_late"))
-    return TrialView("waits", ordered.to, words("notify.trial_waits"))
+        return View(state="failed", to=ordered.to, text=words("notify.trial_late"))
+    return View(state="waits", to=ordered.to, text=words("notify.trial_waits"))
 
 
-def place_line(n: int, place: Notify, service: str, state: PlaceState | None, cameras: Sequence[Camera],
-               now_ms: int, words: PageWords) -> PlaceLine:
-    """The place in words."""
+def service_text(service: str, words: PageWords) -> str:
+    return words(f"notify.way.{SERVICES[service]}") if service in SERVICES else service
+
+
+def scope_text(place: Notify, cameras: Sequence[Camera], words: PageWords) -> str:
     labels = {camera.name: camera.label for camera in cameras}
-    told = [words(f"notify.kind.{kind_of(place)}"),
-            ", ".join(labels.get(name, name) for name in place.cameras) or words("notify.all_cameras")]
+    scope = [words(f"notify.kind.{kind_of(place)}"),
+             ", ".join(labels.get(name, name) for name in place.cameras) or words("notify.all_cameras")]
     if place.zones:
-        told.append(words("event.zones", zones=", ".join(place.zones)))
-    told += [words(f"notify.{key}_told", hours=hours_text(lines, words))
-             for key in HOURS if (lines := getattr(place, key))]
-    told.append(words("notify.with_picture" if place.pictures else "notify.without_picture"))
-    why = words(f"notify.fault.{state.fault}") if state and state.fault else ""
-    fault = words("notify.waits", why=why) + _code(state.status) if state and why else ""
+        scope.append(words("event.zones", zones=", ".join(place.zones)))
+    scope += [words(f"notify.{key}_told", hours=hours_text(lines, words))
+              for key in HOURS if (lines := getattr(place, key))]
+    return " · ".join([*scope, words("notify.with_picture" if place.pictures else "notify.without_picture")])
+
+
+def delivery_texts(state: PlaceState | None, now_ms: int, words: PageWords) -> dict[str, str]:
+    """Returns why the last message did not arrive (`fault`), or when one did (`arrived`)."""
+    if state and state.fault:
+        why = words(f"notify.fault.{state.fault}")
+        return {"fault": words("notify.waits", why=why) + _code(state.status), "arrived": ""}
     sent_ms = state.progress.sent_ms if state else None
-    arrived = words("notify.arrived", when=words.moment(sent_ms, now_ms)) if sent_ms and not fault else ""
-    kind = SERVICES.get(service, "")
-    return PlaceLine(n, place.name, words(f"notify.way.{kind}") if kind else service, " · ".join(told), fault, arrived)
+    return {"fault": "", "arrived": words("notify.arrived", when=words.moment(sent_ms, now_ms)) if sent_ms else ""}
 
 
 def _code(status: int | None) -> str:
-    """For a technician: with what HTTP or SMTP has refused it."""
+    """Returns the HTTP or SMTP code of a refusal, for a technician."""
     return f" ({status})" if status else ""
 
 
 def kind_of(place: Notify) -> str:
-    """The form's choice that the place's kinds are; "chosen" for those of the configuration's own."""
+    """Returns the form's choice for the place's kinds; "chosen" if only the configuration can state them."""
     if not place.kinds or {"motion", "tamper"} <= {*place.kinds}:
         return "both"
     return next((kind for kind, its in KINDS.items() if {*its} == {*place.kinds}), "chosen")
 
 
 def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]:
-    """The form of a place; of a new one for None."""
-    if place is None:
-        place = Notify(name="-", url_file="")
-    values = {"at_most_every_min": str(place.at_most_every_min),
-              "kind": kind_of(place)}
-    values |= {f"camera-{each.name}": "on" for each in cameras if not place.cameras or each.name in place.cameras}
+    place = place or Notify(name="-", url_file="")
+    values = {"at_most_every_min": str(place.at_most_every_min), "kind": kind_of(place)}
+    values |= {f"camera-{name}": "on" for name in place.cameras or [camera.name for camera in cameras]}
     values |= {f"zone-{zone}": "on" for zone in place.zones}
     for key in HOURS:
         if daily := _daily(getattr(place, key)):
@@ -190,31 +175,24 @@ def values_of(place: Notify | None, cameras: Sequence[Camera]) -> dict[str, str]
 
 
 def other_hours(place: Notify | None, words: PageWords) -> dict[str, str]:
-    """Hours that are more than the form can show, in words: they stay unless others are typed."""
+    """Returns hours that the form can't show, in words. They stay unless other hours are typed."""
     return {key: hours_text(lines, words) for key in HOURS
             if place and (lines := getattr(place, key)) and not _daily(lines)}
 
 
 def keys_from(form: Mapping[str, str], place: Notify | None, cameras: Sequence[Camera]) -> dict[str, Any]:
-    """The keys that a form sets, but name and address. Raises BadForm."""
-    chosen = [each.name for each in cameras if f"camera-{each.name}" in form]
+    """Returns the keys that a form sets, without name and address. Raises BadForm."""
+    chosen, kind = [camera.name for camera in cameras if f"camera-{camera.name}" in form], form.get("kind", "")
     if cameras and not chosen:
         raise BadForm("no_camera_chosen")
-    minutes, kind = form.get("at_most_every_min", ""), form.get("kind", "")
-    if not (minutes.isascii() and minutes.isdecimal() and 0 < int(minutes[:5]) <= 1440):
-        raise BadForm("not_valid")
-    keys: dict[str, Any] = {
+    return parsed(SetNotify, FIELDS, form) | {
         "kinds": place.kinds if place and kind == "chosen" else KINDS.get(kind, []),
         "cameras": chosen if len(chosen) < len(cameras) else [],
         "zones": [zone for zone in zones_of(cameras) if f"zone-{zone}" in form],
-        "at_most_every_min": int(minutes), "pictures": "pictures" in form}
-    for key in HOURS:
-        keys[key] = _hours_from(form, key, getattr(place, key) if place else [])
-    return keys
+        **{key: _hours_from(form, key, getattr(place, key) if place else []) for key in HOURS}}
 
 
 def zones_of(cameras: Sequence[Camera]) -> list[str]:
-    """The names of all zones that make events."""
     return list(dict.fromkeys(zone.name for camera in cameras for zone in camera.zone if zone.rule != "ignore"))
 
 
@@ -224,7 +202,7 @@ def _daily(lines: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _hours_from(form: Mapping[str, str], key: str, before: Sequence[str]) -> list[str]:
-    begin, end = (form.get(f"{key}_{each}", "").strip() for each in ("begin", "end"))
+    begin, end = (form.get(f"{key}_{side}", "").strip() for side in ("begin", "end"))
     if not begin and not end:
         return [] if _daily(before) else list(before)
     if not (TIME.match(begin) and TIME.match(end)) or begin == end:

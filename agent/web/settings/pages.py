@@ -1,23 +1,25 @@
-"""/settings: what the household sets, each with what holds now, and the newest change put back as it was.
+"""/settings: what the household sets, with the present values, and the undo of the newest change.
 
 Every change goes to the keeper's desk; root makes it in the configuration, and undoes it.
 """
+import logging
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.config.derived import limits
+from agent.config.places import host_fault
 from agent.config.settings import Camera, Settings, Store
-from agent.config.source import RAW, parse_source
-from agent.core.contract.setup import ChangeCamera, LastChange, SetDevice, SetStore, SetWeb, UndoChange
+from agent.core.contract.home_try import ANSWER_B_MAX, HomeAnswer, HomeQuestion
+from agent.core.contract.setup import ChangeCamera, LastChange, SetDevice, SetHome, SetStore, SetWeb, UndoChange
 from agent.core.health.forecast import days_kept
 from agent.core.household.pause import DAYS
-from agent.host.setup_folders import SetupFolders
 from agent.look.forms import own_path
 from agent.look.templates import LANGUAGE_COOKIE, YEAR_S
 from agent.look.words import PageWords
@@ -25,43 +27,43 @@ from agent.store import retention_queries
 from agent.store.folders import Folders
 from agent.store.space import Space
 from agent.web.server.access import token_of
-from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.parts import FormRefused, Handlers, fields_of
+from agent.web.server.questions import ask_program
 from agent.web.server.store_pool import CardTrouble
 from agent.web.server.words import days_text, hours_text
-from agent.web.settings.form import HUB, BadForm, FormField, FormPage, changed, parsed
+from agent.web.settings.form import HUB, WORD, BadForm, FormField, FormPage, changed, parsed
+from agent.web.settings.picture_form import is_encoded
 
 TITLE = FormField("title", "long_title")
 STEPS = {"/setup": "setup_language.html", "/setup/name": "setup_name.html", "/setup/sharing": "setup_sharing.html",
          "/setup/done": "setup_done.html"}
-TAILSCALE = "100.64.0.0/10"         # its addresses; those of IPv6 are private ones, which the page hears in any case
+TAILSCALE = "100.64.0.0/10"         # its IPv4 addresses; the page always accepts its IPv6 ones, which are private
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 MODES = ("motion", "continuous", "both")
 DAYS_MAX = 365
-# Keys of a camera that have a name of their own among the changes; the page's other words are of the table.
+# Keys of a camera with a name of their own among the texts of changes.
 NAMED_KEYS = ("title", "source", "enabled", "record", "off", "audio", "masks", "motion", "zone", "sensor")
+PROGRAM = "agent.helpers.broker_trial"
+PORT_MAX = 65_535
+TRIED = {"enabled", "host", "port", "tls", "user", "password"}
+
+_log = logging.getLogger(__name__)
 
 
 class SettingsHub(Handlers):
-    """The first page, and the undoing."""
-
-    def __init__(self, parts: PageParts) -> None:
-        super().__init__(parts)
-        self._setup = SetupFolders.beside(self._runtime)
-
     async def show(self, request: Request) -> Response:
-        """GET /settings."""
-        said, settings, last = self._words(request), self._settings, self._setup.last()
+        said, settings, last = self._words(request), self._settings, self._desk.last_change()
         return self._show(
             request, "settings.html", device=settings.device, home=settings.home, afar=settings.web.afar,
-            last=last, last_told=last_change(last, settings, said) if last else "",
+            last=last, last_text=last_change(last, settings, said) if last else "",
             last_when=said.moment(last.wall_ms, self._clock.now().wall_ms) if last else "",
-            notify=[each.name for each in settings.notify], kept=days_text(settings.store.keep_days, said),
+            notify=[place.name for place in settings.notify], kept=days_text(settings.store.keep_days, said),
             cameras=[(camera, camera_line(camera, said)) for camera in settings.camera],
             can_change=await self._can_change(request), **self._problem(request))
 
     async def undo(self, request: Request) -> Response:
         """POST /settings/undo with `of`, the newest change's id."""
-        form, last = await fields_of(request), self._setup.last()
+        form, last = await fields_of(request), self._desk.last_change()
         if last is None or form.get("of") != last.id:
             return RedirectResponse(f"{HUB}?problem=not_last", 303)
         return await self._change(request, [UndoChange(of=last.id)], HUB, HUB)
@@ -86,11 +88,11 @@ class RecordingSettings(FormPage):
         if camera is None or form.get("record") not in MODES:
             raise FormRefused("No such camera, or no such way to record")
         wanted = {"record": form["record"], "off": hours_from(form, camera.off)}
-        return changed(camera, wanted | ({"audio": "audio" in form} if _may_hear(camera) else {}))
+        return changed(camera, wanted | ({"audio": "audio" in form} if is_encoded(camera) else {}))
 
     async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
         camera, said = self._holds(request), self._words(request)
-        return {"camera": camera, "may_hear": _may_hear(camera), "days": DAYS,
+        return {"camera": camera, "may_hear": is_encoded(camera), "days": DAYS,
                 "modes": [(mode, said(f"settings.mode.{mode}")) for mode in MODES],
                 "hours": [(place, hours_text([line], said)) for place, line in enumerate(camera.off)]}
 
@@ -108,11 +110,11 @@ class RetentionSettings(FormPage):
             fits_days = await self._pool.ask(_fits_days, self._folders, store)
         except CardTrouble:
             fits_days = None
-        return {"below": said("settings.keep_less_help"), "told": retention_told(store, fits_days, said)}
+        return {"below": said("settings.keep_less_help"), "sentences": retention_text(store, fits_days, said)}
 
 
 class DeviceSettings(FormPage):
-    """/settings/device: what the recorder is called, and its language."""
+    """/settings/device: the recorder's name and language."""
 
     change, name = SetDevice, "device"
     fields = (TITLE, FormField("language", "long_title", options=(("vi", "Tiếng Việt"), ("en", "English"))))
@@ -132,24 +134,20 @@ class AfarSettings(FormPage):
     def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
         if form.get("tailscale") not in ("on", "off"):
             raise FormRefused("On or off?")
-        others = [each for each in self._settings.web.afar if each != TAILSCALE]
+        others = [network for network in self._settings.web.afar if network != TAILSCALE]
         return changed(self._settings.web, {"afar": others + [TAILSCALE] * (form["tailscale"] == "on")})
 
     async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
         said, networks = self._words(request), self._settings.web.afar
-        others = ", ".join(each for each in networks if each != TAILSCALE)
-        return {"told": (said("settings.afar_help"), said("settings.wireguard_help")),
+        others = ", ".join(network for network in networks if network != TAILSCALE)
+        return {"sentences": (said("settings.afar_help"), said("settings.wireguard_help")),
                 "toggle": ("Tailscale", TAILSCALE in networks, "tailscale", "off", "on",
                            said("settings.tailscale_help")),
                 "others": said("settings.afar_others", networks=others) if others else ""}
 
 
-def _may_hear(camera: Camera) -> bool:
-    return parse_source(camera.source).scheme not in RAW
-
-
 def _fits_days(db: sqlite3.Connection, folders: Folders, store: Store) -> float | None:
-    """For how many days there is room, of events if there are any, as they came lately; None: it is not known yet."""
+    """Returns for how many days the card has room at the recent rate, for events if there are any; None if unknown."""
     rates = retention_queries.recording_rates(db)
     with_events = [camera for camera, rate in rates.items() if rate.motion_b]
     kept = days_kept(Space.of(folders).room_b(limits(store)), rates, DAYS_MAX,
@@ -158,21 +156,20 @@ def _fits_days(db: sqlite3.Connection, folders: Folders, store: Store) -> float 
 
 
 def camera_line(camera: Camera, words: PageWords) -> str:
-    """What is recorded of it, and when not."""
     if not camera.enabled:
         return words("settings.switched_off")
-    told = [words(f"settings.mode.{camera.record}")]
+    parts = [words(f"settings.mode.{camera.record}")]
     if camera.audio:
-        told.append(words("settings.with_sound"))
+        parts.append(words("settings.with_sound"))
     if camera.off:
-        told.append(words("settings.off_at", hours=hours_text(camera.off, words)))
-    return " · ".join(told)
+        parts.append(words("settings.off_at", hours=hours_text(camera.off, words)))
+    return " · ".join(parts)
 
 
 def hours_from(form: Mapping[str, str], off: Sequence[str]) -> list[str]:
-    """The weekly hours that a form leaves and adds: `keep-N` for each line, `day-mon`..., `begin` and `end`.
+    """Returns the weekly hours that a form keeps and adds: `keep-N` for each line, `day-mon`…, `begin` and `end`.
 
-    Raises BadForm for a stretch without days, or with one of both times.
+    Raises BadForm for a stretch without days, or with only one time.
     """
     kept = [line for place, line in enumerate(off) if f"keep-{place}" in form]
     days = [day for day in DAYS if f"day-{day}" in form]
@@ -189,21 +186,17 @@ def hours_from(form: Mapping[str, str], off: Sequence[str]) -> list[str]:
     return [*kept, f"{named} {begin}-{end}".strip()]
 
 
-def retention_told(store: Store, fits_days: float | None, words: PageWords) -> list[str]:
-    """What the limits mean on this card; `fits_days` of events as they came lately, None: not known yet."""
-    told = [words("settings.kept", days=days_text(store.keep_days, words),
-                  continuous=days_text(store.keep_continuous_days, words))]
+def retention_text(store: Store, fits_days: float | None, words: PageWords) -> list[str]:
+    """Returns what the limits mean on this card. `fits_days` is at the recent rate; None if unknown."""
+    kept = words("settings.kept", days=days_text(store.keep_days, words),
+                 continuous=days_text(store.keep_continuous_days, words))
     if fits_days is None:
-        told.append(words("settings.fits_unknown"))
-    elif fits_days < store.keep_days:
-        told.append(words("settings.fits_less", days=days_text(fits_days, words)))
-    else:
-        told.append(words("settings.fits", days=days_text(fits_days, words)))
-    return told
+        return [kept, words("settings.fits_unknown")]
+    fits = "settings.fits_less" if fits_days < store.keep_days else "settings.fits"
+    return [kept, words(fits, days=days_text(fits_days, words))]
 
 
 def last_change(last: LastChange, settings: Settings, words: PageWords) -> str:
-    """The newest change as people say it."""
     labels = {camera.name: camera.label for camera in settings.camera}
     about = {"camera": labels.get(last.camera or "", last.camera or "")}
     if last.what == "change_camera":
@@ -214,18 +207,17 @@ def last_change(last: LastChange, settings: Settings, words: PageWords) -> str:
 
 
 class SetupPages(Handlers):
-    """The steps after the first pairing; each can be left out, and found again. The cameras' step is in cameras.py."""
+    """The steps after the first pairing. Each can be skipped and found again. The cameras' step is in cameras.py."""
 
     async def show(self, request: Request) -> Response:
-        """GET /setup, /setup/name, /setup/sharing and /setup/done."""
         return self._step(request, request.url.path, title=self._settings.device.title)
 
     async def set_device(self, request: Request) -> Response:
-        """POST /setup/device with `language` or `title`, and `next`. What is so already needs no change."""
+        """POST /setup/device with `language` or `title`, and `next`. A value that holds already needs no change."""
         form = await fields_of(request)
         key = "language" if form.get("language") in ("vi", "en") else "title"
         try:
-            values = parsed(SetDevice, [each for each in DeviceSettings.fields if each.key == key], form)
+            values = parsed(SetDevice, [field for field in DeviceSettings.fields if field.key == key], form)
         except BadForm as problem:
             return self._step(request, "/setup/name", 400, str(problem), title=form.get("title", ""))
         new, goal = changed(self._settings.device, values), own_path(form.get("next", "/"))
@@ -236,7 +228,7 @@ class SetupPages(Handlers):
         return answer
 
     async def finish(self, request: Request) -> Response:
-        """POST /setup: it is over, whichever steps were left out."""
+        """POST /setup: ends the set-up, whichever steps were skipped."""
         await self._desk.finish(token_of(request))
         return RedirectResponse("/", 303)
 
@@ -244,3 +236,53 @@ class SetupPages(Handlers):
         ward = self._settings.ward
         return self._show(request, STEPS[path], status, title=title, ward=ward.host if ward.enabled else "",
                           **self._problem(request, problem))
+
+
+class HomeBrokerPage(FormPage):
+    """/settings/home: the household's own broker, for Home Assistant. A new one is tried before it is saved.
+
+    With `anyway` it is saved untried. An empty password keeps the old one.
+    """
+
+    change, name = SetHome, "home"
+    fields = (
+        FormField("enabled", ""),
+        FormField("host", "bad_host", attrs={"inputmode": "url", "placeholder": "192.168.1.5", **WORD}),
+        FormField("port", "bad_port", lambda port: 0 < port <= PORT_MAX),
+        FormField("tls", ""), FormField("user", "long_login", said="search", attrs=WORD),
+        FormField("password", "long_login", said="search", attrs={"autocomplete": "new-password"}),
+        FormField("snapshots", ""))
+
+    def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
+        home, values = self._settings.home, parsed(self.change, self.fields, form)
+        password = form.get("password", "")
+        if (values["enabled"] or values["host"]) and host_fault(values["host"]):
+            raise BadForm("bad_host")
+        new = changed(home, {key: value for key, value in values.items() if key != "password"})
+        if values["user"] and not password and (new.keys() & {"host", "port", "user"} or not home.password_file):
+            raise BadForm("need_password")      # the page can't read the stored one, so it can't try it
+        if values["user"] and password or not values["user"] and home.password_file:
+            new["password"] = password if values["user"] else ""
+        return new
+
+    async def _try(self, form: Mapping[str, str], new: Mapping[str, Any]) -> None:
+        home = self._settings.home
+        known = {key: new.get(key, getattr(home, key)) for key in ("host", "port", "tls", "user")}
+        can_try = new.keys() & TRIED and ("password" in new or not known["user"])
+        if "anyway" in form or not can_try or not new.get("enabled", home.enabled):
+            return
+        found = await _tried(HomeQuestion(ca=home.ca, password=new.get("password", ""), **known))
+        if found.fault:
+            raise BadForm(f"broker_{found.fault}", found.detail, 409)
+
+    async def _about(self, request: Request, form: Mapping[str, str] | None) -> dict[str, Any]:
+        return {"intro": self._words(request)("settings.home_help"), "tried": True}
+
+
+async def _tried(question: HomeQuestion) -> HomeAnswer:
+    try:
+        data = await ask_program(PROGRAM, msgspec.json.encode(question), ANSWER_B_MAX)
+        return msgspec.json.decode(data, type=HomeAnswer)
+    except (OSError, msgspec.DecodeError) as error:
+        _log.warning("the household's broker was not tried: %s", type(error).__name__)
+        return HomeAnswer(fault="unreachable")

@@ -4,79 +4,137 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Mapping
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from agent.config.derived import digest
 from agent.config.settings import Camera
+from agent.core.contract import rehearsal
 from agent.core.contract.busy import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
 from agent.core.contract.looks import LINE_B_MAX
 from agent.core.vision.zones.hint import ZoneHint, corners, zone_hint
 from agent.host.runtime import camera_socket
 from agent.store import events
 from agent.web.live import present_camera
-from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
-from agent.web.server.questions import ask_socket
+from agent.web.server.parts import BackgroundTask, FormRefused, Handlers, PageParts, fields_of
+from agent.web.server.questions import ask_socket, program
 from agent.web.server.response import StreamedResponse
 from agent.web.server.store_pool import CardTrouble
 from agent.web.settings import picture_form
 from agent.web.settings.picture_form import PictureForm
 from agent.web.settings.present_picture import busy_view, hint_sentence, picture_view, reasons, rehearsal_view, size_of
-from agent.web.settings.rehearsal import Rehearsals
 
 FORM_B_MAX = 65_536
 NOT_KEPT = "private, no-store"
-DAY_MS = 86_400_000
 ANSWER_S = 0.5              # capture needs some milliseconds; a page must not wait for a capture that hangs
-ALIVE_S = 5.0               # a picture may come as rarely as every ten seconds; so often the browser is asked
+ALIVE_S = 5.0               # a picture may come only every ten seconds; meanwhile this shows that the browser is there
 IDLE_S = 15.0               # a browser that reads nothing for so long sleeps
+PROGRAM = "agent.helpers.rehearsal"
+DAY_MS = 86_400_000
+BUDGET_S = 1_200.0          # a day of events takes minutes; of continuous footage only a first part is looked at
+END_S = 180.0               # pictures and the cost of masks come after that
+KEPT_S = 1_800.0
 
 _log = logging.getLogger(__name__)
 
 
-class BusyAreas(Handlers):
-    """The busy areas of the cameras that look for motion."""
+class Rehearsals(BackgroundTask):
+    """A rehearsal of unsaved settings on the last day's recordings, by a helper process. One at a time, of any camera.
 
-    def has(self, camera: str) -> bool:
-        """Whether this camera looks for motion."""
-        known = self._camera(camera)
-        return known is not None and known.enabled and known.motion.enabled
+    What was drawn is kept, so that the page can show it again, with or without a script.
+    """
 
-    async def of(self, camera: str) -> Busy | None:
-        """The areas now; None when capture does not answer."""
-        return await self._answer(camera, SHOW)
+    def __init__(self, parts: PageParts) -> None:
+        super().__init__(parts)
+        self._store, self._ended_mono_s = parts.settings.store, 0.0
+        self._camera, self._form = "", None
+        self.pct = 0
+        self.answer: rehearsal.RehearsalAnswer | None = None
+        self.failed = False
+        self.pictures: dict[int, bytes] = {}
 
-    async def forget(self, request: Request) -> Response:
-        """POST with `camera`; leads back to the camera's picture with its busy areas unfolded."""
-        form = await fields_of(request)
-        camera = form.get("camera", "")
-        if not self.has(camera):
-            raise FormRefused("No such camera, or it looks for no motion")
-        if await self._answer(camera, FORGET) is None:
-            return self._show(request, "message.html", 503, headers={"retry-after": "10"}, key="error.camera")
-        _log.info("%s: busy areas forgotten, by the page", camera)
-        return RedirectResponse(f"/cameras/{camera}/picture?busy=open", 303)
+    @property
+    def camera(self) -> str:
+        """The rehearsed camera; "" without a rehearsal, or KEPT_S after its end."""
+        if not self.running and self._clock.mono_s() - self._ended_mono_s > KEPT_S:
+            self.forget()
+        return self._camera
 
-    async def _answer(self, camera: str, question: bytes) -> Busy | None:
+    def form_of(self, camera: str) -> PictureForm | None:
+        return self._form if self.camera == camera else None
+
+    def start(self, now: Camera, drafted: Camera, form: PictureForm) -> bool:
+        """Starts a rehearsal; returns False if another one runs."""
+        if self.running:
+            return False
+        self.forget()
+        self._camera, self._form = now.name, form
+        question = rehearsal.RehearsalQuestion(
+            store=self._store.folder, runtime=self._store.runtime, now=msgspec.to_builtins(now),
+            draft=msgspec.to_builtins(drafted), since_ms=self._clock.now().wall_ms - DAY_MS, budget_s=BUDGET_S)
+        self._run(self._try(question))
+        return True
+
+    def forget(self) -> None:
+        self._camera, self._form, self.pct, self.answer, self.failed, self.pictures = "", None, 0, None, False, {}
+
+    async def _try(self, question: rehearsal.RehearsalQuestion) -> None:
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return parse(await ask_socket(camera_socket(self._runtime, "busy", camera), LARGEST_B, question))
-        except (OSError, TimeoutError, BusyError):
-            return None
+            async with asyncio.timeout(BUDGET_S + END_S):
+                await self._ask(question)
+        except (OSError, TimeoutError, rehearsal.RehearsalError, ValueError) as error:
+            _log.warning("the rehearsal failed: %s", error or type(error).__name__)
+        finally:
+            self._ended_mono_s = self._clock.mono_s()
+        self.failed = self.answer is None
+
+    async def _ask(self, question: rehearsal.RehearsalQuestion) -> None:
+        async with program(PROGRAM, limit=rehearsal.LINE_B_MAX) as process:
+            assert process.stdin and process.stdout
+            process.stdin.write(msgspec.json.encode(question))
+            process.stdin.close()
+            while self.answer is None and (data := await process.stdout.readline()):
+                match rehearsal.parse(data):
+                    case rehearsal.RehearsalProgress(pct=pct):
+                        self.pct = pct
+                    case rehearsal.RehearsalPicture(number=number, jpeg=jpeg):
+                        self.pictures[number] = jpeg
+                    case rehearsal.RehearsalAnswer() as answer:
+                        self.answer = answer
+
+
+def looks(camera: Camera | None) -> bool:
+    """Whether there is such a camera and it looks for motion."""
+    return camera is not None and camera.enabled and camera.motion.enabled
 
 
 class PicturePage(Handlers):
-    """The handlers."""
-
-    def __init__(self, parts: PageParts, busy: BusyAreas) -> None:
+    def __init__(self, parts: PageParts) -> None:
         super().__init__(parts)
-        self._busy, self._rehearsals = busy, Rehearsals(parts)
+        self._rehearsals = Rehearsals(parts)
+
+    async def forget_busy(self, request: Request) -> Response:
+        """POST /busy/forget with `camera`. Leads back to the camera's picture with its busy areas open."""
+        camera = self._camera((await fields_of(request)).get("camera", ""))
+        if not looks(camera):
+            raise FormRefused("No such camera, or it looks for no motion")
+        if await self._busy(camera, FORGET) is None:
+            return self._show(request, "message.html", 503, headers={"retry-after": "10"}, key="error.camera")
+        _log.info("%s: busy areas forgotten, by the page", camera.name)
+        return RedirectResponse(f"/cameras/{camera.name}/picture?busy=open", 303)
+
+    async def _busy(self, camera: Camera, question: bytes = SHOW) -> Busy | None:
+        """Returns the camera's busy areas; None if capture does not answer."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return parse(await ask_socket(camera_socket(self._runtime, "busy", camera.name), LARGEST_B, question))
+        except (OSError, TimeoutError, BusyError):
+            return None
 
     async def show(self, request: Request) -> Response:
-        """GET; with ?draft, what was drawn for a rehearsal instead of what is saved; with ?hint, beside that the area
-        that could be left out.
-        """
+        """GET. ?draft shows what was drawn for a rehearsal; ?hint shows the saved areas and the suggested one."""
         camera = self._camera(request.path_params["name"])
         if camera is None:
             return self._missing(request)
@@ -94,7 +152,7 @@ class PicturePage(Handlers):
             return None
 
     async def change(self, request: Request) -> Response:
-        """POST with the whole form and `do`: "save", "try"; without it "stop" (the rehearsal) and "discard"."""
+        """POST with the whole form and `do`: "save" or "try"; without the form, "stop" (the rehearsal) or "discard"."""
         camera, fields = self._camera(request.path_params["name"]), await fields_of(request, FORM_B_MAX)
         if camera is None:
             raise FormRefused("No such camera")
@@ -125,7 +183,7 @@ class PicturePage(Handlers):
         return await self._change(request, [changed], here, here)
 
     async def rehearsal_picture(self, request: Request) -> Response:
-        """GET /cameras/NAME/rehearsal/N.jpg: the picture of an event that only one of two settings finds."""
+        """GET /cameras/NAME/rehearsal/N.jpg: an event that only one of the two settings finds."""
         jpeg = self._rehearsals.pictures.get(request.path_params["n"])
         if jpeg is None or self._rehearsals.camera != request.path_params["name"]:
             raise FormRefused("No such picture", 404)
@@ -135,34 +193,30 @@ class PicturePage(Handlers):
                     problems: Mapping[str, str] | None = None, *, status: int = 200, is_draft: bool = False,
                     refusal: str = "", hint: ZoneHint | None = None) -> Response:
         said, report, now = self._words(request), await self._health.report(), self._clock.now()
-        told = self._problem(request)
-        pauses = await self._pauses()
-        paused = present_camera.paused_of([camera] if camera.enabled else [], report, pauses, now)
-        looks = self._busy.has(camera.name) and paused[camera.name] is None
+        problem, paused = self._problem(request), present_camera.paused_of([camera], report, await self._pauses(), now)
         (tile,) = present_camera.tiles([camera], report, now, said, paused)
         rehearsals = self._rehearsals if self._rehearsals.camera == camera.name else None
         drafted, answer = picture_form.draft(form, camera).camera, rehearsals.answer if rehearsals else None
         return self._show(
             request, "picture.html", status, tile=tile, camera=camera,
-            refusal=said(refusal) if refusal else told["problem"], detail=told["detail"],
+            refusal=said(refusal) if refusal else problem["problem"], detail=problem["detail"],
             view=picture_view(form, camera, problems or {}, size_of(camera.name, report), said),
             is_draft=is_draft, rehearsals=rehearsals, encoded=picture_form.is_encoded(camera),
             has_sensor=picture_form.has_sensor(camera), rows_max=picture_form.ROWS_MAX,
             rehearsal=rehearsal_view(answer, drafted, now.wall_ms, said) if answer else None,
-            busy=busy_view(await self._busy.of(camera.name), said) if looks else None,
+            busy=busy_view(await self._busy(camera), said) if tile.tone != "paused" and looks(camera) else None,
             hint=hint_sentence(hint, said) if hint else "", reasons=reasons(said),
             busy_open="busy" in request.query_params,
             masks=present_camera.mask_view(camera, report),
             can_change=await self._can_change(request))
 
-
-class LooksPage(Handlers):
-    """The handler."""
-
     async def watch(self, request: Request) -> ASGIApp:
-        """GET: each look as an event with one line of JSON (core.contract.looks); 503 while capture does not answer."""
+        """GET /cameras/NAME/looks: each look as an event with a line of JSON (core.contract.looks).
+
+        503 if capture does not answer.
+        """
         camera = self._camera(request.path_params["name"])
-        if camera is None or not (camera.enabled and camera.motion.enabled):
+        if not looks(camera):
             return JSONResponse({"reason": "no_motion"}, 404)
         try:
             reader, writer = await asyncio.open_unix_connection(camera_socket(self._runtime, "looks", camera.name),
@@ -173,7 +227,7 @@ class LooksPage(Handlers):
 
 
 async def _events(reader: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Ends with capture's connection; a browser asks again by itself."""
+    """Ends with capture's connection; the browser asks again by itself."""
     yield b": watching\n\n"
     line = asyncio.ensure_future(reader.readline())
     try:

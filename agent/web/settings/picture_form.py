@@ -1,14 +1,14 @@
-"""The form of a camera's picture: what is drawn, as rows of fields; the settings that they mean; what is wrong. Pure.
+"""The form of a camera's picture: drawn areas as rows of fields, the settings that they mean, and problems. Pure.
 
-Corners are typed and sent in percent of the picture's width and height, "12.5,40 60,40 60,80"; settings have fractions.
+Corners are typed and sent in percent of width and height, "12.5,40 60,40 60,80"; settings have fractions.
 """
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from agent.config import zones
-from agent.config.settings import Camera, Motion, Polygon, Sensor, Zone
+from agent.config.settings import Camera, Polygon, Zone
 from agent.config.source import RAW, parse_source
 from agent.core.contract.setup import ChangeCamera
 from agent.core.vision.zones.geometry import mirrored
@@ -20,12 +20,13 @@ KINDS = (MASK, "watch", "enter", "dwell", "cross", IGNORE)
 HIDERS = ("transcode", "camera")        # who can hide what arrives encoded
 ROWS_MAX, CORNERS_MAX = 28, 24          # all of it fits into one question to the keeper
 DIGITS = 4                              # of a fraction: a tenth of a pixel
-SETTINGS = ("sensitivity", "smallest_pct", "flip", "exposure_ev", "night_fps")
+# Each field of the detector's and the sensor's settings: its table, and how its text becomes a value.
+SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "sensitivity": ("motion", str), "smallest_pct": ("motion", number_from), "flip": ("sensor", str),
+    "exposure_ev": ("sensor", number_from), "night_fps": ("sensor", lambda text: int(number_from(text)))}
 
 
 class DrawnRow(NamedTuple):
-    """One area or line, as it is typed."""
-
     number: int
     kind: str
     corners: str = ""
@@ -35,7 +36,7 @@ class DrawnRow(NamedTuple):
 
 
 class PictureForm(NamedTuple):
-    """All fields. `settings` has those of SETTINGS; `hides` is one of HIDERS, or "" while nobody has chosen."""
+    """All fields. `settings` has those of SETTINGS; `hides` is one of HIDERS, or "" before the first choice."""
 
     rows: tuple[DrawnRow, ...]
     hides: str
@@ -43,47 +44,46 @@ class PictureForm(NamedTuple):
 
 
 class PictureDraft(NamedTuple):
-    """A camera as it would be set; `problems` are codes by "area-NUMBER", "hides" or a name of SETTINGS."""
+    """A camera as the form would set it. `problems` has codes by "area-NUMBER", "hides" or a name of SETTINGS."""
 
     camera: Camera
     problems: Mapping[str, str] = {}
 
 
 def is_encoded(camera: Camera) -> bool:
-    """Whether its video arrives encoded, so that somebody has to be chosen who hides."""
+    """Whether the video arrives encoded: it may have sound, and the household must choose who paints the masks."""
     return parse_source(camera.source).scheme not in RAW
 
 
 def has_sensor(camera: Camera) -> bool:
-    """Whether exposure, night and rotation are ours to set."""
     return parse_source(camera.source).scheme == "picamera"
 
 
 def form_of(camera: Camera) -> PictureForm:
-    """The form that shows the settings as they are."""
     drawn = [DrawnRow(0, MASK, _typed(area)) for area in camera.masks]
-    drawn += [DrawnRow(0, each.rule, _typed(each.line or each.area), each.name, each.direction,
-                       f"{each.dwell_s:g}" if each.dwell_s else "") for each in camera.zone]
+    drawn += [DrawnRow(0, zone.rule, _typed(zone.line or zone.area), zone.name, zone.direction,
+                       dwell_s=f"{zone.dwell_s:g}" if zone.dwell_s else "") for zone in camera.zone]
     drawn += [DrawnRow(0, IGNORE, _typed(area)) for area in camera.motion.ignore]
-    rows = tuple(DrawnRow(number, each.kind, each.corners, each.name, each.direction, each.dwell_s)
-                 for number, each in enumerate(drawn))
-    motion, sensor = camera.motion, camera.sensor
-    settings = {"sensitivity": motion.sensitivity, "smallest_pct": f"{motion.smallest_pct:g}", "flip": sensor.flip,
-                "exposure_ev": f"{sensor.exposure_ev:g}", "night_fps": str(sensor.night_fps)}
+    rows = tuple(row._replace(number=number) for number, row in enumerate(drawn))
+    values = {key: getattr(getattr(camera, table), key) for key, (table, _) in SETTINGS.items()}
+    settings = {key: value if isinstance(value, str) else f"{value:g}" for key, value in values.items()}
     return PictureForm(rows, camera.privacy_mask if camera.masks and camera.privacy_mask in HIDERS else "", settings)
 
 
+def free_number(form: PictureForm) -> int:
+    taken = {row.number for row in form.rows}
+    return next(number for number in range(ROWS_MAX + 1) if number not in taken)
+
+
 def with_ignored(form: PictureForm, area: Polygon) -> PictureForm:
-    """The form with one more area in which nothing counts."""
-    number = next(each for each in range(ROWS_MAX + 1) if each not in {row.number for row in form.rows})
-    return form._replace(rows=(*form.rows, DrawnRow(number, IGNORE, _typed(area))))
+    return form._replace(rows=(*form.rows, DrawnRow(free_number(form), IGNORE, _typed(area))))
 
 
 def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:
-    """The form as a browser sent it; a row without corners is none. What it does not send is as it is."""
+    """Returns the form as a browser sent it, without rows that have no corners. Missing settings stay as they are."""
     rows = (DrawnRow(number, fields.get(f"kind-{number}", ""), fields.get(f"corners-{number}", "").strip(),
                      title_of(fields.get(f"name-{number}", "")), fields.get(f"direction-{number}", "both"),
-                     fields.get(f"dwell-{number}", "").strip())
+                     dwell_s=fields.get(f"dwell-{number}", "").strip())
             for number in range(ROWS_MAX) if fields.get(f"corners-{number}", "").strip())
     now = form_of(camera)
     return PictureForm(tuple(rows), fields.get("hides", ""),
@@ -91,14 +91,13 @@ def read(fields: Mapping[str, str], camera: Camera) -> PictureForm:
 
 
 def draft(form: PictureForm, camera: Camera) -> PictureDraft:
-    """The camera as the form would set it, and what of the form can't be."""
     return _Draft(form, camera).made()
 
 
 def change(camera: Camera, drafted: Camera) -> ChangeCamera | None:
-    """What root has to set, None for nothing.
+    """Returns what root has to set; None if nothing changes.
 
-    Where the picture is to be turned, all that is drawn turns with it: it was drawn on the picture as it is now.
+    If the picture is turned, everything drawn turns with it, because it was drawn on the present picture.
     """
     wanted = _turned(camera, drafted)
     keys: dict[str, Any] = {key: getattr(wanted, key) for key in ("masks", "privacy_mask", "zone")
@@ -113,15 +112,13 @@ def change(camera: Camera, drafted: Camera) -> ChangeCamera | None:
 
 
 def corners_of(text: str) -> Polygon | None:
-    """The corners as fractions; None for what can't be read or lies outside of the picture."""
+    """Returns corners as fractions; None if they can't be read or lie outside the picture."""
     try:
         corners = [tuple(round(float(value) / 100, DIGITS) for value in corner.split(",")) for corner in text.split()]
     except ValueError:
         return None
-    if len(corners) > CORNERS_MAX or not all(len(each) == 2 and all(0 <= value <= 1 for value in each)
-                                             for each in corners):
-        return None
-    return corners
+    fit = all(len(corner) == 2 and all(0 <= value <= 1 for value in corner) for corner in corners)
+    return corners if fit and len(corners) <= CORNERS_MAX else None
 
 
 def _typed(corners: Polygon) -> str:
@@ -141,7 +138,8 @@ class _Draft:
             self._sort_in(row)
         camera = msgspec.structs.replace(
             self._camera, masks=list(self._masks.values()), privacy_mask=self._privacy_mask(),
-            zone=list(self._zones.values()), motion=self._motion(), sensor=self._sensor())
+            zone=list(self._zones.values()), sensor=self._set("sensor"),
+            motion=msgspec.structs.replace(self._set("motion"), ignore=list(self._ignored.values())))
         for key, code in self._faults(camera):
             self._problems.setdefault(key, code)
         return PictureDraft(camera, self._problems)
@@ -165,11 +163,11 @@ class _Draft:
         plain: dict[str, Any] = {"name": row.name, "rule": row.kind, "line" if row.kind == "cross" else "area": corners}
         if row.kind == "cross":
             plain["direction"] = row.direction
-        if row.kind == "dwell" and row.dwell_s:
-            plain["dwell_s"] = _number(row.dwell_s)
         try:
+            if row.kind == "dwell" and row.dwell_s:
+                plain["dwell_s"] = number_from(row.dwell_s)
             self._zones[row.number] = msgspec.convert(plain, Zone)
-        except msgspec.ValidationError as error:
+        except (ValueError, msgspec.ValidationError) as error:
             self._problems[key] = "bad_name" if "$.name" in str(error) else "bad_number"
 
     def _privacy_mask(self) -> str:
@@ -180,45 +178,27 @@ class _Draft:
             return self._camera.privacy_mask
         return self._form.hides
 
-    def _motion(self) -> Motion:
-        wished, now = self._form.settings, self._camera.motion
-        return self._converted(now, Motion, {"sensitivity": wished["sensitivity"], "ignore": list(
-            self._ignored.values()), "smallest_pct": _number(wished["smallest_pct"])})
-
-    def _sensor(self) -> Sensor:
-        if not has_sensor(self._camera):
-            return self._camera.sensor
-        wished = self._form.settings
-        night_fps = _number(wished["night_fps"])
-        if night_fps is not None and night_fps > self._camera.fps:
+    def _set(self, table: str) -> Any:
+        """Returns a table of the camera with the form's settings. A bad value stays as it was and becomes a problem."""
+        made = getattr(self._camera, table)
+        if table == "sensor" and not has_sensor(self._camera):
+            return made
+        for key, (its_table, parse) in SETTINGS.items():
+            if its_table == table:
+                try:
+                    value = parse(self._form.settings[key])
+                    made = msgspec.convert({**msgspec.to_builtins(made), key: value}, type(made))
+                except (ValueError, msgspec.ValidationError):
+                    self._problems[key] = "bad_number"
+        if table == "sensor" and made.night_fps > self._camera.fps:
             self._problems["night_fps"] = "bad_number"
-        return self._converted(self._camera.sensor, Sensor, {
-            "flip": wished["flip"], "exposure_ev": _number(wished["exposure_ev"]),
-            "night_fps": None if night_fps is None else int(night_fps)})
-
-    def _converted(self, now: Any, kind: type, wished: dict[str, Any]) -> Any:
-        """The table with these keys set; those that can't be stay as they are, and are told."""
-        made = now
-        for key, value in wished.items():
-            try:
-                made = msgspec.convert({**msgspec.to_builtins(made), key: value}, kind)
-            except msgspec.ValidationError:
-                self._problems[key] = "bad_number"
         return made
 
     def _faults(self, camera: Camera) -> Iterator[tuple[str, str]]:
-        """The configuration's own faults, by the row in which each was drawn."""
         rows = {"masks": list(self._masks), "motion": list(self._ignored), "zone": list(self._zones)}
         for fault in zones.faults(camera):
             place = next(part for part in fault.path if isinstance(part, int))
             yield f"area-{rows[str(fault.path[0])][place]}", fault.code
-
-
-def _number(text: str) -> float | None:
-    try:
-        return number_from(text)
-    except ValueError:
-        return None
 
 
 def _turned(camera: Camera, drafted: Camera) -> Camera:
@@ -234,6 +214,6 @@ def _turned(camera: Camera, drafted: Camera) -> Camera:
     return msgspec.structs.replace(
         drafted, masks=[turn(area) for area in drafted.masks],
         motion=msgspec.structs.replace(drafted.motion, ignore=[turn(area) for area in drafted.motion.ignore]),
-        zone=[msgspec.structs.replace(each, area=turn(each.area), line=turn(each.line),
-                                      direction=swapped.get(each.direction, each.direction))
-              for each in drafted.zone])
+        zone=[msgspec.structs.replace(zone, area=turn(zone.area), line=turn(zone.line),
+                                      direction=swapped.get(zone.direction, zone.direction))
+              for zone in drafted.zone])

@@ -1,31 +1,27 @@
-"""The room of what the household sets: cameras and their pictures, the recorder, its first steps."""
+"""The addresses of settings: cameras and their pictures, the recorder, its first steps."""
 from starlette.routing import Route
 
 from agent.web.server.parts import PageParts, form_routes
 from agent.web.settings import pages
-from agent.web.settings.camera_search import CameraSearch
-from agent.web.settings.cameras import CamerasPage
-from agent.web.settings.home_broker import HomeBrokerPage
+from agent.web.settings.cameras import CameraSearch, CamerasPage
 from agent.web.settings.notify_page import NotifyForm, NotifyPage
-from agent.web.settings.picture import BusyAreas, LooksPage, PicturePage
+from agent.web.settings.picture import PicturePage
 
 
 def settings_routes(parts: PageParts) -> list[Route]:
-    """The addresses of this room."""
     seen, hub, steps = CamerasPage(parts, CameraSearch(parts)), pages.SettingsHub(parts), pages.SetupPages(parts)
-    phones, busy = NotifyPage(parts), BusyAreas(parts)
-    drawn = PicturePage(parts, busy)
+    phones, drawn = NotifyPage(parts), PicturePage(parts)
     forms = {"/settings/recording/{name}": pages.RecordingSettings, "/settings/retention": pages.RetentionSettings,
              "/settings/device": pages.DeviceSettings, "/settings/afar": pages.AfarSettings,
-             "/settings/home": HomeBrokerPage, "/settings/notify/{n:int}": NotifyForm}
+             "/settings/home": pages.HomeBrokerPage, "/settings/notify/{n:int}": NotifyForm}
     return [
         *form_routes("/cameras", seen.show, seen.add),
         Route("/search", seen.look, methods=["POST"]),
         *form_routes("/cameras/{name}", seen.one, seen.change),
         *form_routes("/cameras/{name}/picture", drawn.show, drawn.change),
         Route("/cameras/{name}/rehearsal/{n:row}.jpg", drawn.rehearsal_picture),
-        Route("/cameras/{name}/looks", LooksPage(parts).watch),
-        Route("/busy/forget", busy.forget, methods=["POST"]),
+        Route("/cameras/{name}/looks", drawn.watch),
+        Route("/busy/forget", drawn.forget_busy, methods=["POST"]),
         *form_routes("/setup", steps.show, steps.finish),
         Route("/setup/device", steps.set_device, methods=["POST"]),
         Route("/setup/name", steps.show),

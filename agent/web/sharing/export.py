@@ -1,6 +1,6 @@
-"""/handout: an export as one download, signed by the keeper: the same package as `taimat export` makes.
+"""/handout: an export as one download, signed by the keeper, the same package as `taimat export` makes.
 
-One at a time, on a thread of its own: it reads much, waits for the keeper, and may hang in the card.
+One at a time, on a thread of its own, because it reads much, waits for the keeper, and may hang in the card.
 """
 import asyncio
 import contextlib
@@ -49,16 +49,12 @@ Archive = Generator[bytes, None, None]
 
 
 class ExportForm(NamedTuple):
-    """The form's first values."""
-
-    camera: str
-    begin: str                  # local time, as a browser's datetime-local field writes it
-    end: str
+    camera: str = ""
+    begin: str = ""             # local time, as a browser's datetime-local field writes it
+    end: str = ""
 
 
 class ExportPage(Handlers):
-    """The form, and the download."""
-
     def __init__(self, parts: PageParts) -> None:
         super().__init__(parts)
         self._thread = StorePool(self._folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
@@ -67,15 +63,15 @@ class ExportPage(Handlers):
         self._closing: asyncio.Future[None] | None = None
 
     async def show(self, request: Request) -> Response:
-        """GET: the form, filled in with `camera`, `from` and `to` (wall times, ms)."""
+        """GET with `camera`, `from` and `to` (wall times, ms), which fill in the form."""
         query = request.query_params
         begin_ms, end_ms = number(query.get("from")), number(query.get("to"))
         if begin_ms and end_ms:
             return self._form(request, ExportForm(query.get("camera", ""), _local(begin_ms), _local(end_ms + 999)))
-        return self._form(request, ExportForm("", "", ""))
+        return self._form(request, ExportForm())
 
     async def make(self, request: Request) -> Response | ASGIApp:
-        """POST: `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. A zip archive, or the form again."""
+        """POST with `camera`, `from`, `to` (local time), `case`, `purpose`, `officer`. Answers with a zip archive."""
         form = await fields_of(request)
         span = ExportForm(form.get("camera", ""), form.get("from", ""), form.get("to", ""))
         wish = self._wish(form, span)
@@ -107,24 +103,24 @@ class ExportPage(Handlers):
     def _wish(self, form: dict[str, str], span: ExportForm) -> ExportWish | None:
         now_ms = self._clock.now().wall_ms
         begin_ms, end_ms = _moment_ms(span.begin), min(now_ms, _moment_ms(span.end))
-        texts = {each: form.get(each, "").strip() for each in ("case", "purpose", "officer")}
+        texts = {key: form.get(key, "").strip() for key in ("case", "purpose", "officer")}
         plain = all(text.isprintable() and len(text) <= LETTERS_MAX for text in texts.values())
         if not self._camera(span.camera) or not 0 < end_ms - begin_ms <= LONGEST_MS or not plain:
             return None
-        return ExportWish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page", case=texts["case"] or None,
-                          purpose=texts["purpose"] or None, officer=texts["officer"] or None)
+        return ExportWish(camera=span.camera, begin_ms=begin_ms, end_ms=end_ms, by="page",
+                          **{key: text or None for key, text in texts.items()})
 
     def _begin(self, db: sqlite3.Connection, wish: ExportWish) -> tuple[str, Archive]:
-        """The name and the pieces of the archive, which is signed by now. Raises one of REFUSALS."""
+        """Returns name and pieces of the archive, which is signed by now. Raises one of REFUSALS."""
         archive = self._archive(db, wish)
         return next(archive).decode(), archive
 
     def _archive(self, db: sqlite3.Connection, wish: ExportWish) -> Archive:
-        """The archive's name, then its pieces. Raises one of REFUSALS."""
+        """Yields the archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
             until_ms = signed_until(db, wish.camera, wish.begin_ms, wish.end_ms, self._keeper_is_there)
-            found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms,
-                            Keyring(self._folders, self._runtime).file_key, until_ms=until_ms, vouches=as_told)
+            found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms, until_ms=until_ms,
+                            file_key=Keyring(self._folders, self._runtime).file_key, vouches=as_told)
             ask, reason = self._ask, holds.read_reason()
             ask(hold_for_export([clip.seq for clip in found.clips], reason))
             try:
@@ -156,7 +152,7 @@ class ExportPage(Handlers):
             raise CardTrouble from error
 
     async def _close(self, made: Archive) -> None:
-        """Close the files on the thread that opened them; only then may the next export begin."""
+        """Closes the files on the thread that opened them. Only then may the next export begin."""
         with contextlib.suppress(CardTrouble):
             await self._thread.ask(lambda db: made.close())
         self._busy = False

@@ -1,10 +1,9 @@
-"""/requests: the ward's requests; an approval is asked for once more, on a page of its own that shows what would leave.
-"""
+"""/requests: the ward's requests. A second page confirms an approval and shows what would leave."""
 import contextlib
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.requests import Request as WebRequest
@@ -28,84 +27,41 @@ from agent.web.recordings.films import FilmGap, FilmListed, Films, FilmWish
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
 from agent.web.server.store_pool import StorePool
+from agent.web.server.words import View
 
 SHOWN_N = 50
 DELIVERED_N = 200
 UNPACKED = ("new", "waiting", "approved")
 NOTHING = ExportPreview([], 0, 0, False)
 DECISIONS: dict[str, Literal["approved", "refused"]] = {"approve": "approved", "refuse": "refused"}
-KeepersWord = tuple[dict[str, str], list[str]]      # what waits, each with its digest; whose receipts hold
+KeepersWord = tuple[dict[str, str], list[str]]      # waiting requests with digests; requests with valid receipts
 Found = Sequence[tuple[WardRequest, ExportPreview]]
 OPEN = ("new", "waiting", "approved", "packed")
 Facts = Sequence[tuple[str, str]]       # label and value
 CODECS = {"h264": "H.264", "h265": "H.265"}
 
 
-class RequestView(NamedTuple):
-    """One request in words."""
-
-    n: int
-    digest: str                     # of what is asked, so that the answer is to what was shown
-    shown: str                      # of the recordings that would leave: likewise
-    state: str                      # a state's code of the store; its look on the page depends on it
-    title: str                      # the camera, and the day or the moment
-    said: str                       # the state, by whom it was decided, and when
-    facts: Facts                    # officer, legal basis, the very recordings
-    brief: str                      # of that, who asks for what and what for
-    can_refuse: bool
-
-
-class DeliveryView(NamedTuple):
-    """What has left the house, in words."""
-
-    n: int
-    title: str
-    when: str
-    receipted: bool                 # by the keeper's word: the intake's signature is right, and about this very file
-    facts: Facts
-
-
-class PackedFilm(NamedTuple):
-    """One film of the package, bit for bit: the packing cuts the same frames out of the same clips."""
-
-    address: str
-    said: str                       # from when to when, size of the picture, encoding, bytes
-    plays_everywhere: bool
-
-
-class PackageView(NamedTuple):
-    """The package in words."""
-
-    films: Sequence[PackedFilm]
-    total: str                      # the size of all films
-    gaps: Sequence[str]
-    grows: bool                     # the end of it is being recorded: that leaves with the next one
-    papers: Facts                   # what the manifest says beside what the ward has asked
-
-
 class RequestsPage(Handlers):
-    """The list, and the household's answers, which the keeper takes from a paired browser alone."""
+    """The list and the household's answers. The keeper accepts answers only from a paired browser."""
 
     def __init__(self, parts: PageParts, films: Films) -> None:
         super().__init__(parts)
         self._films = films
 
-    async def show(self, web_request: WebRequest) -> Response:
-        """GET: the requests, those that wait for an answer first."""
-        return await self._page(web_request, None)
-
     async def confirm(self, web_request: WebRequest) -> Response:
-        """GET /requests/N/approve: what exactly would leave and where it would go, before the last button."""
+        """GET /requests/N/approve: shows exactly what would leave and where it would go, before the last button."""
         found = await self._pool.ask(_one, web_request.path_params["n"])
-        each = self._view(web_request, *found, await self._word(web_request)) if found else None
-        if found is None or each is None or each.state != "waiting":
-            return await self._page(web_request, "requests.too_late")
+        view = self._view(web_request, *found, await self._word(web_request)) if found else None
+        if found is None or view is None or view.state != "waiting":
+            return await self.show(web_request, "requests.too_late")
         package = await package_view(found[0], self._films, self._pool, self._words(web_request))
-        return self._show(web_request, "approve.html", each=each, package=package)
+        return self._show(web_request, "approve.html", each=view, package=package)
 
     async def decide(self, web_request: WebRequest) -> Response:
-        """POST with `n`, `digest`, `shown` and `do` ("approve" or "refuse"). The page again; with 409 and the reason if
-        it is too late, or something else was shown."""
+        """POST with `n`, `digest`, `shown` and `do` ("approve" or "refuse").
+
+        409 if it is too late, or if the page showed something else.
+        """
         form = await fields_of(web_request)
         row, shown, code = number(form.get("n")), form.get("digest", ""), DECISIONS.get(form.get("do", ""))
         if code is None or not shown or row is None:
@@ -115,52 +71,58 @@ class RequestsPage(Handlers):
             token=token_of(web_request), request=found.id if found else "", digest=shown, code=code,
             shown=form.get("shown", "")))
         if answer.why:
-            return await self._page(web_request, "requests.too_late")
+            return await self.show(web_request, "requests.too_late")
         self._outlet.send(Poke(what="requests"), "keeper", "link")
         return RedirectResponse("/requests", 303)
 
-    async def waiting(self, web_request: WebRequest) -> list[RequestView]:
-        """What waits for the household, in brief, for another page. Raises CardTrouble and KeeperSilent."""
+    async def waiting(self, web_request: WebRequest) -> list[View]:
+        """Returns the requests that wait for the household, in brief. Raises CardTrouble, KeeperSilent."""
         found, word = await self._pool.ask(requests.newest, SHOWN_N), await self._word(web_request)
-        told = [self._view(web_request, each, NOTHING, word) for each in found if each.state == "waiting"]
-        return [each for each in told if each.state == "waiting"]
+        views = [self._view(web_request, request, NOTHING, word) for request in found if request.state == "waiting"]
+        return [view for view in views if view.state == "waiting"]
 
-    async def waiting_n(self) -> int:
-        """How many seem to wait for the household, for those who may not know more. Raises CardTrouble."""
-        return await self._pool.ask(requests.waiting_n)
-
-    async def delivered(self, web_request: WebRequest, shown_n: int, receipted: Sequence[str]) -> list[DeliveryView]:
-        """What has left the house last; `receipted` as the keeper says. Raises CardTrouble."""
+    async def delivered(self, web_request: WebRequest, shown_n: int, receipted: Sequence[str]) -> list[View]:
+        """Returns the last deliveries. `receipted` comes from the keeper. Raises CardTrouble."""
         found = await self._pool.ask(requests.delivered, shown_n)
         said, now = self._words(web_request), self._clock.now()
-        return [delivery_view(each, each.id in receipted, said, now) for each in found]
+        return [delivery_view(request, request.id in receipted, said, now) for request in found]
 
-    async def _page(self, web_request: WebRequest, refusal: str | None) -> Response:
+    async def show(self, web_request: WebRequest, refusal: str = "") -> Response:
         found, word = await self._pool.ask(_newest), await self._word(web_request)
-        told = [self._view(web_request, request, footage, word) for request, footage in found]
+        views = [self._view(web_request, request, footage, word) for request, footage in found]
         left = await self.delivered(web_request, DELIVERED_N, word[1])
         return self._show(web_request, "requests.html", 409 if refusal else 200, refusal=refusal, left=left,
-                          waiting=[each for each in told if each.state == "waiting"],
-                          others=[each for each in told if each.state not in ("waiting", "delivered")])
+                          waiting=[view for view in views if view.state == "waiting"],
+                          others=[view for view in views if view.state not in ("waiting", "delivered")])
 
     async def _word(self, web_request: WebRequest) -> KeepersWord:
-        """The rows of the shared database may say anything, so the keeper says what waits and whose receipts hold."""
+        """Asks the keeper what waits and whose receipts are valid, because rows of the shared database may lie."""
         token = token_of(web_request)
-        told: DecisionAnswer = await self._browsers.ask(ListRequests(token=token))
-        return told.waiting, (await self._browsers.ask(AskSharing(token=token))).sharing.receipted
+        answer: DecisionAnswer = await self._browsers.ask(ListRequests(token=token))
+        return answer.waiting, (await self._browsers.ask(AskSharing(token=token))).sharing.receipted
 
-    def _view(self, web_request: WebRequest, request: WardRequest, footage: ExportPreview,
-              word: KeepersWord) -> RequestView:
+    def _view(self, web_request: WebRequest, request: WardRequest, footage: ExportPreview, word: KeepersWord) -> View:
+        """`digest` and `shown` are digests of what is asked and of the recordings, to answer only what was shown."""
         if request.state == "waiting" and word[0].get(request.id) != request.digest:
             request = replace(request, state="new")
-        camera = self._camera(request.camera)
-        return request_view(request, footage, bool(camera and camera.audio), self._settings.ward,
-                            self._words(web_request), self._clock.now())
+        said, now, camera = self._words(web_request), self._clock.now(), self._camera(request.camera)
+        about = [("officer", request.officer), ("case", request.case_no), ("purpose", purpose(request.purpose, said)),
+                 ("basis", request.basis), ("what", _what(request, said, now)),
+                 ("leaves", _leaves(request, footage, bool(camera and camera.audio), said)),
+                 ("goes_to", _goes_to(request, said)), ("whose", _whose(request, self._settings.ward, said))]
+        if request.state == "waiting" and request.until_ms is not None:
+            about.append(("until", said.moment(request.until_ms, now.wall_ms)))
+        brief = said("requests.brief", officer=request.officer, purpose=purpose(request.purpose, said),
+                     what=_what(request, said, now))
+        return View(n=request.n, digest=request.digest, shown=footage.digest, state=request.state, brief=brief,
+                    text=_state(request, said, now), facts=_facts(about, said),
+                    can_refuse=request.state in ("approved", "packed"))
 
 
 def _newest(db: sqlite3.Connection) -> Found:
-    """What would leave is looked up for those alone of which nobody knows it yet: with many clips it takes a while."""
-    return [(each, preview(db, each) if each.state in UNPACKED else NOTHING) for each in requests.newest(db, SHOWN_N)]
+    """Looks up what would leave only for requests that are not packed yet: with many clips it takes a while."""
+    return [(request, preview(db, request) if request.state in UNPACKED else NOTHING)
+            for request in requests.newest(db, SHOWN_N)]
 
 
 def _one(db: sqlite3.Connection, number: int) -> tuple[WardRequest, ExportPreview] | None:
@@ -168,39 +130,26 @@ def _one(db: sqlite3.Connection, number: int) -> tuple[WardRequest, ExportPrevie
     return None if request is None else (request, preview(db, request))
 
 
-def request_view(request: WardRequest, footage: ExportPreview, sound: bool, ward: Ward, said: PageWords,
-                 now: Instant) -> RequestView:
-    """The request in words; `sound`: its camera records sound."""
-    facts = [(said(f"requests.{label}"), value) for label, value in (
-        ("officer", request.officer), ("case", request.case_no), ("purpose", purpose(request.purpose, said)),
-        ("basis", request.basis), ("what", _what(request, said, now)),
-        ("leaves", _leaves(request, footage, sound, said)), ("goes_to", _goes_to(request, said)),
-        ("whose", _whose(request, ward, said))) if value]
-    if request.state == "waiting" and request.until_ms is not None:
-        facts.append((said("requests.until"), said.moment(request.until_ms, now.wall_ms)))
-    return RequestView(request.n, request.digest, footage.digest, request.state, _title(request, said, now),
-                       _state(request, said, now), facts,
-                       said("requests.brief", officer=request.officer, purpose=purpose(request.purpose, said),
-                            what=_what(request, said, now)), request.state in ("approved", "packed"))
-
-
-def delivery_view(request: WardRequest, receipted: bool, said: PageWords, now: Instant) -> DeliveryView:
-    """A delivered request in words; `receipted` is the keeper's word on its receipt."""
+def delivery_view(request: WardRequest, receipted: bool, said: PageWords, now: Instant) -> View:
+    """`receipted`: the keeper says that the intake's signature is right, and about this very file."""
     had_ms = None
-    with contextlib.suppress(BadPayload):           # of a row that somebody has spoiled
+    with contextlib.suppress(BadPayload):           # a spoiled row
         had_ms = receipt((request.receipt or "").encode()).ts
-    facts = [("officer", request.officer), ("case", request.case_no), ("purpose", purpose(request.purpose, said)),
+    about = [("officer", request.officer), ("case", request.case_no), ("purpose", purpose(request.purpose, said)),
              ("what", _what(request, said, now)), ("goes_to", _goes_to(request, said)),
              ("agreed", _state(request, said, now).partition(" · ")[2]),
              ("file", said("requests.package", size=said.size(request.bytes or 0))),
              ("sha256", request.sha256 or ""), ("manifest", request.manifest or "")]
-    return DeliveryView(request.n, _title(request, said, now),
-                        said.moment(had_ms, now.wall_ms) if had_ms else said("requests.when_unknown"), receipted,
-                        [(said(f"requests.{label}"), value) for label, value in facts if value])
+    return View(title=_title(request, said, now), receipted=receipted, facts=_facts(about, said),
+                when=said.moment(had_ms, now.wall_ms) if had_ms else said("requests.when_unknown"))
+
+
+def _facts(about: Facts, said: PageWords) -> Facts:
+    return [(said(f"requests.{label}"), value) for label, value in about if value]
 
 
 def purpose(name: str, said: PageWords) -> str:
-    """A well-known purpose in the page's words; any other one as the ward wrote it."""
+    """Returns the page's words for a well-known purpose; any other one as the ward wrote it."""
     return said.purposes.get(name, name)
 
 
@@ -215,7 +164,7 @@ def _goes_to(request: WardRequest, said: PageWords) -> str:
 
 
 def _whose(request: WardRequest, ward: Ward, said: PageWords) -> str:
-    """Whose machine that is: the ward's own, and whether it is the one that the recorder reports to as well."""
+    """Says whose machine it is, and whether the recorder reports to the same one."""
     same = _host(request.upload).rpartition(":")[0] == ward.host
     return said("requests.whose_same" if same else "requests.whose_other", ward=ward.ward, broker=ward.host)
 
@@ -242,7 +191,7 @@ def _what(request: WardRequest, said: PageWords, now: Instant) -> str:
 
 
 def _leaves(request: WardRequest, footage: ExportPreview, sound: bool, said: PageWords) -> str:
-    """ "" where nothing has left, nor will."""
+    """Returns an empty text if nothing has left or will leave."""
     if request.bytes is not None:
         return said("requests.package", size=said.size(request.bytes))
     if request.state not in OPEN:
@@ -251,29 +200,32 @@ def _leaves(request: WardRequest, footage: ExportPreview, sound: bool, said: Pag
         return said("requests.one_picture")
     if footage.empty:
         return said("requests.nothing")
-    told = said("requests.video", length=said.span(footage.dur_ms), size=said.size(footage.bytes),
-                clips=len(footage.clips))
+    video = said("requests.video", length=said.span(footage.dur_ms), size=said.size(footage.bytes),
+                 clips=len(footage.clips))
     more = [said(f"requests.{key}") for key, holds in (
         ("sound", sound), ("recording", footage.recording), ("undated", not footage.sure)) if holds]
-    return " ".join([told, *more])
+    return " ".join([video, *more])
 
 
-async def package_view(request: WardRequest, films: Films, pool: StorePool, said: PageWords) -> PackageView | None:
-    """None for a picture of the moment, which nobody has yet. Raises CardTrouble."""
+async def package_view(request: WardRequest, films: Films, pool: StorePool, said: PageWords) -> View | None:
+    """Returns None for a picture of the moment, which does not exist yet. Raises CardTrouble.
+
+    The films are those of the package, bit for bit: packing cuts the same frames out of the same clips. `grows`: its
+    end is still being recorded, and leaves with the next package. `papers` is the rest of the manifest.
+    """
     if request.begin_ms is None or request.end_ms is None:
         return None
-    told = await films.told(FilmWish(request.camera, request.begin_ms, request.end_ms))
+    listed = await films.listed(FilmWish(request.camera, request.begin_ms, request.end_ms))
 
     def span(of: FilmListed | FilmGap) -> dict[str, str]:
         return {"begin": said.clock(of.begin_ms, seconds=True), "end": said.clock(of.end_ms, seconds=True)}
 
-    shown = [PackedFilm(film.address, said(
+    shown = [View(address=film.address, plays_everywhere=film.codec == "h264", text=said(
         "package.film", **span(film), length=said.span(film.dur_ms), width=film.width, height=film.height,
-        codec=CODECS.get(film.codec, film.codec), size=said.size(film.bytes)), film.codec == "h264")
-        for film in told.films]
-    return PackageView(shown, said.size(sum(each.bytes for each in told.films)),
-                       [said(f"package.gap_{gap.why}", **span(gap)) for gap in told.gaps], told.grows,
-                       await pool.ask(_papers, request.camera, said))
+        codec=CODECS.get(film.codec, film.codec), size=said.size(film.bytes))) for film in listed.films]
+    return View(films=shown, total=said.size(sum(film.bytes for film in listed.films)), grows=listed.grows,
+                gaps=[said(f"package.gap_{gap.why}", **span(gap)) for gap in listed.gaps],
+                papers=await pool.ask(_papers, request.camera, said))
 
 
 def _papers(db: StoreConnection, camera: str, said: PageWords) -> Facts:

@@ -1,23 +1,22 @@
-"""The room of what leaves the house, to the ward or by hand, and of the sheet that tells visitors of it."""
+"""The addresses of what leaves the house, and of the notice for visitors."""
 from starlette.routing import Route
 
 from agent.web.recordings.films import Films
 from agent.web.server.parts import PageParts, form_routes
 from agent.web.sharing.export import ExportPage
 from agent.web.sharing.requests import RequestsPage
-from agent.web.sharing.sharing_page import NoticePage, SharingPage
+from agent.web.sharing.sharing_page import SharingPage
 
 
 def sharing_routes(parts: PageParts, films: Films) -> list[Route]:
-    """The addresses of this room."""
     exporting, asked = ExportPage(parts), RequestsPage(parts, films)
     sharing = SharingPage(parts, asked)
     return [
         *form_routes("/handout", exporting.show, exporting.make),
         *form_routes("/sharing", sharing.show, sharing.change),
-        *form_routes("/sharing/join", sharing.joining, sharing.join),
-        *form_routes("/sharing/leave", sharing.leaving, sharing.leave),
+        *form_routes("/sharing/join", sharing.show, sharing.join),
+        *form_routes("/sharing/leave", sharing.show, sharing.leave),
         *form_routes("/requests", asked.show, asked.decide),
         Route("/requests/{n:int}/approve", asked.confirm),
-        Route("/notice", NoticePage(parts).show),
+        Route("/notice", sharing.notice),
     ]

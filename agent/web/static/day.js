@@ -219,7 +219,7 @@ async function onward() {
   else setTimeout(onward, AGAIN_MS);
 }
 
-// What the buttons beneath the film mean, unless somebody has said otherwise.
+// The span that the form below the film offers, unless someone has changed it.
 let said = false;
 function mean(begin, end) {
   const form = document.querySelector(".span-form");

@@ -22,7 +22,7 @@ let { width, height } = svg.viewBox.baseVal;
 let chosen = null, corner = 0;          // the row whose corners can be moved, and which of them
 let fresh = null;                       // a row that waits to be drawn
 let gesture = null;
-let typed = null;                       // what there was before somebody types
+let typed = null;                       // the value before someone types
 const past = [];
 
 const rows = () => [...list.querySelectorAll(".area")];
@@ -239,7 +239,7 @@ svg.addEventListener("pointerdown", (event) => {
     gesture = { move: ([x, y]) => put(chosen, shifted(was, x - fx, y - fy)) };
   } else return;
   svg.setPointerCapture(event.pointerId);
-  event.preventDefault();         // nothing is drawn anew yet: what was touched would be gone before "touchstart"
+  event.preventDefault();         // redrawing now would remove the touched element before "touchstart"
 });
 svg.addEventListener("pointermove", (event) => {
   if (!gesture) return;
@@ -370,7 +370,7 @@ list.addEventListener("focusin", (event) => {
   if (row && row !== chosen) choose(row);
 });
 
-// A frame as large as the smallest object, upright like somebody who stands, while its size is chosen.
+// A frame as large as the smallest object, upright like a person, while its size is chosen.
 const smallest = document.getElementById("smallest_pct");
 function sized() {
   const area = width * height * Number(smallest.value) / 100, high = Math.min(height, Math.sqrt(area / 0.4));
@@ -385,7 +385,7 @@ form.classList.add("folded");
 for (const each of form.querySelectorAll(".tools, [data-remove]")) each.hidden = false;
 for (const details of list.querySelectorAll("details")) details.open = false;
 addEventListener("resize", draw);
-// The recorder may not know the picture's shape yet, and what is drawn has to lie where it is meant to.
+// The recorder may not know the picture's shape yet, but areas must lie in the right place.
 video?.addEventListener("resize", () => {
   [width, height] = [video.videoWidth || width, video.videoHeight || height];
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);

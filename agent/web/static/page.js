@@ -2,7 +2,7 @@
 import { Screen } from "./live.js";
 
 const FRESH_EVERY_MS = 10_000;
-const SOON_MS = 2_000;          // where somebody waits for a search to end, or for a camera to be plugged in
+const SOON_MS = 2_000;          // while someone waits for a search to end or plugs in a camera
 const SEEN_EVERY_MS = 60_000;
 const AT_ONCE_N = 3;            // a browser opens six connections to one host, and each screen keeps one
 
@@ -63,7 +63,7 @@ async function freshen() {
     if (screens.length && !newer.querySelector("[data-live]")) return location.reload();      // it is a recording now
     for (const old of document.querySelectorAll("[data-fresh]")) {
       const fresh = newer.getElementById(old.id);
-      if (old.contains(document.activeElement) || old.querySelector("details[open]")) continue;   // somebody chooses, or writes
+      if (old.contains(document.activeElement) || old.querySelector("details[open]")) continue;   // someone is choosing or typing
       if (!fresh || fresh.innerHTML === old.innerHTML) continue;
       old.replaceChildren(...fresh.childNodes);
       if (old.id.startsWith("state-")) screens.find((screen) => screen.box.closest("article")?.contains(old))?.hurry();

@@ -5,7 +5,7 @@ const ASK_AGAIN_MS = 2_000;     // while what is watched is still being recorded
 const ASK_COPY_MS = 1_000;      // while a light copy is made
 const SPEEDS = [0.5, 1, 2, 4, 8];
 
-// A list of films (films.py tells them) as one stretch of time: milliseconds from the first picture on, gaps closed.
+// A list of films (from films.py) as one stretch of time: milliseconds from the first picture on, gaps closed.
 class Reel {
   constructor(told) {
     this.films = told.films;
@@ -160,7 +160,7 @@ export class Player {
     this.show();
   }
 
-  // Ask anew which films there are. Returns whether there are some.
+  // Asks again for the list of films. Returns whether there are any.
   async renew() {
     try {
       const { camera, begin_ms, end_ms } = this.told;
@@ -296,7 +296,7 @@ function mark(button, on) {
 
 for (const figure of document.querySelectorAll("figure.film")) figure.player = new Player(figure);
 
-// An event that has just begun has no film yet: as soon as there is one, the page comes anew with it.
+// An event that has just begun has no film yet: the page is reloaded as soon as there is one.
 const awaits = document.querySelector("[data-awaits]");
 async function awaitFilm() {
   try {

@@ -1,5 +1,5 @@
 // The detector at work: its newest look over the picture, and how much has changed in the last minute. The recorder is
-// asked only while somebody has this open and looks at it.
+// asked only while this is open and visible.
 const SPAN_MS = 60_000, OLD_MS = 12_000, AGAIN_MS = 3_000;
 const WIDE = 600, HIGH = 150, LEAST = 1e-5;      // of the plot; shares of the picture, on a logarithmic scale
 

@@ -1,5 +1,5 @@
-// Stands between page and recorder on the phone. It keeps one page, which tells that the recorder can't be reached and
-// when it last was; no picture and no page of the household is kept.
+// Runs between page and recorder on the phone. It stores only one page, which says that the recorder can't be reached
+// and when it last answered; it stores no picture and no page of the household.
 const KEPT = "taimat-1", OFFLINE = "/offline", SEEN = "/last-seen";
 const PATIENCE_MS = 12_000;             // a slow card answers sooner; a phone away from home would wait for minutes
 
