@@ -16,7 +16,7 @@ from agent.store.clips import reaching_into
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.holds import HoldError, HoldsFull
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 NOTE_LETTERS_MAX = 200
 DAY_MS = 86_400_000

@@ -6,6 +6,7 @@ import sqlite3
 from bisect import bisect_right
 
 from agent.core.clock import Anchor, dating
+from agent.host.clock import Instant
 from agent.store.row_check import sound
 
 # The wall time of a row: by the anchor in whose stretch it lies, once its boot's clock was right; else as written.
@@ -24,6 +25,11 @@ NEAR = ("SELECT {t}.rowid FROM anchor CROSS JOIN {t} ON {t}.boot = anchor.boot W
         "(SELECT boot FROM anchor WHERE dates_ms IS NOT NULL)) AS undated CROSS JOIN {t} ON {t}.boot = undated.boot "
         "WHERE {which} AND camera = :camera AND wall_ms BETWEEN :begin - :longest AND :end")
 ANCHORS_MAX = 200       # of a boot are weighed anew: a clock that is thrown about for days costs no more than this
+
+
+def instant(row: sqlite3.Row) -> Instant:
+    """Returns the moment in the columns `boot`, `mono_ms`, `wall_ms` and `clock` of a row."""
+    return Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"])
 
 
 def remember(db: sqlite3.Connection, boot: str) -> None:

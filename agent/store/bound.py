@@ -18,11 +18,10 @@ from agent.core.evidence.ledger.card_check import number
 from agent.core.evidence.ledger.clocks import offsets
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, ledger, meta
-from agent.store.clips import Clip
+from agent.store.clips import LOST, Clip
 from agent.store.database import transaction
 from agent.store.names import OURS
 
-LOST = "lost"               # the boot of clips whose rows were lost: clips.adopt
 REACH_N = (64, 512, 4096)   # rows that are read around the place where a clip's row should be, the fewest first
 REDATED = "clips_redated"   # in the keeper's own meta: how many rows were put right, boot and second of the last
 TOLD_FOR_MS = 24 * 3_600_000

@@ -15,9 +15,10 @@ from agent.store.boots import DATED, SURE
 from agent.store.row_check import sound
 
 PAGE_N = 500                # rows that are fetched at a time
-FINISHED = "state IN ('done', 'recovered')"
+FINISHED, KEPT = "state IN ('done', 'recovered')", "state IN ('open', 'done', 'recovered')"
+LOST = "lost"               # the boot of an adopted clip whose row was lost
 LONGEST_MS = 3_600_000      # clips are far shorter
-NEAR = boots.NEAR.format(t="clip", which="state IN ('open', 'done', 'recovered')")
+NEAR = boots.NEAR.format(t="clip", which=KEPT)
 UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
 COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
            " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
@@ -95,7 +96,7 @@ def mark_kind(db: sqlite3.Connection, seq: int, kind: str) -> None:
 def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8) -> list[int]:
     """Seqs of the camera's newest clips that show `start` or what came after it, the open one among them."""
     rows = db.execute("SELECT seq FROM (SELECT seq, mono_ms, dur_ms FROM clip WHERE camera = ? AND boot = ? "
-                      "AND state IN ('open', 'done', 'recovered') ORDER BY mono_ms DESC LIMIT ?) "
+                      f"AND {KEPT} ORDER BY mono_ms DESC LIMIT ?) "
                       "WHERE dur_ms IS NULL OR mono_ms + dur_ms >= ? ORDER BY seq",
                       (camera, start.boot, limit, start.mono_ms))
     return [row["seq"] for row in rows]
@@ -211,7 +212,7 @@ def hand_out(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
 def shown_n(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
     """How many of these clips there still are, finished or being written, and nobody has had them deleted."""
     return db.execute("SELECT COUNT(*) FROM clip WHERE seq IN (SELECT value FROM json_each(?)) "
-                      "AND state IN ('open', 'done', 'recovered')", (json.dumps(list(seqs)),)).fetchone()[0]
+                      f"AND {KEPT}", (json.dumps(list(seqs)),)).fetchone()[0]
 
 
 def totals(db: sqlite3.Connection) -> tuple[int, int]:
@@ -248,3 +249,18 @@ def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list
 def are_dated(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> bool:
     """Whether the clock was right, or has been found out since, in all the camera's recordings of that time."""
     return all(boots.is_sure(db, clip.boot, clip.clock) for clip in reaching_into(db, camera, begin_ms, end_ms))
+
+
+def cameras(db: sqlite3.Connection) -> list[str]:
+    """Lists the cameras of which there are clips, in alphabetical order."""
+    rows = db.execute(f"WITH RECURSIVE its (camera) AS (SELECT MIN(camera) FROM clip WHERE {KEPT} UNION ALL "
+                      f"SELECT (SELECT MIN(camera) FROM clip WHERE {KEPT} AND clip.camera > its.camera) FROM its "
+                      "WHERE its.camera IS NOT NULL) SELECT camera FROM its WHERE camera IS NOT NULL")
+    return [row["camera"] for row in rows]
+
+
+def recorded_ms(db: sqlite3.Connection, camera: str) -> tuple[int, int] | None:
+    """Returns the wall times of the camera's first and last footage; None if there is none."""
+    row = db.execute(f"SELECT MIN(wall_ms) AS first, MAX(wall_ms + COALESCE(dur_ms, 0)) AS last "
+                     f"FROM (SELECT {COLUMNS} FROM clip WHERE camera = ? AND {KEPT})", (camera,)).fetchone()
+    return (row["first"], row["last"]) if row["first"] is not None else None

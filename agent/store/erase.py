@@ -12,10 +12,9 @@ from typing import NamedTuple
 from agent.host.clock import Instant
 from agent.store import events, holds
 from agent.store.bound import is_named
-from agent.store.clips import UNFINISHED, Clip, reaching_into
+from agent.store.clips import UNFINISHED, Clip, cameras, reaching_into
 from agent.store.database import transaction
 from agent.store.decisions import condemned
-from agent.store.export.find import cameras
 
 WHY = condemned.ERASED
 BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long

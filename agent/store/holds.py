@@ -19,9 +19,11 @@ from agent.host.clock import Instant
 from agent.store import clips, ledger
 from agent.store.clips import COLUMNS, Clip
 from agent.store.database import transaction
+from agent.store.requests import OPEN
 from agent.store.row_check import sound
 
 STANDS = "state IN ('held', 'placed')"
+PIN = "request "              # and the id: a reason of the agent's own
 WORK_MS = 24 * 3600 * 1000      # for work whose process was killed: then its hold ends, too
 
 
@@ -159,17 +161,29 @@ def release_read(db: sqlite3.Connection, reason: str) -> None:
     db.execute("DELETE FROM hold WHERE reason = ? AND work", (reason,))
 
 
-def pin(db: sqlite3.Connection, wanted: Iterable[Clip], reason: str) -> None:
-    """The same for work that outlives its process: until `unpin`. Within the caller's transaction.
+def pin(db: sqlite3.Connection, request_id: str, found: Iterable[Clip]) -> None:
+    """Keeps the clips of an approved request until the ward has them or the request has ended.
 
-    Raises HoldError if one is being deleted already.
+    Within the caller's transaction. Raises HoldError if one is being deleted already.
     """
-    for clip in wanted:
-        _put(db, clip.seq, reason, None)
+    for clip in found:
+        _put(db, clip.seq, PIN + request_id, None)
 
 
-def unpin(db: sqlite3.Connection, reason: str) -> list[int]:
-    """Let retention have them again; returns their seqs."""
+def hand_out(db: sqlite3.Connection, request_id: str) -> None:
+    """The ward has the request's clips: retention may delete them, before others. Within the caller's transaction."""
+    clips.hand_out(db, _unpin(db, PIN + request_id))
+
+
+def release_ended(db: sqlite3.Connection) -> None:
+    """Releases clips that no open request needs. It is called often, so it only writes if there are any."""
+    over = db.execute("SELECT DISTINCT reason FROM hold WHERE work AND reason LIKE ?1 || '%' AND "
+                      f"substr(reason, length(?1) + 1) NOT IN (SELECT id FROM request WHERE {OPEN})", (PIN,)).fetchall()
+    for row in over:
+        _unpin(db, row["reason"])
+
+
+def _unpin(db: sqlite3.Connection, reason: str) -> list[int]:
     return [row["clip"] for row in db.execute("DELETE FROM hold WHERE reason = ? AND work RETURNING clip", (reason,))]
 
 

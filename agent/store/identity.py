@@ -3,6 +3,7 @@
 It is a file of the household's folder, which the keeper alone writes and every role reads: a damaged database does not
 make the device another one, and no role's row does.
 """
+import hashlib
 import os
 import re
 import sqlite3
@@ -19,6 +20,7 @@ FILE = "device"
 FORM = re.compile(r"c-[0-9a-f]{12}")
 LARGEST_B = 64
 AT_WARD = "ward_identity"       # in meta: for who puts an export together; the keeper has it from the certificate
+CERTIFICATE, KEY = "certificate.pem", "private.key"      # of the page
 UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at work
 
 
@@ -55,3 +57,20 @@ def at_ward(db: sqlite3.Connection) -> WardIdentity | None:
 def put_at_ward(db: sqlite3.Connection, told: WardIdentity | None) -> None:
     """Keep that; the keeper's alone, in the transaction of its act."""
     meta.put(db, AT_WARD, msgspec.json.encode(told).decode())
+
+
+def page_folder(folders: Folders) -> Path:
+    """Where both lie; the page's user alone writes there, and reads the key."""
+    return folders.root / "page"
+
+
+def fingerprint(folders: Folders) -> str | None:
+    """SHA-256 of the certificate as browsers show it, "4F:0A:...", or None while there is none, or nobody may look."""
+    import ssl  # only here: the keeper has no use for it
+
+    try:
+        der = ssl.PEM_cert_to_DER_cert((page_folder(folders) / CERTIFICATE).read_text())
+    except (OSError, ValueError):
+        return None
+    digest = hashlib.sha256(der).hexdigest().upper()
+    return ":".join(digest[at:at + 2] for at in range(0, len(digest), 2))

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from agent.core.household.day_lane import Absent, Recorded, WallSpan
 from agent.store.boots import NEAR, Dates
-from agent.store.clips import LONGEST_MS
+from agent.store.clips import KEPT, LONGEST_MS
 from agent.store.row_check import sound
 
 UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
-KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"
+GONE = "state IN ('deleting', 'deleted', 'lost')"
 CLIPS = ("SELECT seq, boot, mono_ms, wall_ms, clock, dur_ms, COALESCE(why, state) FROM clip WHERE seq IN ({near}) "
          "ORDER BY seq")
 EVENTS = ("SELECT id, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb IS NOT NULL, "
@@ -129,14 +129,6 @@ def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
     between = [WallSpan(before.end_ms, after.begin_ms) for before, after in pairwise(lives)]
     return [Absent(*each, "off") for each in between
             if each.begin_ms < span.end_ms and each.end_ms > max(span.begin_ms, each.begin_ms)]
-
-
-def cameras_of(db: sqlite3.Connection) -> list[str]:
-    """Cameras of which there is footage, also those that are gone."""
-    rows = db.execute(f"WITH RECURSIVE its (camera) AS (SELECT MIN(camera) FROM clip WHERE {KEPT} UNION ALL "
-                      f"SELECT (SELECT MIN(camera) FROM clip WHERE {KEPT} AND clip.camera > its.camera) FROM its "
-                      "WHERE its.camera IS NOT NULL) SELECT camera FROM its WHERE camera IS NOT NULL")
-    return [row["camera"] for row in rows]
 
 
 def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:

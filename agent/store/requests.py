@@ -6,14 +6,18 @@ database (agent/store/decisions/decided.py).
 import contextlib
 import hashlib
 import sqlite3
+import urllib.parse
 from dataclasses import dataclass
 
 from agent.core.contract import wire
+from agent.core.contract.wire.commands import COMMANDS, LONGEST_MS, ClipExport, Snapshot, args
 from agent.core.evidence.ledger import Delivered, NotCanonical, canonical
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
-from agent.store import ledger, outbox
+from agent.store import boots, ledger, outbox
+from agent.store.bound import as_told, sift
+from agent.store.clips import Clip, reaching_into
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
@@ -215,3 +219,91 @@ def _read(db: sqlite3.Connection, which: str, *values: str | int) -> list[WardRe
     rows = sound(db, "request", f"SELECT {COLUMNS} FROM request WHERE {which}", values)
     return [WardRequest(**dict(row) | {"decided_by": row["decided_by"] if row["decided_by"] in DOORS else None})
             for row in rows]
+
+
+class WishRefused(Exception):
+    """Nothing can come of that wish; the text is the code that the ward is told."""
+
+
+def request_of(command: bytes) -> WardRequest:
+    """The request that a command makes; its signature and its age are others' to judge. Raises WishRefused."""
+    try:
+        order = wire.decode(wire.Command, command)
+        wish = args(order, COMMANDS[order.name or ""].args)
+    except (wire.BadPayload, LookupError):
+        raise WishRefused("bad_args") from None
+    if not isinstance(wish, Snapshot | ClipExport):
+        raise WishRefused("bad_args")
+    if not _is_intake(wish.upload):
+        raise WishRefused("bad_upload")
+    begin_ms, end_ms = _span_ms(wish) if isinstance(wish, ClipExport) else (None, None)
+    return WardRequest(id=order.id, kind="snapshot" if begin_ms is None else "clip", camera=wish.cam,
+                       begin_ms=begin_ms, end_ms=end_ms, case_no=wish.case, purpose=wish.purpose,
+                       officer=wish.officer, basis=wish.basis, upload=wish.upload, receipt_key=wish.receipt_key,
+                       command=command)
+
+
+def _span_ms(wish: ClipExport) -> tuple[int, int]:
+    begin_ms, end_ms = (round(moment.timestamp() * 1000) for moment in (wish.begin, wish.end))
+    if begin_ms >= end_ms:
+        raise WishRefused("no_range")
+    if end_ms - begin_ms > LONGEST_MS:
+        raise WishRefused("too_long")
+    return begin_ms, end_ms
+
+
+def _is_intake(upload: str) -> bool:
+    """Whether this is a URL of an intake."""
+    try:
+        parts = urllib.parse.urlsplit(upload)
+        return parts.scheme == "https" and bool(parts.hostname and parts.path) and parts.port != 0 and not parts.query
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPreview:
+    """The recordings that a request is about."""
+
+    clips: list[Clip]
+    dur_ms: int                 # of the footage in the time that is asked for
+    bytes: int                  # about: as the clips' sizes go
+    recording: bool             # some of it is still being recorded
+    sure: bool = True           # the clock was right then, or its error is known: else nothing can leave
+
+    @property
+    def agreed(self) -> dict[str, str | None]:
+        """What a yes is about: SHA-256 of the clips by their names; None for one that is not hashed yet."""
+        return {clip.name: clip.sha256 for clip in self.clips}
+
+    @property
+    def digest(self) -> str:
+        """By which it is known whether other clips are meant by now: SHA-256, hex.
+
+        Of a clip that was not hashed its name alone counts, so one that is hashed in between is still what was shown.
+        """
+        return hashlib.sha256("\n".join(sorted(clip.name for clip in self.clips)).encode()).hexdigest()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to hand out."""
+        return not self.clips
+
+
+def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
+    """What there is for it now. Raises sqlite3.Error."""
+    if request.begin_ms is None or request.end_ms is None:
+        return ExportPreview([], 0, 0, False)
+    found = sift(db, reaching_into(db, request.camera, request.begin_ms, request.end_ms), as_told).sound
+    shares = [_share(clip, request.begin_ms, request.end_ms) for clip in found]
+    return ExportPreview(found, sum(dur_ms for dur_ms, _ in shares), sum(size_b for _, size_b in shares),
+                         any(clip.state == "open" for clip in found),
+                         all(boots.is_sure(db, clip.boot, clip.clock) for clip in found))
+
+
+def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:
+    """How many ms of the clip lie in that time, and how many bytes that is."""
+    if not clip.dur_ms or clip.bytes is None:
+        return 0, 0
+    dur_ms = max(0, min(end_ms, clip.wall_ms + clip.dur_ms) - max(begin_ms, clip.wall_ms))
+    return dur_ms, clip.bytes * dur_ms // clip.dur_ms

@@ -2,20 +2,52 @@
 
 The indexes in agent/store/schema.py hold all that a sum or an order needs; a clip's own row is read for its date alone.
 """
+import os
 import sqlite3
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from agent.core.health.forecast import LEAST_SPAN_S, RecordingRate
 from agent.core.household.pause import TRUSTED
-from agent.core.retention import Dated, KeptClip
+from agent.core.retention import CardLimits, Dated, KeptClip, room_b, to_free_b, to_free_n
 from agent.store.boots import DATED, SURE
 from agent.store.clips import FINISHED
+from agent.store.folders import Folders
 
 KINDS = ("motion", "continuous")
 FLOW_CLIPS_MAX = 20_000     # newest clips that are looked at for what is recorded in a day
 DAY_MS = 86_400_000
 MAY_GO = f"{FINISHED} AND seq NOT IN (SELECT clip FROM hold)"
 WITH_WARD = "seq IN (SELECT clip FROM handed_out)"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A file system's size as `df` tells it, in bytes and in files."""
+
+    free_b: int
+    total_b: int
+    free_n: int
+    total_n: int
+
+    @classmethod
+    def of(cls, folders: Folders) -> "Space":
+        """Ask the file system of the store. Raises OSError."""
+        found = os.statvfs(folders.root)
+        return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, found.f_favail, found.f_files)
+
+    def short(self, limits: CardLimits) -> bool:
+        """Whether less is free than is to be."""
+        return (to_free_b(0, 0, self.free_b, self.total_b, limits.floor_pct) > 0
+                or to_free_n(self.free_n, self.total_n) > 0)
+
+    def room_b(self, limits: CardLimits) -> int:
+        """Bytes that clips may take in all."""
+        return room_b(self.total_b, limits.quota_b, limits.floor_pct)
+
+    def holds_b(self, limits: CardLimits) -> int:
+        """Bytes that clips on hold may take of that."""
+        return int(self.room_b(limits) * limits.hold_max_pct / 100)
 
 
 def bytes_by_camera(db: sqlite3.Connection) -> dict[str, int]:

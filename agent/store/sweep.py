@@ -164,7 +164,7 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) 
         return False
     with transaction(db):
         is_new = numbers.was_reserved(db, seq)
-        start = Instant("lost", 0, plan.wall_s * 1000, "saved" if plan.wall_s else "unset")
+        start = Instant(clips.LOST, 0, plan.wall_s * 1000, "saved" if plan.wall_s else "unset")
         offset_ms = now.wall_ms - now.mono_ms if match["boot"] == now.boot else boots.offset_ms(db, match["boot"])
         if is_new and offset_ms is not None and offset_ms <= start.wall_ms:
             start = replace(start, boot=match["boot"], mono_ms=start.wall_ms - offset_ms)

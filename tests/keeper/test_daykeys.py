@@ -12,7 +12,7 @@ from agent.keeper.daykeys import DAY_MS, DayKeys
 from agent.keeper.key_socket import open_key_socket
 from agent.store import clips, events
 from agent.store.decisions import days
-from agent.store.decisions.household_key import install
+from agent.store.decisions.days import install_household
 from agent.store.encryption.ciphers import new_file, new_private, public_of, unwrap
 from agent.store.encryption.days import FOLDER, private_file
 from agent.store.encryption.file_keys import SOCKET, KeyQuestion, Keyring
@@ -177,7 +177,7 @@ def test_a_household_s_key_is_told_and_other_roles_can_set_none(keys, own, db, h
     db.execute("INSERT INTO meta (key, value) VALUES ('household_key', ?)", ("42" * 32,))
     keys.renew(own, db, hand_clock.now())
     assert [day.for_household for day in days.public(own)] == [None]
-    install(own, db, public_of(new_private()), hand_clock.now())
+    install_household(own, db, public_of(new_private()), hand_clock.now())
     keys.renew(own, db, hand_clock.now())
     assert days.public(own)[0].for_household is not None
     assert [row.kind for row in all_acts(db)][-1] == "household_key"

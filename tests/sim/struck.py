@@ -26,7 +26,6 @@ from agent.store import (
     absences,
     boots,
     clips,
-    command_log,
     commands,
     damage,
     deferred,
@@ -104,7 +103,7 @@ def _fill(day: Day) -> None:
 def _order(db: sqlite3.Connection, number: int, now: Instant) -> None:
     """A command of the ward's, and a request that has come to its end, or goes on."""
     ulid = f"01JDZQ4T8R5V6W7X8Y9Z{number:06d}"
-    answer = wire.encode(command_log.response(ulid, "accepted" if number % 8 == 0 else "done", None, now))
+    answer = wire.encode(commands.response(ulid, "accepted" if number % 8 == 0 else "done", None, now))
     commands.add(db, Ordered(ulid, "clip.export", "ops", "accepted" if number % 8 == 0 else "done", answer, True, "ops",
                              None, now))
     requests.add(db, WardRequest(id=ulid, kind="clip", camera="gate", case_no=f"case {number}", purpose="theft",

@@ -17,10 +17,9 @@ from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, connect
 from agent.store.decisions import database as decisions
 from agent.store.encryption import days
-from agent.store.encryption.ciphers import file_key, new_private, public_of
+from agent.store.encryption.ciphers import Encrypter, file_key, new_private, public_of
 from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
 from agent.store.encryption.file_keys import Keyring
-from agent.store.encryption.writer import Encrypter
 from agent.store.export import prepare, write
 from tests.capture.test_recorder_faults import Recorder, clip
 from tests.core.cut_material import packets_of

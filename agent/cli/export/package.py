@@ -26,8 +26,7 @@ from agent.store.export import ExportError, prepare
 from agent.store.export.age import demand_keys, listed
 from agent.store.export.errors import spell, spell_gap
 from agent.store.export.package import ENDING, Made, Packer, name
-from agent.store.export.ready import signed_until
-from agent.store.export.signature import AskKeeper, Sign, unsigned
+from agent.store.export.signature import AskKeeper, Sign, signed_until, unsigned
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
 

@@ -6,20 +6,80 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 
+from msgspec import Struct, json
 from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed, canonical
 from agent.core.household import consent
-from agent.core.household.consent import BY_CARD, BY_PAGE
+from agent.core.household.consent import BY_CARD, BY_PAGE, Switch
+from agent.core.household.labels import PEOPLE
+from agent.core.household.sharing_rules import Rules
 from agent.host.clock import Instant
 from agent.store import boots, commands, ledger, membership, meta, outbox, ward_settings
 from agent.store.database import transaction
-from agent.store.decisions import decided, page_word
-from agent.store.decisions.page_word import PageWord
+from agent.store.decisions import decided
 from agent.store.membership import Membership
 
 AGREED = "agreed"               # in meta: the digest of what was noted last
+PAGE_WORD = "page_word"         # in meta
+HEARD_MS = 180_000          # root obeys a change within two minutes or never
+NO_PICTURES = Rules("never", {}, "never")
 LEAVING = "leaving"             # by which requests are refused whose ward the household has left
+
+
+class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The household's word."""
+
+    left: str = ""                  # the ward that it has left
+    kept: list[Switch] = []         # the parts that it keeps to itself
+    people: bool = False            # of motion it tells of people and vehicles alone
+    no_pictures: bool = False       # for whatever purpose
+    joins: str = ""                 # the ward that it joins as soon as root has said so
+    change: str = ""                # the newest change of settings that said something
+    boot: str = ""                  # when that was said
+    mono_ms: int = 0
+
+    def over(self, agreed: Agreed) -> Agreed:
+        """What holds of what the configuration says."""
+        if agreed.ward is None or agreed.ward == self.left:
+            return replace(agreed, ward=None, text=None, told=[], only=[], pictures={}, snapshots=None,
+                           configurable=False)
+        rules = rules_of(agreed) if not self.no_pictures else NO_PICTURES
+        gone = {kind for switch in self.kept for kind in consent.KINDS_OF[switch]}
+        return replace(agreed, told=[kind for kind in agreed.told if kind not in gone],
+                       only=[*PEOPLE] if self.people else agreed.only,
+                       pictures={"*": rules.default, **rules.by_purpose}, snapshots=rules.snapshots)
+
+    def beside(self, agreed: Agreed) -> "PageWord":
+        """As much of it as the configuration, which says this, does not say by now."""
+        withheld = consent.withheld(agreed.told)
+        return replace(self, left=self.left if agreed.ward == self.left else "",
+                       kept=[each for each in self.kept if each not in withheld],
+                       people=self.people and not agreed.only and "events" not in withheld,
+                       no_pictures=self.no_pictures and not rules_of(agreed).is_shut,
+                       joins=self.joins if agreed.ward != self.joins else "")
+
+    def door(self, agreed: Agreed, known_ward: str | None, now: Instant) -> str:
+        """By which door came what the configuration says now."""
+        heard = self.boot == now.boot and now.mono_ms - self.mono_ms <= HEARD_MS
+        joining = agreed.ward is not None and agreed.ward != known_ward
+        return consent.BY_PAGE if heard and (not joining or self.joins == agreed.ward) else consent.BY_SETTINGS
+
+
+def rules_of(agreed: Agreed) -> Rules:
+    """The rules for pictures that were agreed to."""
+    purposes = {purpose: rule for purpose, rule in agreed.pictures.items() if purpose != "*"}
+    return Rules(agreed.pictures.get("*", "never"), purposes, agreed.snapshots or "never")
+
+
+def read_word(own: sqlite3.Connection) -> PageWord:
+    """The present one; an empty one where nothing was said."""
+    return meta.read(own, PAGE_WORD, PageWord) or PageWord()
+
+
+def put_word(own: sqlite3.Connection, word: PageWord) -> None:
+    """Note it; in the caller's transaction."""
+    meta.put(own, PAGE_WORD, json.encode(word).decode())
 
 
 def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: Instant,
@@ -33,13 +93,13 @@ def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: 
     Raises sqlite3.Error.
     """
     with transaction(own):              # keeper and desk are two threads
-        before, known = page_word.read(own), membership.read(own)
+        before, known = read_word(own), membership.read(own)
         word = said(before) if said else before.beside(stated)
         by = BY_PAGE if said else before.door(stated, known.ward if known else None, now)
         if by_card and by_card == stated.ward and not membership.ever(own):
             by = BY_CARD
         if word != before:
-            page_word.put(own, word)
+            put_word(own, word)
         changed = _note(own, db, word.over(stated), now, by)
     refuse(own, db, now)
     return changed
@@ -49,7 +109,7 @@ def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
     """Refuse what is open, where nothing may leave the house any more. Raises sqlite3.Error."""
     if membership.read(own) is None:
         decided.refuse_all(own, db, LEAVING, now)
-    elif page_word.read(own).no_pictures:
+    elif read_word(own).no_pictures:
         decided.refuse_all(own, db, BY_PAGE, now)
 
 

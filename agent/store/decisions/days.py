@@ -3,8 +3,11 @@
 import sqlite3
 from dataclasses import dataclass
 
+from agent.core.contract import wire
+from agent.core.evidence.ledger import HouseholdKeySet
 from agent.host.clock import Instant
-from agent.store import meta
+from agent.store import ledger, meta, outbox
+from agent.store.database import transaction
 from agent.store.encryption.days import PublicDay
 
 HOUSEHOLD = "household_key"         # in meta: the public half of the household's key, hex
@@ -72,10 +75,23 @@ def household(own: sqlite3.Connection) -> bytes | None:
     return bytes.fromhex(key) if key else None
 
 
-def put_household(own: sqlite3.Connection, key: bytes) -> None:
+def _put_household(own: sqlite3.Connection, key: bytes) -> None:
     """Have all living keys be wrapped for this one, and for no other. Within the caller's transaction."""
     meta.put(own, HOUSEHOLD, key.hex())
     own.execute("UPDATE day_key SET for_household = NULL")
+
+
+def install_household(own: sqlite3.Connection, db: sqlite3.Connection, public: bytes, now: Instant) -> None:
+    """Have the device wrap all its days' keys for this one from now on, and for no other. Raises sqlite3.Error.
+
+    The ledger and the ward are told first: a cut in between tells of a key that opens nothing yet.
+    """
+    was = household(own)
+    with transaction(own):
+        _put_household(own, public)
+        with transaction(db):
+            ledger.note(db, now, HouseholdKeySet(public=public.hex(), was=was.hex() if was else None))
+            outbox.append(db, "security", None, now, wire.encode(wire.SecurityData(code="household_key")))
 
 
 def put_for_household(own: sqlite3.Connection, day: int, wrapped: bytes) -> None:

@@ -16,8 +16,7 @@ from agent.core.household.sharing_rules import Decision, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, meta, outbox, requests
 from agent.store.database import transaction
-from agent.store.export.preview import preview
-from agent.store.requests import RequestError, WardRequest
+from agent.store.requests import RequestError, WardRequest, preview
 
 Agreed = Mapping[str, str | None]       # SHA-256 (hex) by the clip's name; None: it was not known yet
 Word = Decision | Literal["waiting", "failed"]
@@ -169,7 +168,7 @@ def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, whe
 
 def _read(own: sqlite3.Connection, which: str, *values: str) -> list[RequestDecision]:
     return [RequestDecision(row["request"], row["digest"], row["expires_ms"], row["until_ms"], row["code"], row["by"],
-                            Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"]), bool(row["told"]),
+                            boots.instant(row), bool(row["told"]),
                             json.loads(row["clips"]) if row["clips"] else None)
             for row in own.execute(f"SELECT *, (SELECT value FROM meta WHERE key = '{AGREED}' || request) AS clips "
                                    f"FROM decision WHERE {which}", values)]

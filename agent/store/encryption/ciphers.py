@@ -3,6 +3,7 @@
 A file's key is wrapped by one that X25519 (RFC 7748) agrees on between the day's key and one made for this file alone,
 through HKDF-SHA256 (RFC 5869): who writes needs the day's public key only, and can't read what others wrote.
 """
+import hashlib
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -11,11 +12,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from agent.core.evidence.encrypted import AES_GCM, CHACHA, DamagedError, FileHead
+from agent.core.evidence.encrypted import (
+    AES_GCM,
+    BODY,
+    CHACHA,
+    FINAL_HEAD,
+    DamagedError,
+    FileHead,
+    RecordHead,
+    check_of,
+)
 
 KEY_B = EPHEMERAL_B = 32
 NONCE_B = 12
 ONCE = bytes(NONCE_B)       # a wrapping key is used for one message, so its nonce may be fixed
+Record = tuple[bytes, bytes, bytes]     # head, content, checksum; joining them would copy the content
 Cipher = AESGCM | ChaCha20Poly1305
 
 _CLASSES: dict[int, type[AESGCM] | type[ChaCha20Poly1305]] = {AES_GCM: AESGCM, CHACHA: ChaCha20Poly1305}
@@ -68,3 +79,35 @@ def file_key(head: FileHead, private: bytes, name: str) -> bytes:
 
 def _wrapping_key(shared: bytes, ephemeral: bytes, public: bytes) -> bytes:
     return HKDF(SHA256(), KEY_B, salt=ephemeral + public, info=b"taimat file key 1").derive(shared)
+
+
+class Encrypter:
+    """One file's: `head` goes to the card first, then what `body` returns, at last what `final_head` returns.
+
+    Nonces are random: a recording that a cut has torn may be written on, and a counter would begin anew.
+    """
+
+    def __init__(self, kind: int, day: int, public: bytes, name: str) -> None:
+        """A new key for the file `name`, wrapped for the day key `day`, whose public half is `public`."""
+        file_head, key = new_file(kind, day, public, name)
+        self.head = file_head.pack()
+        self._binding = hashlib.sha256(self.head).digest()      # no record is worth anything in another file
+        self._cipher = cipher(kind, key)
+        self._index = self._clear_b = 0
+
+    def body(self, data: bytes, end_us: int = 0, frames_n: int = 0) -> Record:
+        """The file's next bytes as a record; with them the clip lasts until `end_us` and has so many pictures."""
+        record = self._record(BODY, self._clear_b, data, end_us, frames_n)
+        self._clear_b += len(data)
+        return record
+
+    def final_head(self, data: bytes, end_us: int, frames_n: int) -> Record:
+        """A record that stands in for the file's first bytes."""
+        return self._record(FINAL_HEAD, 0, data, end_us, frames_n)
+
+    def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> Record:
+        nonce = secrets.token_bytes(NONCE_B)
+        head = RecordHead(kind, self._index, offset, len(data), end_us, frames_n, nonce).pack()
+        self._index += 1
+        encrypted = self._cipher.encrypt(nonce, data, self._binding + head)
+        return head, encrypted, check_of(head, encrypted)

@@ -11,7 +11,7 @@ from agent.core.media.mp4.cut import CutFilm
 from agent.store.clips import Clip
 from agent.store.export.files import ClipFiles
 from agent.store.export.prepare import Export
-from agent.store.export.stream import head
+from agent.store.export.write import head
 from agent.store.folders import Folders
 
 LAID_OUT = struct.Struct("<QQ")

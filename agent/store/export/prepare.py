@@ -12,11 +12,10 @@ from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import Mp4Head, read_head
 from agent.store import boots
 from agent.store.bound import Vouches, is_named, sift
-from agent.store.clips import Clip, reaching_into
+from agent.store.clips import LOST, Clip, cameras, reaching_into, recorded_ms
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export.errors import ExportError, NothingRecorded, spell
 from agent.store.export.files import ClipFiles
-from agent.store.export.find import cameras, places_us, recorded_ms
 from agent.store.folders import Folders
 
 GAP_US = 100_000            # less is no gap to anybody who watches
@@ -161,3 +160,17 @@ def _nothing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) ->
         return f"there is no recording of a camera called {camera}; recorded here: {', '.join(known) or 'none'}"
     return (f"{camera}: nothing was recorded between {spell(begin_ms)} and {spell(end_ms)}; what there is lies between "
             f"{spell(span[0])} and {spell(span[1])}: taimat clips list")
+
+
+def places_us(clips: Sequence[Clip]) -> list[int]:
+    """Where each of these, in the order of recording, begins on the line."""
+    shifts_ms: dict[str, int] = {}
+    places: list[int] = []
+    end_ms = 0
+    for clip in clips:
+        if clip.boot == LOST or clip.boot not in shifts_ms:
+            shifts_ms[clip.boot] = max(clip.wall_ms, end_ms) - clip.mono_ms
+        begin_ms = shifts_ms[clip.boot] + clip.mono_ms
+        places.append(begin_ms * 1000)
+        end_ms = max(end_ms, begin_ms + (clip.dur_ms or 0))
+    return places

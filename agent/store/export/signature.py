@@ -1,25 +1,31 @@
 """Where the signature of an export comes from: the keeper, or nowhere."""
 import contextlib
+import itertools
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from agent.core.contract.facts import Poke
-from agent.core.evidence.ledger import canonical
+from agent.core.evidence.ledger import LedgerLine, Row, RowHead, RowMoment, canonical, decode
 from agent.core.evidence.ledger.claim import Claim, Manifest, RowRef
+from agent.core.evidence.ledger.clocks import offsets
+from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.store import identity, ledger, meta, signing_requests
-from agent.store.bound import rows_of
-from agent.store.clips import Clip
+from agent.store.bound import Signed, rows_of
+from agent.store.clips import Clip, reaching_into
 from agent.store.database import StoreConnection
-from agent.store.export.errors import ExportError
-from agent.store.export.rows import stretch_after
+from agent.store.export.errors import ExportError, spell
 from agent.store.signing_requests import SigningAnswer
 
 LOOK_EVERY_S = 0.2
+STOOD_MS = 120_000          # two health reports, even where they are rare
+LOOK_BACK_N = 500           # rows; if none of them stood so long, the nearest will do
+PATIENCE_S = 20.0               # for the keeper to sign a clip that has just ended
+LONGEST_CLIP_MS = 20 * 60_000   # longer than a clip may be: one that is open for longer is written by nobody any more
 NO_KEEPER = ("the keeper, who signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper), "
              "or take the export with --unsigned, which nobody vouches for")
 
@@ -71,3 +77,73 @@ def unsigned(db: StoreConnection, clips: Sequence[Clip], claim: Claim) -> Signin
 def told_by(answer: SigningAnswer) -> Manifest:
     """The manifest that is signed."""
     return msgspec.json.decode(answer.manifest, type=Manifest)
+
+
+def is_growing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int, now: Instant) -> bool:
+    """Whether a clip that reaches into that time is still being recorded, so that waiting for its end is worth it."""
+    return any(clip.state == "open" and clip.boot == now.boot and now.mono_ms - clip.mono_ms <= LONGEST_CLIP_MS
+               for clip in reaching_into(db, camera, begin_ms, end_ms))
+
+
+def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int,
+                 is_there: Callable[[], bool]) -> int | None:
+    """Where that ends which can be signed of the camera's recordings between these wall times (ms): before the clip
+    that is being written; None if all of it can be. Waits a little for one that has just ended, as long as a keeper
+    `is_there`.
+
+    Raises ExportError if nothing can be signed, and sqlite3.Error.
+    """
+    if not is_there():
+        raise ExportError(NO_KEEPER)
+    until_mono_s = time.monotonic() + PATIENCE_S
+    while (found := _ready(db, camera, begin_ms, end_ms))[1] and is_there() and time.monotonic() < until_mono_s:
+        time.sleep(LOOK_EVERY_S)
+    if found[0] is not None and found[0] <= begin_ms:
+        raise ExportError(f"{camera}: what there is from {spell(begin_ms)} on is still being recorded; ask again when "
+                          "that clip is finished, or export the film alone: taimat export --film")
+    return found[0]
+
+
+def _ready(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> tuple[int | None, bool]:
+    """Where the first open clip begins, and whether a finished one waits for its signature."""
+    found = reaching_into(db, camera, begin_ms, end_ms)
+    being_written = (clip.wall_ms for clip in found if clip.state == "open")
+    return min(being_written, default=None), any(clip.sha256 is None for clip in found if clip.state != "open")
+
+
+def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed) -> RowHead:
+    """The row that the stretch for these clips follows on."""
+    first_n = min((signed[clip.name][0] for clip in clips if clip.name in signed), default=0)
+    if not first_n:
+        return ledger.head(db)
+    undated = _undated(db, clips, signed, first_n)
+    later: RowMoment | None = None
+    for passed_n, line in enumerate(ledger.lines_back(db, first_n + 1)):
+        row = decode(line.doc)
+        undated -= _told(row)
+        if line.n < first_n and not undated and (passed_n > LOOK_BACK_N or _stood(row, later)):
+            return RowHead(line.n - 1, line.prev)
+        later = row.sealed if row else None
+    return RowHead()
+
+
+def _undated(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed, first_n: int) -> set[tuple[str, int]]:
+    """Boots and offsets by which clips are dated, of which neither their rows tell nor those that follow."""
+    wanted = set()
+    for clip in (clip for clip in clips if clip.name in signed):
+        _, told = signed[clip.name]
+        offset_ms = clip.wall_ms - clip.mono_ms
+        if offset_ms not in (told.offset_ms, told.wall_ms - told.mono_ms):
+            wanted.add((clip.boot, offset_ms))
+    following: Iterator[LedgerLine] = ledger.lines(db, first_n - 1) if wanted else iter(())
+    return wanted - set(itertools.chain.from_iterable(_told(decode(line.doc)) for line in following))
+
+
+def _told(row: Row | None) -> set[tuple[str, int]]:
+    return {(boot, offset_ms) for boot, told in offsets([row] if row else []).items() for offset_ms in told}
+
+
+def _stood(row: Row | None, later: RowMoment | None) -> bool:
+    """Whether the row was the newest for so long, as far as the monotonic clock tells."""
+    return (row is not None and later is not None and row.sealed.boot == later.boot
+            and later.mono_ms - row.sealed.mono_ms >= STOOD_MS)

@@ -12,7 +12,7 @@ from agent.core.contract.decisions import MarkSeen
 from agent.core.household.day_lane import LanePiece, WallSpan
 from agent.look.forms import number
 from agent.look.words import PageWords, local
-from agent.store import recordings
+from agent.store import clips, recordings
 from agent.store.boots import Dates
 from agent.store.recordings import CameraDay, DayEvent
 from agent.web.recordings import present_day
@@ -95,7 +95,7 @@ class RecordingsPage(Handlers):
 
     def _day(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> DayFound:
         known = [camera.name for camera in self._settings.camera]
-        cameras = known + [name for name in recordings.cameras_of(db) if name not in known]
+        cameras = known + [name for name in clips.cameras(db) if name not in known]
         dates = Dates(db)
         return DayFound(cameras, [recordings.camera_day(db, dates, name, span, now_ms) for name in cameras])
 
@@ -130,7 +130,7 @@ class RecordingsPage(Handlers):
         days = present_day.month_of(query.day)
 
         def footage(db: sqlite3.Connection) -> tuple[list[bool], int | None]:
-            known = recordings.cameras_of(db)
+            known = clips.cameras(db)
             cameras = [query.camera] if query.camera in known else known
             spans = [present_day.span_of(day) for day in days]
             return recordings.days_with_footage(db, cameras, spans), recordings.undated_ms(db, cameras)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.host.files import write_durably
-from agent.store.page_certificate import CERTIFICATE, KEY
+from agent.store.identity import CERTIFICATE, KEY
 
 # By no clock: a recorder may have none, and one that outlives these dates is replaced.
 BEGIN, END = datetime(2020, 1, 1), datetime(2049, 12, 31)

@@ -25,8 +25,7 @@ from agent.store.encryption.file_keys import Keyring
 from agent.store.export import ExportError, prepare
 from agent.store.export.archive import zipped
 from agent.store.export.package import Packer, name
-from agent.store.export.ready import signed_until
-from agent.store.export.signature import AskKeeper
+from agent.store.export.signature import AskKeeper, signed_until
 from agent.store.holds import HoldError
 from agent.store.keeper_client import ask_keeper
 from agent.store.link_questions import (
