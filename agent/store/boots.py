@@ -1,6 +1,7 @@
-"""The machine's starts, what the wall clock was found to be in each, and the dates that follow for its rows.
+"""The machine's starts, what the wall clock was in each, and the dates of rows that follow.
 
-A boot's number says for certain which came first, whatever their clocks told. docs/design/storage.md tells the rest.
+A boot's number says which boot came first, even if a clock was wrong. docs/design/storage.md explains how dates are
+found.
 """
 import sqlite3
 from bisect import bisect_right
@@ -33,22 +34,21 @@ def instant(row: sqlite3.Row) -> Instant:
 
 
 def remember(db: sqlite3.Connection, boot: str) -> None:
-    """Note that the machine has started, which gives the boot its number; harmless when repeated."""
+    """Numbers a new boot; may be repeated."""
     if not db.execute("SELECT 1 FROM boot WHERE id = ?", (boot,)).fetchone():      # ignored, it would use up a number
         db.execute("INSERT OR IGNORE INTO boot (id) VALUES (?)", (boot,))
 
 
 def is_later(db: sqlite3.Connection, boot: str, than: str) -> bool:
-    """Whether that boot came after another one; one without a number has only begun."""
+    """Whether that boot came after the other. A boot without a number has only just begun."""
     numbers = dict(db.execute("SELECT id, n FROM boot WHERE id IN (?, ?)", (boot, than)).fetchall())
     return boot not in numbers or numbers[boot] > numbers.get(than, 0)
 
 
 def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 0, clock: str = "ntp",
          err_ms: int | None = None) -> None:
-    """From `from_mono_ms` on the wall clock shows `offset_ms` more than the monotonic one; all rows are dated anew.
-
-    `clock` is how far it vouches for itself, `err_ms` how far off it may be. Within the caller's transaction.
+    """Notes that from `from_mono_ms` on the wall clock is `offset_ms` ahead of the monotonic one; this dates all rows
+    again. `clock` is its state, `err_ms` its greatest error. Within the caller's transaction.
     """
     remember(db, boot)
     if not anchors(db, boot):
@@ -59,7 +59,7 @@ def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 
 
 
 def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
-    """Weigh again which time is believed, for one becomes credible by holding. Writes only what changes."""
+    """Decides again which time is believed, because a time becomes credible by holding. Writes only changes."""
     known = anchors(db, boot)
     found = dating([Anchor(row["from_mono_ms"], row["offset_ms"], row["clock"]) for row in known], now_mono_ms)
     for row, offset_ms in zip(known, found.offsets_ms, strict=True):
@@ -70,34 +70,36 @@ def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
 
 
 def put_right(db: sqlite3.Connection, boot: str, mono_ms: int, offset_ms: int | None) -> None:
-    """Have the anchor that dates this moment say `offset_ms`, or date nothing. Within the caller's transaction."""
+    """Makes the anchor that dates this moment say `offset_ms`, or date nothing if None. Within the caller's
+    transaction.
+    """
     db.execute("UPDATE anchor SET offset_ms = COALESCE(?1, offset_ms), dates_ms = ?1 WHERE boot = ?2 AND from_mono_ms "
                "= (SELECT MAX(from_mono_ms) FROM anchor WHERE boot = ?2 AND from_mono_ms <= ?3)",
                (offset_ms, boot, mono_ms))
 
 
 def anchors(db: sqlite3.Connection, boot: str) -> list[sqlite3.Row]:
-    """The boot's newest anchors, in order."""
+    """Lists the boot's newest anchors, in order."""
     return sound(db, "anchor", "SELECT * FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT ?",
                  (boot, ANCHORS_MAX))[::-1]
 
 
 def offset_ms(db: sqlite3.Connection, boot: str) -> int | None:
-    """The offset that dates what the boot records now, or None while its clock was never right."""
+    """Returns the offset that dates what the boot records now; None if its clock was never right."""
     row = db.execute("SELECT dates_ms FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT 1",
                      (boot,)).fetchone()
     return row["dates_ms"] if row else None
 
 
 def is_sure(db: sqlite3.Connection, boot: str, clock: str) -> bool:
-    """Whether the date of a row of `boot` is to be believed, which was written while the clock was in that state."""
+    """Whether the date of a row of `boot`, written while the clock was in that state, can be believed."""
     row = db.execute(f"SELECT {SURE.format(t='it')} AS sure FROM (SELECT ? AS boot, ? AS clock) AS it",
                      (boot, clock)).fetchone()
     return bool(row["sure"])
 
 
 class Dates:
-    """DATED and SURE for many rows at once: the anchors are read once, and each boot is judged once."""
+    """DATED and SURE for many rows at once: reads the anchors once, and judges each boot once."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -110,14 +112,13 @@ class Dates:
             offsets.append(dates_ms)
 
     def wall_ms(self, boot: str, mono_ms: int, wall_ms: int) -> int:
-        """The wall time of a row that was written with these."""
+        """Returns the wall time of a row that was written with these times."""
         begins, offsets = self._anchors.get(boot, ((), ()))
         place = bisect_right(begins, mono_ms) - 1
         dates_ms = offsets[place] if place >= 0 else None
         return wall_ms if dates_ms is None else dates_ms + mono_ms
 
     def sure(self, boot: str, clock: str) -> bool:
-        """Whether that time is to be believed."""
         if (boot, clock) not in self._sure:
             self._sure[boot, clock] = is_sure(self._db, boot, clock)
         return self._sure[boot, clock]

@@ -1,8 +1,9 @@
-"""Whether a clip's row says what is bound to the clip: its name, to which its file's key is bound, and its signed row.
+"""Whether a clip's row agrees with what is bound to the clip: its name, to which its file's key is bound, and its
+signed row.
 
-Every role may write rows of clips, so none of them alone decides what leaves the house, or what goes by its age. A name
-has camera, boot and number. The signed row has them too, with times, length and digest. The date of a clip follows from
-an offset of its boot, and offsets that were found out later are in the ledger as well.
+Every role may write rows of clips, so a row by itself decides neither what leaves the house nor what is deleted by age.
+A name has camera, boot and number. The signed row adds times, length and digest. A clip's date follows from an offset
+of its boot; the ledger also has offsets that were found later.
 """
 import contextlib
 import logging
@@ -34,7 +35,7 @@ _ACTS = tuple(f'"kind":"{kind}"'.encode() for kind in (ClockMoved.KIND, LedgerBe
 
 
 class Sifted(NamedTuple):
-    """Clips by what their rows are worth."""
+    """Clips, sorted by whether their rows can be trusted."""
 
     sound: list[Clip]
     strange: list[Clip]         # their rows say something else than what is bound to them
@@ -42,12 +43,12 @@ class Sifted(NamedTuple):
 
 
 def as_told(db: sqlite3.Connection, line: LedgerLine) -> bool:
-    """For roles that only read: they believe the ledger as it lies there, and the keeper checks what counts."""
+    """For roles that only read: they trust the ledger as it is, and the keeper checks before it acts."""
     return True
 
 
 def is_named(clip: Clip) -> bool:
-    """Whether the row says of camera, boot and number what its name does."""
+    """Whether the row's camera, boot and number are those in its name."""
     if clip.boot != LOST:
         return clip.name == clips.name_of(clip.camera, clip.boot, clip.seq)
     match = OURS.match(f"{clip.name}.mp4")
@@ -55,9 +56,8 @@ def is_named(clip: Clip) -> bool:
 
 
 def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sifted:
-    """Compare these rows with what is bound to their clips. One that is not signed yet is judged by its name alone.
-
-    Raises sqlite3.Error.
+    """Compares rows with what is bound to their clips. A clip that is not signed yet is judged by its name only. Raises
+    sqlite3.Error.
     """
     found = list(found)
     signed = rows_of(db, [clip for clip in found if number(clip.name) == clip.seq], vouches)
@@ -70,9 +70,8 @@ def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sif
 
 def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = as_told) -> dict[
         str, tuple[int, ClipSigned]]:
-    """The row of each of these clips, as far as they have one: the first, or the first that says what the clip's does.
-
-    Rows of clips lie about in the order of their numbers, so only those near by are read.
+    """Returns the signed row of each clip that has one: the first that agrees with the clip, or else the first. Rows
+    lie roughly in the order of clip numbers, so only rows near the expected place are read.
     """
     names, told = {clip.name for clip in found}, dict[str, list[tuple[int, ClipSigned]]]()
     numbers = sorted(map(number, names))
@@ -94,9 +93,8 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
 
 
 def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now: Instant) -> None:
-    """The keeper has met rows that are not what is bound: put right those whose clips are signed, and tell of all.
-
-    So are the anchors that date such clips otherwise. What can't be put right is told once a day. Raises sqlite3.Error.
+    """For the keeper: corrects rows (and anchors) that differ from what was signed, and reports all strange rows.
+    Strange rows that cannot be corrected are reported once a day. Raises sqlite3.Error.
     """
     mended = [clip for clip in sifted.strange if clip.name in sifted.signed]
     if mended:
@@ -112,7 +110,9 @@ def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now:
 
 
 def tell(own: sqlite3.Connection, db: sqlite3.Connection, rows_n: int, now: Instant, anew: bool = True) -> None:
-    """Tell household and ward of so many rows; not `anew`: unless that was done within a day. Raises sqlite3.Error."""
+    """Reports so many rows to household and ward; with `anew` False, only if there was no report within a day. Raises
+    sqlite3.Error.
+    """
     told_n = reported_n(own, now)
     if anew or not told_n:
         _log.error("%d rows of recordings told another camera or time than what was signed", rows_n)
@@ -124,7 +124,7 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection, rows_n: int, now: Inst
 
 
 def reported_n(own: sqlite3.Connection, now: Instant) -> int:
-    """How many rows were told of; 0 if the last was a day ago, or before the machine's start."""
+    """Returns how many rows were reported; 0 if the last report was a day ago or in an earlier boot."""
     match (meta.get(own, REDATED) or "").split():
         case [told_n, boot, mono_ms] if boot == now.boot and now.mono_ms - int(mono_ms) < TOLD_FOR_MS:
             return int(told_n)
@@ -132,7 +132,7 @@ def reported_n(own: sqlite3.Connection, now: Instant) -> int:
 
 
 def _says(db: sqlite3.Connection, clip: Clip, told: ClipSigned) -> bool:
-    """Whether the clip's row says what was signed of it; of one that was adopted, as much as its file tells."""
+    """Whether the clip's row agrees with what was signed. An adopted clip need only agree as far as its file says."""
     wall_ms = clips.as_written(db, clip.seq)
     if (clip.name, clip.camera) != (told.clip, told.camera) or clip.sha256 not in (None, told.sha256):
         return False
@@ -145,12 +145,11 @@ def _says(db: sqlite3.Connection, clip: Clip, told: ClipSigned) -> bool:
 
 
 def _fits(db: sqlite3.Connection, clip: Clip, n: int, told: ClipSigned, dates: "BootDates") -> bool:
-    """Whether both the row and the date that follows from it are what was signed."""
     return _says(db, clip, told) and dates.fits(clip, told.offset_ms, n)
 
 
 class BootDates:
-    """Knows by which offsets (ms) the clips of a boot may be dated: those that signed rows about the clock tell."""
+    """Knows the offsets (ms) that signed rows give for a boot, by which its clips may be dated."""
 
     def __init__(self, db: sqlite3.Connection, vouches: Vouches) -> None:
         self._db, self._vouches = db, vouches
@@ -158,9 +157,8 @@ class BootDates:
         self._over: set[str] = set()            # boots of which all rows are read
 
     def fits(self, clip: Clip, signed_ms: int | None, n: int) -> bool:
-        """Whether a clip, whose row `n` is and tells the offset `signed_ms`, may have the date that it has.
-
-        Its clock became right soon after its row mostly, so rows behind that are read first.
+        """Whether a clip may have its date. `n` is its signed row, which has the offset `signed_ms`. A clock usually
+        becomes right soon after a clip's row, so later rows are read first.
         """
         offset_ms = clip.wall_ms - clip.mono_ms
         return offset_ms in (clips.as_written(self._db, clip.seq) - clip.mono_ms, signed_ms) or (
@@ -188,7 +186,7 @@ class BootDates:
 
 
 def _place(db: sqlite3.Connection, wanted: int, head_n: int) -> int:
-    """About where the row of the clip with that number lies, by halves."""
+    """Finds roughly where the row of that clip lies, by bisection."""
     low, high = 0, head_n
     while low < high:
         middle = (low + high) // 2
@@ -199,7 +197,7 @@ def _place(db: sqlite3.Connection, wanted: int, head_n: int) -> int:
 
 def _clip_lines(db: sqlite3.Connection, after_n: int, upto_n: int, enough_n: int = -1) -> Iterator[
         tuple[int, str, int]]:
-    """Row, name and number of clips in a stretch of the ledger."""
+    """Yields row, name and number of the clips in a stretch of the ledger."""
     for n, doc in db.execute("SELECT n, doc FROM ledger WHERE n > ? AND n <= ? ORDER BY n LIMIT ?",
                              (after_n, upto_n, enough_n)):
         if (match := _CLIP.search(doc)) and b'"kind":"clip"' in doc:

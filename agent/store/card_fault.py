@@ -1,6 +1,6 @@
-"""Which trouble the card has, by the number of the error that it answered with: errno, or SQLite's own code.
+"""Which fault the card has, by the error number: errno, or SQLite's code.
 
-An error may be this process's own, which has too many files open or too little memory: a new start mends that.
+An error may be the process's own, with too many open files or too little memory. A restart helps against that.
 """
 import errno
 import os
@@ -26,12 +26,9 @@ SIDE_B, SIDE_FILES_N = 262_144, 4
 
 
 def fault_of(error: BaseException, folder: Path) -> str | None:
-    """The condition behind an error of the card that holds `folder`, or of the database on it; None: of neither.
-
-    `OWN` where the card has nothing to do with it.
-
-    A file system that has given up writing answers in many ways (EIO, EROFS, "disk I/O error", "unable to open"), so it
-    is asked itself.
+    """Returns the condition behind an error of the card that holds `folder`, or of its database; None if it is neither.
+    Returns `OWN` for the process's own errors. A file system that has stopped writing reports many different errors
+    (EIO, EROFS, "disk I/O error", "unable to open"), so it is checked directly.
     """
     if isinstance(error, VolumeMissing):
         return "card_missing"
@@ -55,19 +52,18 @@ def fault_of(error: BaseException, folder: Path) -> str | None:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What was met: an error of our own only adds the place and the remedy."""
+    """Our own errors only add the place and the remedy; the cause is below them."""
     of_card = isinstance(error, (OSError, sqlite3.Error))
     return error if of_card or error.__cause__ is None else error.__cause__
 
 
 def _sqlite_code(error: BaseException) -> int | None:
-    """SQLite's primary result code; None for an error that is not SQLite's."""
+    """Returns SQLite's primary result code; None for another error."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
 def _can_open_more() -> bool:
-    """Whether this process may open as many files as a database needs."""
     try:
         return len(os.listdir("/proc/self/fd")) + FILES_N <= resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     except OSError as error:
@@ -75,7 +71,7 @@ def _can_open_more() -> bool:
 
 
 def lack(folder: Path) -> str | None:
-    """What the card that holds `folder` lacks, by its own word: out of inodes it is full, however much is free."""
+    """Returns what the card that holds `folder` lacks: room ("card_full") or inodes ("inodes_low"); None if neither."""
     try:
         found = os.statvfs(folder if folder.exists() else folder.parent)        # where it is about to be made
     except OSError:

@@ -1,6 +1,6 @@
-"""Start-up is recovery: what a dead process left open is closed, marked and announced.
+"""Recovery at the start: closes, marks and announces what a dead process left open.
 
-docs/design/storage.md names the cuts that can have happened; each branch below answers one of them.
+Each branch below handles one of the cuts in docs/design/storage.md.
 """
 import contextlib
 import errno
@@ -30,15 +30,14 @@ _log = logging.getLogger(__name__)
 
 
 class Unwritable(Exception):
-    """A clip can be read, but not be completed: nothing of it is lost, so its row stays open."""
+    """A clip can be read but not completed. Nothing of it is lost, so its row stays open."""
 
 
 def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock: Clock,
                    going_on: Container[int] = ()) -> bool:
-    """Close everything of `camera` that is open, but for the events `going_on`. Returns whether no clip is left open.
-
-    Only the camera's own recorder may call this while it runs. Raises OSError and sqlite3.Error where the card
-    does not play along; calling again later is safe.
+    """Closes everything open of `camera`, except the events `going_on`. Returns whether no clip is left open. While the
+    camera's recorder runs, only that recorder may call this. Raises OSError and sqlite3.Error if the card fails; may be
+    repeated.
     """
     left_n = 0
     for clip in clips.in_state(db, "open", camera):
@@ -59,7 +58,7 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
 
 
 def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, clock: Clock) -> bool:
-    """Whether the clip is closed now; False while a recorder still writes it."""
+    """Returns False while a recorder still writes the clip."""
     part, final = folders.part(clip.seq, clip.name), folders.clip(clip.seq, clip.name)
     try:
         whole = complete(part, final) if os.path.lexists(part) else _measure(final)
@@ -90,9 +89,8 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
 
 
 def _whole(handle: int) -> tuple[WholePart, bytes]:
-    """What is whole of a clip, and its completed head; an encrypted one gets its head from whoever can read it.
-
-    Raises Mp4Error, DamagedError and OSError.
+    """Returns the whole part of a clip, and its completed head; an encrypted clip gets its head when it is read. Raises
+    Mp4Error, DamagedError and OSError.
     """
     def read_at(offset: int, size_b: int) -> bytes:
         return os.pread(handle, size_b, offset)
@@ -105,9 +103,8 @@ def _whole(handle: int) -> tuple[WholePart, bytes]:
 
 
 def complete(part: Path, final: Path) -> WholePart:
-    """Cut a torn file off behind its last whole fragment, complete its head, and give it its final name.
-
-    Raises Mp4Error, DamagedError, Unwritable and OSError.
+    """Cuts off what follows the last whole fragment, completes the head, and gives the file its final name. Raises
+    Mp4Error, DamagedError, Unwritable and OSError.
     """
     with _on_card(part) as handle:
         whole, head = _whole(handle)
@@ -120,20 +117,15 @@ def complete(part: Path, final: Path) -> WholePart:
 
 
 def _measure(final: Path) -> WholePart:
-    """A file that has its final name already: the cut came before its row.
-
-    Raises Mp4Error, DamagedError, Unwritable and OSError.
-    """
+    """For a file with its final name: the power cut came before its row was written."""
     with _on_card(final) as handle:
         return _whole(handle)[0]
 
 
 @contextlib.contextmanager
 def _on_card(path: Path) -> Iterator[int]:
-    """A descriptor of a clip's file, locked: what is read of it is what the card has.
-
-    After a failed write the page cache may have more than the card. What it has is moved to other blocks then.
-    Raises Unwritable and OSError.
+    """Yields a locked descriptor of a clip's file; what it reads is on the card. After a failed write the page cache
+    may have more than the card. The data is then moved to other blocks. Raises Unwritable and OSError.
     """
     handle = open_plain(path, os.O_RDWR)
     try:
@@ -157,9 +149,8 @@ def _writable() -> Iterator[None]:
 
 
 def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEvent, clock: Clock) -> None:
-    """An event that a dead process left open ends with the last frame that shows it.
-
-    A picture of it that no row had named yet would lie there for ever.
+    """Ends an event that a dead process left open at the last frame that shows it, and removes a picture that no row
+    names.
     """
     if event.kind == "motion":
         _remove_picture(folders, event)

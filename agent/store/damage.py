@@ -1,4 +1,4 @@
-"""Which errors mean that the database is damaged, or may mean it, and who hears of them: the keeper, which judges."""
+"""Which errors mean, or may mean, that the database is damaged. They are reported to the keeper, which decides."""
 import contextlib
 import logging
 import sqlite3
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Doubt:
-    """What this process has met; `tell` has the keeper look."""
+    """What this process has met; `tell` asks the keeper to check."""
 
     tell: Callable[[], object] = lambda: None
     met_n: int = 0
@@ -35,7 +35,7 @@ DOUBT = Doubt()
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether the file is for certain not as it was written."""
+    """Whether the file certainly differs from what was written."""
     cause = error.__cause__ if isinstance(error, StoreError) else error
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in DAMAGE or str(cause).startswith(UNDECODED)
@@ -43,7 +43,7 @@ def is_damage(error: BaseException) -> bool:
 
 
 def may_be_damage(error: BaseException) -> bool:
-    """Whether the error is damage or may come of it: of a spoiled row, or of a block that can't be read."""
+    """Whether the error is damage, or may come from it: from a spoiled row or an unreadable block."""
     cause = error.__cause__ if isinstance(error, StoreError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     if code is None:
@@ -52,7 +52,8 @@ def may_be_damage(error: BaseException) -> bool:
 
 
 def meet(error: BaseException) -> None:
-    """Count what may be damage; the keeper hears of damage at once, of the rest from the second time on."""
+    """Counts what may be damage. The keeper is asked at once for certain damage, and otherwise from the second time on.
+    """
     if may_be_damage(error):
         DOUBT.met_n += 1
         if DOUBT.met_n > 1 or is_damage(error):
@@ -61,7 +62,9 @@ def meet(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def surviving(what: str) -> Iterator[list[Exception]]:
-    """Have what may be damage end what is inside, and nothing else; it is in the list then. Raises all other errors."""
+    """Lets an error that may be damage end the block, and only such an error. The list then contains it. Raises all
+    others.
+    """
     met: list[Exception] = []
     try:
         yield met

@@ -1,4 +1,4 @@
-"""Opening the store's database: one SQLite file in WAL mode that keeper and capture write, and all roles read."""
+"""Opens the store's database: one SQLite file in WAL mode that keeper and capture write, and all roles read."""
 import _sqlite3
 import contextlib
 import ctypes
@@ -35,15 +35,15 @@ CELL_B_MAX = 16 << 20       # ours are far shorter; an index on an expression co
 
 
 class StoreError(Exception):
-    """The store can't be used; the text names the place and the remedy."""
+    """The store cannot be used; the text says where and how to help."""
 
 
 class Replaced(sqlite3.OperationalError):
-    """Another file has taken the place of the one that is open: open it again."""
+    """Another file has taken the place of the open one: open it again."""
 
 
 class StoreConnection(sqlite3.Connection):
-    """A connection that knows its file, for that may be replaced: by a mended one, or by a volume that came late."""
+    """A connection that knows its file, which may be replaced by a repaired one or by a volume mounted late."""
 
     path: Path
     inode: tuple[int, int]
@@ -55,17 +55,17 @@ class StoreConnection(sqlite3.Connection):
     _steps_n = 0                # of the newest statement
 
     def too_long(self) -> bool:
-        """Whether a statement seems to have no end: in a damaged file, or one that somebody has prepared."""
+        """Whether a statement seems endless, as in a damaged or maliciously prepared file."""
         self._steps_n += STEPS_N
         return self._steps_n > STEPS_N_MAX
 
     @property
     def store(self) -> Path:
-        """The folder of the store that it belongs to."""
+        """The folder of the store."""
         return self.path.parent.parent
 
     def replaced(self) -> bool:
-        """Whether `path` leads to another file by now, or to none, or to one that can be written at last."""
+        """Whether `path` now leads to another file or to none, or has become writable."""
         try:
             found = os.stat(self.path)
             if self.frozen or (self.read_only and not _is_read_only(self.path)):
@@ -77,7 +77,7 @@ class StoreConnection(sqlite3.Connection):
         return (found.st_dev, found.st_ino) != self.inode
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
-        """As in the base class; after a write that has failed nobody commits to this file any more."""
+        """As in the base class. After a failed write nothing is committed to this file."""
         self._steps_n = 0
         try:
             return super().execute(sql, parameters)
@@ -94,24 +94,24 @@ class StoreConnection(sqlite3.Connection):
         return is_distrusted(self.path.parent, self.inode)
 
     def demand_trust(self) -> None:
-        """That it may be written. Raises Distrusted."""
+        """Raises Distrusted if the file must not be written."""
         if self.distrusted():
             raise Distrusted(f"{self.path}: the card has failed a write, and the keeper has not put a fresh copy of "
                              "the database in its place yet: see that it runs")
 
     def checkpoint(self) -> None:
-        """Bring what was committed from the log into the file. Raises sqlite3.OperationalError."""
+        """Copies commits from the log into the file. Raises sqlite3.OperationalError."""
         self.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self.uncopied_n = 0
 
     def close(self) -> None:
-        """Close; a distrusted log stays as it is, because SQLite would copy it onto the same blocks and delete it."""
+        """Closes. A distrusted log stays, because SQLite would copy it onto the same blocks and delete it."""
         if self.distrusted():
             self.configure(NO_CHECKPOINT_ON_CLOSE, True)
         super().close()
 
     def configure(self, option: int, value: bool) -> None:
-        """Set an option of sqlite3_db_config."""
+        """Sets an option of sqlite3_db_config."""
         if hasattr(self, "setconfig"):
             self.setconfig(option, value)
         else:               # Python 3.11 has no door to this: its connection begins with SQLite's
@@ -120,10 +120,9 @@ class StoreConnection(sqlite3.Connection):
 
 
 def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE, read_only: bool = False) -> StoreConnection:
-    """Open (and if need be create) the database in `folder`; one connection a thread.
-
-    Commits are flushed to the card (synchronous=FULL): an event that was acknowledged survives a power cut. With
-    `read_only` nothing is made or written; a role without the right to write opens it so. Raises StoreError.
+    """Opens (and if necessary creates) the database in `folder`; use one connection per thread. Commits are flushed to
+    the card (synchronous=FULL), so an acknowledged event survives a power cut. With `read_only` nothing is created or
+    written. Raises StoreError.
     """
     path = folder / file
     try:
@@ -134,9 +133,8 @@ def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE, read_only: b
 
 
 def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s: float = BUSY_S) -> StoreConnection:
-    """Open the database `path`; `make` sees that it has its tables.
-
-    Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then: its card may have to be taken away.
+    """Opens the database `path`; `make` creates its tables. Raises OSError, sqlite3.Error and StoreError. It then
+    leaves nothing open, so that the card can be unmounted.
     """
     _demand_none_waits(path)
     _create(path)
@@ -150,7 +148,7 @@ def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s:
 
 
 def _open_to_read(path: Path, busy_s: float) -> StoreConnection:
-    """Open the database without a right to write it. Raises OSError, sqlite3.Error and StoreError."""
+    """Raises OSError, sqlite3.Error and StoreError."""
     _demand_none_waits(path)
     pragmas = (*PRAGMAS, "query_only = ON")
     try:
@@ -164,7 +162,7 @@ def _open_to_read(path: Path, busy_s: float) -> StoreConnection:
 
 
 def _demand_none_waits(path: Path) -> None:
-    """That no other database is about to take its place. Raises StoreError."""
+    """Raises StoreError if another database is about to replace this one."""
     if is_own(Path(f"{path}{WAITING}")):
         raise StoreError(f"the keeper has not put {path.name}{WAITING} in the place of {path} yet: see that it runs")
 
@@ -199,9 +197,8 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
 
 
 def demand_itself(db: sqlite3.Connection, path: Path) -> None:
-    """See that the file at `path` itself was opened: SQLite follows a link that was laid there just then.
-
-    It tells which file it has opened in the end, and opens that one without following any. Raises StoreError.
+    """Raises StoreError unless the file at `path` was opened: SQLite would follow a link that was put there. SQLite
+    reports which file it opened in the end, and opens that one without following a link.
     """
     opened = db.execute("PRAGMA database_list").fetchone()[2]
     if opened != os.path.join(os.path.realpath(path.parent), path.name):
@@ -209,12 +206,12 @@ def demand_itself(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_read_only(path: Path) -> bool:
-    """Whether its file system is mounted so. Raises OSError."""
+    """Whether its file system is mounted read-only. Raises OSError."""
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def current(db: StoreConnection) -> StoreConnection:
-    """The same connection, or a new one if its file has been replaced. Raises StoreError."""
+    """Returns the connection, or a new one if its file was replaced. Raises StoreError."""
     if not db.replaced():
         return db
     with contextlib.suppress(sqlite3.Error):
@@ -226,10 +223,8 @@ def current(db: StoreConnection) -> StoreConnection:
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All statements inside are committed together when the block ends, or none when it raises.
-
-    Raises Replaced where they would go into a file that nobody reads any more, and Distrusted where the card may not
-    keep them.
+    """Commits all statements of the block together, or none if it raises. Raises Replaced if the file is no longer in
+    its place, and Distrusted if the card may not keep the commit.
     """
     ours = db if isinstance(db, StoreConnection) else None
     if ours is not None and ours.uncopied_n >= CHECKPOINT_EVERY_N:
@@ -251,8 +246,8 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def admit(handle: int, path: Path) -> bool:
-    """Give an open file the rights of a database at `path`: its folder's group writes it, and all who may pass through
-    that folder read it. Returns whether it has them, or is ours. Raises OSError.
+    """Sets the rights of a database file at `path`: its folder's group may write, and everyone who may enter the folder
+    may read. Returns whether the file has them, or is ours. Raises OSError.
     """
     folder = path.parent.stat()
     mode = 0o664 if folder.st_mode & stat.S_IXOTH else 0o660 if folder.st_mode & stat.S_IRWXG else 0o600
@@ -266,9 +261,8 @@ def admit(handle: int, path: Path) -> bool:
 
 
 def _create(path: Path) -> None:
-    """Make the file with its rights, whatever the umask is; SQLite gives the log the same.
-
-    Only if it is not there: closing another descriptor of an open database would drop this process's locks on it.
+    """Creates the file with its rights, independent of the umask; SQLite gives its log the same. A file that exists is
+    not opened: closing that descriptor would drop this process's locks on an open database.
     """
     if not os.path.lexists(path):
         path.parent.mkdir(mode=0o770, exist_ok=True)
@@ -279,7 +273,8 @@ def _create(path: Path) -> None:
 
 
 def _make(db: StoreConnection, path: Path) -> None:
-    """The tables, if there are none yet, and numbers behind all that others know. Raises StoreError and sqlite3.Error.
+    """Creates the tables of a new database, and moves counters past all numbers known elsewhere. Raises StoreError and
+    sqlite3.Error.
     """
     note = numbers.noted(db.store) if path == db.store / FILE else None
     if demand_known(db, path):
@@ -295,9 +290,8 @@ def _make(db: StoreConnection, path: Path) -> None:
 
 
 def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
-    """Make these tables and note the schema's number, unless there is one. Returns whether they were made.
-
-    Within the caller's transaction. Raises sqlite3.Error.
+    """Creates these tables and sets the schema's number, unless there is one. Returns whether it did. Within the
+    caller's transaction. Raises sqlite3.Error.
     """
     if db.execute("PRAGMA user_version").fetchone()[0]:
         return False
@@ -308,21 +302,20 @@ def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
 
 
 def _is_readable(db: sqlite3.Connection) -> bool:
-    """Whether the newer version that was here has only added to what we know."""
+    """Whether the newer version that wrote it has only added to the schema that we know."""
     row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (READABLE,)).fetchone()
     return row is not None and 0 < row[0] <= SCHEMA
 
 
 def demand_usable(folder: Path) -> None:
-    """See that `connect` would take the database in `folder`; nothing is written in it. Raises StoreError."""
+    """Raises StoreError if `connect` would refuse the database in `folder`; writes nothing."""
     if (folder / FILE).exists():
         connect(folder, read_only=True).close()
 
 
 def demand_known(db: sqlite3.Connection, path: Path) -> int:
-    """The number of the database's schema, if we can go on with it; 0: it has no tables yet.
-
-    Raises StoreError and sqlite3.Error.
+    """Returns the number of the database's schema, which we can work with; 0 if there are no tables yet. Raises
+    StoreError and sqlite3.Error.
     """
     number: int = db.execute("PRAGMA user_version").fetchone()[0]
     if 0 < number < SCHEMA:
@@ -336,12 +329,12 @@ def demand_known(db: sqlite3.Connection, path: Path) -> int:
 
 
 def is_held(error: BaseException) -> bool:
-    """Whether another process has a lock that we would need: no fault of the card's, and no damage."""
+    """Whether another process holds a lock that we need; this is neither a fault of the card nor damage."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The script's statements one by one: executescript would commit between them."""
+    """Yields the script's statements one by one, because executescript would commit between them."""
     pending = ""
     for line in script.splitlines(keepends=True):
         pending += line

@@ -1,6 +1,6 @@
-"""Messages about motion that wait until it is known what moved: of people and vehicles alone a ward may be told.
+"""Messages about motion that wait for the labels of their events, because the ward may only get people and vehicles.
 
-They get no number in the outbox before they go, so that none is missing there for those that never do.
+They get their numbers in the outbox when they leave, so dropped ones leave no gap there.
 """
 import json
 import sqlite3
@@ -20,7 +20,7 @@ OUTBOX = "kind, camera, boot, mono_ms, wall_ms, clock, data"
 
 @dataclass(frozen=True, slots=True)
 class DeferredMessage:
-    """One of them."""
+    """A message that waits, and its events."""
 
     n: int
     kind: str
@@ -28,7 +28,7 @@ class DeferredMessage:
 
 
 class Settled(NamedTuple):
-    """What became of the messages that wait."""
+    """What became of the waiting messages."""
 
     released_n: int = 0
     dropped_n: int = 0
@@ -36,27 +36,27 @@ class Settled(NamedTuple):
 
 
 def add(db: sqlite3.Connection, events: Sequence[int], kind: str, camera: str | None, when: Instant, data: str) -> None:
-    """Have a message wait. Within the caller's transaction."""
+    """Makes a message wait. Within the caller's transaction."""
     db.execute(f"INSERT INTO deferred (events, {OUTBOX}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                (json.dumps(events), kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, data))
 
 
 def tells_of(db: sqlite3.Connection, events: Sequence[int]) -> bool:
-    """Whether something of these events waits already."""
+    """Whether a message about one of these events waits already."""
     return db.execute("SELECT 1 FROM (SELECT events FROM deferred WHERE json_valid(events)) AS waiting, "
                       "json_each(waiting.events) WHERE json_each.value IN "
                       "(SELECT value FROM json_each(?))", (json.dumps(events),)).fetchone() is not None
 
 
 def oldest(db: sqlite3.Connection, after_n: int, limit: int) -> list[DeferredMessage]:
-    """The oldest behind `after_n`."""
+    """Lists the oldest messages after `after_n`."""
     rows = sound(db, "deferred", f"SELECT n, events, {OUTBOX} FROM deferred WHERE n > ? ORDER BY n LIMIT ?",
                  (after_n, limit))
     return [DeferredMessage(row["n"], row["kind"], json.loads(row["events"])) for row in rows]
 
 
 def release(db: sqlite3.Connection, message: DeferredMessage, told: Sequence[int]) -> None:
-    """Have a message go to the ward, a clip's with those of its events that are `told`."""
+    """Sends a message to the ward. That of a clip names only the events in `told`."""
     data = "json_set(data, '$.events', json(:told))" if message.kind == "clip" else "data"
     db.execute(f"INSERT INTO outbox ({OUTBOX}) SELECT {OUTBOX.removesuffix('data')} {data} FROM deferred WHERE n = :n",
                {"n": message.n, "told": json.dumps(told)})
@@ -64,17 +64,16 @@ def release(db: sqlite3.Connection, message: DeferredMessage, told: Sequence[int
 
 
 def drop(db: sqlite3.Connection, message: DeferredMessage) -> None:
-    """Nobody is told."""
     db.execute("DELETE FROM deferred WHERE n = ?", (message.n,))
 
 
 def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
-    """Forget what waits of these kinds."""
+    """Drops waiting messages of these kinds."""
     db.executemany("DELETE FROM deferred WHERE kind = ?", ((kind,) for kind in kinds))
 
 
 def settle(db: sqlite3.Connection, now: Instant) -> Settled:
-    """Release or drop all messages whose events have their word, or get none any more. Raises sqlite3.Error."""
+    """Releases or drops all messages whose events have a label, or will get none. Raises sqlite3.Error."""
     settled, after_n = Settled(), 0
     while batch := oldest(db, after_n, BATCH_N):
         after_n = batch[-1].n
@@ -92,7 +91,9 @@ def settle(db: sqlite3.Connection, now: Instant) -> Settled:
 
 
 def _told(db: sqlite3.Connection, message: DeferredMessage, now: Instant) -> list[int] | None:
-    """The events by which it is told; none: it is not; None: it waits. One whose row is lost gets no word any more."""
+    """Returns the events that let the message go. An empty list drops it; None keeps it waiting. A lost event counts as
+    labelled.
+    """
     seen = {number: notify.seen(db, number, now) for number in message.events}
     named = of_people(event for event in seen.values() if event)
     return None if named is None else [number for number, event in seen.items() if event is None or number in named]

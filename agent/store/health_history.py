@@ -1,6 +1,6 @@
-"""How the machine was: an hour of samples a row, written by the keeper, read for the page's day and month.
+"""The machine's health: one hour of samples per row, written by the keeper, read for the page's day and month.
 
-Rows are dated like all others (store.boots), so an hour whose clock was not set yet finds its place later.
+Rows are dated like all others (store.boots), so an hour before the clock was set gets its place later.
 """
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ _decoder = msgspec.json.Decoder(list[HealthSample])
 
 
 def add(db: sqlite3.Connection, samples: Sequence[HealthSample], now: Instant) -> None:
-    """Keep these, all of this boot and in order; the oldest rows make room. Within the caller's transaction."""
+    """Stores these samples, all of this boot and in order; the oldest rows go. Within the caller's transaction."""
     first = at(now, samples[0].mono_ms)
     number = db.execute(
         "INSERT INTO health (boot, mono_ms, wall_ms, clock, samples) VALUES (?, ?, ?, ?, ?)",
@@ -31,7 +31,7 @@ def add(db: sqlite3.Connection, samples: Sequence[HealthSample], now: Instant) -
 
 
 def ill_days(db: sqlite3.Connection) -> int:
-    """On how many days of the newest rows the card was in trouble. Raises sqlite3.Error."""
+    """Counts the days, of the newest rows, on which the card was in trouble. Raises sqlite3.Error."""
     return db.execute(
         "SELECT COUNT(*) FROM (SELECT 1 FROM health, json_each(iif(json_valid(samples), samples, '[]')) "
         "WHERE n > (SELECT MAX(n) FROM health) - ? AND type = 'array' "
@@ -41,10 +41,7 @@ def ill_days(db: sqlite3.Connection) -> int:
 
 def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequence[HealthSample],
            now: Instant) -> Iterator[DatedSample]:
-    """The samples of that time, an hour after the other in the order of their dates.
-
-    `lately` are those of this boot that no row has yet.
-    """
+    """Yields the samples of that time, hour by hour in order of their dates; `lately` are those that no row has yet."""
     known = sound(db, "health", "SELECT n, boot, mono_ms, wall_ms FROM health")
     rows = [(begin_ms, n) for n, boot, mono_ms, wall_ms in known
             if span.begin_ms - ROW_MS_MAX <= (begin_ms := dates.wall_ms(boot, mono_ms, wall_ms)) < span.end_ms]
@@ -57,7 +54,7 @@ def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequenc
 
 
 def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], told: Instant) -> Iterator[DatedSample]:
-    """Those within the span; `told` is a moment of their boot by both clocks, as they were."""
+    """Yields samples within the span; `told` is a moment of their boot by both clocks."""
     for each in samples:
         wall_ms = dates.wall_ms(told.boot, each.mono_ms, told.wall_ms + each.mono_ms - told.mono_ms)
         if span.begin_ms <= wall_ms < span.end_ms:

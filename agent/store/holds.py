@@ -1,10 +1,10 @@
-"""Holds: clips that retention must leave alone, each with its reason and, mostly, an end.
+"""Holds: clips that retention must not delete, each with its reason and usually an end.
 
-A hold is kept whatever the card needs. So that a recorder never stops for want of room, all of them together have a
-ceiling, above which no new one is taken; what is held already stays so, and health says whose it is.
+A hold stays even if the card needs room. So that a recorder never stops for lack of room, all holds together have a
+limit, and new ones above it are refused. Existing ones stay, and health shows their owners.
 
-What counts is the keeper's own table (agent/store/decisions); the shared one shows it to the other roles, and tells
-beside it which clips the agent's own work reads.
+The keeper's own table counts (agent/store/decisions). The shared one shows it to the other roles, and lists the clips
+that the agent itself is reading.
 """
 import contextlib
 import os
@@ -28,11 +28,11 @@ WORK_MS = 24 * 3600 * 1000      # for work whose process was killed: then its ho
 
 
 class HoldError(Exception):
-    """A hold can't be placed; the text names the remedy."""
+    """A hold cannot be placed; the text names the remedy."""
 
 
 class HoldsFull(HoldError):
-    """All holds together have a ceiling, and this one would be above it."""
+    """The new hold would exceed the limit of all holds together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,8 @@ class Hold:
 
 def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip], reason: str,
           until_wall_ms: int | None, now: Instant, ceiling_b: int) -> None:
-    """Keep these clips until `until_wall_ms` (UTC), or until released when None: all or, above the ceiling, none.
-
-    A clip that is held for this reason already gets the new end. Raises HoldError, and sqlite3.Error.
+    """Keeps these clips until `until_wall_ms` (UTC; None: until released): all of them or, above the limit, none. A
+    clip that is held for this reason already gets the new end. Raises HoldError and sqlite3.Error.
     """
     with transaction(own):
         for clip in wanted:
@@ -64,8 +63,7 @@ def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip
 
 def release(own: sqlite3.Connection, db: sqlite3.Connection, clip: Clip, now: Instant,
             reason: str | None = None) -> list[str]:
-    """Let retention have the clip again as far as this reason goes, or for good; returns the reasons that there were.
-    """
+    """Releases the clip from this reason, or from all; returns the reasons that it had."""
     gone = own.execute("UPDATE hold SET state = 'released' WHERE clip = ? AND reason = COALESCE(?, reason) AND "
                        f"{STANDS} RETURNING reason", (clip.name, reason)).fetchall()
     show(own, db, now)
@@ -74,7 +72,7 @@ def release(own: sqlite3.Connection, db: sqlite3.Connection, clip: Clip, now: In
 
 def release_all(own: sqlite3.Connection, db: sqlite3.Connection, kept: Iterable[Clip], now: Instant,
                 reason: str) -> int:
-    """The same for many clips as far as this reason goes; returns how many it held."""
+    """Releases many clips from this reason; returns how many it held."""
     with transaction(own):
         gone_n = sum(own.execute(f"UPDATE hold SET state = 'released' WHERE clip = ? AND reason = ? AND {STANDS}",
                                  (clip.name, reason)).rowcount for clip in kept)
@@ -83,7 +81,7 @@ def release_all(own: sqlite3.Connection, db: sqlite3.Connection, kept: Iterable[
 
 
 def expire(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> int:
-    """Release what has run out; only called while the clock is right. Returns how many."""
+    """Releases holds that have run out; call it only while the clock is right. Returns how many."""
     over_n = own.execute(f"UPDATE hold SET state = 'expired' WHERE until_wall_ms <= ? AND {STANDS}",
                          (now.wall_ms,)).rowcount
     show(own, db, now)
@@ -91,14 +89,13 @@ def expire(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> int
 
 
 def names(own: sqlite3.Connection) -> set[str]:
-    """The clips that somebody has placed a hold on."""
+    """Lists the clips on hold."""
     return {row["clip"] for row in own.execute(f"SELECT DISTINCT clip FROM hold WHERE {STANDS}")}
 
 
 def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Put the shared rows, which any role may have changed, back to what was decided, and tell the ledger what is new.
-
-    Raises sqlite3.Error. A cut before its end may tell the ledger twice, and never not at all.
+    """Makes the shared rows, which any role may have changed, say what was decided; adds ledger rows for changes.
+    Raises sqlite3.Error. After a power cut the ledger may have a row twice, but never none.
     """
     decided = own.execute("SELECT * FROM hold").fetchall()
     stand = {(row["clip"], row["reason"]): row["until_wall_ms"] for row in decided
@@ -120,7 +117,7 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
 
 
 def forget(own: sqlite3.Connection, erased: Iterable[str]) -> None:
-    """The household erases these clips: what they were held for does not count. Within the caller's transaction."""
+    """Drops the holds of clips that the household erases. Within the caller's transaction."""
     own.executemany("DELETE FROM hold WHERE clip = ?", ((name,) for name in erased))
 
 
@@ -132,9 +129,8 @@ def _told(row: sqlite3.Row) -> HoldPlaced | HoldReleased:
 
 @contextlib.contextmanager
 def while_read(db: sqlite3.Connection, wanted: Iterable[Clip], now: Instant) -> Iterator[None]:
-    """Retention leaves these clips alone as long as an export reads them. No act of anybody's, so no ledger's row.
-
-    Raises HoldError if one is being deleted already, and sqlite3.Error.
+    """Protects these clips while an export reads them. It is no act of a person's, so the ledger gets no row. Raises
+    sqlite3.Error, and HoldError if one is being deleted already.
     """
     reason = read_reason()
     with transaction(db):
@@ -157,14 +153,12 @@ def hold_to_read(db: sqlite3.Connection, seqs: Iterable[int], reason: str, now: 
 
 
 def release_read(db: sqlite3.Connection, reason: str) -> None:
-    """Lets retention have the clips again."""
     db.execute("DELETE FROM hold WHERE reason = ? AND work", (reason,))
 
 
 def pin(db: sqlite3.Connection, request_id: str, found: Iterable[Clip]) -> None:
-    """Keeps the clips of an approved request until the ward has them or the request has ended.
-
-    Within the caller's transaction. Raises HoldError if one is being deleted already.
+    """Keeps the clips of an approved request until the ward has them or the request has ended. Within the caller's
+    transaction. Raises HoldError if one is being deleted already.
     """
     for clip in found:
         _put(db, clip.seq, PIN + request_id, None)
@@ -188,7 +182,7 @@ def _unpin(db: sqlite3.Connection, reason: str) -> list[int]:
 
 
 def placed(db: sqlite3.Connection) -> list[Hold]:
-    """All holds that somebody has placed: those without an end first, then those that last longest."""
+    """Lists all holds: those without an end first, then those that last longest."""
     rows = sound(db, "clip", f"SELECT {COLUMNS}, hold.reason, hold.until_wall_ms FROM hold JOIN clip ON clip.seq = "
                              "hold.clip WHERE NOT work ORDER BY until_wall_ms IS NOT NULL, until_wall_ms DESC, seq")
     return [_hold(**row) for row in rows]
@@ -199,7 +193,7 @@ def _hold(reason: str, until_wall_ms: int | None, **clip: Any) -> Hold:
 
 
 def total_b(db: sqlite3.Connection) -> int:
-    """The size of the clips that somebody has placed a hold on."""
+    """Returns the bytes of the clips on hold."""
     return db.execute("SELECT COALESCE(SUM(bytes), 0) FROM clip "
                       "WHERE seq IN (SELECT clip FROM hold WHERE NOT work)").fetchone()[0]
 
@@ -210,7 +204,7 @@ def _size_b(db: sqlite3.Connection, name: str) -> int:
 
 
 def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | None) -> None:
-    """Hold it for the agent's own work."""
+    """Holds a clip for the agent's own work."""
     _demand_there(db, seq)
     db.execute("INSERT INTO hold (clip, reason, until_wall_ms, work) VALUES (?, ?, ?, 1) "
                "ON CONFLICT DO UPDATE SET until_wall_ms = excluded.until_wall_ms", (seq, reason, until_wall_ms))

@@ -1,7 +1,7 @@
-"""This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good.
+"""This recorder's name at the ward until enrolment gives it a certificate, and the certificate of its page.
 
-It is a file of the household's folder, which the keeper alone writes and every role reads: a damaged database does not
-make the device another one, and no role's row does.
+The name is random, made once and kept. Its file is in the household's folder, which only the keeper writes and every
+role reads: neither a damaged database nor a row of another role changes it.
 """
 import hashlib
 import os
@@ -25,7 +25,7 @@ UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at
 
 
 def named(store: Path) -> str | None:
-    """The name of the device whose store this is; None where it has none yet, or none that is one. Raises OSError."""
+    """Returns the name of the device whose store this is; None if it has none, or an invalid one. Raises OSError."""
     try:
         with (store / HOUSEHOLD / FILE).open("rb") as file:
             text = file.read(LARGEST_B).decode("ascii", "replace").strip()
@@ -35,9 +35,8 @@ def named(store: Path) -> str | None:
 
 
 def name(folders: Folders, db: sqlite3.Connection) -> str:
-    """The name, which is given now if there is none; the keeper's alone. Raises OSError and sqlite3.Error.
-
-    A file that was lost is made anew from what the ledger calls the device.
+    """Returns the name; without one, makes it. Only for the keeper. Raises OSError and sqlite3.Error. A lost file is
+    restored from the name in the ledger.
     """
     if (known := named(folders.root)) is not None:
         return known
@@ -50,22 +49,22 @@ def name(folders: Folders, db: sqlite3.Connection) -> str:
 
 
 def at_ward(db: sqlite3.Connection) -> WardIdentity | None:
-    """By which certificate the ward knows this recorder, as the keeper last noted it. Raises sqlite3.Error."""
+    """Returns the certificate by which the ward knows this recorder, as last noted. Raises sqlite3.Error."""
     return meta.read(db, AT_WARD, WardIdentity)
 
 
 def put_at_ward(db: sqlite3.Connection, told: WardIdentity | None) -> None:
-    """Keep that; the keeper's alone, in the transaction of its act."""
+    """Only for the keeper, in the transaction of its act."""
     meta.put(db, AT_WARD, msgspec.json.encode(told).decode())
 
 
 def page_folder(folders: Folders) -> Path:
-    """Where both lie; the page's user alone writes there, and reads the key."""
+    """Returns the folder of the page's certificate and key; only the page's user may write it and read the key."""
     return folders.root / "page"
 
 
 def fingerprint(folders: Folders) -> str | None:
-    """SHA-256 of the certificate as browsers show it, "4F:0A:...", or None while there is none, or nobody may look."""
+    """Returns SHA-256 of the page's certificate as browsers show it, "4F:0A:..."; None if it cannot be read."""
     import ssl  # only here: the keeper has no use for it
 
     try:

@@ -1,6 +1,6 @@
-"""Asks the keeper to write what link and page, which only read the database, have to leave in it.
+"""Asks the keeper to write what link and page, which only read the database, have to store.
 
-It stands alone because both ask, and the questions say nothing of sockets.
+The file is separate because both of them ask, and the questions are independent of sockets.
 """
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ AGAIN_S = 0.1
 
 
 def ask_keeper(runtime: Path, question: LinkQuestion) -> Any:
-    """What the keeper answers. Raises StoreError."""
+    """Returns the keeper's answer. Raises StoreError."""
     line, until_mono_s = msgspec.json.encode(question) + b"\n", time.monotonic() + KEEPER_S
     while True:
         try:

@@ -1,7 +1,7 @@
 """Questions of link and page to the keeper, which writes for them: a line of JSON, and its answer.
 
 A question says what has happened to something that the link owns, never what a row should contain. So a link that was
-taken over can do no more than a link must. Each question is a function here, which the keeper calls. The link sends its
+taken over can do only what a link must. Each question is a function here, which the keeper calls. The link sends its
 name and its parameters after the first two.
 """
 import contextlib
@@ -84,7 +84,7 @@ class Writer(NamedTuple):
 
 
 class LinkQuestion(Struct, frozen=True, tag_field="ask"):
-    """The base of all questions. `write` does all that is asked; `answer` is the type of its answer."""
+    """The base of the questions. `write` does everything that is asked; `answer` is the type of its answer."""
 
 
 QUESTIONS: list[Any] = []
@@ -164,9 +164,8 @@ def note_command(db: StoreConnection, by: Writer, ordered: Ordered, code: Word |
 @question
 def finish_command(db: StoreConnection, by: Writer, ordered: Ordered, state: CommandState, code: Word | None = None,
                    data: dict[str, Any] | None = None, command: Payload | None = None) -> tuple[bytes, News]:
-    """Records that a command was carried out. With `command`, its payload, the keeper writes its rows first.
-
-    Returns its answer, and new answers to other commands.
+    """Records that a command was carried out. With `command`, its payload, the keeper writes its rows first. Returns
+    its answer, and new answers to other commands.
     """
     news: News = []
     return commands.complete(db, ordered, (state, code), by.now, lambda: data if command is None else carry_out(
@@ -307,9 +306,8 @@ Questions = Union[tuple(QUESTIONS)]     # noqa: UP007
 
 
 def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes, news: News) -> Replayed | None:
-    """Writes the rows that a command asks for, within the transaction of its answer.
-
-    Returns the answer's data, if any; answers to others are added to `news`. Raises CommandRefused.
+    """Writes the rows that a command asks for, within the transaction of its answer. Returns the answer's data, if any;
+    answers to others are added to `news`. Raises CommandRefused.
     """
     try:
         wish = args(wire.decode(wire.Command, command), COMMANDS[ordered.name].args)

@@ -1,4 +1,4 @@
-"""How files of ours are called on the card; whatever is called otherwise is somebody else's."""
+"""The names of our files on the card. A file with another name is not ours."""
 import os
 import re
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ CLIPS_A_FOLDER = 1000       # keeps a folder small enough for a technician's fil
 
 
 def picture(camera: str, boot: str, mono_ms: int) -> str:
-    """An event's picture, without the ending, by when the event began."""
+    """Returns the name of an event's picture, without the ending, by when the event began."""
     return f"{camera}-{boot}-{mono_ms}"
 
 
 def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
-    """The finished clips with these numbers, both included; None: all from `first` on. Raises OSError."""
+    """Yields the finished clips with these numbers, both included; None: all from `first` on. Raises OSError."""
     folders = sorted(entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir())
     for folder in folders:
         if int(folder[-6:]) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
@@ -32,9 +32,8 @@ def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
 
 
 def highest(clips: Path) -> int:
-    """The highest number that a clip on the card has, or may have been about to get; 0 where there is none.
-
-    Folders are of a thousand, so only the last one with a clip is read. Raises OSError.
+    """Returns the highest number of a clip on the card, finished or not; 0 without clips. Raises OSError. Folders are
+    of a thousand, so only the last one with a clip is read.
     """
     if not clips.exists():
         return 0

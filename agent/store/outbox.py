@@ -1,6 +1,6 @@
-"""Messages for the ward: written with what they tell of, gone when the receipt names them.
+"""Messages for the ward: written with the rows that they are about, deleted when the receipt names them.
 
-Without a ward that the household has joined there are none, nor of what it keeps to itself.
+Without a ward that the household has joined nothing is stored, nor is anything that the household withholds.
 """
 import logging
 import sqlite3
@@ -24,29 +24,27 @@ _log = logging.getLogger(__name__)
 
 
 def oldest_of(db: sqlite3.Connection, kind: str, after_seq: int, limit: int) -> list[sqlite3.Row]:
-    """The oldest messages of `kind` behind `after_seq`."""
+    """Lists the oldest messages of `kind` after `after_seq`."""
     return sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
                  (kind, after_seq, limit))
 
 
 def quarantined_n(db: sqlite3.Connection) -> int:
-    """How many messages were set aside."""
+    """Returns how many messages were set aside."""
     return db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
 
 
 def trim_quarantine(db: sqlite3.Connection, keep_n: int) -> int:
-    """Forget the oldest beyond the newest `keep_n`; returns how many went."""
+    """Drops the oldest beyond the newest `keep_n`; returns how many."""
     return db.execute("DELETE FROM quarantine WHERE seq NOT IN (SELECT seq FROM quarantine ORDER BY seq DESC LIMIT ?)",
                       (keep_n,)).rowcount
 
 
 def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str,
            motion: Sequence[int] | None = None) -> int | None:
-    """Add a message in the caller's transaction: it exists exactly if what it tells of does.
-
-    `motion` are the events that it tells of, where it is about motion: it waits for their words, if the ward is told of
-    some alone. Returns its seq; None where it has none yet, and where no ward was joined by then, or is not told of it:
-    that is not kept, either.
+    """Adds a message in the caller's transaction, so it exists exactly if its rows do. `motion` are the events of
+    motion that it is about: if the ward only gets some labels, it waits for theirs. Returns its seq; None if it waits,
+    or if the ward does not get it, in which case it is not stored.
     """
     if not membership.covers(db, kind, when.boot, when.mono_ms):
         return None
@@ -61,37 +59,38 @@ def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant,
 
 
 def after(db: sqlite3.Connection, seq: int, limit: int) -> list[sqlite3.Row]:
-    """The next messages behind `seq`, oldest first."""
+    """Lists the next messages after `seq`, oldest first."""
     return sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
 
 
 def seqs(db: sqlite3.Connection, first: int, last: int, limit: int) -> list[int]:
-    """Which of the seqs first..last are still there, ascending; the first `limit` of them."""
+    """Lists which of the seqs first..last are still there, ascending, at most `limit`."""
     rows = db.execute("SELECT seq FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", (first, last, limit))
     return [row["seq"] for row in rows]
 
 
 def settle(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
-    """The receipt (or the broker, where no ward ingest is) has these: forget them. Returns how many were known."""
+    """Deletes messages that the receipt (or the broker, without a ward's ingest) confirms. Returns how many were known.
+    """
     cursor = db.executemany("DELETE FROM outbox WHERE seq = ?", ((seq,) for seq in seqs))
     return cursor.rowcount
 
 
 def quarantine(db: sqlite3.Connection, seq: int, code: str) -> None:
-    """Set a message aside that nobody will take, so that it does not block those behind it."""
+    """Sets aside a message that nothing accepts, so that it does not block later ones."""
     db.execute("INSERT OR IGNORE INTO quarantine (seq, kind, code, data) "
                "SELECT seq, CAST(kind AS TEXT), ?, CAST(data AS TEXT) FROM outbox WHERE seq = ?", (code, seq))
     db.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
 
 
 def empty(db: sqlite3.Connection) -> None:
-    """Forget all that waits or was set aside; in the caller's transaction. No number comes again."""
+    """Deletes all waiting and quarantined messages; in the caller's transaction. No number is used again."""
     for table in ("outbox", "deferred", "quarantine"):
         db.execute(f"DELETE FROM {table}")
 
 
 def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
-    """Forget what waits of these kinds of the contract, also as sums; in the caller's transaction."""
+    """Deletes waiting messages of these kinds of the contract, and sums of them; in the caller's transaction."""
     deferred.withdraw(db, kinds)
     stored = [*kinds, *(kind for kind, told_as in membership.HISTORY.items() if told_as in kinds)]
     for kind in stored:
@@ -102,7 +101,8 @@ def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
 
 
 def keep_only(db: sqlite3.Connection, words: Collection[str]) -> None:
-    """Forget what waits of motion that has another word, and of clips that show no other; in the caller's transaction.
+    """Deletes waiting messages about motion with other labels, and of clips that show no other motion; in the caller's
+    transaction.
     """
     unwanted = [word for word in WORDS if word not in words]
     marks = ", ".join("?" * len(unwanted))
@@ -114,22 +114,20 @@ def keep_only(db: sqlite3.Connection, words: Collection[str]) -> None:
 
 
 def waiting(db: sqlite3.Connection) -> tuple[int, int, int | None]:
-    """How many messages wait, their size in bytes, and the oldest one's seq."""
+    """Returns how many messages wait, their bytes, and the oldest one's seq."""
     row = db.execute("SELECT COUNT(*), COALESCE(SUM(LENGTH(data) + 100), 0), MIN(seq) FROM outbox").fetchone()
     return row[0], row[1], row[2]
 
 
 def next_seq(db: sqlite3.Connection) -> int:
-    """The seq that the next message will get."""
+    """Returns the seq that the next message will get."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
     return (row["seq"] if row else 0) + 1
 
 
 def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BOUND_B) -> int:
-    """Make the outbox smaller where it exceeds `bound_b`; messages up to `after_seq` are under way and stay.
-
-    Returns how many messages gave way; called again and again, it does some of the work each time.
-    Raises sqlite3.Error.
+    """Makes the outbox smaller if it exceeds `bound_b`; messages up to `after_seq` are being sent and stay. Returns how
+    many messages were replaced; repeated calls each do part of the work. Raises sqlite3.Error.
     """
     if quarantined_n(db) > QUARANTINE_KEPT_N:
         with transaction(db):
@@ -147,7 +145,7 @@ def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BO
 
 
 def _fold_once(db: sqlite3.Connection, clock: Clock, after_seq: int) -> tuple[int, int]:
-    """One gap message in the place of the oldest that give way: how many it stands for, and the bytes gained."""
+    """Replaces the oldest messages by one gap message; returns how many it stands for, and the bytes gained."""
     for kind in GIVES_WAY:
         entries = [wire.Entry(*row) for row in oldest_of(db, kind, after_seq, ROWS_A_ROUND)]
         if entries:

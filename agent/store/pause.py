@@ -1,7 +1,7 @@
-"""What the household has paused: one small file, `household/pause.json`, that outlives restarts and power cuts.
+"""What the household has paused: one small file, `household/pause.json`, which survives restarts and power cuts.
 
-Whoever pauses (the page, the command line) writes it here; capture looks at it once a second, and before it opens a
-camera. A file that can't be read pauses everything: nobody may be filmed because a card is failing.
+Page and command line write it here; capture reads it every second, and before it opens a camera. A file that cannot be
+read pauses everything: no one may be filmed because a card is failing.
 """
 import contextlib
 import fcntl
@@ -29,12 +29,12 @@ REASON_CHARS_MAX = 200
 
 
 def path(folders: Folders) -> Path:
-    """Where it lies; its `stat` changes whenever somebody pauses or resumes."""
+    """Returns its path; its `stat` changes with every pause or resume."""
     return folders.household / FILE
 
 
 def load(folders: Folders) -> Pauses:
-    """All pauses; none when there is no file, everything when it can't be read or understood. Never raises."""
+    """Returns all pauses: none without a file, everything if it cannot be read. Never raises."""
     try:
         with path(folders).open("rb") as file:
             return msgspec.json.decode(file.read(LARGEST_B), type=Pauses)
@@ -46,9 +46,8 @@ def load(folders: Folders) -> Pauses:
 
 def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | None, by: By, now: Instant,
         reason: str = "") -> Pauses:
-    """Pause these cameras, or all there are and will be (None), until `until_wall_ms` or until it is lifted (None).
-
-    On the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError.
+    """Pauses these cameras, or all present and future ones (None), until `until_wall_ms` or until lifted (None). It is
+    on the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError.
     """
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock,
                  until_wall_ms=until_wall_ms, reason=reason[:REASON_CHARS_MAX])
@@ -62,9 +61,8 @@ def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | No
 
 
 def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
-    """Let these cameras, or all of them (None), see again; the hours of a camera's `off` stay as they are.
-
-    Returns what is paused now. Raises StoreError.
+    """Resumes these cameras, or all of them (None). The weekly hours of a camera's `off` stay as they are. Returns what
+    is paused now. Raises StoreError.
     """
     def change(known: Pauses) -> Pauses:
         if cameras is None:
@@ -96,8 +94,8 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """No other process changes the file meanwhile: a lock on a folder of the keeper's, which the kernel releases with
-    us. Another role could hold one on the file's own folder for ever.
+    """Keeps other processes from changing the file, by a lock on a folder of the keeper's. The kernel releases it if we
+    end. Another role could hold one on the file's own folder for ever.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -109,10 +107,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
-    """Tell the ward that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
-
-    Only by what word (core.household.pause.By); never by whom. The ledger is told here of weekly hours and of a file
-    that can't be read; of a person's word the keeper tells it.
+    """Notes once, in the caller's transaction, that `camera` is paused from `now` on, or resumed (None), for ward and
+    absences. `by` says by what kind of order (core.household.pause.By), never by which person. The ledger gets a row
+    here for weekly hours and an unreadable file; for a person's order the keeper adds it.
     """
     known = _noted(db, camera)
     if (known.by if known else None) == by:
@@ -135,7 +132,7 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
 
 
 def was_off(db: sqlite3.Connection, camera: str) -> bool:
-    """Whether it was its weekly hours that paused the camera when that was last noted."""
+    """Whether the last noted pause of the camera was by its weekly hours."""
     known = _noted(db, camera)
     return known is not None and known.by == "schedule"
 
@@ -149,5 +146,5 @@ def _tell(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraDa
 
 
 def _apart_ms(then: Pause, now: Instant) -> int:
-    """How long ago `then` was: by the monotonic clock within a boot, else as far as the wall clock tells."""
+    """Returns how long ago `then` was: by the monotonic clock within a boot, else by the wall clock."""
     return now.mono_ms - then.mono_ms if now.boot == then.boot else max(0, now.wall_ms - then.wall_ms)

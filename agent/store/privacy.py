@@ -1,6 +1,6 @@
-"""What the household declares, and which version of the agent works: noted for the ledger once each time it changes.
+"""The household's privacy declarations, and the agent's version: noted for the ledger at each change.
 
-Its word that a camera hides areas itself is told to the ward, too.
+The ward is also told if the household declares that a camera itself hides areas.
 """
 import hashlib
 import sqlite3
@@ -20,7 +20,7 @@ DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
 
 
 def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:
-    """Note the version of the agent if another one was here before. Raises sqlite3.Error."""
+    """Notes the agent's version if it has changed. Raises sqlite3.Error."""
     with transaction(db):
         was = meta.get(db, SOFTWARE)
         if was == version:
@@ -34,14 +34,13 @@ Areas = Sequence[Sequence[tuple[float, float]]]
 
 
 def mark(areas: Areas) -> str:
-    """A short hash of what is hidden, by which two sets of areas can be told apart."""
+    """Returns a short hash that tells sets of hidden areas apart."""
     return hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
 
 
 def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant) -> list[str]:
-    """Take down which cameras are declared now, with the areas that each hides; returns what has changed, in words.
-
-    Rows and messages are committed together. It is the household's word alone: nobody here can see whether it is true.
+    """Notes which cameras are declared now, with the areas that each hides; returns the changes as text. Rows and
+    messages are committed together. It is only the household's word: it cannot be checked here.
     """
     known = {row["key"].removeprefix(KEY): row["value"] for row in
              db.execute("SELECT key, value FROM meta WHERE key GLOB ? AND value != ''", (KEY + "*",))}

@@ -1,7 +1,7 @@
-"""What a day of a camera holds: what was recorded, what of it is gone, when nothing could be, and the events.
+"""A day of a camera: what was recorded, what of it is gone, when nothing could be recorded, and the events.
 
-Asked by wall time, as dated (store.boots). Of each row only what a day's line needs is read, so that a day costs the
-same in a store with 100,000 clips as in a small one.
+Queries are by wall time, as dated (store.boots). They read only what a day's line needs, so that a day costs the same
+in a store with 100,000 clips as in a small one.
 """
 import json
 import sqlite3
@@ -65,7 +65,7 @@ class ClipRow(NamedTuple):
 
 
 def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
-    """All of it for `camera` between these wall times."""
+    """Returns all of it for `camera` between these wall times."""
     kept, gone = _clips(db, camera, span, KEPT), _clips(db, camera, span, GONE)
     holds = {seq for seq, in sound(db, "hold", "SELECT clip FROM hold WHERE NOT work")}
     known = [(row, footage) for row in kept if _meet(footage := _recorded(dates, row, now_ms), span)]
@@ -98,7 +98,7 @@ def _meet(footage: Recorded, span: WallSpan) -> bool:
 
 
 def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:
-    """The camera's events that reach into the span, in the order of their dates."""
+    """Lists the camera's events that reach into the span, in order of their dates."""
     found = []
     for number, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in sound(
             db, "event", EVENTS.format(near=NEAR.format(t="event", which="TRUE")), _values(camera, span)):
@@ -111,7 +111,7 @@ def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) ->
 
 
 def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[Absent]:
-    """When the camera gave nothing."""
+    """Lists when the camera gave nothing."""
     found = []
     for boot, mono_ms, wall_ms, dur_ms, why in sound(db, "absence", "SELECT boot, mono_ms, wall_ms, dur_ms, why "
                                                      "FROM absence WHERE camera = ? ORDER BY n", (camera,)):
@@ -122,7 +122,7 @@ def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) 
 
 
 def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
-    """When the recorder was off: between two lives of the keeper."""
+    """Lists when the recorder was off: between two lives of the keeper."""
     rows = sound(db, "life", "SELECT boot, mono_ms, wall_ms, last_mono_ms - mono_ms FROM life ORDER BY n")
     lives = [WallSpan(begin_ms := dates.wall_ms(boot, mono_ms, wall_ms), begin_ms + lasted_ms)
              for boot, mono_ms, wall_ms, lasted_ms in rows]
@@ -132,7 +132,7 @@ def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
 
 
 def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
-    """The wall time of the newest footage of a boot whose clock nobody had set, so in 1970; None without any."""
+    """Returns the wall time of the newest footage of a boot whose clock was never set (1970); None without any."""
     asked = ("SELECT boot, mono_ms, wall_ms FROM clip WHERE seq = "
              f"(SELECT MAX(rowid) FROM ({NEAR.format(t='clip', which=KEPT)}))")
     dates = Dates(db)
@@ -142,7 +142,7 @@ def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
 
 
 def days_with_footage(db: sqlite3.Connection, cameras: Sequence[str], days: Iterable[WallSpan]) -> list[bool]:
-    """For each of these spans whether footage of any of the cameras begins in it."""
+    """Returns for each of these spans whether footage of any of the cameras begins in it."""
     asked = f"SELECT 1 FROM ({NEAR.format(t='clip', which=KEPT)}) LIMIT 1"
     return [any(db.execute(asked, _values(camera, WallSpan(day.begin_ms, day.end_ms - 1), 0)).fetchone()
                 for camera in cameras) for day in days]

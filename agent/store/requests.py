@@ -1,7 +1,7 @@
 """The ward's requests for pictures, as all roles see them: what each asks for, and what became of it.
 
-The rows are a view: what is asked stands in the ward's signed command, and what was decided in the keeper's own
-database (agent/store/decisions/decided.py).
+The rows are only a view. The ward's signed command says what is asked, and the keeper's own database what was decided
+(agent/store/decisions/decided.py).
 """
 import contextlib
 import hashlib
@@ -32,12 +32,12 @@ COLUMNS = ", ".join((*ASKED, "command", "n", "state", "until_ms", "cancel", "wal
 
 
 class RequestError(Exception):
-    """The request can't become that; the text says why."""
+    """The request cannot change like that; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WardRequest:
-    """One request. Times are UTC in ms, None where there is none."""
+    """One request. Times are UTC in ms, None if not set."""
 
     id: str                             # the ward's command
     kind: Kind
@@ -67,9 +67,8 @@ class WardRequest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of what is asked: by it everybody knows that the same was shown, decided and packed.
-
-        "" for values that no command has.
+        """SHA-256 (hex) of what is asked, by which it is known that the same was shown, decided and packed. "" for
+        values that no command has.
         """
         with contextlib.suppress(NotCanonical):
             return hashlib.sha256(canonical({name: getattr(self, name) for name in ASKED})).hexdigest()
@@ -77,7 +76,7 @@ class WardRequest:
 
     @property
     def intake_key(self) -> str:
-        """The short name of the key by whose receipt the intake is known, in groups that people can compare."""
+        """The short name of the intake's receipt key, in groups that people can compare."""
         with contextlib.suppress(ValueError):       # of a row that the ward's command never made
             name = fingerprint(bytes.fromhex(self.receipt_key))
             return " ".join(name[at:at + 4] for at in range(0, len(name), 4))
@@ -85,8 +84,7 @@ class WardRequest:
 
 
 def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
-    """A new one, for the keeper to look at; in the caller's transaction. Raises RequestError where too many are open.
-    """
+    """Adds a request for the keeper; in the caller's transaction. Raises RequestError if too many are open."""
     if db.execute(f"SELECT COUNT(*) FROM request WHERE {OPEN}").fetchone()[0] >= WAITING_MAX:
         raise RequestError(f"{WAITING_MAX} requests are open already")
     marks = ", ".join("?" * (len(ASKED) + 6))
@@ -98,39 +96,37 @@ def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
 
 
 def get(db: sqlite3.Connection, number: int) -> WardRequest | None:
-    """By the household's number."""
+    """Finds it by the household's number."""
     return _one(db, "n = ?", number)
 
 
 def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
-    """By the ward's command."""
+    """Finds it by the id of the ward's command."""
     return _one(db, "id = ?", request_id)
 
 
 def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
-    """All that are not at their end, oldest first; more than there may be only where somebody else has written them."""
+    """Lists open requests, oldest first. Another role may have written more than are allowed."""
     return _read(db, f"{OPEN} ORDER BY n LIMIT ?", 2 * WAITING_MAX)
 
 
 def waiting_n(db: sqlite3.Connection) -> int:
-    """How many wait for the household."""
+    """Returns how many wait for the household."""
     return db.execute("SELECT COUNT(*) FROM request WHERE state = 'waiting'").fetchone()[0]
 
 
 def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
-    """The latest, newest first."""
     return _read(db, "1 ORDER BY n DESC LIMIT ?", limit_n)
 
 
 def delivered(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
-    """The latest that the ward has, newest first."""
+    """Lists the latest that the ward has, newest first."""
     return _read(db, "state = 'delivered' ORDER BY n DESC LIMIT ?", limit_n)
 
 
 def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
-    """The ward has said by this command that it is not wanted any more; in the caller's transaction.
-
-    Nothing leaves from now on, and the keeper writes down the end. Raises RequestError where it is too late for that.
+    """Notes the ward's command that cancels it; in the caller's transaction. Nothing leaves from now on, and the keeper
+    records the end. Raises RequestError if it is too late.
     """
     if not db.execute(f"UPDATE request SET cancel = ? WHERE id = ? AND {OPEN} AND cancel IS NULL",
                       (command, request_id)).rowcount:
@@ -138,43 +134,42 @@ def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
 
 
 def uncancel(db: sqlite3.Connection, request_id: str) -> None:
-    """The ward has not said so."""
     db.execute("UPDATE request SET cancel = NULL WHERE id = ?", (request_id,))
 
 
 def stand(db: sqlite3.Connection, request_id: str, state: State, by: str | None, decided_ms: int | None,
           until_ms: int | None) -> None:
-    """How the keeper says that it stands; in the caller's transaction."""
+    """Sets the state that the keeper decided; in the caller's transaction."""
     db.execute("UPDATE request SET state = ?, decided_by = ?, decided_ms = ?, until_ms = ? WHERE id = ?",
                (state, by, decided_ms, until_ms, request_id))
 
 
 def packed(db: sqlite3.Connection, request_id: str, size_b: int, sha256: str, manifest: str | None) -> None:
-    """The file that leaves the house is there, whole and flushed. Raises RequestError."""
+    """The file that leaves the house is whole and flushed. Raises RequestError."""
     with transaction(db):
         _become(db, request_id, "packed", bytes=size_b, sha256=sha256, manifest=manifest)
 
 
 def unpacked(db: sqlite3.Connection, request_id: str) -> None:
-    """The file is gone again, as after a damaged card: it is to be made anew."""
+    """The file is gone, as after a damaged card: it has to be made again."""
     db.execute("UPDATE request SET state = 'approved', bytes = NULL, sha256 = NULL, manifest = NULL, sent_b = 0 "
                "WHERE id = ? AND state = 'packed'", (request_id,))
 
 
 def all_unpacked(db: sqlite3.Connection) -> None:
-    """Each export that is packed and not delivered is to be made anew."""
+    """Has each export that is packed and not delivered made again."""
     for request in open_ones(db):
         if request.kind == "clip":
             unpacked(db, request.id)
 
 
 def sent(db: sqlite3.Connection, request_id: str, sent_b: int) -> None:
-    """So many bytes have reached the ward."""
+    """Notes how many bytes have reached the ward."""
     db.execute("UPDATE request SET sent_b = ? WHERE id = ? AND state = 'packed'", (sent_b, request_id))
 
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> WardRequest:
-    """The ward's receipt, checked, is there; in the caller's transaction. Raises RequestError."""
+    """Notes the ward's receipt, which is checked; in the caller's transaction. Raises RequestError."""
     if (known := find(db, request_id)) and known.cancel is not None:
         raise RequestError("the ward has cancelled it")
     request = _become(db, request_id, "delivered", receipt=receipt)
@@ -188,13 +183,13 @@ def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant)
 
 
 def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
-    """It can't be done, for good. Raises RequestError."""
+    """Ends it for good. Raises RequestError."""
     with transaction(db):
         _become(db, request_id, "failed", code=code)
 
 
 def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: str | int | None) -> WardRequest:
-    """The request as it was before, which has changed now. Raises RequestError."""
+    """Changes the request and returns it as it was before. Raises RequestError."""
     request = find(db, request_id)
     if request is None:
         raise RequestError("there is no such request; taimat requests list shows them")
@@ -222,11 +217,11 @@ def _read(db: sqlite3.Connection, which: str, *values: str | int) -> list[WardRe
 
 
 class WishRefused(Exception):
-    """Nothing can come of that wish; the text is the code that the ward is told."""
+    """A command cannot become a request; the text is the code for the ward."""
 
 
 def request_of(command: bytes) -> WardRequest:
-    """The request that a command makes; its signature and its age are others' to judge. Raises WishRefused."""
+    """Returns the request that a command makes; others check its signature and age. Raises WishRefused."""
     try:
         order = wire.decode(wire.Command, command)
         wish = args(order, COMMANDS[order.name or ""].args)
@@ -273,25 +268,23 @@ class ExportPreview:
 
     @property
     def agreed(self) -> dict[str, str | None]:
-        """What a yes is about: SHA-256 of the clips by their names; None for one that is not hashed yet."""
+        """What an approval covers: SHA-256 of the clips by their names; None for one that is not hashed yet."""
         return {clip.name: clip.sha256 for clip in self.clips}
 
     @property
     def digest(self) -> str:
-        """By which it is known whether other clips are meant by now: SHA-256, hex.
-
-        Of a clip that was not hashed its name alone counts, so one that is hashed in between is still what was shown.
+        """SHA-256 (hex) of the clips' names, by which a later choice of other clips is noticed. Digests do not count,
+        so a clip that is hashed in between is still what was shown.
         """
         return hashlib.sha256("\n".join(sorted(clip.name for clip in self.clips)).encode()).hexdigest()
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to hand out."""
         return not self.clips
 
 
 def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
-    """What there is for it now. Raises sqlite3.Error."""
+    """Returns what would leave the house if the request were approved now. Raises sqlite3.Error."""
     if request.begin_ms is None or request.end_ms is None:
         return ExportPreview([], 0, 0, False)
     found = sift(db, reaching_into(db, request.camera, request.begin_ms, request.end_ms), as_told).sound
@@ -302,7 +295,7 @@ def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
 
 
 def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:
-    """How many ms of the clip lie in that time, and how many bytes that is."""
+    """Returns how many ms of the clip are in that time, and how many bytes that is."""
     if not clip.dur_ms or clip.bytes is None:
         return 0, 0
     dur_ms = max(0, min(end_ms, clip.wall_ms + clip.dur_ms) - max(begin_ms, clip.wall_ms))

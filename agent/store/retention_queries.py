@@ -1,6 +1,7 @@
-"""What retention has to know of the clips: sums, dates and sizes, read only as far as it asks.
+"""What retention needs to know of card and clips: room, sums, dates and sizes, read only as far as it asks.
 
-The indexes in agent/store/schema.py hold all that a sum or an order needs; a clip's own row is read for its date alone.
+The indexes in agent/store/schema.py hold every column that a sum or an order needs. A clip's own row is only read for
+its date.
 """
 import os
 import sqlite3
@@ -23,7 +24,7 @@ WITH_WARD = "seq IN (SELECT clip FROM handed_out)"
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A file system's size as `df` tells it, in bytes and in files."""
+    """A file system's size as `df` shows it, in bytes and in files."""
 
     free_b: int
     total_b: int
@@ -32,38 +33,36 @@ class Space:
 
     @classmethod
     def of(cls, folders: Folders) -> "Space":
-        """Ask the file system of the store. Raises OSError."""
+        """Reads it from the file system of the store. Raises OSError."""
         found = os.statvfs(folders.root)
         return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, found.f_favail, found.f_files)
 
     def short(self, limits: CardLimits) -> bool:
-        """Whether less is free than is to be."""
+        """Whether less is free than the limits require."""
         return (to_free_b(0, 0, self.free_b, self.total_b, limits.floor_pct) > 0
                 or to_free_n(self.free_n, self.total_n) > 0)
 
     def room_b(self, limits: CardLimits) -> int:
-        """Bytes that clips may take in all."""
+        """Returns the bytes that clips may take in all."""
         return room_b(self.total_b, limits.quota_b, limits.floor_pct)
 
     def holds_b(self, limits: CardLimits) -> int:
-        """Bytes that clips on hold may take of that."""
+        """Returns the bytes that clips on hold may take of that."""
         return int(self.room_b(limits) * limits.hold_max_pct / 100)
 
 
 def bytes_by_camera(db: sqlite3.Connection) -> dict[str, int]:
-    """The size of all finished clips, by camera."""
     return dict(_plain(db, f"SELECT camera, SUM(bytes) FROM clip WHERE {FINISHED} GROUP BY camera"))
 
 
 def newest_seq(db: sqlite3.Connection) -> int:
-    """The highest number that a clip has; 0 while there is none."""
+    """Returns the highest number of a clip; 0 without clips."""
     return db.execute("SELECT COALESCE(MAX(seq), 0) FROM clip").fetchone()[0]
 
 
 def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str, spared: Collection[int] = ()) -> Iterator[Dated]:
-    """When each clip that may go was recorded, oldest number first, but for those `spared`.
-
-    `clock` is the device's own: where that is not sure, a clip's need not be either, for it is the same clock.
+    """Yields when each clip that may go was recorded, lowest number first, except those `spared`. `clock` is the
+    device's own. If that is not reliable, a clip's need not be either, because it is the same clock.
     """
     sure = SURE.format(t="clip")
     sure = sure if clock in TRUSTED else f"({sure} OR clock != 'unset')"
@@ -74,27 +73,27 @@ def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str, spared: Co
 
 
 def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[KeptClip]:
-    """Clips that may go, up to this number, oldest number first."""
+    """Yields clips that may go, up to this number, lowest number first."""
     return map(KeptClip._make, _plain(
         db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND seq <= ? AND {MAY_GO} ORDER BY seq",
         camera, kind, last_seq))
 
 
 def handed_out(db: sqlite3.Connection, camera: str) -> Iterator[KeptClip]:
-    """Clips that may go and whose footage the ward has, oldest number first."""
+    """Yields clips that may go and that the ward has, lowest number first."""
     return map(KeptClip._make, _plain(
         db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND {WITH_WARD} AND {MAY_GO} ORDER BY seq", camera))
 
 
 def others(db: sqlite3.Connection, camera: str, kind: str) -> Iterator[KeptClip]:
-    """Clips that may go and whose footage is nowhere else, oldest number first."""
+    """Yields clips that may go and that the ward does not have, lowest number first."""
     return map(KeptClip._make, _plain(
         db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND NOT {WITH_WARD} AND {MAY_GO} ORDER BY seq",
         camera, kind))
 
 
 def recording_rates(db: sqlite3.Connection) -> dict[str, RecordingRate]:
-    """What each camera records in a day, by the newest day's clips; nothing before there is an hour of them."""
+    """Returns what each camera records in a day, by the newest day's clips; empty before there is an hour of them."""
     rows = list(_plain(
         db, "WITH newest AS (SELECT camera, kind, bytes, dur_ms, " + DATED.format(t="clip") + " AS wall_ms FROM clip "
             f"WHERE {FINISHED} ORDER BY seq DESC LIMIT ?), "
@@ -109,7 +108,7 @@ def recording_rates(db: sqlite3.Connection) -> dict[str, RecordingRate]:
 
 
 def _plain(db: sqlite3.Connection, query: str, *values: object) -> sqlite3.Cursor:
-    """Rows as tuples, one by one: there may be a hundred thousand."""
+    """Reads rows as tuples, one by one, because there may be a hundred thousand."""
     cursor = db.cursor()
     cursor.row_factory = None
     return cursor.execute(query, values)

@@ -1,7 +1,7 @@
-"""Compares rows and files, folder by folder: what only one side has is resolved, never guessed at, never deleted.
+"""Compares rows and files, folder by folder: adopts files without a row and marks rows without a file; deletes nothing.
 
-A lost database, a file system repair or a person with a card reader can make such orphans, and a cut only while another
-process held the database (docs/design/storage.md).
+A lost database, a file system repair or a person with a card reader can cause such a difference. A power cut only does
+while another process holds the database (docs/design/storage.md).
 """
 import contextlib
 import logging
@@ -34,9 +34,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Sweep:
-    """One walk over all files and rows, in steps: the owner has other things to do in between.
-
-    `file_key` opens encrypted ones. A walk that has raised an error is over.
+    """One walk over all files and rows, in steps, so that its owner can do other work in between. `file_key` opens
+    encrypted files. After an error the walk is over.
     """
 
     db: sqlite3.Connection
@@ -50,12 +49,10 @@ class Sweep:
     _now: Instant = field(init=False)
 
     def __post_init__(self) -> None:
-        """It begins with the first step."""
         self._steps = self._walk()
 
     def go_on(self, now: Instant, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Go on until it is `enough`; returns whether the walk has come to its end. Raises OSError and sqlite3.Error.
-        """
+        """Continues until `enough`; returns whether the walk has ended. Raises OSError and sqlite3.Error."""
         missing_n, self._now = self.missing_n, now
         ended = all(not enough() for _ in self._steps)
         if self.missing_n > missing_n:
@@ -68,7 +65,7 @@ class Sweep:
         return ended
 
     def _tell_of_links(self, now: Instant) -> None:
-        """Nothing of ours is one, and nobody follows them: what lies there is told once."""
+        """We make and follow no links, so what lies there is reported once."""
         told = f"{len(self.links)} links lie in the store, such as {min(self.links)!r}" if self.links else ""
         if told != (meta.get(self.db, LINKS) or ""):
             with transaction(self.db):
@@ -111,16 +108,14 @@ def _links(folder: Path) -> list[str]:
 
 
 def _names_in(db: sqlite3.Connection, folder: int) -> set[str]:
-    """Names of the rows that belong into a folder."""
     first = folder * CLIPS_A_FOLDER
     return {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
                                               (first, first + CLIPS_A_FOLDER - 1))}
 
 
 def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path]:
-    """Finished files of ours in a folder that no row knows, or unfinished ones, by their `ending`.
-
-    Anything not named as ours is somebody else's and left alone.
+    """Lists our files in a folder that have no row: finished ones, or unfinished ones by their `ending`. Files whose
+    names are not ours are ignored.
     """
     found, names = [], os.listdir(folder)
     known = _names_in(db, int(folder.name))         # after the files: whatever came meanwhile has its row
@@ -133,7 +128,7 @@ def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path
 
 
 def _complete(part: Path) -> bool:
-    """Finish a clip that was being written when its row was lost; False: it still is, and has its lock."""
+    """Finishes a clip that was being written when its row was lost; False if a recorder still writes it."""
     final = part.with_suffix("")
     try:
         complete(part, final)
@@ -145,8 +140,7 @@ def _complete(part: Path) -> bool:
 
 
 def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) -> bool:
-    """Make a row for a file that has none, by what its head tells, and announce it if it never had one. Raises OSError.
-    """
+    """Adds a row for a file by what its head says, and announces it if it never had a row. Raises OSError."""
     match = OURS.match(path.name)
     assert match is not None
     seq = int(match["seq"])
@@ -177,14 +171,14 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) 
 
 
 def _next_finished(db: sqlite3.Connection, first: int) -> int | None:
-    """The number of the first finished clip from this one on."""
+    """Returns the number of the first finished clip from this one on."""
     number: int | None = db.execute(f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?",
                                     (first,)).fetchone()[0]
     return number
 
 
 def _lose_missing(db: sqlite3.Connection, folders: Folders, folder: int) -> int:
-    """Mark finished rows of a folder whose file is not there; returns how many."""
+    """Marks finished rows of a folder whose file is missing; returns how many."""
     first = folder * CLIPS_A_FOLDER
     rows = db.execute(f"SELECT seq, name FROM clip WHERE {clips.FINISHED} AND seq BETWEEN ? AND ?",
                       (first, first + CLIPS_A_FOLDER - 1)).fetchall()
@@ -197,7 +191,7 @@ def _lose_missing(db: sqlite3.Connection, folders: Folders, folder: int) -> int:
 
 
 def _drop_dangling(db: sqlite3.Connection) -> None:
-    """Remove rows about clips and events that have none: of a damaged database, whose other rows could not be had."""
+    """Deletes rows that refer to lost clips or events, as after the repair of a database."""
     for table in [row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]:
         for to in db.execute(f"PRAGMA foreign_key_list({table})").fetchall():
             db.execute(f"DELETE FROM {table} WHERE {to['from']} NOT IN (SELECT {to['to']} FROM {to['table']})")

@@ -28,22 +28,21 @@ class UpdateOrder(Struct, kw_only=True, frozen=True):
 
     @property
     def open(self) -> bool:
-        """Whether more is to come."""
+        """Whether it still goes on."""
         return self.state in OPEN
 
 
 def read(db: sqlite3.Connection) -> UpdateOrder | None:
-    """The newest order. Raises sqlite3.Error."""
+    """Returns the newest order. Raises sqlite3.Error."""
     return meta.read(db, KEY, UpdateOrder)
 
 
 def put(db: sqlite3.Connection, order: UpdateOrder) -> None:
-    """Keep it instead of what was there; in the caller's transaction."""
     meta.put(db, KEY, msgspec.json.encode(order).decode())
 
 
 def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None = None) -> UpdateOrder | None:
-    """The order as it is now, if it is still open; in the caller's transaction."""
+    """Changes an order that is still open and returns it; in the caller's transaction."""
     order = read(db)
     if order is None or order.id != order_id or not order.open:
         return None
@@ -53,7 +52,7 @@ def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None 
 
 
 def decide(db: sqlite3.Connection, approve: bool) -> UpdateOrder | None:
-    """The household's word on what waits for it; None if nothing does. Raises sqlite3.Error."""
+    """The household decides on a waiting order; returns None if there is none. Raises sqlite3.Error."""
     with transaction(db):
         order = read(db)
         if order is None or order.state != "waiting":

@@ -1,6 +1,8 @@
-"""What the household agrees to by its settings and its page: noted for the ledger each time it changes, and followed.
+"""What the household agrees to by its settings and its page: noted for the ledger at each change, and applied.
 
-The membership of a ward is kept here; the shared database has a copy, by which the other roles keep messages or not.
+The membership of a ward is kept here. The shared database has a copy, which tells the other roles which messages to
+keep. A withdrawal on the page must not wait for root, nor fail with it. So the keeper obeys the page at once, and the
+stricter of page and configuration as long as they differ.
 """
 import hashlib
 import sqlite3
@@ -28,7 +30,7 @@ LEAVING = "leaving"             # by which requests are refused whose ward the h
 
 
 class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """The household's word."""
+    """What the household has said on its page, as far as the configuration does not say it yet."""
 
     left: str = ""                  # the ward that it has left
     kept: list[Switch] = []         # the parts that it keeps to itself
@@ -40,7 +42,7 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
     mono_ms: int = 0
 
     def over(self, agreed: Agreed) -> Agreed:
-        """What holds of what the configuration says."""
+        """Applies it to what the configuration says."""
         if agreed.ward is None or agreed.ward == self.left:
             return replace(agreed, ward=None, text=None, told=[], only=[], pictures={}, snapshots=None,
                            configurable=False)
@@ -51,7 +53,7 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
                        pictures={"*": rules.default, **rules.by_purpose}, snapshots=rules.snapshots)
 
     def beside(self, agreed: Agreed) -> "PageWord":
-        """As much of it as the configuration, which says this, does not say by now."""
+        """Returns the part that the configuration does not say yet."""
         withheld = consent.withheld(agreed.told)
         return replace(self, left=self.left if agreed.ward == self.left else "",
                        kept=[each for each in self.kept if each not in withheld],
@@ -60,37 +62,34 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
                        joins=self.joins if agreed.ward != self.joins else "")
 
     def door(self, agreed: Agreed, known_ward: str | None, now: Instant) -> str:
-        """By which door came what the configuration says now."""
+        """Returns whether the configuration's present content came from the page or from the settings."""
         heard = self.boot == now.boot and now.mono_ms - self.mono_ms <= HEARD_MS
         joining = agreed.ward is not None and agreed.ward != known_ward
         return consent.BY_PAGE if heard and (not joining or self.joins == agreed.ward) else consent.BY_SETTINGS
 
 
 def rules_of(agreed: Agreed) -> Rules:
-    """The rules for pictures that were agreed to."""
+    """Returns the agreed rules for pictures."""
     purposes = {purpose: rule for purpose, rule in agreed.pictures.items() if purpose != "*"}
     return Rules(agreed.pictures.get("*", "never"), purposes, agreed.snapshots or "never")
 
 
 def read_word(own: sqlite3.Connection) -> PageWord:
-    """The present one; an empty one where nothing was said."""
     return meta.read(own, PAGE_WORD, PageWord) or PageWord()
 
 
 def put_word(own: sqlite3.Connection, word: PageWord) -> None:
-    """Note it; in the caller's transaction."""
     meta.put(own, PAGE_WORD, json.encode(word).decode())
 
 
 def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: Instant,
           said: Callable[[PageWord], PageWord] | None = None, by_card: str = "") -> bool:
-    """Note what holds if it is something else than before; another ward is joined, or none, by it.
+    """Notes a change of what holds; by it a ward may be joined or left. Returns whether there was a change.
 
-    `stated` is what the configuration says; beside it holds what only the page has said so far, which `said` changes
-    now. A ward that was joined under an earlier text stays joined under that: an update of ours is no consent to the
-    later. `by_card` is the ward whose card has joined this recorder: that counts once, and for no later joining.
-    `db` is the shared database: its ledger is told first, and a cut in between has it told twice.
-    Raises sqlite3.Error.
+    `stated` is what the configuration says. What only the page has said so far is added; `said` changes that now. A
+    ward that was joined under an earlier text stays joined under that text: our update is no consent to a later one.
+    `by_card` is the ward whose card joined this recorder, which counts once. The ledger in `db` is written first, so a
+    power cut may write it twice. Raises sqlite3.Error.
     """
     with transaction(own):              # keeper and desk are two threads
         before, known = read_word(own), membership.read(own)
@@ -106,7 +105,7 @@ def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: 
 
 
 def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Refuse what is open, where nothing may leave the house any more. Raises sqlite3.Error."""
+    """Refuses open requests if nothing may leave the house. Raises sqlite3.Error."""
     if membership.read(own) is None:
         decided.refuse_all(own, db, LEAVING, now)
     elif read_word(own).no_pictures:
@@ -114,9 +113,8 @@ def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
 
 
 def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> bool:
-    """Have the shared database's copy say the same, whatever became of it; True where it did not.
-
-    What was kept for a ward that is none of ours goes, and what ours is not told. Raises sqlite3.Error.
+    """Makes the shared copy agree; returns True if it did not. Raises sqlite3.Error. Deletes what was kept for a ward
+    that was left, and what the ward may no longer get.
     """
     if membership.read(own) == membership.read(db):
         return False
@@ -130,7 +128,7 @@ def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> boo
 
 
 def _note(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: Instant, by: str) -> bool:
-    """In the caller's transaction of `own`; returns whether it is something else than before."""
+    """In the caller's transaction of `own`; returns whether it is a change."""
     known = membership.read(own)
     then = _membership(known, agreed, by, now)
     if then:
@@ -150,7 +148,7 @@ def _note(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: 
 
 
 def _membership(known: Membership | None, agreed: Agreed, by: str, now: Instant) -> Membership | None:
-    """That which follows on `known`."""
+    """Returns the membership that follows on `known`."""
     if agreed.ward is None:
         return None
     if known is None or known.ward != agreed.ward:
@@ -170,7 +168,7 @@ def _less(kinds: Sequence[str], others: Collection[str]) -> list[str]:
 
 
 def _forget(db: sqlite3.Connection, before: Membership | None, then: Membership | None) -> None:
-    """Delete what waits for a ward that is left, and what it has set, or what it is told no more; in the caller's
+    """Deletes what waits for a ward that is left, and its settings, or what it may no longer get; in the caller's
     transaction.
     """
     if before is None:

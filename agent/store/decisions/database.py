@@ -1,4 +1,4 @@
-"""The keeper's own database, `keys/decisions.db`, and the mark of its acts that no key could sign at once."""
+"""The keeper's own database, `keys/decisions.db`, and the mark of acts that could not be signed at once."""
 import hmac
 import os
 import sqlite3
@@ -89,9 +89,8 @@ Mark = Callable[[bytes], bytes]
 
 
 def connect(folders: Folders, file: str = FILE, busy_s: float = BUSY_S) -> StoreConnection:
-    """Open (and if need be make) the database; one connection a thread.
-
-    Raises StoreError, which tells a user without the right to it what to do.
+    """Opens (and if necessary creates) the database; use one connection per thread. Raises StoreError, which tells a
+    user without the right to it what to do.
     """
     path = folders.keys / file
     try:
@@ -125,8 +124,7 @@ def _schema(db: sqlite3.Connection) -> int:
 
 
 def mark(own: sqlite3.Connection) -> Mark:
-    """The keeper's mark of some bytes: HMAC-SHA-256 (RFC 2104) with a key that its own database alone has.
-
+    """Returns the keeper's mark of some bytes: HMAC-SHA-256 (RFC 2104) with a key that only its own database has.
     Raises sqlite3.Error.
     """
     key = bytes.fromhex(str(meta.get(own, MARK_KEY)))

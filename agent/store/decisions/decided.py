@@ -1,7 +1,7 @@
 """The ward's requests as the keeper has taken them up, and what was decided on each.
 
-A word is written down here first. Then the shared row, the act for the ledger and the message to the ward follow in one
-transaction: a kill in between costs time, and neither a word nor a second row of the ledger.
+A decision is written here first. Shared row, ledger and message to the ward follow in one transaction. A kill in
+between costs time, and causes neither a lost decision nor a second row of the ledger.
 """
 import contextlib
 import json
@@ -29,7 +29,7 @@ UNDER_WAY: tuple[State, ...] = ("approved", "packed")
 
 @dataclass(frozen=True, slots=True)
 class RequestDecision:
-    """A request, and the newest word on it. Times are UTC in ms."""
+    """A request, and the newest decision on it. Times are UTC in ms."""
 
     request: str
     digest: str                     # WardRequest.digest of what was shown and decided on
@@ -42,11 +42,11 @@ class RequestDecision:
     clips: Agreed | None = None     # that it is about; None: all that there are, by a rule
 
     def releases(self, request: WardRequest) -> bool:
-        """Whether these very pictures may leave the house."""
+        """Whether exactly these pictures may leave the house."""
         return self.code == "approved" and self.digest == request.digest
 
     def is_told_by(self, row: WardRequest) -> bool:
-        """Whether the shared row says so already, wherever the request has come since."""
+        """Whether the shared row says so already, however far the request has come since."""
         if (row.decided_by, row.decided_ms, row.until_ms) != (self.by, self._decided_ms, self.until_ms):
             return False
         return row.state == self.code or (self.code == "approved" and row.state not in ("new", "waiting"))
@@ -56,22 +56,22 @@ class RequestDecision:
         return self.when.wall_ms if self.by else None
 
     def tell(self, db: sqlite3.Connection) -> None:
-        """Have the shared row say so; in the caller's transaction."""
+        """Makes the shared row say so; in the caller's transaction."""
         requests.stand(db, self.request, self.code, self.by, self._decided_ms, self.until_ms)
 
 
 def find(own: sqlite3.Connection, request_id: str) -> RequestDecision | None:
-    """The word on this request; None for one that the keeper has not taken up."""
+    """Returns the decision on this request; None if the keeper has not taken it up."""
     return next(iter(_read(own, "request = ?", request_id)), None)
 
 
 def waiting(own: sqlite3.Connection) -> list[RequestDecision]:
-    """All that wait for the household."""
+    """Lists the requests that wait for the household."""
     return _read(own, "code = 'waiting'")
 
 
 def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecision) -> None:
-    """A request that the ward has signed for certain, with the word of the household's rule. Raises sqlite3.Error."""
+    """Adds a request that the ward has certainly signed, decided by the household's rule. Raises sqlite3.Error."""
     with transaction(own):
         own.execute("INSERT INTO decision (request, digest, expires_ms, until_ms, code, by, boot, mono_ms, wall_ms, "
                     "clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -82,10 +82,8 @@ def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecis
 
 def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, digest: str, code: Decision, by: str,
            now: Instant, shown: str = "") -> WardRequest:
-    """Somebody's word on what has this digest, and on the clips that have `shown` as theirs ("": on those that there
-    are); returns how the request stands now.
-
-    Raises RequestError where it is too late, or something else than what was shown, and sqlite3.Error.
+    """Decides on what has this digest, and on the clips with the digest `shown` ("": on the present ones). Returns the
+    request's present state. Raises sqlite3.Error, and RequestError if it is too late or if something else was shown.
     """
     tell(own, db)
     with transaction(own):
@@ -108,19 +106,19 @@ def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, dig
 
 
 def refuse_all(own: sqlite3.Connection, db: sqlite3.Connection, by: str, now: Instant) -> None:
-    """Nothing that was asked for leaves any more. Raises sqlite3.Error."""
+    """Refuses all open requests. Raises sqlite3.Error."""
     for each in _read(own, "code IN ('waiting', 'approved')"):
         with contextlib.suppress(RequestError):         # the ward has it already
             decide(own, db, each.request, each.digest, "refused", by, now)
 
 
 def fail(own: sqlite3.Connection, request_id: str) -> None:
-    """Nothing can come of it any more: nobody knows what it was about."""
+    """Ends a request of which it is not known what it asks for."""
     own.execute("UPDATE decision SET code = 'failed', told = 1 WHERE request = ?", (request_id,))
 
 
 def put_right(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str) -> bool:
-    """Have the shared row say what was decided; returns whether it said something else. Raises sqlite3.Error."""
+    """Makes the shared row say what was decided; returns whether it said something else. Raises sqlite3.Error."""
     with transaction(own), transaction(db):
         known, row = find(own, request_id), requests.find(db, request_id)
         wrong = bool(known and row and known.told and not known.is_told_by(row))
@@ -130,9 +128,8 @@ def put_right(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str) 
 
 
 def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
-    """Bring what was decided into the shared row, the ledger and the outbox; returns whether there was something.
-
-    `db` is a connection that marks. Raises sqlite3.Error.
+    """Writes decisions into shared row, ledger and outbox; returns whether there were any. Raises sqlite3.Error. `db`
+    is a connection that marks.
     """
     untold = _read(own, "told = 0")
     for each in untold:
@@ -147,9 +144,8 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
 
 
 def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Drop what no command can ask for again; only a clock that is right tells. Raises sqlite3.Error.
-
-    Asked often, so it writes only where there is something.
+    """Drops decisions that no command can ask for again, if the clock is right. Raises sqlite3.Error. It is called
+    often, so it only writes if there are any.
     """
     over = f"code != 'waiting' AND told = 1 AND MAX(expires_ms, wall_ms) < {now.wall_ms - KEPT_MS:d}"
     if _read(own, over) and boots.is_sure(db, now.boot, now.clock):

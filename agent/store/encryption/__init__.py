@@ -1,4 +1,4 @@
-"""Encryption at rest: files on the card that only those can read who have the key of their day.
+"""Encryption at rest: a file on the card can only be read with the key of its day.
 
-docs/design/storage.md tells who has which key and what it costs.
+docs/design/storage.md says who has which key, and what it costs.
 """

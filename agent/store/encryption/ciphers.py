@@ -1,7 +1,8 @@
-"""The ciphers, and how a file's key is wrapped for a day's. The only place that asks the cryptography library.
+"""The ciphers, how a file's key is wrapped for a day key, and the writer of encrypted files. Only this module uses the
+cryptography library for that.
 
-A file's key is wrapped by one that X25519 (RFC 7748) agrees on between the day's key and one made for this file alone,
-through HKDF-SHA256 (RFC 5869): who writes needs the day's public key only, and can't read what others wrote.
+A file's key is wrapped with one that X25519 (RFC 7748) derives from the day key and a key made for this file only,
+through HKDF-SHA256 (RFC 5869). A writer needs only the day's public key, and cannot read what others wrote.
 """
 import hashlib
 import secrets
@@ -33,22 +34,24 @@ _CLASSES: dict[int, type[AESGCM] | type[ChaCha20Poly1305]] = {AES_GCM: AESGCM, C
 
 
 def cipher(kind: int, key: bytes) -> Cipher:
-    """What encrypts and decrypts the records of a file whose key this is."""
+    """Returns the cipher for the records of a file with this key."""
     return _CLASSES[kind](key)
 
 
 def new_private() -> bytes:
-    """A new X25519 private key, raw."""
+    """Returns a new X25519 private key, raw."""
     return X25519PrivateKey.generate().private_bytes_raw()
 
 
 def public_of(private: bytes) -> bytes:
-    """The public half, raw."""
+    """Returns the public half, raw."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
 def wrap(key: bytes, public: bytes, name: str) -> tuple[bytes, bytes]:
-    """Encrypt a key for whoever has the private half of `public`, bound to `name`: (ephemeral public key, wrapped)."""
+    """Encrypts a key for the owner of the private half of `public`, bound to `name`; returns (ephemeral public key,
+    wrapped).
+    """
     ephemeral = X25519PrivateKey.generate()
     own = ephemeral.public_key().public_bytes_raw()
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))
@@ -56,7 +59,7 @@ def wrap(key: bytes, public: bytes, name: str) -> tuple[bytes, bytes]:
 
 
 def unwrap(ephemeral: bytes, wrapped: bytes, private: bytes, name: str) -> bytes:
-    """The key that `wrap` encrypted. Raises DamagedError when it was for another key or another name."""
+    """Returns the key that `wrap` encrypted. Raises DamagedError if it was for another key or another name."""
     own = X25519PrivateKey.from_private_bytes(private)
     try:
         shared = own.exchange(X25519PublicKey.from_public_bytes(ephemeral))
@@ -67,13 +70,13 @@ def unwrap(ephemeral: bytes, wrapped: bytes, private: bytes, name: str) -> bytes
 
 
 def new_file(kind: int, day: int, public: bytes, name: str) -> tuple[FileHead, bytes]:
-    """A file's head, with a new key wrapped for the day key `day`, and that key."""
+    """Returns a file's head, with a new key wrapped for the day key `day`, and that key."""
     key = secrets.token_bytes(KEY_B)
     return FileHead(kind, day, *wrap(key, public, name)), key
 
 
 def file_key(head: FileHead, private: bytes, name: str) -> bytes:
-    """The key of the file `name` with that head. Raises DamagedError."""
+    """Returns the key of the file `name` with that head. Raises DamagedError."""
     return unwrap(head.ephemeral, head.wrapped, private, name)
 
 
@@ -82,13 +85,12 @@ def _wrapping_key(shared: bytes, ephemeral: bytes, public: bytes) -> bytes:
 
 
 class Encrypter:
-    """One file's: `head` goes to the card first, then what `body` returns, at last what `final_head` returns.
-
-    Nonces are random: a recording that a cut has torn may be written on, and a counter would begin anew.
+    """Encrypts one file record by record: write `head` first, then what `body` returns, then what `final_head` returns.
+    Nonces are random: a torn recording may be continued, and a counter would repeat.
     """
 
     def __init__(self, kind: int, day: int, public: bytes, name: str) -> None:
-        """A new key for the file `name`, wrapped for the day key `day`, whose public half is `public`."""
+        """Makes a new key for the file `name`, wrapped for the day key `day`, whose public half is `public`."""
         file_head, key = new_file(kind, day, public, name)
         self.head = file_head.pack()
         self._binding = hashlib.sha256(self.head).digest()      # no record is worth anything in another file
@@ -96,13 +98,13 @@ class Encrypter:
         self._index = self._clear_b = 0
 
     def body(self, data: bytes, end_us: int = 0, frames_n: int = 0) -> Record:
-        """The file's next bytes as a record; with them the clip lasts until `end_us` and has so many pictures."""
+        """Returns the file's next bytes as a record; the clip then lasts until `end_us` and has `frames_n` pictures."""
         record = self._record(BODY, self._clear_b, data, end_us, frames_n)
         self._clear_b += len(data)
         return record
 
     def final_head(self, data: bytes, end_us: int, frames_n: int) -> Record:
-        """A record that stands in for the file's first bytes."""
+        """Returns a record that replaces the file's first bytes."""
         return self._record(FINAL_HEAD, 0, data, end_us, frames_n)
 
     def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> Record:

@@ -1,7 +1,7 @@
-"""Day keys as everybody may know them: the living ones' public halves, in a file that the keeper alone writes.
+"""Day keys as every role may know them: the public halves of existing keys, in a file that only the keeper writes.
 
-A recorder encrypts for the newest of them. Each has beside it its private half as it is wrapped for the household's
-key, so that a card opens without the device. The private halves are files of the keeper's own.
+A recorder encrypts for the newest one. Beside each lies its private half, wrapped for the household's key, so that a
+card can be opened without the device. The private halves in the clear are the keeper's own files.
 """
 from pathlib import Path
 
@@ -25,19 +25,17 @@ _decoder = msgspec.json.Decoder(list[PublicDay])
 
 
 def private_file(keys: Path, day: int) -> Path:
-    """Where the private half lies."""
+    """Returns the path of a day's private half."""
     return keys / FOLDER / f"{day:06d}.key"
 
 
 def public_file(folders: Folders) -> Path:
-    """Where the living keys' public halves lie."""
     return folders.household / "days.json"
 
 
 def living(folders: Folders) -> list[PublicDay]:
-    """All that are not destroyed, oldest first; none before the keeper's first start.
-
-    Raises OSError, also for a file that is none of ours.
+    """Lists the days whose keys still exist, oldest first. The list is empty before the keeper's first start. Raises
+    OSError, also if the file is not ours.
     """
     try:
         return _decoder.decode(public_file(folders).read_bytes())
@@ -48,6 +46,6 @@ def living(folders: Folders) -> list[PublicDay]:
 
 
 def publish(folders: Folders, days: list[PublicDay]) -> None:
-    """Have these be the living ones, on the card when this returns. Raises OSError."""
+    """Writes the list of days durably. Raises OSError."""
     public_file(folders).parent.mkdir(mode=0o750, exist_ok=True)
     write_durably(public_file(folders), msgspec.json.encode(days), 0o640)

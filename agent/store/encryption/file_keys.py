@@ -1,4 +1,6 @@
-"""Where a reader gets a file's key from: the household's, the keeper's files where they may be read, or the keeper."""
+"""How a reader gets a file's key: with the household's key, from the keeper's files if it may read them, or from the
+keeper.
+"""
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ Household = Callable[[int], bytes]      # the private half of a day's key; raise
 
 
 class KeyQuestion(msgspec.Struct):
-    """A file's head and name, to the keeper."""
+    """A file's head and name, sent to the keeper."""
 
     day: int
     ephemeral: bytes
@@ -28,7 +30,7 @@ class KeyQuestion(msgspec.Struct):
 
 
 class KeyAnswer(msgspec.Struct, omit_defaults=True):
-    """The file's key, or why there is none: "damaged", or "gone" when the day's key was destroyed."""
+    """The file's key, or the reason why it is missing: "damaged", or "gone" if the day's key was destroyed."""
 
     key: bytes = b""
     why: str = ""
@@ -36,7 +38,7 @@ class KeyAnswer(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Finds the keys of one store's files. Without `runtime` no keeper is asked."""
+    """Finds the keys of one store's files. Without `runtime` it does not ask the keeper."""
 
     folders: Folders
     runtime: Path | None = None

@@ -1,4 +1,4 @@
-"""Sealing for named recipients, in the format of age (https://age-encryption.org): only their keys open it again."""
+"""Encryption for named recipients in the format of age (https://age-encryption.org): only their keys open it."""
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,14 +9,14 @@ from agent.store.export.errors import ExportError
 
 
 class Readable(Protocol):
-    """What is sealed."""
+    """A source of bytes."""
 
     def read(self, size_b: int = -1) -> bytes:
-        """The next bytes, b"" at the end."""
+        """Returns the next bytes, b"" at the end."""
 
 
 def listed(path: Path) -> list[str]:
-    """The recipients in a file: one a line, # begins a comment. Raises ExportError."""
+    """Reads the recipients in a file: one per line, # begins a comment. Raises ExportError."""
     try:
         lines = [line.strip() for line in path.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -29,14 +29,13 @@ def listed(path: Path) -> list[str]:
 
 
 def demand_keys(recipients: Sequence[str]) -> None:
-    """See that it can be sealed for all of them. Raises ExportError, which names the one that is no key."""
+    """Raises ExportError, which names the recipient that is not a key."""
     _keys(recipients)
 
 
 def seal(source: Readable, target: BinaryIO, recipients: Sequence[str]) -> None:
-    """Write all of `source` to `target`, so that each of the recipients can open it.
-
-    Raises ExportError, and what reading and writing raise.
+    """Writes all of `source` to `target`, so that each recipient can open it. Raises ExportError, and errors of reading
+    and writing.
     """
     ends = _Ends(source, target)
     try:
@@ -48,7 +47,7 @@ def seal(source: Readable, target: BinaryIO, recipients: Sequence[str]) -> None:
 
 
 class _Ends:
-    """Both ends at once. The library tells of their errors in words alone, so they are kept here."""
+    """Both ends at once. The library passes on only the text of their errors, so they are kept here."""
 
     def __init__(self, source: Readable, target: BinaryIO) -> None:
         self._source, self._target = source, target
@@ -90,7 +89,7 @@ def _key(text: str) -> object:
 
 
 def _pyrage() -> ModuleType:
-    """The library, which need not be installed."""
+    """The library is optional."""
     try:
         import pyrage
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""Files one after the other as a tar or zip archive, in pieces: nothing lies on a disk in between.
+"""Files as a tar or zip archive, in pieces: nothing is written to a disk in between.
 
-The libraries are imported by an archive: page and keeper can make one, and seldom do.
+The libraries are imported when an archive is made, which page and keeper seldom do.
 """
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ class Item(NamedTuple):
 
 
 def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
-    """The tar archive of these items in the folder `folder`, made at `made_s` (Unix time)."""
+    """Yields the tar archive of these items in the folder `folder`, made at `made_s` (Unix time)."""
     import tarfile
 
     for item in items:
@@ -31,8 +31,7 @@ def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
 
 
 def zipped(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
-    """The same as a zip archive, which every household's computer opens; nothing is compressed, for films are already.
-    """
+    """Yields a zip archive, which any computer opens. It is not compressed, because films already are."""
     import zipfile
 
     sink, made = _Sink(), datetime.fromtimestamp(made_s)
@@ -48,7 +47,7 @@ def zipped(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
 
 
 class _Sink:
-    """Holds what was written until it is taken; zipfile sees that it can't go back in it."""
+    """Holds what was written until it is taken. zipfile notices that it cannot seek."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -58,10 +57,10 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """As zipfile asks of a file; there is nothing to do."""
+        """zipfile calls it."""
 
     def close(self) -> None:
-        """Likewise."""
+        """zipfile calls it."""
 
     def taken(self) -> bytes:
         data = b"".join(self._parts)
@@ -70,14 +69,14 @@ class _Sink:
 
 
 class PieceReader:
-    """Pieces as something that is read."""
+    """Reads an iterator of pieces as a file."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""
 
     def read(self, size_b: int = -1) -> bytes:
-        """The next bytes, fewer than asked for only at the end."""
+        """Returns the next bytes, fewer than asked for only at the end."""
         parts, have_b = [self._rest], len(self._rest)
         while size_b < 0 or have_b < size_b:
             piece = next(self._pieces, None)

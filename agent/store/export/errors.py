@@ -1,11 +1,11 @@
-"""What can go wrong with an export."""
+"""Errors of an export, and how times are written in their texts."""
 from agent.core.moment import moment
 
 BRIEF_MS = 1_000        # the ends of a shorter gap read the same, or look like a second of it
 
 
 class ExportError(Exception):
-    """The film can't be made; the text says why, and what would help."""
+    """The film cannot be made; the text says why, and what would help."""
 
 
 class NothingRecorded(ExportError):
@@ -13,12 +13,12 @@ class NothingRecorded(ExportError):
 
 
 def spell(wall_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """A wall time in the machine's own zone."""
+    """Returns a wall time in the machine's own zone as text."""
     return moment(wall_ms).strftime(form)
 
 
 def spell_gap(begin_ms: int, end_ms: int) -> str:
-    """A stretch of wall time that is missing; of less than a second how long it is, for both ends read the same."""
+    """Returns a missing stretch of time as text; one of less than a second by its length."""
     gap_ms = end_ms - begin_ms
     brief = f"{gap_ms / 1000:.1f} s at {spell(begin_ms)}"
     return brief if gap_ms < BRIEF_MS else f"{spell(begin_ms)} to {spell(end_ms)}"

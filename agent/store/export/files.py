@@ -1,4 +1,4 @@
-"""The files of the clips that are cut, one open at a time: a day has more of them than a process may open."""
+"""The files of the clips that are cut, one open at a time, because a day has more of them than a process may open."""
 import errno
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ PIECE_B = 1 << 20
 
 
 class ClipFiles:
-    """Opens a clip when it is its turn, in the clear. Use it as a context."""
+    """Opens each clip when it is needed, in the clear. Use it as a context."""
 
     def __init__(self, folders: Folders, clips: Sequence[Clip], file_key: FileKey) -> None:
         self._paths = [(folders.clip(clip.seq, clip.name), folders.part(clip.seq, clip.name)) for clip in clips]
@@ -21,8 +21,7 @@ class ClipFiles:
         self._open: tuple[int, ClearFile] | None = None     # whose, and its file
 
     def file(self, number: int) -> ClearFile:
-        """The open file of that clip, valid until another is asked for. Raises OSError, LockedError and DamagedError.
-        """
+        """Returns the clip's open file, valid until the next call. Raises OSError, LockedError and DamagedError."""
         if self._open is None or self._open[0] != number:
             self.close()
             final, part = self._paths[number]
@@ -34,9 +33,8 @@ class ClipFiles:
         return self._open[1]
 
     def reader(self, number: int) -> ReadAt:
-        """How that clip is read. Where the card can't read it, or it was changed, it counts as ended.
-
-        Raises LockedError, and other OSErrors.
+        """Returns a function that reads the clip. The clip ends where the card fails or bytes were changed. It raises
+        LockedError, and other OSErrors.
         """
         def read_at(offset: int, size_b: int) -> bytes:
             try:
@@ -50,10 +48,7 @@ class ClipFiles:
         return read_at
 
     def copy(self, number: int, offset: int, size_b: int, target: int) -> int:
-        """Append some of that clip to the file `target`; returns how many bytes that were, 0 at the clip's end.
-
-        Raises OSError.
-        """
+        """Appends bytes of the clip to the file `target`; returns how many, 0 at the clip's end. Raises OSError."""
         file = self.file(number)
         if isinstance(file, PlainFile):
             return os.sendfile(target, file.handle, offset, size_b)     # takes no bytes into the process
@@ -63,7 +58,7 @@ class ClipFiles:
             raise OSError(errno.EIO, str(error)) from error
 
     def close(self) -> None:
-        """Close what is open; it is opened again when it is asked for."""
+        """Closes the open file; the next use opens it again."""
         if self._open is not None:
             self._open[1].close()
             self._open = None

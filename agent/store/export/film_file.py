@@ -1,4 +1,4 @@
-"""A film that is read where its clips lie: nothing is written, and any byte of it can be asked for at once."""
+"""A film that is read from its clips: nothing is written, and any byte of it can be read at once."""
 import errno
 import hashlib
 import struct
@@ -19,11 +19,11 @@ FACTS_B = 500               # of a clip's row in memory, about
 
 
 class FilmLayout:
-    """Where the bytes of a film lie: in its head, and in runs of its clips. It never changes, so many may read by it.
+    """Where the bytes of a film are: in its head, and in runs of its clips. It never changes, so readers can share it.
     """
 
     def __init__(self, export: Export, film: CutFilm) -> None:
-        """Of a film that was cut for this export."""
+        """`film` was cut for `export`."""
         used = list(dict.fromkeys(film.strips))
         self.clips: Sequence[Clip] = [export.clips[number] for number in used]
         self.head = head(export, film)
@@ -41,11 +41,11 @@ class FilmLayout:
 
     @property
     def memory_b(self) -> int:
-        """About what it takes in memory."""
+        """Roughly the memory that it takes."""
         return len(self.head) + 20 * len(self._clips) + FACTS_B * len(self.clips)
 
     def places(self, at_b: int, size_b: int) -> Iterator[tuple[int, int, int]]:
-        """Where these bytes behind the head lie: a clip's number, the offset there, and how many; in order."""
+        """Yields where these bytes behind the head are: a clip's number, the offset there, and how many; in order."""
         end_b = min(at_b + size_b, self.size_b)
         number = bisect_right(self._begins, at_b) - 1
         while at_b < end_b:
@@ -60,14 +60,12 @@ class FilmFile:
     """The film as a file in the clear, for one reader at a time."""
 
     def __init__(self, layout: FilmLayout, folders: Folders, file_key: FileKey) -> None:
-        """`file_key` opens clips that are encrypted."""
         self._layout, self.size_b = layout, layout.size_b
         self._files = ClipFiles(folders, layout.clips, file_key)
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Bytes of it, fewer only at its end.
-
-        Raises FileNotFoundError when a clip has gone meanwhile, other OSErrors, LockedError, and DamagedError.
+        """Returns bytes of it, fewer only at its end. Raises FileNotFoundError if a clip was deleted meanwhile, other
+        OSErrors, LockedError and DamagedError.
         """
         pieces = [self._layout.head[offset:offset + size_b]]
         at_b = offset + len(pieces[0])
@@ -79,5 +77,4 @@ class FilmFile:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Let go of the clip that was read last."""
         self._files.close()

@@ -1,6 +1,6 @@
-"""An export as a package that a stranger can check: films, manifest, signatures, rows of the ledger, how to check it.
+"""An export as a package that a stranger can check: films, manifest, signatures, ledger rows and a checker.
 
-As a folder, or sealed for named recipients as one file, which then never lies anywhere in the clear.
+It is a folder, or one file encrypted for named recipients, which is then never on a disk in the clear.
 """
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -50,16 +50,15 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Packer:
-    """Makes packages out of one store; `sign` gives the manifest, and `is_signed` says whether that has signatures."""
+    """Makes packages from one store; `sign` returns the manifest, and `is_signed` says whether that has signatures."""
 
     db: StoreConnection
     sign: Sign
     is_signed: bool = True
 
     def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
-        """Write the package as the folder `target`, which must not be there. `tell` hears how many bytes are done.
-
-        Raises ExportError, and sqlite3.Error; then nothing is left.
+        """Writes the package as the folder `target`, which must not exist. Calls `tell` with the bytes done. Raises
+        ExportError and sqlite3.Error; then nothing is left.
         """
         with folder_draft(target) as draft:
             written = write(found, draft / f"{name(found)}.mp4", tell=tell)
@@ -70,7 +69,7 @@ class Packer:
         return Made(target, manifest)
 
     def sealed(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
-        """The same as one file, NAME.tar.age, that only the wish's recipients can open."""
+        """Writes the package as one file, NAME.tar.age, that only the wish's recipients can open."""
         age.demand_keys(wish.recipients)
         with file_draft(target) as draft:
             require_room(target.parent, sum(film.size_b for film in found.films))
@@ -80,9 +79,8 @@ class Packer:
         return Made(target, manifest)
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
-        """The same to be sent on, signed already; its films are read when they are taken.
-
-        Raises ExportError, OSError and sqlite3.Error.
+        """Returns the signed package as files to be sent; films are read when they are needed. Raises ExportError,
+        OSError and sqlite3.Error.
         """
         films = _hashed(found, tell)
         manifest, papers = self._papers(found, wish, films)
@@ -92,7 +90,7 @@ class Packer:
 
     def _papers(self, found: Export, wish: ExportWish,
                 films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
-        """All files but the films."""
+        """Returns all files except the films."""
         signed = rows_of(self.db, found.clips)
         ward = identity.at_ward(self.db) if self.is_signed else None
         claim = describe(found, wish, films, signed, ward=ward, demand_rows=self.is_signed)
@@ -106,7 +104,7 @@ class Packer:
         return manifest, {seals.MANIFEST: answer.manifest, stretch.FILE: rows, **explained, **answer.signatures, **keys}
 
     def _explained(self, claim: Claim, signed: Signed) -> dict[str, bytes]:
-        """What helps people to understand and check it: the manifest names these files, too."""
+        """Returns the files that help people to understand and check it; the manifest names them too."""
         serial = next((row.serial for _, row in signed.values() if row.serial), None)
         key = bytes.fromhex(meta.get(self.db, ledger.KEY) or "")
         about = About(identity.named(self.db.store) or identity.UNNAMED, serial, fingerprint(key) if key else None,
@@ -116,12 +114,12 @@ class Packer:
 
 
 def name(found: Export) -> str:
-    """What the export is called: its camera, and when its first frame was filmed, in the machine's own zone."""
+    """Returns the export's name: its camera, and when its first frame was filmed, in the machine's own zone."""
     return f"{found.camera}-{spell(found.films[0].begin_ms, '%Y%m%d-%H%M%S')}"
 
 
 def _hashed(found: Export, tell: Tell) -> list[FileTold]:
-    """The films as they would be written, and their digests."""
+    """Returns the films as they would be written, and their digests."""
     films, done_b = [], 0
     for number, film in enumerate(found.films, 1):
         digest, begun_b = hashlib.sha256(), done_b
@@ -136,10 +134,9 @@ def _hashed(found: Export, tell: Tell) -> list[FileTold]:
 
 def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed: Signed, files: Sequence[FileTold] = (),
              ward: WardIdentity | None = None, demand_rows: bool = True) -> Claim:
-    """The claim for an export whose `films` have these names and digests, and whose clips have these rows, by a
-    recorder that the `ward` knows by this certificate.
-
-    Raises ExportError for a clip without a row, unless rows are not demanded; then the claim leaves it out.
+    """Returns the claim of an export whose `films` have these names and digests and whose clips have these rows. `ward`
+    is the certificate by which a ward knows the recorder. Raises ExportError for a clip without a row; if rows are not
+    demanded, the claim leaves the clip out. The keeper makes the claim again before it signs.
     """
     used = dict.fromkeys(number for film in found.films for number in film.strips)
     clips = [found.clips[number] for number in used]

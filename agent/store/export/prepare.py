@@ -1,4 +1,4 @@
-"""What an export will hold, before anything is written: films, clips, and the time that is missing."""
+"""What an export will contain, before anything is written: films, clips, and the time that is missing."""
 import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
@@ -23,7 +23,7 @@ LONGEST_MS = 2 * 86_400_000     # longer than any clip
 
 
 class ExportGap(NamedTuple):
-    """Time that was asked for and is not there; `why` is "" where nothing was recorded."""
+    """Time that was asked for and is missing; `why` is "" if nothing was recorded."""
 
     begin_ms: int
     end_ms: int
@@ -55,14 +55,12 @@ Cutter = Callable[[Sequence[Strip], int, int], list[CutFilm]]
 def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int, end_ms: int,
             file_key: FileKey | None = None, cutter: Cutter = cut, until_ms: int | None = None,
             vouches: Vouches | None = None, only: Collection[str] | None = None) -> Export:
-    """Cut the camera's recordings between these wall times. Reads only. Raises ExportError, and sqlite3.Error.
+    """Cuts the camera's recordings between these wall times. Only reads. Raises ExportError and sqlite3.Error.
 
-    A clip whose row is not what is bound to it is not among them: what is signed of it counts only if there is somebody
-    to say what the device `vouches` for. `only` names the clips that may be taken, of which others are told as missing.
-
-    `file_key` opens clips that are encrypted; None: with the keys that this user may read. `cutter` says which frames
-    are taken; the usual one takes all. From `until_ms` on, where a clip begins that is still being recorded, nothing is
-    taken, and that is told as missing.
+    A clip whose row is not what is bound to it is left out. Its signed row only counts if `vouches` can check
+    signatures. `only` names the clips that may be taken; others are reported as missing. `file_key` opens encrypted
+    clips; None: with the keys that this user may read. `cutter` says which frames are taken, usually all. From
+    `until_ms` on, where a clip that is still being recorded begins, nothing is taken, and that is reported as missing.
     """
     if until_ms is not None:
         found = prepare(db, folders, camera, begin_ms, until_ms, file_key, cutter, None, vouches, only)
@@ -75,7 +73,7 @@ def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int
 
 
 def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
-    """The same for all of one clip."""
+    """Prepares all of one clip."""
     return _prepare(db, folders, file_key, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS),
                     clip.wall_ms + (clip.dur_ms or 0))
 
@@ -111,9 +109,8 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
 
 def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey,
            only: Collection[str] | None) -> list[Mp4Head | None]:
-    """None for a clip that can't be played at all, or may not be taken.
-
-    Raises OSError and LockedError: that is no fault of the clip's.
+    """Returns None for a clip that cannot be played at all, or may not be taken. Raises OSError and LockedError, which
+    are not the clip's fault.
     """
     heads: list[Mp4Head | None] = []
     with contextlib.closing(ClipFiles(folders, found, file_key)) as files:
@@ -128,9 +125,8 @@ def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey,
 
 def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
           end_us: int, only: Collection[str] | None) -> list[ExportGap]:
-    """What lies between the stretches, before the first and after the last; a clip that should be there is named.
-
-    At `first_us` the first frame is decoded: with B-frames it is shown later, but nothing is missing before it.
+    """Lists the time between the stretches, before the first and after the last; a clip that should be there is named.
+    At `first_us` the first frame is decoded. With B-frames it is shown later, but nothing is missing before it.
     """
     stretches = [stretch for film in films for stretch in film.stretches]
     ends = [begin_us, *(stretch.end_us for stretch in stretches)]
@@ -163,7 +159,10 @@ def _nothing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) ->
 
 
 def places_us(clips: Sequence[Clip]) -> list[int]:
-    """Where each of these, in the order of recording, begins on the line."""
+    """Returns where each clip, in recording order, begins on the line of time that they share (wall clock,
+    microseconds). Within a boot the monotonic clock gives the distances. Between boots the wall clock does, but never
+    back into earlier footage.
+    """
     shifts_ms: dict[str, int] = {}
     places: list[int] = []
     end_ms = 0

@@ -1,4 +1,9 @@
-"""Where the signature of an export comes from: the keeper, or nowhere."""
+"""The signature of an export: how much can be signed, which ledger rows go with it, and how the keeper is asked.
+
+The rows are those of its clips, those that date them, and all up to the end. They begin with a row that was the newest
+for a while, so that a health report carried it to the ward, if the ward could be reached. The export's own row, which
+the next report carries, is the last.
+"""
 import contextlib
 import itertools
 import sqlite3
@@ -34,9 +39,8 @@ Sign = Callable[[Claim], SigningAnswer]
 
 @dataclass(frozen=True, slots=True)
 class AskKeeper:
-    """Asks the keeper and waits; `is_there` tells whether there is one to wait for.
-
-    A caller that may not write the database has other ways to `ask` and to `take_back` what it asked.
+    """Asks the keeper and waits; `is_there` says whether there is one to wait for. A caller that may not write the
+    database passes its own `ask` and `take_back`.
     """
 
     db: sqlite3.Connection
@@ -46,7 +50,7 @@ class AskKeeper:
     take_back: Callable[[int], object] | None = None
 
     def __call__(self, claim: Claim) -> SigningAnswer:
-        """A signed manifest. Raises ExportError when the keeper refuses or ends, and sqlite3.Error."""
+        """Returns a signed manifest. Raises sqlite3.Error, and ExportError if the keeper refuses or ends."""
         number = self.ask(claim) if self.ask else signing_requests.ask(self.db, claim)
         try:
             self.outlet.send(Poke(what="requests"), "keeper")
@@ -67,7 +71,7 @@ class AskKeeper:
 
 
 def unsigned(db: StoreConnection, clips: Sequence[Clip], claim: Claim) -> SigningAnswer:
-    """A manifest that says itself that nobody signed it, with the rows that there are. Raises sqlite3.Error."""
+    """Returns a manifest that says that it is not signed, with the rows that there are. Raises sqlite3.Error."""
     after, head = stretch_after(db, clips, rows_of(db, clips)), ledger.head(db)
     return SigningAnswer(canonical(Manifest(
         dev=identity.named(db.store) or identity.UNNAMED, key=meta.get(db, ledger.KEY) or "", claim=claim, signed=False,
@@ -75,23 +79,21 @@ def unsigned(db: StoreConnection, clips: Sequence[Clip], claim: Claim) -> Signin
 
 
 def told_by(answer: SigningAnswer) -> Manifest:
-    """The manifest that is signed."""
+    """Returns the manifest in the answer."""
     return msgspec.json.decode(answer.manifest, type=Manifest)
 
 
 def is_growing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int, now: Instant) -> bool:
-    """Whether a clip that reaches into that time is still being recorded, so that waiting for its end is worth it."""
+    """Whether a clip that reaches into that time is still being recorded, so that it is worth waiting for its end."""
     return any(clip.state == "open" and clip.boot == now.boot and now.mono_ms - clip.mono_ms <= LONGEST_CLIP_MS
                for clip in reaching_into(db, camera, begin_ms, end_ms))
 
 
 def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int,
                  is_there: Callable[[], bool]) -> int | None:
-    """Where that ends which can be signed of the camera's recordings between these wall times (ms): before the clip
-    that is being written; None if all of it can be. Waits a little for one that has just ended, as long as a keeper
-    `is_there`.
-
-    Raises ExportError if nothing can be signed, and sqlite3.Error.
+    """Returns up to where these recordings can be signed (wall time, ms): before the open clip; None: all of them. It
+    waits a little for a clip that has just ended, while the keeper `is_there`. Raises ExportError if nothing can be
+    signed, and sqlite3.Error.
     """
     if not is_there():
         raise ExportError(NO_KEEPER)
@@ -105,14 +107,14 @@ def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int
 
 
 def _ready(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> tuple[int | None, bool]:
-    """Where the first open clip begins, and whether a finished one waits for its signature."""
+    """Returns where the first open clip begins, and whether a finished one waits for its signature."""
     found = reaching_into(db, camera, begin_ms, end_ms)
     being_written = (clip.wall_ms for clip in found if clip.state == "open")
     return min(being_written, default=None), any(clip.sha256 is None for clip in found if clip.state != "open")
 
 
 def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed) -> RowHead:
-    """The row that the stretch for these clips follows on."""
+    """Returns the row after which the rows for these clips begin."""
     first_n = min((signed[clip.name][0] for clip in clips if clip.name in signed), default=0)
     if not first_n:
         return ledger.head(db)
@@ -128,7 +130,7 @@ def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed)
 
 
 def _undated(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed, first_n: int) -> set[tuple[str, int]]:
-    """Boots and offsets by which clips are dated, of which neither their rows tell nor those that follow."""
+    """Returns boots and offsets that date clips, but are neither in their rows nor in later ones."""
     wanted = set()
     for clip in (clip for clip in clips if clip.name in signed):
         _, told = signed[clip.name]
@@ -144,6 +146,6 @@ def _told(row: Row | None) -> set[tuple[str, int]]:
 
 
 def _stood(row: Row | None, later: RowMoment | None) -> bool:
-    """Whether the row was the newest for so long, as far as the monotonic clock tells."""
+    """Whether the row was the newest for so long, by the monotonic clock."""
     return (row is not None and later is not None and row.sealed.boot == later.boot
             and later.mono_ms - row.sealed.mono_ms >= STOOD_MS)

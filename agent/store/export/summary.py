@@ -1,6 +1,6 @@
-"""The page to print: what was exported, how to check it, what is missing, what the clock was, in words.
+"""The page to print: what was exported, how to check it, what is missing, and how reliable the clock was.
 
-HTML for A4, in Vietnamese and English: any browser prints it or makes a PDF of it, and nothing more is needed here.
+HTML for A4, in Vietnamese and English; any browser prints it or makes a PDF of it.
 """
 import functools
 import tomllib
@@ -26,7 +26,7 @@ NEAR_MS = 2_000                     # less is no difference that matters to anyb
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose export it is."""
+    """The recorder that made the export."""
 
     device: str
     serial: str | None              # the board's
@@ -35,7 +35,7 @@ class About:
 
 
 def summary(claim: Claim, about: About, language: str) -> bytes:
-    """The page in that language."""
+    """Returns the page in that language."""
     words = _words()[language]
     page = _template().render(
         language=language, words=words, claim=claim, about=about, files=seals, clocks=_clocks(claim.clips, words),
@@ -59,7 +59,7 @@ def _template() -> "jinja2.Template":
 
 
 def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
-    """What is to be said of the clock: a sentence for each thing that was so while these clips were filmed."""
+    """Returns a sentence for each state that the clock was in while these clips were filmed."""
     said = [words[f"clock_{state}"] for state in ("ntp", "rtc", "saved", "unset")
             if any(clip.clock == state for clip in clips)]
     off_ms = [clip.off_ms for clip in clips if abs(clip.off_ms) >= NEAR_MS]

@@ -11,12 +11,12 @@ PAPERS = (seals.MANIFEST, stretch.FILE, *seals.FILES)
 
 
 def is_one(place: Path) -> bool:
-    """Whether that is an export, or was one: its folder, or a file of it that somebody has named instead."""
+    """Whether that is an export, or was one: its folder, or a file of it that was named instead."""
     return any((place / name).exists() for name in PAPERS) or place.is_file()
 
 
 def read(folder: Path, tell: Callable[[int], None]) -> Package:
-    """Read the export in `folder`; `tell` hears how many files were hashed. Raises StoreError."""
+    """Reads the export in `folder`; calls `tell` with the number of files hashed. Raises StoreError."""
     if folder.is_file():
         remedy = "open it first: age -d -i YOUR-KEY FILE | tar x" if folder.suffix == ".age" else "name its folder"
         raise StoreError(f"{folder} is a file, and an export is checked as a folder; {remedy}")
