@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.core.evidence.encrypted import AES_GCM, CHACHA
 from agent.host import board
-from agent.store.encryption.days import PublicDay, living
+from agent.store.encryption.file_keys import PublicDay, living
 from agent.store.folders import Folders
 
 if TYPE_CHECKING:

@@ -36,7 +36,6 @@ def note_camera(db: sqlite3.Connection, camera: str, gap_s: float, over: bool, n
 
 
 def forget(db: sqlite3.Connection, keep_n: int = ROWS_MAX) -> None:
-    """Drops all but the newest `keep_n` absences."""
     db.execute("DELETE FROM absence WHERE n <= (SELECT MAX(n) FROM absence) - ?", (keep_n,))
 
 

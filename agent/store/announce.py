@@ -36,7 +36,6 @@ def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
 
 def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, score: float,
                  boxes: Boxes, zones: Sequence[str], continues: int | None) -> None:
-    """Motion is confirmed, or goes on as another event."""
     data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4),
                            zones=list(zones), boxes=_rounded(boxes), continues=continues)
     outbox.append(db, "motion", camera, start, wire.encode(data), motion=[event_id])
@@ -65,7 +64,6 @@ def label(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> N
 
 def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, code: str, strength: float,
                  detail: str) -> None:
-    """Something was done to the camera; `code` is one of core.vision.tamper.Kind."""
     data = wire.TamperData(event=event_id, code=code, phase="start", start_ms=start.mono_ms,
                            strength=round(strength, 2), detail=detail)
     outbox.append(db, "tamper", camera, start, wire.encode(data))
@@ -83,13 +81,11 @@ def tamper_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant,
 
 
 def event_cut(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> None:
-    """A dead process left an event open; `event` is its row, which is "cut" now."""
     end = tamper_end if event.kind == "tamper" else motion_end
     end(db, event, when)
 
 
 def camera(db: sqlite3.Connection, name: str, when: Instant, code: str, detail: str, gap_s: float, over: bool) -> None:
-    """A camera delivers nothing, or delivers again."""
     data = wire.CameraData(code=code, phase="end" if over else "start", detail=detail, gap_s=round(gap_s, 1))
     outbox.append(db, "camera", name, when, wire.encode(data))
 

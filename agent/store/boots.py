@@ -29,7 +29,6 @@ ANCHORS_MAX = 200       # of a boot are weighed anew: a clock that is thrown abo
 
 
 def instant(row: sqlite3.Row) -> Instant:
-    """Returns the moment in the columns `boot`, `mono_ms`, `wall_ms` and `clock` of a row."""
     return Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"])
 
 
@@ -79,7 +78,6 @@ def put_right(db: sqlite3.Connection, boot: str, mono_ms: int, offset_ms: int | 
 
 
 def anchors(db: sqlite3.Connection, boot: str) -> list[sqlite3.Row]:
-    """Lists the boot's newest anchors, in order."""
     return sound(db, "anchor", "SELECT * FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT ?",
                  (boot, ANCHORS_MAX))[::-1]
 
@@ -112,7 +110,6 @@ class Dates:
             offsets.append(dates_ms)
 
     def wall_ms(self, boot: str, mono_ms: int, wall_ms: int) -> int:
-        """Returns the wall time of a row that was written with these times."""
         begins, offsets = self._anchors.get(boot, ((), ()))
         place = bisect_right(begins, mono_ms) - 1
         dates_ms = offsets[place] if place >= 0 else None

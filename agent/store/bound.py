@@ -35,8 +35,6 @@ _ACTS = tuple(f'"kind":"{kind}"'.encode() for kind in (ClockMoved.KIND, LedgerBe
 
 
 class Sifted(NamedTuple):
-    """Clips, sorted by whether their rows can be trusted."""
-
     sound: list[Clip]
     strange: list[Clip]         # their rows say something else than what is bound to them
     signed: Signed              # the rows of those that are signed
@@ -63,7 +61,8 @@ def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sif
     signed = rows_of(db, [clip for clip in found if number(clip.name) == clip.seq], vouches)
     dates = BootDates(db, vouches)
     sound = [clip for clip in found if is_named(clip) and (
-        clip.name not in signed or _fits(db, clip, *signed[clip.name], dates))]
+        clip.name not in signed or _says(db, clip, told := signed[clip.name][1]) and dates.fits(
+            clip, told.offset_ms, signed[clip.name][0]))]
     names = {clip.name for clip in sound}
     return Sifted(sound, [clip for clip in found if clip.name not in names], signed)
 
@@ -78,7 +77,7 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
     if not numbers:
         return {}
     head_n = ledger.head(db).n
-    low, high = (_place(db, each, head_n) for each in (numbers[0], numbers[-1]))
+    low, high = (_place(db, wanted, head_n) for wanted in (numbers[0], numbers[-1]))
     for reach_n in REACH_N:
         lines, highest = _clip_lines(db, low - reach_n, high + reach_n), 0
         told.clear()
@@ -88,7 +87,7 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
                 told.setdefault(name, []).append((n, signed))
         if told.keys() == names or (reach_n > REACH_N[0] and numbers[0] > highest):     # newer than all that are signed
             break
-    return {clip.name: next((each for each in told[clip.name] if _says(db, clip, each[1])), told[clip.name][0])
+    return {clip.name: next((row for row in told[clip.name] if _says(db, clip, row[1])), told[clip.name][0])
             for clip in found if clip.name in told}
 
 
@@ -144,10 +143,6 @@ def _says(db: sqlite3.Connection, clip: Clip, told: ClipSigned) -> bool:
         told.boot, told.mono_ms, told.wall_ms, told.clock, told.dur_ms)
 
 
-def _fits(db: sqlite3.Connection, clip: Clip, n: int, told: ClipSigned, dates: "BootDates") -> bool:
-    return _says(db, clip, told) and dates.fits(clip, told.offset_ms, n)
-
-
 class BootDates:
     """Knows the offsets (ms) that signed rows give for a boot, by which its clips may be dated."""
 
@@ -186,7 +181,6 @@ class BootDates:
 
 
 def _place(db: sqlite3.Connection, wanted: int, head_n: int) -> int:
-    """Finds roughly where the row of that clip lies, by bisection."""
     low, high = 0, head_n
     while low < high:
         middle = (low + high) // 2
@@ -197,7 +191,6 @@ def _place(db: sqlite3.Connection, wanted: int, head_n: int) -> int:
 
 def _clip_lines(db: sqlite3.Connection, after_n: int, upto_n: int, enough_n: int = -1) -> Iterator[
         tuple[int, str, int]]:
-    """Yields row, name and number of the clips in a stretch of the ledger."""
     for n, doc in db.execute("SELECT n, doc FROM ledger WHERE n > ? AND n <= ? ORDER BY n LIMIT ?",
                              (after_n, upto_n, enough_n)):
         if (match := _CLIP.search(doc)) and b'"kind":"clip"' in doc:

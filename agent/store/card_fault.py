@@ -34,8 +34,10 @@ def fault_of(error: BaseException, folder: Path) -> str | None:
         return "card_missing"
     if isinstance(error, Distrusted):
         return "card_io"
-    cause = _cause(error)
-    number, code = getattr(cause, "errno", None), _sqlite_code(cause)
+    # An error of our own only adds the place and the remedy.
+    cause = error if isinstance(error, (OSError, sqlite3.Error)) else error.__cause__ or error
+    number, code = getattr(cause, "errno", None), getattr(cause, "sqlite_errorcode", None)
+    code = None if code is None else code & 0xFF        # the primary one
     if number in SPENT or code == sqlite3.SQLITE_NOMEM or (code == sqlite3.SQLITE_CANTOPEN and not _can_open_more()):
         return OWN
     if number in FULL or code == sqlite3.SQLITE_FULL:
@@ -49,18 +51,6 @@ def fault_of(error: BaseException, folder: Path) -> str | None:
     if refuses(folder):
         return "card_read_only"
     return (lack(folder) if code in SQLITE_FAILING else None) or "card_io"
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Our own errors only add the place and the remedy; the cause is below them."""
-    of_card = isinstance(error, (OSError, sqlite3.Error))
-    return error if of_card or error.__cause__ is None else error.__cause__
-
-
-def _sqlite_code(error: BaseException) -> int | None:
-    """Returns SQLite's primary result code; None for another error."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
 
 
 def _can_open_more() -> bool:

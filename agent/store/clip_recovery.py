@@ -58,10 +58,12 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
 
 
 def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, clock: Clock) -> bool:
-    """Returns False while a recorder still writes the clip."""
     part, final = folders.part(clip.seq, clip.name), folders.clip(clip.seq, clip.name)
     try:
-        whole = complete(part, final) if os.path.lexists(part) else _measure(final)
+        whole = complete(part, final) if os.path.lexists(part) else None
+        if whole is None:               # the cut came between the final name and the row
+            with _on_card(final) as handle:
+                whole = _whole(handle)[0]
     except BlockingIOError:
         return False
     except FileNotFoundError:
@@ -116,12 +118,6 @@ def complete(part: Path, final: Path) -> WholePart:
     return whole
 
 
-def _measure(final: Path) -> WholePart:
-    """For a file with its final name: the power cut came before its row was written."""
-    with _on_card(final) as handle:
-        return _whole(handle)[0]
-
-
 @contextlib.contextmanager
 def _on_card(path: Path) -> Iterator[int]:
     """Yields a locked descriptor of a clip's file; what it reads is on the card. After a failed write the page cache
@@ -152,8 +148,13 @@ def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEve
     """Ends an event that a dead process left open at the last frame that shows it, and removes a picture that no row
     names.
     """
-    if event.kind == "motion":
-        _remove_picture(folders, event)
+    path = folders.thumb(f"{picture(event.camera, event.boot, event.mono_ms)}.jpg")
+    left = [file for file in (path, path.with_name(path.name + PART))
+            if event.kind == "motion" and os.path.lexists(file)]
+    for file in left:
+        file.unlink()
+    if left:
+        sync_folder(folders.thumbs)
     row = db.execute("SELECT MAX(mono_ms + dur_ms) AS end FROM clip JOIN event_clip ON clip.seq = event_clip.clip "
                      "WHERE event_clip.event = ? AND dur_ms IS NOT NULL", (event.id,)).fetchone()
     dur_ms = max(0, row["end"] - event.mono_ms) if row["end"] is not None else None
@@ -162,12 +163,3 @@ def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEve
         now = events.get(db, event.id)
         assert now is not None
         announce.event_cut(db, now, clock.now())
-
-
-def _remove_picture(folders: Folders, event: events.StoredEvent) -> None:
-    path = folders.thumb(f"{picture(event.camera, event.boot, event.mono_ms)}.jpg")
-    left = [each for each in (path, path.with_name(path.name + PART)) if os.path.lexists(each)]
-    for each in left:
-        each.unlink()
-    if left:
-        sync_folder(folders.thumbs)

@@ -62,7 +62,6 @@ def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, cod
 
 
 def name_of(camera: str, boot: str, seq: int) -> str:
-    """Returns the name of a clip and its file; the file's key is bound to it."""
     return f"{camera}-{boot}-{seq:06d}"
 
 
@@ -74,7 +73,6 @@ def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: in
 
 def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, start: Instant, stream: StreamInfo,
           dur_ms: int, size_b: int, frames: int, day_key: int | None = None) -> None:
-    """Adds a row for a file that has none, in the caller's transaction."""
     db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
                "dur_ms, bytes, frames, day_key) "
                "VALUES (?, ?, ?, 'motion', 'recovered', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -151,7 +149,6 @@ def looked_by(db: sqlite3.Connection, seq: int) -> tuple[str | None, str | None]
 
 
 def numbered(db: sqlite3.Connection, seqs: Iterable[int]) -> list[Clip]:
-    """Lists the clips with these numbers, in their order."""
     rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
                       (json.dumps(sorted(seqs)),))
     return [Clip(**row) for row in rows]
@@ -168,7 +165,6 @@ def in_state(db: sqlite3.Connection, state: str, camera: str | None = None) -> l
 
 def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100,
              before_seq: int | None = None) -> list[Clip]:
-    """Lists the newest finished clips, newest first; `before_seq` continues a list."""
     return _read(db, f"{FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
                      "ORDER BY seq DESC LIMIT ?3", camera, before_seq, limit)
 
@@ -197,18 +193,15 @@ def newest_wall_ms(db: sqlite3.Connection) -> int | None:
 
 
 def hand_out(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
-    """Notes that the ward has the footage of these clips: they are deleted first when room is needed."""
     db.executemany("INSERT OR IGNORE INTO handed_out (clip) VALUES (?)", ((seq,) for seq in seqs))
 
 
 def shown_n(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
-    """Counts those of the clips that are finished or being written."""
     return db.execute("SELECT COUNT(*) FROM clip WHERE seq IN (SELECT value FROM json_each(?)) "
                       f"AND {KEPT}", (json.dumps(list(seqs)),)).fetchone()[0]
 
 
 def totals(db: sqlite3.Connection) -> tuple[int, int]:
-    """Returns the number of finished clips and their bytes."""
     row = db.execute(f"SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM clip WHERE {FINISHED}").fetchone()
     return row[0], row[1]
 
@@ -239,7 +232,6 @@ def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list
 
 
 def are_dated(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> bool:
-    """Whether all of the camera's recordings of that time have reliable dates."""
     return all(boots.is_sure(db, clip.boot, clip.clock) for clip in reaching_into(db, camera, begin_ms, end_ms))
 
 

@@ -57,8 +57,6 @@ News = list[tuple[Ordered, bytes]]      # new answers that were not sent yet, wi
 
 
 class AnswerState(msgspec.Struct, frozen=True):
-    """The only field of an answer that is read here."""
-
     st: str
 
 
@@ -154,7 +152,6 @@ def follow_update(db: sqlite3.Connection, order: UpdateOrder, now: Instant) -> N
 
 
 def _standing(db: sqlite3.Connection, command_id: str, now: Instant) -> wire.Response | None:
-    """Returns the answer to a command that created a request or an update."""
     if request := requests.find(db, command_id):
         return _of_request(db, request, now)
     order = updates.read(db)
@@ -219,7 +216,6 @@ def finish(db: sqlite3.Connection, ordered: Ordered, state: str, payload: bytes)
 
 
 def answered(db: sqlite3.Connection, ordered: Ordered, payload: bytes) -> None:
-    """Records an answer before the final one."""
     db.execute("UPDATE command SET answer = ? WHERE id = ? AND signed = ? AND state = 'accepted'",
                (payload.decode(), ordered.id, ordered.signed))
 
@@ -231,7 +227,6 @@ def withdraw_health(db: sqlite3.Connection) -> None:
 
 
 def unfinished(db: sqlite3.Connection) -> list[Ordered]:
-    """Lists accepted commands without a final answer."""
     return _read(db, "state = 'accepted' ORDER BY n", KEPT_N)
 
 

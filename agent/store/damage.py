@@ -24,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Doubt:
-    """What this process has met; `tell` asks the keeper to check."""
-
     tell: Callable[[], object] = lambda: None
     met_n: int = 0
     said: str = ""                      # into the log, last

@@ -61,7 +61,6 @@ class StoreConnection(sqlite3.Connection):
 
     @property
     def store(self) -> Path:
-        """The folder of the store."""
         return self.path.parent.parent
 
     def replaced(self) -> bool:
@@ -111,7 +110,6 @@ class StoreConnection(sqlite3.Connection):
         super().close()
 
     def configure(self, option: int, value: bool) -> None:
-        """Sets an option of sqlite3_db_config."""
         if hasattr(self, "setconfig"):
             self.setconfig(option, value)
         else:               # Python 3.11 has no door to this: its connection begins with SQLite's
@@ -148,7 +146,6 @@ def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s:
 
 
 def _open_to_read(path: Path, busy_s: float) -> StoreConnection:
-    """Raises OSError, sqlite3.Error and StoreError."""
     _demand_none_waits(path)
     pragmas = (*PRAGMAS, "query_only = ON")
     try:
@@ -206,7 +203,6 @@ def demand_itself(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_read_only(path: Path) -> bool:
-    """Whether its file system is mounted read-only. Raises OSError."""
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
@@ -302,7 +298,7 @@ def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
 
 
 def _is_readable(db: sqlite3.Connection) -> bool:
-    """Whether the newer version that wrote it has only added to the schema that we know."""
+    """Whether the newer version that wrote it has only added to the schema."""
     row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (READABLE,)).fetchone()
     return row is not None and 0 < row[0] <= SCHEMA
 

@@ -20,8 +20,6 @@ OUTBOX = "kind, camera, boot, mono_ms, wall_ms, clock, data"
 
 @dataclass(frozen=True, slots=True)
 class DeferredMessage:
-    """A message that waits, and its events."""
-
     n: int
     kind: str
     events: list[int]           # what it tells of
@@ -36,20 +34,17 @@ class Settled(NamedTuple):
 
 
 def add(db: sqlite3.Connection, events: Sequence[int], kind: str, camera: str | None, when: Instant, data: str) -> None:
-    """Makes a message wait. Within the caller's transaction."""
     db.execute(f"INSERT INTO deferred (events, {OUTBOX}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                (json.dumps(events), kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, data))
 
 
 def tells_of(db: sqlite3.Connection, events: Sequence[int]) -> bool:
-    """Whether a message about one of these events waits already."""
     return db.execute("SELECT 1 FROM (SELECT events FROM deferred WHERE json_valid(events)) AS waiting, "
                       "json_each(waiting.events) WHERE json_each.value IN "
                       "(SELECT value FROM json_each(?))", (json.dumps(events),)).fetchone() is not None
 
 
 def oldest(db: sqlite3.Connection, after_n: int, limit: int) -> list[DeferredMessage]:
-    """Lists the oldest messages after `after_n`."""
     rows = sound(db, "deferred", f"SELECT n, events, {OUTBOX} FROM deferred WHERE n > ? ORDER BY n LIMIT ?",
                  (after_n, limit))
     return [DeferredMessage(row["n"], row["kind"], json.loads(row["events"])) for row in rows]
@@ -68,7 +63,6 @@ def drop(db: sqlite3.Connection, message: DeferredMessage) -> None:
 
 
 def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
-    """Drops waiting messages of these kinds."""
     db.executemany("DELETE FROM deferred WHERE kind = ?", ((kind,) for kind in kinds))
 
 

@@ -45,7 +45,6 @@ def digest(doomed: Iterable[Clip]) -> str:
 
 
 def events_of(db: sqlite3.Connection, doomed: Iterable[Clip]) -> list[int]:
-    """Lists the events that these clips show, oldest first."""
     return sorted({event for clip in doomed for event in events.of_clip(db, clip.seq)})
 
 

@@ -23,8 +23,7 @@ COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.m
 SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
-
-
+LISTS = {"boxes": list[list[float]], "zones": list[str], "path": list[list[int]]}
 LOOKED_N = 5000         # the newest events, of which those with a word are looked for
 
 
@@ -54,11 +53,6 @@ class StoredEvent:
     code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
     label: LabelWord | Literal[""] | None   # what it was; "": nobody will tell; None: not yet
     label_score: float | None           # how sure that is, 0..1
-
-
-def _event(row: sqlite3.Row) -> StoredEvent:
-    lists = {"boxes": list[list[float]], "zones": list[str], "path": list[list[int]]}
-    return StoredEvent(**dict(row) | {column: listed(row[column], kind) for column, kind in lists.items()})
 
 
 def listed(text: str | None, kind: Any) -> Any:
@@ -119,13 +113,11 @@ def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
 
 
 def mark_seen(db: sqlite3.Connection, ids: Iterable[int], now: Instant) -> None:
-    """Notes that the household has looked at these events. Within the caller's transaction."""
     db.executemany("INSERT OR IGNORE INTO seen (event, wall_ms) SELECT id, ? FROM event WHERE id = ?",
                    ((now.wall_ms, number) for number in ids))
 
 
 def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
-    """Lists the camera's open events: after a start, those that a dead process left."""
     return _read(db, "WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", camera)
 
 
@@ -153,11 +145,12 @@ def get(db: sqlite3.Connection, event_id: int) -> StoredEvent | None:
 
 
 def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list[StoredEvent]:
-    return [_event(row) for row in sound(db, "event", f"SELECT {COLUMNS} FROM {SOURCE} {which}", values)]
+    rows = sound(db, "event", f"SELECT {COLUMNS} FROM {SOURCE} {which}", values)
+    return [StoredEvent(**dict(row) | {column: listed(row[column], kind) for column, kind in LISTS.items()})
+            for row in rows]
 
 
 def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:
-    """Lists ids of the events that the clip shows."""
     rows = db.execute("SELECT event FROM event_clip WHERE clip = ? ORDER BY event", (clip_seq,))
     return [row["event"] for row in rows]
 

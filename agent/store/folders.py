@@ -9,12 +9,22 @@ from agent.host.probes.volume import Volume
 from agent.store.database import StoreError
 from agent.store.names import CLIPS_A_FOLDER
 
-HOUSEHOLD = "household"
+HOUSEHOLD = "household"                 # Folders.household
 COMMAND_KEYS = "command-keys.json"      # in `household`: the ward's keys in force
 
 
 class VolumeMissing(StoreError):
     """The volume to record onto is missing, or another one is there; the text names the remedy."""
+
+
+class Place:
+    """A folder or file in the store, called like the attribute."""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folders: "Folders", _: type) -> Path:
+        return folders.root / self._name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +36,17 @@ class Folders:
     root: Path
     volume: Volume | None = None        # the one to lie on; None: whichever is there
 
-    @property
-    def clips(self) -> Path:
-        """Finished clips and open parts, in folders of a thousand."""
-        return self.root / "clips"
-
-    @property
-    def thumbs(self) -> Path:
-        """One JPEG per event."""
-        return self.root / "thumbs"
+    clips = Place()         # finished clips and open parts, in folders of a thousand
+    thumbs = Place()        # one JPEG per event
+    ballast = Place()       # a file to be deleted first: a database on a full card cannot delete anything
+    household = Place()     # the household's decisions, for all roles to read; on a device only the keeper writes it
+    cameras = Place()       # facts about network cameras, such as certificates; on a device only capture writes it
+    keys = Place()          # the keeper's own, which no other role may enter: the key that signs the ledger
+    exports = Place()       # what the household has released: the only footage that the link may read
 
     def thumb(self, name: str) -> Path:
         """The picture of that name."""
         return self.thumbs / _plain(name)
-
-    @property
-    def ballast(self) -> Path:
-        """A file that is only there to be deleted first: a database on a full card cannot delete anything."""
-        return self.root / "ballast"
-
-    @property
-    def household(self) -> Path:
-        """The household's decisions, for all roles to read; on a device only the keeper writes it."""
-        return self.root / HOUSEHOLD
-
-    @property
-    def cameras(self) -> Path:
-        """Facts about network cameras, such as their certificates; on a device only capture writes it."""
-        return self.root / "cameras"
-
-    @property
-    def keys(self) -> Path:
-        """The keeper's own folder, which no other role may enter: the key that signs the ledger."""
-        return self.root / "keys"
-
-    @property
-    def exports(self) -> Path:
-        """What the household has released: the only footage that the link may read."""
-        return self.root / "exports"
 
     def export(self, request_id: str, kind: str) -> Path:
         """The file that goes to the ward for this request: an export as a tar archive, or a picture."""
@@ -123,7 +106,10 @@ class VolumeGuard:
         """Raises VolumeMissing. Reads all mounts the first time, if `anew`, and if the folder is on another device than
         before.
         """
-        device = _device(self.folders.root)
+        try:
+            device = os.stat(self.folders.root).st_dev
+        except OSError:
+            device = None
         if anew or device is None or device != self._device:
             self._device = None
             self.folders.demand_volume()
@@ -139,13 +125,6 @@ def _make_beside(peer: Path, folder: Path) -> None:
         folder.chmod(stat.S_IMODE(model.st_mode))
     except PermissionError:
         folder.rmdir()
-
-
-def _device(folder: Path) -> int | None:
-    try:
-        return os.stat(folder).st_dev
-    except OSError:
-        return None
 
 
 def _plain(name: str) -> str:

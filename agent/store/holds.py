@@ -11,8 +11,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from typing import Any
 
 from agent.core.evidence.ledger import HoldPlaced, HoldReleased
 from agent.host.clock import Instant
@@ -54,7 +52,8 @@ def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip
             _demand_there(db, clip.seq)
             own.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms, state) VALUES (?, ?, ?, 'placed')",
                         (clip.name, reason, until_wall_ms))
-        if (held_b := sum(map(_size_b, repeat(db), names(own)))) > ceiling_b:
+        sizes_b = (db.execute("SELECT bytes FROM clip WHERE name = ?", (name,)).fetchone() for name in names(own))
+        if (held_b := sum(row["bytes"] or 0 for row in sizes_b if row)) > ceiling_b:
             raise HoldsFull(f"clips on hold would take {held_b / 1e9:.2f} GB, and {ceiling_b / 1e9:.2f} GB are all "
                             "they may take: release some (taimat clips holds lists them), or raise hold_max_pct under "
                             "[store]")
@@ -72,7 +71,6 @@ def release(own: sqlite3.Connection, db: sqlite3.Connection, clip: Clip, now: In
 
 def release_all(own: sqlite3.Connection, db: sqlite3.Connection, kept: Iterable[Clip], now: Instant,
                 reason: str) -> int:
-    """Releases many clips from this reason; returns how many it held."""
     with transaction(own):
         gone_n = sum(own.execute(f"UPDATE hold SET state = 'released' WHERE clip = ? AND reason = ? AND {STANDS}",
                                  (clip.name, reason)).rowcount for clip in kept)
@@ -89,7 +87,6 @@ def expire(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> int
 
 
 def names(own: sqlite3.Connection) -> set[str]:
-    """Lists the clips on hold."""
     return {row["clip"] for row in own.execute(f"SELECT DISTINCT clip FROM hold WHERE {STANDS}")}
 
 
@@ -185,22 +182,12 @@ def placed(db: sqlite3.Connection) -> list[Hold]:
     """Lists all holds: those without an end first, then those that last longest."""
     rows = sound(db, "clip", f"SELECT {COLUMNS}, hold.reason, hold.until_wall_ms FROM hold JOIN clip ON clip.seq = "
                              "hold.clip WHERE NOT work ORDER BY until_wall_ms IS NOT NULL, until_wall_ms DESC, seq")
-    return [_hold(**row) for row in rows]
-
-
-def _hold(reason: str, until_wall_ms: int | None, **clip: Any) -> Hold:
-    return Hold(Clip(**clip), reason, until_wall_ms)
+    return [Hold(Clip(*row[:-2]), *row[-2:]) for row in map(tuple, rows)]
 
 
 def total_b(db: sqlite3.Connection) -> int:
-    """Returns the bytes of the clips on hold."""
     return db.execute("SELECT COALESCE(SUM(bytes), 0) FROM clip "
                       "WHERE seq IN (SELECT clip FROM hold WHERE NOT work)").fetchone()[0]
-
-
-def _size_b(db: sqlite3.Connection, name: str) -> int:
-    row = db.execute("SELECT bytes FROM clip WHERE name = ?", (name,)).fetchone()
-    return row["bytes"] or 0 if row else 0
 
 
 def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | None) -> None:

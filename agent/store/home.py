@@ -7,7 +7,6 @@ import msgspec
 from agent.host.clock import Instant
 from agent.store import meta
 
-KEY = "home.shown"
 JUST_MS = 300_000
 LATELY_N = 200              # events among which a camera's last word is looked for, each second
 
@@ -27,15 +26,12 @@ class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Motions:
-    """Cameras with open motion, cameras whose motion is over, and the newest event's id."""
-
     going_on: frozenset[str]
     over: frozenset[str]
     last_id: int
 
 
 def last_event(db: sqlite3.Connection) -> int:
-    """Returns the newest event's id; 0 without any."""
     return int(db.execute("SELECT IFNULL(MAX(id), 0) FROM event").fetchone()[0])
 
 
@@ -63,10 +59,5 @@ def just_over(db: sqlite3.Connection, camera: str, now: Instant) -> int | None:
     return row["id"] if row else None
 
 
-def shown(db: sqlite3.Connection) -> RetainedTopics | None:
-    return meta.read(db, KEY, RetainedTopics)
-
-
-def remember(db: sqlite3.Connection, now: RetainedTopics | None) -> None:
-    """Notes what is about to be left at a broker; None: it was emptied."""
-    meta.put(db, KEY, msgspec.json.encode(now).decode())
+# What was left, or is about to be left, at a broker.
+shown, remember = meta.stored("home.shown", RetainedTopics)

@@ -9,8 +9,6 @@ import re
 import sqlite3
 from pathlib import Path
 
-import msgspec
-
 from agent.core.evidence.ledger import WardIdentity, decode
 from agent.host.files import write_durably
 from agent.store import ledger, meta
@@ -19,7 +17,6 @@ from agent.store.folders import HOUSEHOLD, Folders
 FILE = "device"
 FORM = re.compile(r"c-[0-9a-f]{12}")
 LARGEST_B = 64
-AT_WARD = "ward_identity"       # in meta: for who puts an export together; the keeper has it from the certificate
 CERTIFICATE, KEY = "certificate.pem", "private.key"      # of the page
 UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at work
 
@@ -48,14 +45,8 @@ def name(folders: Folders, db: sqlite3.Connection) -> str:
     return given
 
 
-def at_ward(db: sqlite3.Connection) -> WardIdentity | None:
-    """Returns the certificate by which the ward knows this recorder, as last noted. Raises sqlite3.Error."""
-    return meta.read(db, AT_WARD, WardIdentity)
-
-
-def put_at_ward(db: sqlite3.Connection, told: WardIdentity | None) -> None:
-    """Only for the keeper, in the transaction of its act."""
-    meta.put(db, AT_WARD, msgspec.json.encode(told).decode())
+# The certificate by which the ward knows this recorder, for exports; the keeper itself reads the certificate.
+at_ward, put_at_ward = meta.stored("ward_identity", WardIdentity)
 
 
 def page_folder(folders: Folders) -> Path:

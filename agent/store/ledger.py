@@ -73,12 +73,10 @@ def _body(text: str) -> dict[str, Any]:
 
 
 def settle(db: sqlite3.Connection, upto: int) -> None:
-    """Drops acts that are in the ledger now."""
     db.execute("DELETE FROM act WHERE id <= ?", (upto,))
 
 
 def noted_n(db: sqlite3.Connection) -> int:
-    """Returns how many acts were ever noted."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'act'").fetchone()
     return row["seq"] if row else 0
 
@@ -113,7 +111,6 @@ def head(db: sqlite3.Connection) -> RowHead:
 
 
 def lines(db: sqlite3.Connection, after_n: int = 0) -> Iterator[LedgerLine]:
-    """Yields all rows after `after_n`, in order."""
     return (LedgerLine(*row) for row in db.execute(f"SELECT {LINES} FROM ledger WHERE n > ? ORDER BY n", (after_n,)))
 
 
@@ -123,6 +120,5 @@ def numbered(db: sqlite3.Connection, numbers: Sequence[int]) -> set[LedgerLine]:
 
 
 def lines_back(db: sqlite3.Connection, before_n: int = WHOLE_MAX) -> Iterator[LedgerLine]:
-    """Yields all rows before `before_n`, the newest first."""
     rows = db.execute(f"SELECT {LINES} FROM ledger WHERE n < ? ORDER BY n DESC", (before_n,))
     return (LedgerLine(*row) for row in rows)

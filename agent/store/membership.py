@@ -33,12 +33,10 @@ class Membership(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     @property
     def telling(self) -> list[str]:
-        """The kinds of messages that the ward gets."""
         return [kind for kind in self.told if kind not in self.kept]
 
     @property
     def withheld(self) -> list[Switch]:
-        """The parts that the household withholds."""
         return withheld_parts(self.telling)
 
     @property
@@ -69,12 +67,10 @@ def has_left(db: sqlite3.Connection) -> bool:
 
 
 def ever(db: sqlite3.Connection) -> bool:
-    """Whether the household is, or was, in a ward."""
     return meta.get(db, KEY) is not None
 
 
 def put(db: sqlite3.Connection, now: Membership | None) -> None:
-    """Stores it, or that the household has left; in the caller's transaction."""
     meta.put(db, KEY, json.encode(now).decode() if now else LEFT)
 
 

@@ -1,11 +1,13 @@
 """Single values of the store, such as its counters."""
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 def get(db: sqlite3.Connection, key: str) -> str | None:
@@ -20,13 +22,28 @@ def read(db: sqlite3.Connection, key: str, kind: type[T]) -> T | None:
     return None
 
 
+def stored(key: str, kind: type[T], default: D = None) -> tuple[  # type: ignore[assignment]
+        Callable[[sqlite3.Connection], T | D], Callable[[sqlite3.Connection, T | None], None]]:
+    """Returns the functions that read and write a value of this type; `default` if it is missing or spoiled.
+
+    They raise sqlite3.Error. The second one is called within the caller's transaction.
+    """
+    def read_it(db: sqlite3.Connection) -> T | D:
+        found = read(db, key, kind)
+        return default if found is None else found
+
+    def put_it(db: sqlite3.Connection, value: T | None) -> None:
+        put(db, key, msgspec.json.encode(value).decode())
+
+    return read_it, put_it
+
+
 def put(db: sqlite3.Connection, key: str, value: str) -> None:
     db.execute("INSERT INTO meta (key, value) VALUES (?, ?) "
                "ON CONFLICT DO UPDATE SET value = excluded.value", (key, value))
 
 
 def take(db: sqlite3.Connection, key: str) -> str | None:
-    """Returns the value and deletes it; None if it was never set."""
     row = db.execute("DELETE FROM meta WHERE key = ? RETURNING value", (key,)).fetchone()
     return row["value"] if row else None
 

@@ -14,7 +14,6 @@ from agent.store.boots import DATED
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
-STATES, TRIAL = "notify.states", "notify.trial"         # in meta
 SEEN = ("SELECT id, camera, kind, code, label, state, boot, mono_ms, dur_ms, zones, "
         f"{DATED.format(t='event')} AS at_ms FROM event ")
 
@@ -44,15 +43,10 @@ def week_clock(now: Instant) -> WeekMinute:
     """Returns the function that gives the minute of the week of a wall time; it gives None while the clock is
     unreliable.
     """
-    return week_min if now.clock in TRUSTED else _unknown
-
-
-def _unknown(_: int) -> None:
-    """No minute is known."""
+    return week_min if now.clock in TRUSTED else lambda _: None
 
 
 def events_after(db: sqlite3.Connection, event_id: int, now: Instant) -> Iterator[SeenEvent]:
-    """Yields events after that one, in order."""
     return (_seen(row, now) for row in sound(db, "event", f"{SEEN} WHERE id > ? ORDER BY id", (event_id,)))
 
 
@@ -68,28 +62,12 @@ def _seen(row: sqlite3.Row, now: Instant) -> SeenEvent:
 
 
 def thumb(db: sqlite3.Connection, event_id: int) -> str | None:
-    """Returns the file name of the event's picture."""
     row = db.execute("SELECT thumb FROM event WHERE id = ?", (event_id,)).fetchone()
     return row["thumb"] if row else None
 
 
-def states(db: sqlite3.Connection) -> dict[str, PlaceState]:
-    """Returns all states, by the places' names."""
-    return meta.read(db, STATES, dict[str, PlaceState]) or {}
-
-
-def keep(db: sqlite3.Connection, states: dict[str, PlaceState]) -> None:
-    """Stores the states; others are dropped."""
-    meta.put(db, STATES, msgspec.json.encode(states).decode())
-
-
-def order(db: sqlite3.Connection, trial: NotifyTrial) -> None:
-    """Orders a trial message. Within the caller's transaction."""
-    meta.put(db, TRIAL, msgspec.json.encode(trial).decode())
-
-
-def ordered(db: sqlite3.Connection) -> NotifyTrial | None:
-    return meta.read(db, TRIAL, NotifyTrial)
+states, keep = meta.stored("notify.states", dict[str, PlaceState], {})        # by the places' names
+ordered, order = meta.stored("notify.trial", NotifyTrial)       # the newest trial
 
 
 def forget_others(db: sqlite3.Connection, names: Collection[str]) -> None:

@@ -53,7 +53,7 @@ def noted(root: Path) -> Note | None:
 
 
 def decoded(page: bytes) -> Note:
-    """Decodes the page's note. Raises msgspec.DecodeError."""
+    """Raises msgspec.DecodeError."""
     return msgspec.json.decode(page.rstrip(b"\0"), type=Note)
 
 

@@ -23,21 +23,8 @@ FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
 _log = logging.getLogger(__name__)
 
 
-def oldest_of(db: sqlite3.Connection, kind: str, after_seq: int, limit: int) -> list[sqlite3.Row]:
-    """Lists the oldest messages of `kind` after `after_seq`."""
-    return sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
-                 (kind, after_seq, limit))
-
-
 def quarantined_n(db: sqlite3.Connection) -> int:
-    """Returns how many messages were set aside."""
     return db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
-
-
-def trim_quarantine(db: sqlite3.Connection, keep_n: int) -> int:
-    """Drops the oldest beyond the newest `keep_n`; returns how many."""
-    return db.execute("DELETE FROM quarantine WHERE seq NOT IN (SELECT seq FROM quarantine ORDER BY seq DESC LIMIT ?)",
-                      (keep_n,)).rowcount
 
 
 def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: bytes | str,
@@ -59,12 +46,10 @@ def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant,
 
 
 def after(db: sqlite3.Connection, seq: int, limit: int) -> list[sqlite3.Row]:
-    """Lists the next messages after `seq`, oldest first."""
     return sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
 
 
 def seqs(db: sqlite3.Connection, first: int, last: int, limit: int) -> list[int]:
-    """Lists which of the seqs first..last are still there, ascending, at most `limit`."""
     rows = db.execute("SELECT seq FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", (first, last, limit))
     return [row["seq"] for row in rows]
 
@@ -120,7 +105,6 @@ def waiting(db: sqlite3.Connection) -> tuple[int, int, int | None]:
 
 
 def next_seq(db: sqlite3.Connection) -> int:
-    """Returns the seq that the next message will get."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
     return (row["seq"] if row else 0) + 1
 
@@ -131,7 +115,8 @@ def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BO
     """
     if quarantined_n(db) > QUARANTINE_KEPT_N:
         with transaction(db):
-            trim_quarantine(db, QUARANTINE_KEPT_N)
+            db.execute("DELETE FROM quarantine WHERE seq NOT IN "
+                       "(SELECT seq FROM quarantine ORDER BY seq DESC LIMIT ?)", (QUARANTINE_KEPT_N,))
     size_b, folded_n = waiting(db)[1], 0
     if size_b <= bound_b:
         return 0
@@ -147,16 +132,13 @@ def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BO
 def _fold_once(db: sqlite3.Connection, clock: Clock, after_seq: int) -> tuple[int, int]:
     """Replaces the oldest messages by one gap message; returns how many it stands for, and the bytes gained."""
     for kind in GIVES_WAY:
-        entries = [wire.Entry(*row) for row in oldest_of(db, kind, after_seq, ROWS_A_ROUND)]
-        if entries:
-            return _replace(db, clock, entries)
+        rows = sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
+                     (kind, after_seq, ROWS_A_ROUND))
+        if entries := [wire.Entry(*row) for row in rows]:
+            gap, count = fold(entries)
+            gone, data = entries[:count], wire.encode(gap)
+            with transaction(db):
+                settle(db, [entry.seq for entry in gone])
+                append(db, "gap", None, clock.now(), data)
+            return count, sum(len(entry.data) + ROW_B for entry in gone) - len(data) - ROW_B
     return 0, 0
-
-
-def _replace(db: sqlite3.Connection, clock: Clock, entries: list[wire.Entry]) -> tuple[int, int]:
-    gap, count = fold(entries)
-    gone, data = entries[:count], wire.encode(gap)
-    with transaction(db):
-        settle(db, [entry.seq for entry in gone])
-        append(db, "gap", None, clock.now(), data)
-    return count, sum(len(entry.data) + ROW_B for entry in gone) - len(data) - ROW_B

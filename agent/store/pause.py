@@ -115,24 +115,22 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
     if (known.by if known else None) == by:
         return
     if known is not None:
-        gap_s = _apart_ms(known, now) / 1000
-        _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_s, 1)))
+        # By the monotonic clock within a boot, else as far as the wall clock can tell.
+        gap_ms = now.mono_ms - known.mono_ms if now.boot == known.boot else max(0, now.wall_ms - known.wall_ms)
+        _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_ms / 1000, 1)))
+        absences.ended(db, camera, known.by, now)
+        if known.by in BY_ITSELF:
+            ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
     if by is not None:
         _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
-    if known is not None and known.by in BY_ITSELF:
-        ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
-    if by in BY_ITSELF:
-        ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
-    if known is not None:
-        absences.ended(db, camera, known.by, now)
-    if by is not None:
         absences.began(db, camera, by, now)
+        if by in BY_ITSELF:
+            ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
     meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
 
 
 def was_off(db: sqlite3.Connection, camera: str) -> bool:
-    """Whether the last noted pause of the camera was by its weekly hours."""
     known = _noted(db, camera)
     return known is not None and known.by == "schedule"
 
@@ -143,8 +141,3 @@ def _noted(db: sqlite3.Connection, camera: str) -> Pause | None:
 
 def _tell(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:
     outbox.append(db, "camera", camera, now, wire.encode(data))
-
-
-def _apart_ms(then: Pause, now: Instant) -> int:
-    """Returns how long ago `then` was: by the monotonic clock within a boot, else by the wall clock."""
-    return now.mono_ms - then.mono_ms if now.boot == then.boot else max(0, now.wall_ms - then.wall_ms)

@@ -34,7 +34,6 @@ Areas = Sequence[Sequence[tuple[float, float]]]
 
 
 def mark(areas: Areas) -> str:
-    """Returns a short hash that tells sets of hidden areas apart."""
     return hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
 
 

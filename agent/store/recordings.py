@@ -53,8 +53,6 @@ class CameraDay:
 
 
 class ClipRow(NamedTuple):
-    """What a day's line needs of a clip."""
-
     seq: int
     boot: str
     mono_ms: int
@@ -65,7 +63,6 @@ class ClipRow(NamedTuple):
 
 
 def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
-    """Returns all of it for `camera` between these wall times."""
     kept, gone = _clips(db, camera, span, KEPT), _clips(db, camera, span, GONE)
     holds = {seq for seq, in sound(db, "hold", "SELECT clip FROM hold WHERE NOT work")}
     known = [(row, footage) for row in kept if _meet(footage := _recorded(dates, row, now_ms), span)]
@@ -98,7 +95,6 @@ def _meet(footage: Recorded, span: WallSpan) -> bool:
 
 
 def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:
-    """Lists the camera's events that reach into the span, in order of their dates."""
     found = []
     for number, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in sound(
             db, "event", EVENTS.format(near=NEAR.format(t="event", which="TRUE")), _values(camera, span)):
@@ -111,7 +107,6 @@ def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) ->
 
 
 def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[Absent]:
-    """Lists when the camera gave nothing."""
     found = []
     for boot, mono_ms, wall_ms, dur_ms, why in sound(db, "absence", "SELECT boot, mono_ms, wall_ms, dur_ms, why "
                                                      "FROM absence WHERE camera = ? ORDER BY n", (camera,)):

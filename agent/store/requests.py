@@ -96,12 +96,10 @@ def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
 
 
 def get(db: sqlite3.Connection, number: int) -> WardRequest | None:
-    """Finds it by the household's number."""
     return _one(db, "n = ?", number)
 
 
 def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
-    """Finds it by the id of the ward's command."""
     return _one(db, "id = ?", request_id)
 
 
@@ -111,7 +109,6 @@ def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
 
 
 def waiting_n(db: sqlite3.Connection) -> int:
-    """Returns how many wait for the household."""
     return db.execute("SELECT COUNT(*) FROM request WHERE state = 'waiting'").fetchone()[0]
 
 
@@ -120,7 +117,6 @@ def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
 
 
 def delivered(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
-    """Lists the latest that the ward has, newest first."""
     return _read(db, "state = 'delivered' ORDER BY n DESC LIMIT ?", limit_n)
 
 
@@ -157,14 +153,12 @@ def unpacked(db: sqlite3.Connection, request_id: str) -> None:
 
 
 def all_unpacked(db: sqlite3.Connection) -> None:
-    """Has each export that is packed and not delivered made again."""
     for request in open_ones(db):
         if request.kind == "clip":
             unpacked(db, request.id)
 
 
 def sent(db: sqlite3.Connection, request_id: str, sent_b: int) -> None:
-    """Notes how many bytes have reached the ward."""
     db.execute("UPDATE request SET sent_b = ? WHERE id = ? AND state = 'packed'", (sent_b, request_id))
 
 
@@ -179,11 +173,13 @@ def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant)
     outbox.append(db, "delivery", request.camera, now, wire.encode(wire.DeliveryData(
         request=request.id, bytes=request.bytes, sha256=request.sha256, case=request.case_no,
         manifest=request.manifest)))
-    return _known(db, request_id)
+    delivered = find(db, request_id)
+    assert delivered is not None
+    return delivered
 
 
 def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
-    """Ends it for good. Raises RequestError."""
+    """Raises RequestError."""
     with transaction(db):
         _become(db, request_id, "failed", code=code)
 
@@ -197,12 +193,6 @@ def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: st
         raise RequestError(f"request {request.n} is {request.state} already")
     names = ", ".join(f"{name} = ?" for name in ("state", *changes))
     db.execute(f"UPDATE request SET {names} WHERE id = ?", (state, *changes.values(), request_id))
-    return request
-
-
-def _known(db: sqlite3.Connection, request_id: str) -> WardRequest:
-    request = find(db, request_id)
-    assert request is not None
     return request
 
 
@@ -248,7 +238,6 @@ def _span_ms(wish: ClipExport) -> tuple[int, int]:
 
 
 def _is_intake(upload: str) -> bool:
-    """Whether this is a URL of an intake."""
     try:
         parts = urllib.parse.urlsplit(upload)
         return parts.scheme == "https" and bool(parts.hostname and parts.path) and parts.port != 0 and not parts.query
@@ -295,7 +284,6 @@ def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
 
 
 def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:
-    """Returns how many ms of the clip are in that time, and how many bytes that is."""
     if not clip.dur_ms or clip.bytes is None:
         return 0, 0
     dur_ms = max(0, min(end_ms, clip.wall_ms + clip.dur_ms) - max(begin_ms, clip.wall_ms))

@@ -26,7 +26,6 @@ _log = logging.getLogger(__name__)
 
 
 def camera_file(folders: Folders, camera: str) -> Path:
-    """Returns the path of a camera's counts."""
     return folders.root / f"ladder-{camera}.json"
 
 
@@ -44,7 +43,7 @@ def load_reboots(file: Path) -> Reboots:
 
 
 def save_reboots(file: Path, past: Reboots) -> None:
-    """Writes the counts durably. Raises OSError."""
+    """Raises OSError."""
     write_durably(file, msgspec.json.encode(past), 0o660)
 
 

@@ -33,21 +33,18 @@ class Space:
 
     @classmethod
     def of(cls, folders: Folders) -> "Space":
-        """Reads it from the file system of the store. Raises OSError."""
+        """Raises OSError."""
         found = os.statvfs(folders.root)
         return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, found.f_favail, found.f_files)
 
     def short(self, limits: CardLimits) -> bool:
-        """Whether less is free than the limits require."""
         return (to_free_b(0, 0, self.free_b, self.total_b, limits.floor_pct) > 0
                 or to_free_n(self.free_n, self.total_n) > 0)
 
     def room_b(self, limits: CardLimits) -> int:
-        """Returns the bytes that clips may take in all."""
         return room_b(self.total_b, limits.quota_b, limits.floor_pct)
 
     def holds_b(self, limits: CardLimits) -> int:
-        """Returns the bytes that clips on hold may take of that."""
         return int(self.room_b(limits) * limits.hold_max_pct / 100)
 
 
@@ -74,22 +71,22 @@ def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str, spared: Co
 
 def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[KeptClip]:
     """Yields clips that may go, up to this number, lowest number first."""
-    return map(KeptClip._make, _plain(
-        db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND seq <= ? AND {MAY_GO} ORDER BY seq",
-        camera, kind, last_seq))
+    return _may_go(db, "camera = ? AND kind = ? AND seq <= ?", camera, kind, last_seq)
 
 
 def handed_out(db: sqlite3.Connection, camera: str) -> Iterator[KeptClip]:
     """Yields clips that may go and that the ward has, lowest number first."""
-    return map(KeptClip._make, _plain(
-        db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND {WITH_WARD} AND {MAY_GO} ORDER BY seq", camera))
+    return _may_go(db, f"camera = ? AND {WITH_WARD}", camera)
 
 
 def others(db: sqlite3.Connection, camera: str, kind: str) -> Iterator[KeptClip]:
     """Yields clips that may go and that the ward does not have, lowest number first."""
-    return map(KeptClip._make, _plain(
-        db, f"SELECT seq, bytes FROM clip WHERE camera = ? AND kind = ? AND NOT {WITH_WARD} AND {MAY_GO} ORDER BY seq",
-        camera, kind))
+    return _may_go(db, f"camera = ? AND kind = ? AND NOT {WITH_WARD}", camera, kind)
+
+
+def _may_go(db: sqlite3.Connection, which: str, *values: object) -> Iterator[KeptClip]:
+    return map(KeptClip._make,
+               _plain(db, f"SELECT seq, bytes FROM clip WHERE {which} AND {MAY_GO} ORDER BY seq", *values))
 
 
 def recording_rates(db: sqlite3.Connection) -> dict[str, RecordingRate]:

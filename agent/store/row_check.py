@@ -42,7 +42,6 @@ class TableForm:
 
     @property
     def found_by(self) -> tuple[str, ...]:
-        """The columns that identify a single row."""
         return ("rowid",) if self.has_rowid else self.keys
 
     def flaw(self, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> str | None:

@@ -25,7 +25,6 @@ class SigningAnswer:
 
 
 def ask(db: sqlite3.Connection, claim: Claim) -> int:
-    """Asks for a signature; returns the request's number."""
     cursor = db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (canonical(claim),))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -47,7 +46,6 @@ def take_back(db: sqlite3.Connection, number: int) -> None:
 
 
 def next_asked(db: sqlite3.Connection) -> tuple[int, bytes] | None:
-    """Returns number and claim of the oldest request without an answer."""
     row = db.execute("SELECT n, claim FROM signing_request WHERE state = 'asked' ORDER BY n LIMIT 1").fetchone()
     return (row["n"], row["claim"]) if row else None
 

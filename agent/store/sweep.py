@@ -78,7 +78,8 @@ class Sweep:
         for folder in (self.folders.root, self.folders.root / DATABASE, self.folders.thumbs):
             self.links += _links(folder)
             yield
-        for folder in _folders(self.folders):
+        for folder in sorted(Path(entry.path) for entry in os.scandir(self.folders.clips)
+                             if FOLDER.match(entry.name) and entry.is_dir()):
             self.links += _links(folder)
             for part in _strays(self.db, folder, PART):
                 self.being_written_n += not _complete(part)
@@ -96,21 +97,10 @@ class Sweep:
         _drop_dangling(self.db)
 
 
-def _folders(folders: Folders) -> list[Path]:
-    return sorted(Path(entry.path) for entry in os.scandir(folders.clips)
-                  if FOLDER.match(entry.name) and entry.is_dir())
-
-
 def _links(folder: Path) -> list[str]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         return list(islice((entry.path for entry in entries if entry.is_symlink()), LINKS_MAX))
     return []
-
-
-def _names_in(db: sqlite3.Connection, folder: int) -> set[str]:
-    first = folder * CLIPS_A_FOLDER
-    return {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
-                                              (first, first + CLIPS_A_FOLDER - 1))}
 
 
 def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path]:
@@ -118,7 +108,9 @@ def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path
     names are not ours are ignored.
     """
     found, names = [], os.listdir(folder)
-    known = _names_in(db, int(folder.name))         # after the files: whatever came meanwhile has its row
+    first = int(folder.name) * CLIPS_A_FOLDER       # rows after files, so that a file that comes meanwhile has its row
+    known = {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
+                                               (first, first + CLIPS_A_FOLDER - 1))}
     for name in sorted(names):
         match = OURS.match(name.removesuffix(ending)) if name.endswith(ending) else None
         if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder.name)
@@ -128,7 +120,6 @@ def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path
 
 
 def _complete(part: Path) -> bool:
-    """Finishes a clip that was being written when its row was lost; False if a recorder still writes it."""
     final = part.with_suffix("")
     try:
         complete(part, final)
@@ -171,7 +162,6 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) 
 
 
 def _next_finished(db: sqlite3.Connection, first: int) -> int | None:
-    """Returns the number of the first finished clip from this one on."""
     number: int | None = db.execute(f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?",
                                     (first,)).fetchone()[0]
     return number

@@ -2,7 +2,6 @@
 import sqlite3
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -10,7 +9,6 @@ from agent.core.release import Code
 from agent.store import meta
 from agent.store.database import transaction
 
-KEY = "update"
 State = Literal["waiting", "approved", "handed", "done", "failed", "refused"]
 OPEN = ("waiting", "approved", "handed")
 
@@ -28,17 +26,10 @@ class UpdateOrder(Struct, kw_only=True, frozen=True):
 
     @property
     def open(self) -> bool:
-        """Whether it still goes on."""
         return self.state in OPEN
 
 
-def read(db: sqlite3.Connection) -> UpdateOrder | None:
-    """Returns the newest order. Raises sqlite3.Error."""
-    return meta.read(db, KEY, UpdateOrder)
-
-
-def put(db: sqlite3.Connection, order: UpdateOrder) -> None:
-    meta.put(db, KEY, msgspec.json.encode(order).decode())
+read, put = meta.stored("update", UpdateOrder)       # the newest order
 
 
 def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None = None) -> UpdateOrder | None:

@@ -1,13 +1,9 @@
 """The settings that the ward has given this recorder: the newest accepted ones, kept for good."""
-import sqlite3
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from agent.store import meta
-
-KEY = "ward_config"
 
 
 class Given(Struct, kw_only=True, frozen=True):
@@ -24,12 +20,4 @@ class Given(Struct, kw_only=True, frozen=True):
 
 
 NOTHING = Given(ver=-1)             # what stands as long as the ward has given nothing
-
-
-def read(db: sqlite3.Connection) -> Given:
-    """Returns what the ward has given, or NOTHING. Raises sqlite3.Error."""
-    return meta.read(db, KEY, Given) or NOTHING
-
-
-def put(db: sqlite3.Connection, given: Given) -> None:
-    meta.put(db, KEY, msgspec.json.encode(given).decode())
+read, put = meta.stored("ward_config", Given, NOTHING)

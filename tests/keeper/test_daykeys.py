@@ -14,8 +14,7 @@ from agent.store import clips, events
 from agent.store.decisions import days
 from agent.store.decisions.days import install_household
 from agent.store.encryption.ciphers import new_file, new_private, public_of, unwrap
-from agent.store.encryption.days import FOLDER, private_file
-from agent.store.encryption.file_keys import SOCKET, KeyQuestion, Keyring
+from agent.store.encryption.file_keys import FOLDER, SOCKET, KeyQuestion, Keyring, private_file
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.cards import all_acts

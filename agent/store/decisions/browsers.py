@@ -94,7 +94,6 @@ def is_last_owner(own: sqlite3.Connection, which: str) -> bool:
 
 
 def paired(own: sqlite3.Connection) -> list[PairedBrowser]:
-    """Lists all paired browsers, the last used one first."""
     return [PairedBrowser(id=row["token_sha256"][:ID_DIGITS], name=row["name"], role=row["role"],
                           paired_wall_ms=row["paired_wall_ms"], used_wall_ms=row["used_wall_ms"])
             for row in own.execute("SELECT * FROM browser ORDER BY used_wall_ms DESC, token_sha256")]

@@ -8,7 +8,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 
-from msgspec import Struct, json
+from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed, canonical
@@ -23,7 +23,6 @@ from agent.store.decisions import decided
 from agent.store.membership import Membership
 
 AGREED = "agreed"               # in meta: the digest of what was noted last
-PAGE_WORD = "page_word"         # in meta
 HEARD_MS = 180_000          # root obeys a change within two minutes or never
 NO_PICTURES = Rules("never", {}, "never")
 LEAVING = "leaving"             # by which requests are refused whose ward the household has left
@@ -42,7 +41,6 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
     mono_ms: int = 0
 
     def over(self, agreed: Agreed) -> Agreed:
-        """Applies it to what the configuration says."""
         if agreed.ward is None or agreed.ward == self.left:
             return replace(agreed, ward=None, text=None, told=[], only=[], pictures={}, snapshots=None,
                            configurable=False)
@@ -69,17 +67,11 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 def rules_of(agreed: Agreed) -> Rules:
-    """Returns the agreed rules for pictures."""
     purposes = {purpose: rule for purpose, rule in agreed.pictures.items() if purpose != "*"}
     return Rules(agreed.pictures.get("*", "never"), purposes, agreed.snapshots or "never")
 
 
-def read_word(own: sqlite3.Connection) -> PageWord:
-    return meta.read(own, PAGE_WORD, PageWord) or PageWord()
-
-
-def put_word(own: sqlite3.Connection, word: PageWord) -> None:
-    meta.put(own, PAGE_WORD, json.encode(word).decode())
+read_word, put_word = meta.stored("page_word", PageWord, PageWord())
 
 
 def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: Instant,
@@ -148,7 +140,6 @@ def _note(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: 
 
 
 def _membership(known: Membership | None, agreed: Agreed, by: str, now: Instant) -> Membership | None:
-    """Returns the membership that follows on `known`."""
     if agreed.ward is None:
         return None
     if known is None or known.ward != agreed.ward:

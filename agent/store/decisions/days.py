@@ -8,7 +8,7 @@ from agent.core.evidence.ledger import HouseholdKeySet
 from agent.host.clock import Instant
 from agent.store import ledger, meta, outbox
 from agent.store.database import transaction
-from agent.store.encryption.days import PublicDay
+from agent.store.encryption.file_keys import PublicDay
 
 HOUSEHOLD = "household_key"         # in meta: the public half of the household's key, hex
 COLUMNS = "id, public, boot, mono_ms, wall_ms, clock, first_seq, for_household, gone"
@@ -30,19 +30,11 @@ class DayKey:
 
 
 def newest(own: sqlite3.Connection) -> DayKey | None:
-    """Returns the key for which new files are encrypted; None before the keeper's first start."""
     row = own.execute(f"SELECT {COLUMNS} FROM day_key WHERE NOT gone ORDER BY id DESC LIMIT 1").fetchone()
     return _key(row) if row else None
 
 
-def get(own: sqlite3.Connection, day: int) -> DayKey | None:
-    """The day's key, or None if there is no row of it."""
-    row = own.execute(f"SELECT {COLUMNS} FROM day_key WHERE id = ?", (day,)).fetchone()
-    return _key(row) if row else None
-
-
 def living(own: sqlite3.Connection) -> list[DayKey]:
-    """Lists the days whose keys still exist, oldest first."""
     return [_key(row) for row in own.execute(f"SELECT {COLUMNS} FROM day_key WHERE NOT gone ORDER BY id")]
 
 
@@ -63,7 +55,6 @@ def next_id(own: sqlite3.Connection) -> int:
 
 
 def add(own: sqlite3.Connection, day: int, public: bytes, first_seq: int | None, now: Instant) -> None:
-    """Adds a key that is on the card. Within the caller's transaction."""
     own.execute("INSERT INTO day_key (id, public, first_seq, boot, mono_ms, wall_ms, clock) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)", (day, public, first_seq, now.boot, now.mono_ms, now.wall_ms, now.clock))
 
@@ -74,26 +65,20 @@ def household(own: sqlite3.Connection) -> bytes | None:
     return bytes.fromhex(key) if key else None
 
 
-def _put_household(own: sqlite3.Connection, key: bytes) -> None:
-    """Then all existing keys have to be wrapped for this one. Within the caller's transaction."""
-    meta.put(own, HOUSEHOLD, key.hex())
-    own.execute("UPDATE day_key SET for_household = NULL")
-
-
 def install_household(own: sqlite3.Connection, db: sqlite3.Connection, public: bytes, now: Instant) -> None:
     """Makes the device wrap all its day keys for this key, and for no other. Raises sqlite3.Error. Ledger and message
     are written first: after a power cut in between they name a key that opens nothing yet.
     """
     was = household(own)
     with transaction(own):
-        _put_household(own, public)
+        meta.put(own, HOUSEHOLD, public.hex())
+        own.execute("UPDATE day_key SET for_household = NULL")      # all keys have to be wrapped again
         with transaction(db):
             ledger.note(db, now, HouseholdKeySet(public=public.hex(), was=was.hex() if was else None))
             outbox.append(db, "security", None, now, wire.encode(wire.SecurityData(code="household_key")))
 
 
 def put_for_household(own: sqlite3.Connection, day: int, wrapped: bytes) -> None:
-    """Stores the private half, wrapped for the household."""
     own.execute("UPDATE day_key SET for_household = ? WHERE id = ?", (wrapped, day))
 
 

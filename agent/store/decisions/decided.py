@@ -66,7 +66,6 @@ def find(own: sqlite3.Connection, request_id: str) -> RequestDecision | None:
 
 
 def waiting(own: sqlite3.Connection) -> list[RequestDecision]:
-    """Lists the requests that wait for the household."""
     return _read(own, "code = 'waiting'")
 
 
@@ -138,7 +137,12 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
             if known and row and row.digest == known.digest and not known.is_told_by(row):
                 known.tell(db)
                 if known.code not in ("waiting", "failed"):
-                    _note(db, row, known.code, known.by or "", known.when)
+                    ledger.note(db, known.when, Decided(
+                        request=row.id, code=known.code, by=known.by or "", asked=row.kind, camera=row.camera,
+                        case=row.case_no, purpose=row.purpose, officer=row.officer, basis=row.basis,
+                        begin_ms=row.begin_ms, end_ms=row.end_ms))
+                    outbox.append(db, "consent", row.camera, known.when, wire.encode(wire.ConsentData(
+                        request=row.id, code=known.code, by=known.by or "", case=row.case_no)))
             own.execute("UPDATE decision SET told = 1 WHERE request = ?", (each.request,))
     return bool(untold)
 
@@ -152,14 +156,6 @@ def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
         with transaction(own):
             own.execute(f"DELETE FROM meta WHERE key IN (SELECT '{AGREED}' || request FROM decision WHERE {over})")
             own.execute(f"DELETE FROM decision WHERE {over}")
-
-
-def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, when: Instant) -> None:
-    ledger.note(db, when, Decided(
-        request=row.id, code=code, by=by, asked=row.kind, camera=row.camera, case=row.case_no, purpose=row.purpose,
-        officer=row.officer, basis=row.basis, begin_ms=row.begin_ms, end_ms=row.end_ms))
-    outbox.append(db, "consent", row.camera, when, wire.encode(wire.ConsentData(
-        request=row.id, code=code, by=by, case=row.case_no)))
 
 
 def _read(own: sqlite3.Connection, which: str, *values: str) -> list[RequestDecision]:

@@ -76,7 +76,7 @@ def new_file(kind: int, day: int, public: bytes, name: str) -> tuple[FileHead, b
 
 
 def file_key(head: FileHead, private: bytes, name: str) -> bytes:
-    """Returns the key of the file `name` with that head. Raises DamagedError."""
+    """Raises DamagedError."""
     return unwrap(head.ephemeral, head.wrapped, private, name)
 
 

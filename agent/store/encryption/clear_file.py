@@ -74,7 +74,6 @@ class DecryptedFile:
                 self._over, self.size_b = kept.head, kept.size_b
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Returns bytes of it, fewer only at its end. Raises OSError, and DamagedError if it was changed."""
         end, pieces, at = min(offset + size_b, self.size_b), [], offset
         if at < min(end, len(self._over)):
             pieces.append(self._over[at:end])
@@ -168,9 +167,6 @@ class ClearStream(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._at = max(0, offset + (0, self._at, self._file.size_b)[whence])
-        return self._at
-
-    def tell(self) -> int:
         return self._at
 
     def readinto(self, buffer: bytearray | memoryview) -> int:

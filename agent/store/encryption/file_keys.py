@@ -8,16 +8,55 @@ from pathlib import Path
 import msgspec
 
 from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
+from agent.host.files import write_durably
 from agent.host.runtime import KEYS
 from agent.host.sockets import ask
-from agent.store.encryption.days import private_file
 from agent.store.folders import Folders
 
+FOLDER = "days"
 SOCKET = f"{KEYS}/desk.sock"    # where the keeper is asked, in the runtime folder
 QUESTION_B_MAX = 1024
 ANSWER_B_MAX = 1024
 PATIENCE_S = 3.0
 Household = Callable[[int], bytes]      # the private half of a day's key; raises LockedError
+
+
+class PublicDay(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One day's key."""
+
+    id: int
+    public: bytes                       # X25519
+    for_household: bytes | None = None  # the private half, wrapped for the household's key
+
+
+_decoder = msgspec.json.Decoder(list[PublicDay])
+
+
+def private_file(keys: Path, day: int) -> Path:
+    """Returns the path of a day's private half."""
+    return keys / FOLDER / f"{day:06d}.key"
+
+
+def public_file(folders: Folders) -> Path:
+    return folders.household / "days.json"
+
+
+def living(folders: Folders) -> list[PublicDay]:
+    """Lists the days whose keys still exist, oldest first. The list is empty before the keeper's first start. Raises
+    OSError, also if the file is not ours.
+    """
+    try:
+        return _decoder.decode(public_file(folders).read_bytes())
+    except FileNotFoundError:
+        return []
+    except msgspec.DecodeError as error:
+        raise OSError(0, f"the keys of days can't be read: {error}", str(public_file(folders))) from error
+
+
+def publish(folders: Folders, days: list[PublicDay]) -> None:
+    """Writes the list of days durably. Raises OSError."""
+    public_file(folders).parent.mkdir(mode=0o750, exist_ok=True)
+    write_durably(public_file(folders), msgspec.json.encode(days), 0o640)
 
 
 class KeyQuestion(msgspec.Struct):
@@ -58,7 +97,9 @@ class Keyring:
             raise LockedError(f"{name} is encrypted, and its day's key can't be read here ({reason}): try it as root, "
                               "or with the household's key (--household-key)")
         try:
-            answer = _ask(self.runtime / SOCKET, KeyQuestion(head.day, head.ephemeral, head.wrapped, name))
+            question = msgspec.json.encode(KeyQuestion(head.day, head.ephemeral, head.wrapped, name)) + b"\n"
+            answer = msgspec.json.decode(ask(self.runtime / SOCKET, question, timeout_s=PATIENCE_S,
+                                             answer_b_max=ANSWER_B_MAX), type=KeyAnswer)
         except (OSError, msgspec.DecodeError) as error:
             raise LockedError(f"{name} is encrypted, and the keeper, who has its key, does not answer ({error}): "
                               "is it running (systemctl status taimat-keeper)? Else try it as root, or with the "
@@ -74,8 +115,3 @@ def _unwrapped(head: FileHead, private: bytes, name: str) -> bytes:
     from agent.store.encryption.ciphers import file_key  # only here: see clear_file.py
 
     return file_key(head, private, name)
-
-
-def _ask(path: Path, question: KeyQuestion) -> KeyAnswer:
-    data = ask(path, msgspec.json.encode(question) + b"\n", timeout_s=PATIENCE_S, answer_b_max=ANSWER_B_MAX)
-    return msgspec.json.decode(data, type=KeyAnswer)

@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.core.household.access import ALPHABET, code_from, tidy
 from agent.store.encryption.ciphers import EPHEMERAL_B, KEY_B, public_of, unwrap
-from agent.store.encryption.days import living
-from agent.store.encryption.file_keys import Household
+from agent.store.encryption.file_keys import Household, living
 from agent.store.folders import Folders
 
 SECRET_B = 20               # 160 bits, 32 letters: nobody guesses it, and it fits on a label

@@ -57,7 +57,7 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """zipfile calls it."""
+        ...
 
     def close(self) -> None:
         """zipfile calls it."""

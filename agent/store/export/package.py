@@ -2,10 +2,13 @@
 
 It is a folder, or one file encrypted for named recipients, which is then never on a disk in the clear.
 """
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
 
 import msgspec
 
@@ -27,7 +30,6 @@ from agent.store import identity, ledger, meta
 from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip
 from agent.store.database import StoreConnection
-from agent.store.export import age
 from agent.store.export.archive import Item, PieceReader, tar
 from agent.store.export.errors import ExportError, spell
 from agent.store.export.prepare import Export
@@ -70,12 +72,12 @@ class Packer:
 
     def sealed(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
         """Writes the package as one file, NAME.tar.age, that only the wish's recipients can open."""
-        age.demand_keys(wish.recipients)
+        require_keys(wish.recipients)
         with file_draft(target) as draft:
             require_room(target.parent, sum(film.size_b for film in found.films))
             manifest, items = self.items(found, wish, tell)
             pieces = tar(target.name.removesuffix(ENDING), items, wish.end_ms // 1000)
-            age.seal(PieceReader(pieces), draft, wish.recipients)
+            _seal(PieceReader(pieces), draft, wish.recipients)
         return Made(target, manifest)
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
@@ -90,7 +92,6 @@ class Packer:
 
     def _papers(self, found: Export, wish: ExportWish,
                 films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
-        """Returns all files except the films."""
         signed = rows_of(self.db, found.clips)
         ward = identity.at_ward(self.db) if self.is_signed else None
         claim = describe(found, wish, films, signed, ward=ward, demand_rows=self.is_signed)
@@ -119,7 +120,6 @@ def name(found: Export) -> str:
 
 
 def _hashed(found: Export, tell: Tell) -> list[FileTold]:
-    """Returns the films as they would be written, and their digests."""
     films, done_b = [], 0
     for number, film in enumerate(found.films, 1):
         digest, begun_b = hashlib.sha256(), done_b
@@ -155,11 +155,90 @@ def _film(found: Export, film: CutFilm, told: FileTold) -> FilmTold:
     return FilmTold(file=told.file, bytes=told.bytes, sha256=told.sha256, dur_ms=film.dur_us // 1000,
                     frames=film.frames_n, sounds=film.sounds_n, codec=stream.codec, width=stream.width,
                     height=stream.height, clips=list(dict.fromkeys(found.clips[number].name for number in film.strips)),
-                    stretches=[StretchTold(begin_ms=each.begin_us // 1000, end_ms=each.end_us // 1000,
-                                           at_ms=each.at_us // 1000) for each in film.stretches])
+                    stretches=[StretchTold(begin_ms=part.begin_us // 1000, end_ms=part.end_us // 1000,
+                                           at_ms=part.at_us // 1000) for part in film.stretches])
 
 
 def _clip(clip: Clip, n: int, signed: ClipSigned) -> ClipTold:
     return ClipTold(clip=clip.name, n=n, sha256=signed.sha256, begin_ms=clip.wall_ms, dur_ms=signed.dur_ms,
                     clock=signed.clock, off_ms=clip.wall_ms - signed.wall_ms, settings=signed.settings,
                     masks=signed.masks, masked_by=signed.masked_by, detector=signed.detector)
+
+
+def listed_recipients(path: Path) -> list[str]:
+    """Reads the recipients in a file: one per line, # begins a comment. Raises ExportError."""
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(f"{path}: {getattr(error, 'strerror', None) or 'is no text'}; a file of recipients has an "
+                          "age1... or ssh-ed25519 key a line") from error
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise ExportError(f"{path} names no recipient: write an age1... or ssh-ed25519 key on a line of its own")
+    return found
+
+
+def _seal(source: PieceReader, target: BinaryIO, recipients: Sequence[str]) -> None:
+    """Writes all of `source` to `target`, so that each recipient can open it. Raises ExportError, and errors of reading
+    and writing.
+    """
+    ends = _Ends(source, target)
+    try:
+        _pyrage().encrypt_io(ends, ends, require_keys(recipients))
+    except _pyrage().EncryptError:
+        if ends.error is None:
+            raise
+        raise ends.error from None
+
+
+class _Ends:
+    """Both ends at once. The library passes on only the text of their errors, so they are kept here."""
+
+    def __init__(self, source: PieceReader, target: BinaryIO) -> None:
+        self._source, self._target = source, target
+        self.error: Exception | None = None
+
+    def read(self, size_b: int = -1) -> bytes:
+        with self._kept():
+            return self._source.read(size_b)
+
+    def write(self, data: bytes) -> int:
+        with self._kept():
+            return self._target.write(data)
+
+    def flush(self) -> None:
+        with self._kept():
+            self._target.flush()
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def require_keys(recipients: Sequence[str]) -> list[object]:
+    """Returns the recipients' keys. Raises ExportError, which names the recipient that is not a key."""
+    return [_key(text) for text in recipients]
+
+
+def _key(text: str) -> object:
+    pyrage = _pyrage()
+    kind = pyrage.ssh if text.startswith("ssh-") else pyrage.x25519
+    try:
+        return kind.Recipient.from_str(text)
+    except pyrage.RecipientError as error:
+        raise ExportError(f"{text} is no key to seal for ({error}): a recipient's public key begins with age1 "
+                          "(age-keygen prints it) or ssh-ed25519") from error
+
+
+def _pyrage() -> ModuleType:
+    """The library is optional."""
+    try:
+        import pyrage
+    except ImportError as error:
+        raise ExportError("to seal an export the Python package pyrage is needed: pip install pyrage, or "
+                          "export without recipients and seal it elsewhere with age") from error
+    return pyrage

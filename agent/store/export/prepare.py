@@ -144,7 +144,6 @@ def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int,
 
 
 def _why(clip: Clip, only: Collection[str] | None) -> str:
-    """Why footage that its row promises may be missing."""
     if only is not None and clip.name not in only:
         return NOT_AGREED
     return STILL_RECORDED if clip.dur_ms is None else f"clip {clip.name} is damaged or its file is gone"

@@ -79,7 +79,6 @@ def unsigned(db: StoreConnection, clips: Sequence[Clip], claim: Claim) -> Signin
 
 
 def told_by(answer: SigningAnswer) -> Manifest:
-    """Returns the manifest in the answer."""
     return msgspec.json.decode(answer.manifest, type=Manifest)
 
 
@@ -114,7 +113,7 @@ def _ready(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> t
 
 
 def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed) -> RowHead:
-    """Returns the row after which the rows for these clips begin."""
+    """Returns the ledger row after which the rows for these clips begin."""
     first_n = min((signed[clip.name][0] for clip in clips if clip.name in signed), default=0)
     if not first_n:
         return ledger.head(db)
@@ -146,6 +145,5 @@ def _told(row: Row | None) -> set[tuple[str, int]]:
 
 
 def _stood(row: Row | None, later: RowMoment | None) -> bool:
-    """Whether the row was the newest for so long, by the monotonic clock."""
     return (row is not None and later is not None and row.sealed.boot == later.boot
             and later.mono_ms - row.sealed.mono_ms >= STOOD_MS)

@@ -26,8 +26,6 @@ NEAR_MS = 2_000                     # less is no difference that matters to anyb
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The recorder that made the export."""
-
     device: str
     serial: str | None              # the board's
     key: str | None                 # fingerprint of the device's key
@@ -35,7 +33,6 @@ class About:
 
 
 def summary(claim: Claim, about: About, language: str) -> bytes:
-    """Returns the page in that language."""
     words = _words()[language]
     page = _template().render(
         language=language, words=words, claim=claim, about=about, files=seals, clocks=_clocks(claim.clips, words),
@@ -53,13 +50,16 @@ def _template() -> "jinja2.Template":
     import jinja2  # exports are rare, and the keeper would carry it in memory for good
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes, "missing": _missing,
-                    "why": _why}
+    env.filters |= {
+        "local": _local, "missing": _missing,
+        "utc": lambda wall_ms: f"{moment(wall_ms, UTC):%Y-%m-%d %H:%M:%S}",
+        "minutes": lambda dur_ms: f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d}",
+        "megabytes": lambda size_b: f"{size_b / 1e6:.1f} MB",
+        "why": lambda gap, words: gap.why if gap.is_damage else words[REASONS.get(gap.why, "nothing")]}
     return env.get_template("summary.html")
 
 
 def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
-    """Returns a sentence for each state that the clock was in while these clips were filmed."""
     said = [words[f"clock_{state}"] for state in ("ntp", "rtc", "saved", "unset")
             if any(clip.clock == state for clip in clips)]
     off_ms = [clip.off_ms for clip in clips if abs(clip.off_ms) >= NEAR_MS]
@@ -78,19 +78,3 @@ def _missing(gap: GapTold, words: Mapping[str, str]) -> str:
     if gap_ms >= BRIEF_MS:
         return f"{_local(gap.begin_ms)} – {_local(gap.end_ms)}"
     return words["brief"].format(seconds=f"{gap_ms / 1000:.1f}".replace(".", words["decimal"]), at=_local(gap.begin_ms))
-
-
-def _why(gap: GapTold, words: Mapping[str, str]) -> str:
-    return gap.why if gap.is_damage else words[REASONS.get(gap.why, "nothing")]
-
-
-def _utc(wall_ms: int) -> str:
-    return f"{moment(wall_ms, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _minutes(dur_ms: int) -> str:
-    return f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d}"
-
-
-def _megabytes(size_b: int) -> str:
-    return f"{size_b / 1e6:.1f} MB"

@@ -21,7 +21,10 @@ def read(folder: Path, tell: Callable[[int], None]) -> Package:
         remedy = "open it first: age -d -i YOUR-KEY FILE | tar x" if folder.suffix == ".age" else "name its folder"
         raise StoreError(f"{folder} is a file, and an export is checked as a folder; {remedy}")
     try:
-        papers = {name: _whole(folder / name) for name in PAPERS if (folder / name).is_file()}
+        found = {name: folder / name for name in PAPERS if (folder / name).is_file()}
+        if large := next((path for path in found.values() if path.stat().st_size > SMALL_B_MAX), None):
+            raise StoreError(f"{large} is far larger than such a file is: it is none of an export")
+        papers = {name: path.read_bytes() for name, path in found.items()}
         files = {}
         for path in sorted(each for each in folder.rglob("*") if each.name not in papers or each.parent != folder):
             if not path.is_dir():
@@ -30,12 +33,6 @@ def read(folder: Path, tell: Callable[[int], None]) -> Package:
     except OSError as error:
         raise StoreError(f"{error.filename or folder}: {error.strerror}; copy the export anew") from error
     return Package(papers.pop(seals.MANIFEST, b""), papers.pop(stretch.FILE, b""), papers, files)
-
-
-def _whole(path: Path) -> bytes:
-    if path.stat().st_size > SMALL_B_MAX:
-        raise StoreError(f"{path} is far larger than such a file is: it is none of an export")
-    return path.read_bytes()
 
 
 def _hashed(path: Path) -> FoundFile:
