@@ -66,7 +66,7 @@ class FootageDesk:
 
     def _release(self, own: sqlite3.Connection, db: sqlite3.Connection, question: ReleaseClips, now: Instant) -> Why:
         kept = reaching_into(db, question.camera, question.begin_ms, question.end_ms)
-        return "" if holds.release_all(own, db, kept, now, question.note) else "nothing_there"
+        return "" if holds.release(own, db, kept, now, question.note) else "nothing_there"
 
     def _erase(self, own: sqlite3.Connection, db: sqlite3.Connection, question: EraseSpan, now: Instant) -> Why:
         """Those clips alone that the household was shown: others may have come, or gone, meanwhile."""

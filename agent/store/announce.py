@@ -1,8 +1,6 @@
-"""Messages to the ward. They are committed with the rows that they are about, so an event exists exactly if its message
-does.
+"""Messages to the ward, committed with the rows that they are about: an event exists exactly if its message does.
 
-The end of an event or clip that began before the household joined is not sent. Messages about motion may wait for a
-label (agent/store/deferred.py).
+The end of an event or clip that began before the household joined is not sent.
 """
 import sqlite3
 from collections.abc import Sequence
@@ -14,7 +12,7 @@ from agent.host.clock import Instant
 from agent.store import events, ledger, membership, outbox
 from agent.store.clips import Clip
 
-BOXES_MAX = 8           # the largest are told
+BOXES_MAX = 8           # the largest are sent
 
 Boxes = Sequence[Sequence[float]]       # largest first
 

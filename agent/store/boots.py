@@ -1,8 +1,4 @@
-"""The machine's starts, what the wall clock was in each, and the dates of rows that follow.
-
-A boot's number says which boot came first, even if a clock was wrong. docs/design/storage.md explains how dates are
-found.
-"""
+"""The machine's starts, the wall clock in each, and the dates of rows that follow (docs/design/storage.md)."""
 import sqlite3
 from bisect import bisect_right
 
@@ -10,14 +6,14 @@ from agent.core.clock import Anchor, dating
 from agent.host.clock import Instant
 from agent.store.row_check import sound
 
-# The wall time of a row: by the anchor in whose stretch it lies, once its boot's clock was right; else as written.
+# The wall time of a row: by the last anchor before it, once its boot's clock was right; else as written.
 DATED = ("COALESCE((SELECT dates_ms FROM anchor WHERE anchor.boot = {t}.boot AND from_mono_ms <= {t}.mono_ms "
          "ORDER BY from_mono_ms DESC LIMIT 1) + {t}.mono_ms, {t}.wall_ms)")
-# Whether that is to be believed: the clock was right then, or later in the boot, and did not tell two times for right.
+# Whether that is reliable: the clock was right then or later in the boot, and did not show two "right" times.
 SURE = ("CASE WHEN (SELECT doubtful FROM boot WHERE boot.id = {t}.boot) THEN 0 ELSE {t}.clock IN ('rtc', 'ntp') "
         "OR EXISTS (SELECT 1 FROM anchor WHERE anchor.boot = {t}.boot AND dates_ms IS NOT NULL) END")
-# Rowids of a camera's rows that may begin from :begin on, but for :longest, up to :end, out of an index on (camera,
-# boot, mono_ms, wall_ms) alone: by an anchor's date, or as first written in those of its boots that nothing dates.
+# Rowids of a camera's rows that may begin between :begin - :longest and :end, from an index on (camera, boot,
+# mono_ms, wall_ms) only: by an anchor's date or, in boots without one, as first written.
 NEAR = ("SELECT {t}.rowid FROM anchor CROSS JOIN {t} ON {t}.boot = anchor.boot WHERE {which} AND camera = :camera "
         "AND mono_ms BETWEEN :begin - dates_ms - :longest AND :end - dates_ms UNION ALL SELECT {t}.rowid FROM "
         "(WITH RECURSIVE its (boot) AS (SELECT MIN(boot) FROM {t} WHERE {which} AND camera = :camera UNION ALL "
@@ -25,7 +21,7 @@ NEAR = ("SELECT {t}.rowid FROM anchor CROSS JOIN {t} ON {t}.boot = anchor.boot W
         "WHERE its.boot IS NOT NULL) SELECT boot FROM its WHERE boot NOT IN "
         "(SELECT boot FROM anchor WHERE dates_ms IS NOT NULL)) AS undated CROSS JOIN {t} ON {t}.boot = undated.boot "
         "WHERE {which} AND camera = :camera AND wall_ms BETWEEN :begin - :longest AND :end")
-ANCHORS_MAX = 200       # of a boot are weighed anew: a clock that is thrown about for days costs no more than this
+ANCHORS_MAX = 200       # of a boot that are compared, so that a clock that keeps jumping costs no more
 
 
 def instant(row: sqlite3.Row) -> Instant:
@@ -34,7 +30,7 @@ def instant(row: sqlite3.Row) -> Instant:
 
 def remember(db: sqlite3.Connection, boot: str) -> None:
     """Numbers a new boot; may be repeated."""
-    if not db.execute("SELECT 1 FROM boot WHERE id = ?", (boot,)).fetchone():      # ignored, it would use up a number
+    if not db.execute("SELECT 1 FROM boot WHERE id = ?", (boot,)).fetchone():      # IGNORE would use up a number
         db.execute("INSERT OR IGNORE INTO boot (id) VALUES (?)", (boot,))
 
 
@@ -46,9 +42,7 @@ def is_later(db: sqlite3.Connection, boot: str, than: str) -> bool:
 
 def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 0, clock: str = "ntp",
          err_ms: int | None = None) -> None:
-    """Notes that from `from_mono_ms` on the wall clock is `offset_ms` ahead of the monotonic one; this dates all rows
-    again. `clock` is its state, `err_ms` its greatest error. Within the caller's transaction.
-    """
+    """Notes the wall clock's offset from `from_mono_ms` on, which dates rows. Within the caller's transaction."""
     remember(db, boot)
     if not anchors(db, boot):
         from_mono_ms = 0
@@ -69,9 +63,7 @@ def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
 
 
 def put_right(db: sqlite3.Connection, boot: str, mono_ms: int, offset_ms: int | None) -> None:
-    """Makes the anchor that dates this moment say `offset_ms`, or date nothing if None. Within the caller's
-    transaction.
-    """
+    """Makes the anchor of this moment say `offset_ms`; None: date nothing. Within the caller's transaction."""
     db.execute("UPDATE anchor SET offset_ms = COALESCE(?1, offset_ms), dates_ms = ?1 WHERE boot = ?2 AND from_mono_ms "
                "= (SELECT MAX(from_mono_ms) FROM anchor WHERE boot = ?2 AND from_mono_ms <= ?3)",
                (offset_ms, boot, mono_ms))

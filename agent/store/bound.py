@@ -23,11 +23,11 @@ from agent.store.clips import LOST, Clip
 from agent.store.database import transaction
 from agent.store.names import OURS
 
-REACH_N = (64, 512, 4096)   # rows that are read around the place where a clip's row should be, the fewest first
-REDATED = "clips_redated"   # in the keeper's own meta: how many rows were put right, boot and second of the last
+REACH_N = (64, 512, 4096)   # rows to read around a clip's expected row, fewest first
+REDATED = "clips_redated"   # in the keeper's own meta: how many rows were reported; boot and time of the last
 TOLD_FOR_MS = 24 * 3_600_000
 
-Signed = Mapping[str, tuple[int, ClipSigned]]       # row and content by the clip's name
+Signed = Mapping[str, tuple[int, ClipSigned]]       # row number and content, by the clip's name
 Vouches = Callable[[sqlite3.Connection, LedgerLine], bool]      # whether the device has signed that row
 _log = logging.getLogger(__name__)
 _CLIP = re.compile(rb'"clip":"([^"]+-([0-9]{6,12}))"')
@@ -36,8 +36,8 @@ _ACTS = tuple(f'"kind":"{kind}"'.encode() for kind in (ClockMoved.KIND, LedgerBe
 
 class Sifted(NamedTuple):
     sound: list[Clip]
-    strange: list[Clip]         # their rows say something else than what is bound to them
-    signed: Signed              # the rows of those that are signed
+    strange: list[Clip]         # their rows differ from what is bound to them
+    signed: Signed              # signed rows, as far as there are any
 
 
 def as_told(db: sqlite3.Connection, line: LedgerLine) -> bool:
@@ -54,9 +54,7 @@ def is_named(clip: Clip) -> bool:
 
 
 def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sifted:
-    """Compares rows with what is bound to their clips. A clip that is not signed yet is judged by its name only. Raises
-    sqlite3.Error.
-    """
+    """Compares rows with what is bound to their clips; an unsigned clip is judged by its name. Raises sqlite3.Error."""
     found = list(found)
     signed = rows_of(db, [clip for clip in found if number(clip.name) == clip.seq], vouches)
     dates = BootDates(db, vouches)
@@ -85,7 +83,7 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
             highest = max(highest, its_number)
             if name in names and (signed := _signed(db, n, vouches)) and signed.clip == name:
                 told.setdefault(name, []).append((n, signed))
-        if told.keys() == names or (reach_n > REACH_N[0] and numbers[0] > highest):     # newer than all that are signed
+        if told.keys() == names or (reach_n > REACH_N[0] and numbers[0] > highest):     # newer than all signed clips
             break
     return {clip.name: next((row for row in told[clip.name] if _says(db, clip, row[1])), told[clip.name][0])
             for clip in found if clip.name in told}
@@ -109,9 +107,7 @@ def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now:
 
 
 def tell(own: sqlite3.Connection, db: sqlite3.Connection, rows_n: int, now: Instant, anew: bool = True) -> None:
-    """Reports so many rows to household and ward; with `anew` False, only if there was no report within a day. Raises
-    sqlite3.Error.
-    """
+    """Reports so many rows to household and ward; with `anew` False, at most once a day. Raises sqlite3.Error."""
     told_n = reported_n(own, now)
     if anew or not told_n:
         _log.error("%d rows of recordings told another camera or time than what was signed", rows_n)
@@ -135,7 +131,7 @@ def _says(db: sqlite3.Connection, clip: Clip, told: ClipSigned) -> bool:
     wall_ms = clips.as_written(db, clip.seq)
     if (clip.name, clip.camera) != (told.clip, told.camera) or clip.sha256 not in (None, told.sha256):
         return False
-    if clip.kind == "continuous" and told.type == "motion":     # only the other way round: clips.mark_kind
+    if clip.kind == "continuous" and told.type == "motion":     # only the opposite change is allowed: clips.mark_kind
         return False
     if clip.boot == LOST != told.boot:
         return clip.mono_ms == 0 and (wall_ms == 0 or 0 <= told.wall_ms - wall_ms < 1000)
@@ -149,7 +145,7 @@ class BootDates:
     def __init__(self, db: sqlite3.Connection, vouches: Vouches) -> None:
         self._db, self._vouches = db, vouches
         self._known: dict[str, set[int]] = {}
-        self._over: set[str] = set()            # boots of which all rows are read
+        self._over: set[str] = set()            # boots whose rows are all read
 
     def fits(self, clip: Clip, signed_ms: int | None, n: int) -> bool:
         """Whether a clip may have its date. `n` is its signed row, which has the offset `signed_ms`. A clock usually

@@ -16,12 +16,12 @@ from agent.store.folders import VolumeMissing
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FAILING = (errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EREMOTEIO, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM,
            errno.ETIMEDOUT, errno.ESHUTDOWN)
-OWN = "process"             # no condition of the card's: see agent/process/heartbeat.py
+OWN = "process"             # no condition of the card: see agent/process/heartbeat.py
 SPENT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 FILES_N = 4                 # that a database opens
 SQLITE_FAILING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 NO_ROOM = ("card_full", "inodes_low")
-# What a database has beside it while it is open. SQLite does not say why it can't make that, or make it longer.
+# Files beside an open database. SQLite does not say why it can't make or extend them.
 SIDE_B, SIDE_FILES_N = 262_144, 4
 
 
@@ -42,7 +42,7 @@ def fault_of(error: BaseException, folder: Path) -> str | None:
         return OWN
     if number in FULL or code == sqlite3.SQLITE_FULL:
         return lack(folder) or "card_full"
-    if isinstance(cause, subprocess.SubprocessError):       # it has said why, but not to us
+    if isinstance(cause, subprocess.SubprocessError):       # only its output says why
         return lack(folder)
     if number == errno.EROFS or code == sqlite3.SQLITE_READONLY:
         return "card_read_only"
@@ -63,7 +63,7 @@ def _can_open_more() -> bool:
 def lack(folder: Path) -> str | None:
     """Returns what the card that holds `folder` lacks: room ("card_full") or inodes ("inodes_low"); None if neither."""
     try:
-        found = os.statvfs(folder if folder.exists() else folder.parent)        # where it is about to be made
+        found = os.statvfs(folder if folder.exists() else folder.parent)        # it may not be made yet
     except OSError:
         return None
     if found.f_files and not found.f_favail:

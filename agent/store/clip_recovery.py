@@ -1,7 +1,4 @@
-"""Recovery at the start: closes, marks and announces what a dead process left open.
-
-Each branch below handles one of the cuts in docs/design/storage.md.
-"""
+"""Recovery at the start: closes, marks and announces what a dead process left open (docs/design/storage.md)."""
 import contextlib
 import errno
 import fcntl
@@ -23,7 +20,7 @@ from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.names import PART, picture
 
-# What is wrong with one file and not with the card: it must not keep the camera from recording.
+# Faults of one file, not of the card, which must not keep the camera from recording.
 UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
 
 _log = logging.getLogger(__name__)
@@ -49,7 +46,7 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
                 left_n += 1
                 _log.error("%s can't be completed: %s; the next clip tries again", clip.name, error)
     with surviving("absences"):
-        absences.ended(db, camera, absences.CAMERA, clock.now())        # told anew, if it still goes on
+        absences.ended(db, camera, absences.CAMERA, clock.now())        # begins again if it still goes on
     for event in events.unfinished(db, camera):
         if event.id not in going_on:
             with surviving(f"event {event.id} stays open"):
@@ -67,12 +64,12 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
     except BlockingIOError:
         return False
     except FileNotFoundError:
-        # Cut between the row and the file's first flush.
+        # The cut came between the row and the file's first flush.
         clips.lose(db, clip.seq, "power went before its first second was on the card")
         return True
     except (Mp4Error, DamagedError) as error:
         part.unlink(missing_ok=True)
-        sync_folder(part.parent)        # lest another cut gives back a file that no row knows
+        sync_folder(part.parent)        # or another cut would bring back a file without a row
         clips.lose(db, clip.seq, f"nothing whole in it: {error}")
         return True
     except OSError as error:
@@ -82,7 +79,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
         clips.lose(db, clip.seq, f"its file can't be read: {error.strerror}")
         return True
     with transaction(db):
-        clips.finish(db, clip.seq, "recovered", whole.duration_us // 1000, whole.size_b, whole.frames_n)
+        clips.finish(db, clip.seq, "recovered", whole.duration_us // 1000, whole.size_b, frames=whole.frames_n)
         row = clips.get(db, clip.name)
         assert row is not None
         announce.clip_done(db, row, clock.now())
@@ -91,8 +88,8 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
 
 
 def _whole(handle: int) -> tuple[WholePart, bytes]:
-    """Returns the whole part of a clip, and its completed head; an encrypted clip gets its head when it is read. Raises
-    Mp4Error, DamagedError and OSError.
+    """Returns the whole part of a clip and, unless it is encrypted, its head. Raises Mp4Error, DamagedError and
+    OSError.
     """
     def read_at(offset: int, size_b: int) -> bytes:
         return os.pread(handle, size_b, offset)
@@ -105,8 +102,7 @@ def _whole(handle: int) -> tuple[WholePart, bytes]:
 
 
 def complete(part: Path, final: Path) -> WholePart:
-    """Cuts off what follows the last whole fragment, completes the head, and gives the file its final name. Raises
-    Mp4Error, DamagedError, Unwritable and OSError.
+    """Cuts a clip after its last whole fragment, and renames it. Raises Mp4Error, DamagedError, Unwritable and OSError.
     """
     with _on_card(part) as handle:
         whole, head = _whole(handle)
@@ -145,9 +141,7 @@ def _writable() -> Iterator[None]:
 
 
 def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEvent, clock: Clock) -> None:
-    """Ends an event that a dead process left open at the last frame that shows it, and removes a picture that no row
-    names.
-    """
+    """Ends an open event at the last frame that shows it, and removes a picture that no row names."""
     path = folders.thumb(f"{picture(event.camera, event.boot, event.mono_ms)}.jpg")
     left = [file for file in (path, path.with_name(path.name + PART))
             if event.kind == "motion" and os.path.lexists(file)]

@@ -14,12 +14,12 @@ from agent.store import boots, numbers
 from agent.store.boots import DATED, SURE
 from agent.store.row_check import sound
 
-PAGE_N = 500                # rows that are fetched at a time
+PAGE_N = 500                # rows per query
 FINISHED, KEPT = "state IN ('done', 'recovered')", "state IN ('open', 'done', 'recovered')"
 LOST = "lost"               # the boot of an adopted clip whose row was lost
 LONGEST_MS = 3_600_000      # clips are far shorter
 NEAR = boots.NEAR.format(t="clip", which=KEPT)
-UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
+UNFINISHED = "state NOT IN ('done', 'recovered')"       # worded as in the index, otherwise SQLite reads all clips
 COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
            " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
 
@@ -35,7 +35,7 @@ class Clip:
     state: str
     boot: str
     mono_ms: int
-    wall_ms: int                # as dated by the boot's offset where that is known
+    wall_ms: int                # corrected by its boot's offset, if known
     clock: str
     codec: str
     width: int
@@ -98,9 +98,7 @@ def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8
 
 
 def condemn(db: sqlite3.Connection, names: Iterable[str], why: str) -> list[str]:
-    """Marks finished clips for deletion, except those that the agent is reading; returns their names. Within the
-    caller's transaction, because the ledger also gets a row: agent/store/decisions/condemned.py.
-    """
+    """Marks finished clips for deletion, except those being read; returns them. Within the caller's transaction."""
     going = []
     for name in names:
         row = db.execute("UPDATE clip SET state = 'deleting', why = ? WHERE name = ? AND state IN ('done', 'recovered')"

@@ -197,9 +197,7 @@ def answer(db: sqlite3.Connection, command_id: str, signed: bool = False) -> byt
 
 
 def add(db: sqlite3.Connection, ordered: Ordered) -> None:
-    """Records a new command and drops old ones, in the caller's transaction. A signed command replaces an unsigned one
-    with the same id.
-    """
+    """Records a new command, replaces an unsigned one of its id, drops old ones; in the caller's transaction."""
     when = ordered.when
     db.execute("DELETE FROM command WHERE id = ? AND NOT signed", (ordered.id,))
     db.execute("INSERT INTO command (id, name, asker, state, answer, signed, who, correlation, boot, mono_ms, wall_ms, "

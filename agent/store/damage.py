@@ -11,13 +11,13 @@ from agent.store.database import StoreError
 
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 UNREAD = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
-# Of the moment, of the card or of another process: any other code of SQLite's may come of damage.
+# Temporary, or of the card or another process; any other code of SQLite may come from damage.
 OTHER = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL,
          sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL)
-# What a row brings forth that holds what nobody of us has written; a mistake of ours looks the same.
+# What reading a spoiled row can raise; a bug of ours looks the same.
 OF_A_ROW = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError,
             msgspec.MsgspecError)
-UNDECODED = "Could not decode to UTF-8"     # Python's own word, for which there is no code
+UNDECODED = "Could not decode to UTF-8"     # Python's own text, for which there is no code
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Doubt:
     tell: Callable[[], object] = lambda: None
     met_n: int = 0
-    said: str = ""                      # into the log, last
+    said: str = ""                      # the last log line
 
 
 DOUBT = Doubt()
@@ -60,16 +60,14 @@ def meet(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def surviving(what: str) -> Iterator[list[Exception]]:
-    """Lets an error that may be damage end the block, and only such an error. The list then contains it. Raises all
-    others.
-    """
+    """Ends the block at an error that may be damage, which is then in the list. Raises all other errors."""
     met: list[Exception] = []
     try:
         yield met
     except Exception as error:
         if not may_be_damage(error):
             raise
-        if (said := f"{what}: {error}") != DOUBT.said:         # it may come with each second's video
+        if (said := f"{what}: {error}") != DOUBT.said:         # it may come every second
             DOUBT.said = said
             _log.exception("%s; all else goes on", what)
         meet(error)

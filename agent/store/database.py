@@ -15,23 +15,23 @@ from agent.store import numbers
 from agent.store.distrust import Distrusted, distrust, is_distrusted, is_failed_write
 from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 
-# In a folder of its own that its writers may write: beside other roles' files the folder is sticky, where Linux lets
-# nobody open with O_CREAT what another user made (fs.protected_regular, proc_sys_fs(5)), as SQLite opens its log.
+# In its own folder, which its writers may write. Folders that roles share are sticky, and there Linux does not let one
+# user open another's file with O_CREAT, as SQLite opens its log (fs.protected_regular, proc_sys_fs(5)).
 FOLDER = "db"
 FILE = f"{FOLDER}/taimat.db"
 READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
-WAITING = ".mended"     # the ending of a database that is about to take the place of one: agent/keeper/succession.py
-PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
-JOURNAL_B = 8 << 20     # more than a journal has: one that was cut short grows again, and growing costs each commit
-BUSY_S = 10.0           # a stalled card holds a writer for seconds; nobody gives up because of that
-# SQLite keeps to itself what goes wrong in a checkpoint of its own, so `transaction` makes them.
+WAITING = ".mended"     # the ending of a database that is about to replace one: agent/keeper/succession.py
+PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what 4 KB pages need
+JOURNAL_B = 8 << 20     # above a log's usual size: one that was truncated grows again, which costs each commit
+BUSY_S = 10.0           # a stalled card can hold a writer for seconds
+# SQLite does not report errors of its automatic checkpoints, so `transaction` makes them.
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {JOURNAL_B}", "temp_store = MEMORY",
            "cache_size = -1024", "trusted_schema = OFF", "wal_autocheckpoint = 0")
 CHECKPOINT_EVERY_N = 48     # commits of a connection
 NO_CHECKPOINT_ON_CLOSE, TRIGGERS, VIEWS = 1006, 1003, 1015      # SQLITE_DBCONFIG_*: NO_CKPT_ON_CLOSE, ENABLE_...
-# Steps of SQLite's machine in one statement: a minute or so of a small board, ten times what a million rows need.
+# Steps of SQLite's machine in one statement: about a minute on a small board, ten times what a million rows need.
 STEPS_N_MAX, STEPS_N = 500_000_000, 1_000_000
-CELL_B_MAX = 16 << 20       # ours are far shorter; an index on an expression could ask for more at each insertion
+CELL_B_MAX = 16 << 20       # ours are far shorter; a foreign index on an expression could need more at each insertion
 
 
 class StoreError(Exception):
@@ -48,9 +48,9 @@ class StoreConnection(sqlite3.Connection):
     path: Path
     inode: tuple[int, int]
     signer: Any = None          # the keeper's: agent/keeper/ledger_writer.py
-    read_only: bool             # its card was, when it was opened: so it stays, whatever becomes of the card
-    reader = False              # it is there for reading alone
-    frozen = False              # a reader's: nobody was at work, and it does not see what is written from then on
+    read_only: bool             # its card was, when it was opened; a later change does not matter
+    reader = False              # it was opened for reading only
+    frozen = False              # a reader's: opened while no writer ran, so it does not see later writes
     uncopied_n = 0              # commits since this connection's last checkpoint
     _steps_n = 0                # of the newest statement
 
@@ -71,7 +71,7 @@ class StoreConnection(sqlite3.Connection):
                 return True
         except FileNotFoundError:
             return True
-        except OSError:             # a card that is unwell says nothing about that
+        except OSError:             # a failing card is no answer
             return False
         return (found.st_dev, found.st_ino) != self.inode
 
@@ -83,16 +83,16 @@ class StoreConnection(sqlite3.Connection):
         except sqlite3.OperationalError as error:
             if is_failed_write(error):
                 distrust(self.path.parent, self.inode)
-                super().execute("PRAGMA query_only = ON")       # a statement of its own is not `transaction`
+                super().execute("PRAGMA query_only = ON")       # for statements outside `transaction`
             elif error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
-                self.demand_trust()
+                self.require_trust()
             raise
 
     def distrusted(self) -> bool:
         """Whether a write of this file has failed, here or in another process."""
         return is_distrusted(self.path.parent, self.inode)
 
-    def demand_trust(self) -> None:
+    def require_trust(self) -> None:
         """Raises Distrusted if the file must not be written."""
         if self.distrusted():
             raise Distrusted(f"{self.path}: the card has failed a write, and the keeper has not put a fresh copy of "
@@ -112,7 +112,7 @@ class StoreConnection(sqlite3.Connection):
     def configure(self, option: int, value: bool) -> None:
         if hasattr(self, "setconfig"):
             self.setconfig(option, value)
-        else:               # Python 3.11 has no door to this: its connection begins with SQLite's
+        else:               # Python 3.11 has no method for this: its object begins with SQLite's handle
             ctypes.CDLL(_sqlite3.__file__).sqlite3_db_config(
                 ctypes.c_void_p.from_address(id(self) + object.__basicsize__), option, int(value), None)
 
@@ -125,40 +125,39 @@ def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE, read_only: b
     path = folder / file
     try:
         return _open_to_read(path, busy_s) if read_only else open_file(path, _make, busy_s)
-    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:       # the last: what SQLite says of a damaged schema
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:       # the last one for a damaged schema
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the folder can be written "
                          f"and the card is not full or read-only (taimat doctor)") from error
 
 
 def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s: float = BUSY_S) -> StoreConnection:
-    """Opens the database `path`; `make` creates its tables. Raises OSError, sqlite3.Error and StoreError. It then
-    leaves nothing open, so that the card can be unmounted.
+    """Opens the database `path`; `make` creates its tables. Raises OSError, sqlite3.Error and StoreError, all closed.
     """
-    _demand_none_waits(path)
+    _require_none_waits(path)
     _create(path)
     try:
         return _prepared(path, str(path), busy_s, (f"page_size = {PAGE_B}", "journal_mode = WAL", *PRAGMAS), make)
     except sqlite3.OperationalError:
         if not _is_read_only(path):
             raise
-    # After an orderly stop there is no log, and SQLite can't make one on a read-only card: nobody else can, either.
+    # After an orderly stop there is no log, and no process can make one on a read-only card.
     return _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, PRAGMAS, make)
 
 
 def _open_to_read(path: Path, busy_s: float) -> StoreConnection:
-    _demand_none_waits(path)
+    _require_none_waits(path)
     pragmas = (*PRAGMAS, "query_only = ON")
     try:
-        db = _prepared(path, f"file:{quote(str(path))}?mode=ro", busy_s, pragmas, demand_known)
+        db = _prepared(path, f"file:{quote(str(path))}?mode=ro", busy_s, pragmas, require_known)
     except sqlite3.OperationalError:
-        # Its writers have ended in order and have left no log, which a reader can't make. So it is for one look.
-        db = _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, pragmas, demand_known)
+        # Its writers have ended and left no log, which a reader can't make. So this connection is for one look.
+        db = _prepared(path, f"file:{quote(str(path))}?immutable=1", busy_s, pragmas, require_known)
         db.frozen = True
     db.reader = True
     return db
 
 
-def _demand_none_waits(path: Path) -> None:
+def _require_none_waits(path: Path) -> None:
     """Raises StoreError if another database is about to replace this one."""
     if is_own(Path(f"{path}{WAITING}")):
         raise StoreError(f"the keeper has not put {path.name}{WAITING} in the place of {path} yet: see that it runs")
@@ -166,7 +165,7 @@ def _demand_none_waits(path: Path) -> None:
 
 def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
               make: Callable[[StoreConnection, Path], object]) -> StoreConnection:
-    found = os.lstat(path)      # before it is opened: if it is replaced in between, we only open it once more
+    found = os.lstat(path)      # before opening: if it is replaced in between, it is only opened once more
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"{path} is not a plain file: somebody put it there; move it away")
     for beside in (Path(f"{path}{side}") for side in ("-journal", "-wal", "-shm")):
@@ -179,24 +178,22 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
         db = sqlite3.connect(name, isolation_level=None, timeout=busy_s, factory=StoreConnection, uri=name != str(path))
         db.path, db.inode, db.read_only = path, (found.st_dev, found.st_ino), _is_read_only(path)
         stack.callback(db.close)
-        demand_itself(db, path)
-        for option in (TRIGGERS, VIEWS):        # another role may have made some: they would run with our rights
+        require_itself(db, path)
+        for option in (TRIGGERS, VIEWS):        # those of another role would run with our rights
             db.configure(option, False)
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL_B_MAX)
         db.set_progress_handler(db.too_long, STEPS_N)
         db.row_factory = sqlite3.Row
         for pragma in (*pragmas, *(["query_only = ON"] if db.distrusted() else [])):
             db.execute(f"PRAGMA {pragma}")
-        _demand_none_waits(path)        # a new file may be one that was made while they change places
+        _require_none_waits(path)        # a new file may have been made during a replacement
         make(db, path)
         stack.pop_all()
     return db
 
 
-def demand_itself(db: sqlite3.Connection, path: Path) -> None:
-    """Raises StoreError unless the file at `path` was opened: SQLite would follow a link that was put there. SQLite
-    reports which file it opened in the end, and opens that one without following a link.
-    """
+def require_itself(db: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError unless the file at `path` was opened, and not one that a link has led to."""
     opened = db.execute("PRAGMA database_list").fetchone()[2]
     if opened != os.path.join(os.path.realpath(path.parent), path.name):
         raise StoreError(f"{path} led to {opened} when it was opened: somebody put a link there; move it away")
@@ -219,18 +216,16 @@ def current(db: StoreConnection) -> StoreConnection:
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Commits all statements of the block together, or none if it raises. Raises Replaced if the file is no longer in
-    its place, and Distrusted if the card may not keep the commit.
-    """
+    """Commits all statements of the block together, or none if it raises. Raises Replaced and Distrusted."""
     ours = db if isinstance(db, StoreConnection) else None
     if ours is not None and ours.uncopied_n >= CHECKPOINT_EVERY_N:
-        ours.checkpoint()           # before it begins: what is committed below must not seem to have failed
+        ours.checkpoint()           # before BEGIN, so that a commit does not seem to have failed
     db.execute("BEGIN IMMEDIATE")
     try:
         if ours is not None:
             if ours.replaced():
                 raise Replaced(f"{ours.path} has been replaced")
-            ours.demand_trust()
+            ours.require_trust()
         yield db
     except BaseException:
         with contextlib.suppress(sqlite3.Error):        # a full card may have rolled back already
@@ -242,12 +237,12 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def admit(handle: int, path: Path) -> bool:
-    """Sets the rights of a database file at `path`: its folder's group may write, and everyone who may enter the folder
-    may read. Returns whether the file has them, or is ours. Raises OSError.
+    """Sets a database file's rights: its folder's group may write, and everyone who may enter the folder may read.
+    Returns whether the file has them, or is ours. Raises OSError.
     """
     folder = path.parent.stat()
     mode = 0o664 if folder.st_mode & stat.S_IXOTH else 0o660 if folder.st_mode & stat.S_IRWXG else 0o600
-    with contextlib.suppress(PermissionError):      # another user's, or FAT, which knows no rights
+    with contextlib.suppress(PermissionError):      # another user's file, or FAT, which has no rights
         if os.fstat(handle).st_gid != folder.st_gid:
             os.fchown(handle, -1, folder.st_gid)
         if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
@@ -269,26 +264,22 @@ def _create(path: Path) -> None:
 
 
 def _make(db: StoreConnection, path: Path) -> None:
-    """Creates the tables of a new database, and moves counters past all numbers known elsewhere. Raises StoreError and
-    sqlite3.Error.
-    """
+    """Creates the tables if there are none yet, and moves counters past all numbers known elsewhere."""
     note = numbers.noted(db.store) if path == db.store / FILE else None
-    if demand_known(db, path):
+    if require_known(db, path):
         if not db.read_only and numbers.is_behind(db, note):
             with transaction(db):
                 numbers.go_on(db, note)
         return
     with transaction(db):
-        if not make_tables(db, TABLES, SCHEMA):         # another role has been quicker
+        if not make_tables(db, TABLES, SCHEMA):         # another role was faster
             return
         db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (READABLE, str(READABLE_FROM)))
         numbers.go_on(db, note, new=True)
 
 
 def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
-    """Creates these tables and sets the schema's number, unless there is one. Returns whether it did. Within the
-    caller's transaction. Raises sqlite3.Error.
-    """
+    """Creates the tables unless the schema has a number; returns whether it did. Within the caller's transaction."""
     if db.execute("PRAGMA user_version").fetchone()[0]:
         return False
     for statement in _statements(tables):
@@ -303,16 +294,14 @@ def _is_readable(db: sqlite3.Connection) -> bool:
     return row is not None and 0 < row[0] <= SCHEMA
 
 
-def demand_usable(folder: Path) -> None:
+def require_usable(folder: Path) -> None:
     """Raises StoreError if `connect` would refuse the database in `folder`; writes nothing."""
     if (folder / FILE).exists():
         connect(folder, read_only=True).close()
 
 
-def demand_known(db: sqlite3.Connection, path: Path) -> int:
-    """Returns the number of the database's schema, which we can work with; 0 if there are no tables yet. Raises
-    StoreError and sqlite3.Error.
-    """
+def require_known(db: sqlite3.Connection, path: Path) -> int:
+    """Returns the number of a schema that we can use; 0 without tables. Raises StoreError and sqlite3.Error."""
     number: int = db.execute("PRAGMA user_version").fetchone()[0]
     if 0 < number < SCHEMA:
         raise StoreError(f"{path} was written by a Taimat from before its first release (schema {number}, known from "

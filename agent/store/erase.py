@@ -17,21 +17,21 @@ from agent.store.database import transaction
 from agent.store.decisions import condemned
 
 WHY = condemned.ERASED
-BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long
+BATCH_N = 200               # clips per transaction, so that no recorder waits long
 
 
 class Erasable(NamedTuple):
     """What a range holds."""
 
     free: list[Clip]
-    held: list[Clip]        # somebody has put a hold on them
-    open_n: int             # being recorded now
+    held: list[Clip]        # on hold
+    open_n: int             # still being recorded
 
 
 def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Erasable:
     """Finds the clips of one camera, or of all, with footage between these wall times."""
     asked = cameras(db) if camera is None else [camera]
-    found = sorted((clip for each in asked for clip in reaching_into(db, each, begin_ms, end_ms) if is_named(clip)),
+    found = sorted((clip for name in asked for clip in reaching_into(db, name, begin_ms, end_ms) if is_named(clip)),
                    key=lambda clip: clip.seq)
     held = {row["clip"] for row in db.execute("SELECT clip FROM hold")}
     finished = [clip for clip in found if clip.state != "open"]

@@ -24,7 +24,7 @@ SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
 LISTS = {"boxes": list[list[float]], "zones": list[str], "path": list[list[int]]}
-LOOKED_N = 5000         # the newest events, of which those with a word are looked for
+LOOKED_N = 5000         # newest events that are searched for labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class StoredEvent:
     state: str                          # open | done | cut
     boot: str
     mono_ms: int
-    wall_ms: int                        # as dated by the boot's offset where that is known
+    wall_ms: int                        # corrected by its boot's offset, if known
     clock: str
     dur_ms: int | None
     score: float | None
@@ -47,11 +47,11 @@ class StoredEvent:
     thumb: str | None
     clip: str | None                    # name of the first clip that shows it and still exists
     clip_offset_ms: int | None          # where in that clip it begins
-    zones: list[str]                    # fulfilled, in the order in which they first were
+    zones: list[str]                    # in the order in which it fulfilled them
     path: list[list[int]]               # where its objects were: core.vision.event_notes.Sample
     settings: str | None                # what the detector was set to
     code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
-    label: LabelWord | Literal[""] | None   # what it was; "": nobody will tell; None: not yet
+    label: LabelWord | Literal[""] | None   # "": none will come; None: not yet
     label_score: float | None           # how sure that is, 0..1
 
 
@@ -105,9 +105,7 @@ def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
 
 
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
-    """Closes an event whose end was not seen, because the process died or looked away; it gets no label. `dur_ms` is
-    how long it was seen.
-    """
+    """Closes an event whose end was not seen, without a label; `dur_ms` is how long it was seen."""
     db.execute("UPDATE event SET state = 'cut', dur_ms = ?, label = CASE kind WHEN 'motion' THEN '' END WHERE id = ?",
                (dur_ms, event_id))
 
@@ -118,7 +116,7 @@ def mark_seen(db: sqlite3.Connection, ids: Iterable[int], now: Instant) -> None:
 
 
 def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
-    return _read(db, "WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", camera)
+    return _read(db, "WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", (camera,))
 
 
 def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
@@ -126,12 +124,11 @@ def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
     """Lists the newest events, newest first; `before_id` continues a list, `what` is a kind or a label."""
     return _read(db, "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
                      "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
-                     "ORDER BY event.id DESC LIMIT ?3", camera, before_id, limit, what)
+                     "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit, what))
 
 
 def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> list[NamedEvent]:
-    """Lists the camera's labelled motion since then (wall time) with these settings of the detector. Looks at the
-    newest LOOKED_N events of all cameras.
+    """Lists the camera's labelled motion since then (wall time), among LOOKED_N events, with these detector settings.
     """
     rows = sound(db, "event", "SELECT label, boxes FROM event WHERE id > (SELECT MAX(id) FROM event) - ? AND "
                               "+camera = ? AND kind = 'motion' AND settings = ? AND label != '' AND "
@@ -141,10 +138,10 @@ def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> 
 
 
 def get(db: sqlite3.Connection, event_id: int) -> StoredEvent | None:
-    return next(iter(_read(db, "WHERE event.id = ?", event_id)), None)
+    return next(iter(_read(db, "WHERE event.id = ?", (event_id,))), None)
 
 
-def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list[StoredEvent]:
+def _read(db: sqlite3.Connection, which: str, values: Sequence[str | int | None]) -> list[StoredEvent]:
     rows = sound(db, "event", f"SELECT {COLUMNS} FROM {SOURCE} {which}", values)
     return [StoredEvent(**dict(row) | {column: listed(row[column], kind) for column, kind in LISTS.items()})
             for row in rows]

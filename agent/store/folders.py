@@ -29,12 +29,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The paths of one store; only this class spells them out. Names come from rows, which any role may write, so no
-    name may lead out of its folder.
-    """
+    """The paths of one store. Names come from rows, which any role may write, so none may lead out of its folder."""
 
     root: Path
-    volume: Volume | None = None        # the one to lie on; None: whichever is there
+    volume: Volume | None = None        # the volume that it has to be on; None: any
 
     clips = Place()         # finished clips and open parts, in folders of a thousand
     thumbs = Place()        # one JPEG per event
@@ -79,12 +77,12 @@ class Folders:
                              ) from error
         return self
 
-    def demand_volume(self) -> None:
+    def require_volume(self) -> None:
         """Raises VolumeMissing unless the store is on its volume; to be called before lasting data is written."""
         if self.volume is not None and (trouble := self.volume.astray()):
             raise VolumeMissing(trouble)
 
-    def demand_writable(self) -> None:
+    def require_writable(self) -> None:
         """For roles that write clips. Raises StoreError with the remedy. A read-only card is no error here: it may
         recover, and until then the roles report it.
         """
@@ -100,19 +98,17 @@ class VolumeGuard:
 
     def __init__(self, folders: Folders) -> None:
         self.folders = folders
-        self._device: int | None = None     # on which the volume was found to be the right one
+        self._device: int | None = None     # on which the right volume was found
 
-    def demand(self, anew: bool = False) -> None:
-        """Raises VolumeMissing. Reads all mounts the first time, if `anew`, and if the folder is on another device than
-        before.
-        """
+    def check(self, anew: bool = False) -> None:
+        """Raises VolumeMissing. Reads the mounts at first, if `anew`, and if the folder's device has changed."""
         try:
             device = os.stat(self.folders.root).st_dev
         except OSError:
             device = None
         if anew or device is None or device != self._device:
             self._device = None
-            self.folders.demand_volume()
+            self.folders.require_volume()
             self._device = device
 
 

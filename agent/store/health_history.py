@@ -15,8 +15,8 @@ from agent.host.clock import Instant, at
 from agent.store.boots import Dates
 from agent.store.row_check import sound
 
-ROWS_MAX = 800              # 33 days of a machine that always runs: 0.8 MB
-ROW_MS_MAX = 7_200_000      # a row tells of an hour, of two where somebody held the keeper up
+ROWS_MAX = 800              # 33 days of continuous running: 0.8 MB
+ROW_MS_MAX = 7_200_000      # a row covers one hour, or two if the keeper was delayed
 
 _decoder = msgspec.json.Decoder(list[HealthSample])
 
@@ -46,7 +46,7 @@ def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequenc
     rows = [(begin_ms, n) for n, boot, mono_ms, wall_ms in known
             if span.begin_ms - ROW_MS_MAX <= (begin_ms := dates.wall_ms(boot, mono_ms, wall_ms)) < span.end_ms]
     for _, number in sorted(rows):
-        # The keeper may have made room meanwhile.
+        # The keeper may have dropped the row meanwhile.
         for row in sound(db, "health", "SELECT boot, mono_ms, wall_ms, samples FROM health WHERE n = ?", (number,)):
             first = Instant(row["boot"], row["mono_ms"], row["wall_ms"], "")
             yield from _dated(dates, span, _decoder.decode(row["samples"]), first)
@@ -55,7 +55,7 @@ def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequenc
 
 def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], told: Instant) -> Iterator[DatedSample]:
     """Yields samples within the span; `told` is a moment of their boot by both clocks."""
-    for each in samples:
-        wall_ms = dates.wall_ms(told.boot, each.mono_ms, told.wall_ms + each.mono_ms - told.mono_ms)
+    for sample in samples:
+        wall_ms = dates.wall_ms(told.boot, sample.mono_ms, told.wall_ms + sample.mono_ms - told.mono_ms)
         if span.begin_ms <= wall_ms < span.end_ms:
-            yield DatedSample(wall_ms, told.boot, each)
+            yield DatedSample(wall_ms, told.boot, sample)

@@ -22,7 +22,7 @@ from agent.store.row_check import sound
 
 STANDS = "state IN ('held', 'placed')"
 PIN = "request "              # and the id: a reason of the agent's own
-WORK_MS = 24 * 3600 * 1000      # for work whose process was killed: then its hold ends, too
+WORK_MS = 24 * 3600 * 1000      # so that the hold of a killed process ends
 
 
 class HoldError(Exception):
@@ -49,7 +49,7 @@ def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip
     """
     with transaction(own):
         for clip in wanted:
-            _demand_there(db, clip.seq)
+            _require_there(db, clip.seq)
             own.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms, state) VALUES (?, ?, ?, 'placed')",
                         (clip.name, reason, until_wall_ms))
         sizes_b = (db.execute("SELECT bytes FROM clip WHERE name = ?", (name,)).fetchone() for name in names(own))
@@ -60,20 +60,12 @@ def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip
     show(own, db, now)
 
 
-def release(own: sqlite3.Connection, db: sqlite3.Connection, clip: Clip, now: Instant,
-            reason: str | None = None) -> list[str]:
-    """Releases the clip from this reason, or from all; returns the reasons that it had."""
-    gone = own.execute("UPDATE hold SET state = 'released' WHERE clip = ? AND reason = COALESCE(?, reason) AND "
-                       f"{STANDS} RETURNING reason", (clip.name, reason)).fetchall()
-    show(own, db, now)
-    return [row["reason"] for row in gone]
-
-
-def release_all(own: sqlite3.Connection, db: sqlite3.Connection, kept: Iterable[Clip], now: Instant,
-                reason: str) -> int:
+def release(own: sqlite3.Connection, db: sqlite3.Connection, kept: Iterable[Clip], now: Instant,
+            reason: str | None = None) -> int:
+    """Releases clips from this reason, or from all; returns how many holds there were."""
     with transaction(own):
-        gone_n = sum(own.execute(f"UPDATE hold SET state = 'released' WHERE clip = ? AND reason = ? AND {STANDS}",
-                                 (clip.name, reason)).rowcount for clip in kept)
+        gone_n = sum(own.execute("UPDATE hold SET state = 'released' WHERE clip = ? AND reason = COALESCE(?, reason) "
+                                 f"AND {STANDS}", (clip.name, reason)).rowcount for clip in kept)
     show(own, db, now)
     return gone_n
 
@@ -102,7 +94,7 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
     news = [row for row in decided if row["state"] != "held"]
     if not news and stand == shown:
         return
-    with transaction(own), transaction(db):         # the ledger's row is committed first
+    with transaction(own), transaction(db):         # the shared one, with the ledger's row, is committed first
         db.execute("DELETE FROM hold WHERE NOT work")
         for (name, reason), until_wall_ms in stand.items():
             db.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms) "
@@ -126,9 +118,7 @@ def _told(row: sqlite3.Row) -> HoldPlaced | HoldReleased:
 
 @contextlib.contextmanager
 def while_read(db: sqlite3.Connection, wanted: Iterable[Clip], now: Instant) -> Iterator[None]:
-    """Protects these clips while an export reads them. It is no act of a person's, so the ledger gets no row. Raises
-    sqlite3.Error, and HoldError if one is being deleted already.
-    """
+    """Protects clips while an export reads them, without a ledger row. Raises HoldError and sqlite3.Error."""
     reason = read_reason()
     with transaction(db):
         hold_to_read(db, [clip.seq for clip in wanted], reason, now)
@@ -154,9 +144,7 @@ def release_read(db: sqlite3.Connection, reason: str) -> None:
 
 
 def pin(db: sqlite3.Connection, request_id: str, found: Iterable[Clip]) -> None:
-    """Keeps the clips of an approved request until the ward has them or the request has ended. Within the caller's
-    transaction. Raises HoldError if one is being deleted already.
-    """
+    """Keeps a request's clips until it has ended. Within the caller's transaction. Raises HoldError."""
     for clip in found:
         _put(db, clip.seq, PIN + request_id, None)
 
@@ -192,12 +180,12 @@ def total_b(db: sqlite3.Connection) -> int:
 
 def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | None) -> None:
     """Holds a clip for the agent's own work."""
-    _demand_there(db, seq)
+    _require_there(db, seq)
     db.execute("INSERT INTO hold (clip, reason, until_wall_ms, work) VALUES (?, ?, ?, 1) "
                "ON CONFLICT DO UPDATE SET until_wall_ms = excluded.until_wall_ms", (seq, reason, until_wall_ms))
 
 
-def _demand_there(db: sqlite3.Connection, seq: int) -> None:
+def _require_there(db: sqlite3.Connection, seq: int) -> None:
     row = db.execute("SELECT name, state FROM clip WHERE seq = ?", (seq,)).fetchone()
     if row["state"] in ("deleting", "deleted", "lost"):
         raise HoldError(f"clip {row['name']} is {row['state']} by now; taimat clips list tells what is there")

@@ -8,7 +8,7 @@ from agent.host.clock import Instant
 from agent.store import meta
 
 JUST_MS = 300_000
-LATELY_N = 200              # events among which a camera's last word is looked for, each second
+LATELY_N = 200              # newest events that are searched for labels every second
 
 
 class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):

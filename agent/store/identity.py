@@ -18,7 +18,7 @@ FILE = "device"
 FORM = re.compile(r"c-[0-9a-f]{12}")
 LARGEST_B = 64
 CERTIFICATE, KEY = "certificate.pem", "private.key"      # of the page
-UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at work
+UNNAMED = "c-000000000000"      # for a store in which no keeper has ever run
 
 
 def named(store: Path) -> str | None:
@@ -32,8 +32,7 @@ def named(store: Path) -> str | None:
 
 
 def name(folders: Folders, db: sqlite3.Connection) -> str:
-    """Returns the name; without one, makes it. Only for the keeper. Raises OSError and sqlite3.Error. A lost file is
-    restored from the name in the ledger.
+    """Returns the name, or makes it (by the ledger, if it has one). Only for the keeper. Raises OSError, sqlite3.Error.
     """
     if (known := named(folders.root)) is not None:
         return known
@@ -56,7 +55,7 @@ def page_folder(folders: Folders) -> Path:
 
 def fingerprint(folders: Folders) -> str | None:
     """Returns SHA-256 of the page's certificate as browsers show it, "4F:0A:..."; None if it cannot be read."""
-    import ssl  # only here: the keeper has no use for it
+    import ssl  # only here, because the keeper does not need it
 
     try:
         der = ssl.PEM_cert_to_DER_cert((page_folder(folders) / CERTIFICATE).read_text())

@@ -13,7 +13,7 @@ from agent.store.database import StoreError
 from agent.store.link_questions import SOCKET, LinkAnswer, LinkQuestion
 
 ANSWER_S = 60.0             # a worn card can stall one flush for half a minute
-KEEPER_S = 20.0             # that a keeper may be away which has just been started anew
+KEEPER_S = 20.0             # for a keeper that is being restarted
 AGAIN_S = 0.1
 
 
@@ -25,7 +25,7 @@ def ask_keeper(runtime: Path, question: LinkQuestion) -> Any:
             answer = msgspec.json.decode(sockets.ask(runtime / SOCKET, line, timeout_s=ANSWER_S), type=LinkAnswer)
             break
         except (OSError, msgspec.DecodeError) as error:
-            # Where it is only away, nobody has read the question.
+            # If it is only away, it has not read the question.
             away = isinstance(error, FileNotFoundError | ConnectionRefusedError)
             if not away or time.monotonic() >= until_mono_s:
                 raise StoreError(f"the keeper, which writes the store, does not answer: {error}") from None

@@ -29,7 +29,6 @@ from agent.host.clock import Clock, Instant
 from agent.host.updates import key_file
 from agent.store import (
     commands,
-    deferred,
     holds,
     ledger,
     meta,
@@ -80,7 +79,7 @@ class Writer(NamedTuple):
     clock: Clock
     now: Instant
     settings: Settings
-    demand: Callable[[StoreConnection, bytes, str | None], None]    # raises unless the ward signed it for the device
+    require_signed: Callable[[StoreConnection, bytes, str | None], None]    # raises otherwise
 
 
 class LinkQuestion(Struct, frozen=True, tag_field="ask"):
@@ -133,14 +132,14 @@ def fold_outbox(db: StoreConnection, by: Writer, after_seq: Seq) -> int:
 
 
 @question
-def settle_deferred(db: StoreConnection, by: Writer) -> deferred.Settled:
+def settle_deferred(db: StoreConnection, by: Writer) -> outbox.Settled:
     """Releases or drops deferred messages whose events have a label."""
-    return deferred.settle(db, by.now)
+    return outbox.settle_deferred(db, by.now)
 
 
 @question
 def overtake(db: StoreConnection, by: Writer, known_n: Seq, out: Seqs, refused: Seqs) -> bool:
-    """The ward has the message `known_n`, or others under `refused`; `out` are being sent. Returns whether the card was
+    """The ward has message `known_n`, or others under `refused`; `out` are being sent. Returns whether the card was
     behind.
     """
     with transaction(db):
@@ -164,9 +163,7 @@ def note_command(db: StoreConnection, by: Writer, ordered: Ordered, code: Word |
 @question
 def finish_command(db: StoreConnection, by: Writer, ordered: Ordered, state: CommandState, code: Word | None = None,
                    data: dict[str, Any] | None = None, command: Payload | None = None) -> tuple[bytes, News]:
-    """Records that a command was carried out. With `command`, its payload, the keeper writes its rows first. Returns
-    its answer, and new answers to other commands.
-    """
+    """A command was carried out, except for its rows if `command`, its payload, is given. Returns all answers."""
     news: News = []
     return commands.complete(db, ordered, (state, code), by.now, lambda: data if command is None else carry_out(
         db, by, ordered, command, news)), news
@@ -229,11 +226,9 @@ def note_upload(db: StoreConnection, by: Writer, request: Word, sent_b: Seq | No
 
 @question
 def keep_configuration(db: StoreConnection, by: Writer, payload: Payload, clamped: dict[str, str]) -> bool:
-    """Stores the ward's settings; `clamped` are those that the household limits. Returns False if a newer version was
-    there.
-    """
+    """Stores the ward's settings, `clamped` by the household's. Returns False if a newer version was there."""
     desired = wire.decode(wire.Desired, payload)
-    by.demand(db, payload, desired.dev)
+    by.require_signed(db, payload, desired.dev)
     digest = hashlib.sha256(payload).hexdigest()
     given = Given(ver=desired.ver, cfg=desired.cfg, digest=digest, payload=payload.decode())
     with transaction(db):
@@ -370,9 +365,7 @@ def _order(db: StoreConnection, by: Writer, command_id: str, wish: Update) -> Ne
 
 
 def _announce(db: StoreConnection, now: Instant, first: int, last: int) -> Replayed:
-    """Writes one gap event for messages that are gone. Returns how many are sent again, and up to which number both
-    hold.
-    """
+    """Writes a gap event for missing messages. Returns how many are sent again, and up to where both hold."""
     last = min(last, outbox.next_seq(db) - 1)
     kept = outbox.seqs(db, first, last, REPLAYED_MAX)
     if len(kept) == REPLAYED_MAX:

@@ -13,7 +13,7 @@ from agent.store import boots, meta
 
 KEY = "joined"
 LEFT = ""               # the row's value once the household has left its ward
-HISTORY = {"health_hist": "health"}     # of messages that have another kind while they wait
+HISTORY = {"health_hist": "health"}     # stored kinds of messages that differ from the contract's
 
 
 class Membership(Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -27,9 +27,9 @@ class Membership(Struct, kw_only=True, frozen=True, omit_defaults=True):
     snapshots: str | None = None
     boot: str = ""
     mono_ms: int = 0
-    kept: list[str] = []            # of them, those that the household has taken back since
-    only: list[str] = []            # of motion the ward is told of these words alone, and of what has none; []: of all
-    since: dict[str, tuple[str, int]] = {}      # boot and monotonic time from which others are told again
+    kept: list[str] = []            # those of them that the household has withdrawn since
+    only: list[str] = []            # the only labels of motion that the ward gets, beside unlabelled motion; []: all
+    since: dict[str, tuple[str, int]] = {}      # boot and monotonic time from which kinds are sent again
 
     @property
     def telling(self) -> list[str]:

@@ -32,9 +32,7 @@ def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
 
 
 def highest(clips: Path) -> int:
-    """Returns the highest number of a clip on the card, finished or not; 0 without clips. Raises OSError. Folders are
-    of a thousand, so only the last one with a clip is read.
-    """
+    """Returns the highest number in the last folder with a clip, finished or not; 0 without clips. Raises OSError."""
     if not clips.exists():
         return 0
     folders = sorted((entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir()),

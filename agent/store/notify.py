@@ -40,9 +40,7 @@ class PlaceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def week_clock(now: Instant) -> WeekMinute:
-    """Returns the function that gives the minute of the week of a wall time; it gives None while the clock is
-    unreliable.
-    """
+    """Returns what gives the minute of the week of a wall time: None while the clock is unreliable."""
     return week_min if now.clock in TRUSTED else lambda _: None
 
 

@@ -18,14 +18,14 @@ from agent.store import meta
 from agent.store.names import CLIPS_A_FOLDER
 
 PAGE = "canary"
-CONN = "conn"                   # connections to the ward: in meta, the others are counters of tables
-# No half hour gives more of them.
+CONN = "conn"                   # connections to the ward, counted in meta; the others are counters of tables
+# More than half an hour can use up.
 LEAP = {"outbox": 1_000_000, "event": 1_000_000, "act": 10_000, "clip": 10_000, CONN: 10_000}
-BELIEVED_MAX = 2**52            # beyond it nobody has counted, and a database that believed it would be at its end
-RESERVED = "clip_reserved"       # in meta: the last number that any recorder has reserved
+BELIEVED_MAX = 2**52            # higher numbers are damage, and would use up the counter
+RESERVED = "clip_reserved"       # in meta: the last reserved number
 RANGE_N = 250                   # of one recorder: 20 hours of clips of 5 minutes, 4 hours with an event each minute
-BEHIND = "behind"               # in meta, for the keeper: what the page told of and the database had not
-WENT_BACK = "went_back"         # likewise: the number of a message that the ward has, and the database had not
+BEHIND = "behind"               # in meta, for the keeper: numbers of the page that the database did not have
+WENT_BACK = "went_back"         # in meta: the number of the ward's message that the database did not have
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Note(msgspec.Struct, frozen=True):
     ledger_n: int
     outbox_seq: int         # the next one
     ledger_head: str = ""   # the first digits of the hash of the ledger's newest row
-    numbers: dict[str, int] = {}        # those that were given last, by the names in LEAP
+    numbers: dict[str, int] = {}        # the last given ones, by the names in LEAP
 
     def given(self, name: str) -> int:
         """Returns the last number that was given. An older version noted only that of messages."""
@@ -80,9 +80,7 @@ def next_clip(db: sqlite3.Connection) -> int:
 
 
 def reserve(db: sqlite3.Connection) -> range:
-    """Reserves numbers for one recorder, above those of all clips. Within the caller's transaction. Raises
-    sqlite3.Error.
-    """
+    """Reserves numbers for one recorder, above all clips. Within the caller's transaction. Raises sqlite3.Error."""
     first = _in_thousand(max(next_clip(db), reserved(db) + 1), odd=1)
     meta.put(db, RESERVED, str(first + RANGE_N - 1))
     return range(first, first + RANGE_N)
@@ -111,9 +109,7 @@ def is_behind(db: sqlite3.Connection, note: Note | None) -> bool:
 
 
 def go_on(db: sqlite3.Connection, note: Note | None, new: bool = False) -> None:
-    """Moves counters past the page's numbers. If the database is not `new`, it notes for the keeper that numbers were
-    lost. Within the caller's transaction. Raises sqlite3.Error.
-    """
+    """Moves counters past the page's, and notes lost numbers unless `new`. Within the caller's transaction."""
     for name, here in given(db).items():
         if note is not None and (number := note.given(name)) > here:
             put(db, name, number + LEAP[name])

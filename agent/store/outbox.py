@@ -1,26 +1,50 @@
 """Messages for the ward: written with the rows that they are about, deleted when the receipt names them.
 
-Without a ward that the household has joined nothing is stored, nor is anything that the household withholds.
+Without a ward that the household has joined nothing is stored, nor is anything that the household withholds. Messages
+about motion may wait for labels, because the ward may only get people and vehicles.
 """
+import json
 import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.core.contract import wire
 from agent.core.delivery.outbox import BOUND_B, GIVES_WAY, QUARANTINE_KEPT_N, fold
 from agent.core.household.labels import WORDS
+from agent.core.household.notifications import of_people
 from agent.host.clock import Clock, Instant
-from agent.store import deferred, membership
+from agent.store import membership, notify
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
-DOWN_TO = 0.9               # of the bound, so that it is not reached again at once
+DOWN_TO = 0.9               # of the bound, so that it is not reached again soon
 ROWS_A_ROUND = 500
-ROW_B = 100                 # what a row takes beside its data, as `waiting` counts
-ROUNDS_MAX = 20             # of writing to the card in one call
-FIELDS = "seq, kind, camera, boot, mono_ms, wall_ms, clock, data"
+ROW_B = 100                 # of a row beside its data, as `waiting` counts
+ROUNDS_MAX = 20             # per call
+MESSAGE = "kind, camera, boot, mono_ms, wall_ms, clock, data"
+FIELDS = f"seq, {MESSAGE}"
+BATCH_N = 200               # deferred messages a transaction
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredMessage:
+    """A message about motion that waits for the labels of these events; it gets its number when it leaves."""
+
+    n: int
+    kind: str
+    events: list[int]
+
+
+class Settled(NamedTuple):
+    """What became of the deferred messages."""
+
+    released_n: int = 0
+    dropped_n: int = 0
+    left_n: int = 0
 
 
 def quarantined_n(db: sqlite3.Connection) -> int:
@@ -36,13 +60,64 @@ def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant,
     if not membership.covers(db, kind, when.boot, when.mono_ms):
         return None
     text = data.decode() if isinstance(data, bytes) else data
-    if motion is not None and (membership.only(db) or deferred.tells_of(db, motion)):
-        deferred.add(db, motion, kind, camera, when, text)
+    if motion is not None and (membership.only(db) or _are_deferred(db, motion)):
+        defer(db, kind, camera, when, text, events=motion)
         return None
-    cursor = db.execute("INSERT INTO outbox (kind, camera, boot, mono_ms, wall_ms, clock, data) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, text))
-    return cursor.lastrowid
+    return db.execute(f"INSERT INTO outbox ({MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                      (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, text)).lastrowid
+
+
+def defer(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant, data: str, *,
+          events: Sequence[int]) -> None:
+    """Makes a message wait for the labels of these events. Within the caller's transaction."""
+    db.execute(f"INSERT INTO deferred ({MESSAGE}, events) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+               (kind, camera, when.boot, when.mono_ms, when.wall_ms, when.clock, data, json.dumps(events)))
+
+
+def _are_deferred(db: sqlite3.Connection, events: Sequence[int]) -> bool:
+    return db.execute("SELECT 1 FROM (SELECT events FROM deferred WHERE json_valid(events)) AS waiting, "
+                      "json_each(waiting.events) WHERE json_each.value IN "
+                      "(SELECT value FROM json_each(?))", (json.dumps(events),)).fetchone() is not None
+
+
+def oldest_deferred(db: sqlite3.Connection, after_n: int, limit: int) -> list[DeferredMessage]:
+    """Lists the oldest messages that wait for labels, after number `after_n`."""
+    rows = sound(db, "deferred", f"SELECT n, events, {MESSAGE} FROM deferred WHERE n > ? ORDER BY n LIMIT ?",
+                 (after_n, limit))
+    return [DeferredMessage(row["n"], row["kind"], json.loads(row["events"])) for row in rows]
+
+
+def settle_deferred(db: sqlite3.Connection, now: Instant) -> Settled:
+    """Releases or drops all messages whose events have a label, or will get none. Raises sqlite3.Error."""
+    released_n = dropped_n = left_n = after_n = 0
+    while batch := oldest_deferred(db, after_n, BATCH_N):
+        after_n = batch[-1].n
+        sendable = [(message, _sendable(db, message, now)) for message in batch]
+        with transaction(db):
+            for message, events in sendable:
+                if events:
+                    _release(db, message, events)
+                if events is not None:
+                    db.execute("DELETE FROM deferred WHERE n = ?", (message.n,))
+        released_n += sum(bool(events) for _, events in sendable)
+        dropped_n += sum(events == [] for _, events in sendable)
+        left_n += sum(events is None for _, events in sendable)
+    return Settled(released_n, dropped_n, left_n)
+
+
+def _sendable(db: sqlite3.Connection, message: DeferredMessage, now: Instant) -> list[int] | None:
+    """Returns the events that let the message go: [] drops it, None keeps it. A lost event counts as labelled."""
+    seen = {number: notify.seen(db, number, now) for number in message.events}
+    named = of_people(event for event in seen.values() if event)
+    return None if named is None else [number for number, event in seen.items() if event is None or number in named]
+
+
+def _release(db: sqlite3.Connection, message: DeferredMessage, events: Sequence[int]) -> None:
+    """Sends the message; that of a clip names only these events."""
+    data = "json_set(data, '$.events', json(:events))" if message.kind == "clip" else "data"
+    columns = MESSAGE.removesuffix("data")
+    db.execute(f"INSERT INTO outbox ({MESSAGE}) SELECT {columns} {data} FROM deferred WHERE n = :n",
+               {"n": message.n, "events": json.dumps(events)})
 
 
 def after(db: sqlite3.Connection, seq: int, limit: int) -> list[sqlite3.Row]:
@@ -76,7 +151,7 @@ def empty(db: sqlite3.Connection) -> None:
 
 def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
     """Deletes waiting messages of these kinds of the contract, and sums of them; in the caller's transaction."""
-    deferred.withdraw(db, kinds)
+    db.executemany("DELETE FROM deferred WHERE kind = ?", ((kind,) for kind in kinds))
     stored = [*kinds, *(kind for kind, told_as in membership.HISTORY.items() if told_as in kinds)]
     for kind in stored:
         db.execute("DELETE FROM outbox WHERE kind = ?", (kind,))
@@ -86,9 +161,7 @@ def withdraw(db: sqlite3.Connection, kinds: Collection[str]) -> None:
 
 
 def keep_only(db: sqlite3.Connection, words: Collection[str]) -> None:
-    """Deletes waiting messages about motion with other labels, and of clips that show no other motion; in the caller's
-    transaction.
-    """
+    """Deletes waiting messages about motion with other labels only; in the caller's transaction."""
     unwanted = [word for word in WORDS if word not in words]
     marks = ", ".join("?" * len(unwanted))
     db.execute("DELETE FROM outbox WHERE kind IN ('motion', 'label') AND json_extract(data, '$.event') IN "
@@ -110,9 +183,7 @@ def next_seq(db: sqlite3.Connection) -> int:
 
 
 def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BOUND_B) -> int:
-    """Makes the outbox smaller if it exceeds `bound_b`; messages up to `after_seq` are being sent and stay. Returns how
-    many messages were replaced; repeated calls each do part of the work. Raises sqlite3.Error.
-    """
+    """Replaces messages after `after_seq` by counts if they exceed `bound_b`, in several calls; returns how many."""
     if quarantined_n(db) > QUARANTINE_KEPT_N:
         with transaction(db):
             db.execute("DELETE FROM quarantine WHERE seq NOT IN "

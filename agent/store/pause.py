@@ -23,7 +23,7 @@ from agent.store.database import StoreError
 from agent.store.folders import Folders
 
 FILE = "pause.json"
-CODE = "paused"             # of the camera event that tells of it
+CODE = "paused"             # of the camera event
 LARGEST_B = 65_536
 REASON_CHARS_MAX = 200
 
@@ -61,8 +61,8 @@ def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | No
 
 
 def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
-    """Resumes these cameras, or all of them (None). The weekly hours of a camera's `off` stay as they are. Returns what
-    is paused now. Raises StoreError.
+    """Resumes these cameras, or all (None), except in their weekly hours. Returns what is still paused. Raises
+    StoreError.
     """
     def change(known: Pauses) -> Pauses:
         if cameras is None:
@@ -94,9 +94,7 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keeps other processes from changing the file, by a lock on a folder of the keeper's. The kernel releases it if we
-    end. Another role could hold one on the file's own folder for ever.
-    """
+    """Locks a folder of the keeper's meanwhile: another role could hold a lock on the file's own folder for ever."""
     folder.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -38,9 +38,7 @@ def mark(areas: Areas) -> str:
 
 
 def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant) -> list[str]:
-    """Notes which cameras are declared now, with the areas that each hides; returns the changes as text. Rows and
-    messages are committed together. It is only the household's word: it cannot be checked here.
-    """
+    """Notes the cameras that the household declares to hide areas; returns the changes as text."""
     known = {row["key"].removeprefix(KEY): row["value"] for row in
              db.execute("SELECT key, value FROM meta WHERE key GLOB ? AND value != ''", (KEY + "*",))}
     changed = []

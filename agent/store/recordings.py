@@ -16,7 +16,7 @@ from agent.store.boots import NEAR, Dates
 from agent.store.clips import KEPT, LONGEST_MS
 from agent.store.row_check import sound
 
-UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
+UNSET_MS = 946_684_800_000      # an earlier date means an unset clock
 GONE = "state IN ('deleting', 'deleted', 'lost')"
 CLIPS = ("SELECT seq, boot, mono_ms, wall_ms, clock, dur_ms, COALESCE(why, state) FROM clip WHERE seq IN ({near}) "
          "ORDER BY seq")
@@ -36,7 +36,7 @@ class DayEvent(NamedTuple):
     dur_ms: int | None
     zones: tuple[str, ...]
     thumb: bool
-    sure: bool                  # its date is to be believed
+    sure: bool                  # its date is reliable
     seen: bool
     label: str | None = None    # what moved, as in store.events
 
@@ -47,9 +47,9 @@ class CameraDay:
 
     footage: list[Recorded]
     absent: list[Absent]
-    events: list[DayEvent]      # in the order of their dates
-    sure: bool                  # all dates in it are to be believed
-    held: list[WallSpan]           # recordings that somebody has had kept
+    events: list[DayEvent]      # in order of their dates
+    sure: bool                  # all its dates are reliable
+    held: list[WallSpan]           # recordings on hold
 
 
 class ClipRow(NamedTuple):
@@ -59,7 +59,7 @@ class ClipRow(NamedTuple):
     wall_ms: int                # as written
     clock: str
     dur_ms: int | None          # None: it is being recorded
-    why: str                    # it is gone; of one that is there its state
+    why: str                    # why the clip is gone, or the state of an existing one
 
 
 def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
@@ -101,8 +101,8 @@ def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) ->
         begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
         if begin_ms < span.end_ms and begin_ms + (dur_ms or 0) >= span.begin_ms:
             named = tuple(json.loads(zones)) if zones and zones != "[]" else ()
-            found.append(DayEvent(number, camera, kind, code, state, begin_ms, dur_ms, named, bool(thumb),
-                                  dates.sure(boot, clock), bool(seen), label))
+            found.append(DayEvent(number, camera, kind, code, state, begin_ms=begin_ms, dur_ms=dur_ms, zones=named,
+                                  thumb=bool(thumb), sure=dates.sure(boot, clock), seen=bool(seen), label=label))
     return sorted(found, key=attrgetter("begin_ms", "id"))
 
 
@@ -122,8 +122,8 @@ def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
     lives = [WallSpan(begin_ms := dates.wall_ms(boot, mono_ms, wall_ms), begin_ms + lasted_ms)
              for boot, mono_ms, wall_ms, lasted_ms in rows]
     between = [WallSpan(before.end_ms, after.begin_ms) for before, after in pairwise(lives)]
-    return [Absent(*each, "off") for each in between
-            if each.begin_ms < span.end_ms and each.end_ms > max(span.begin_ms, each.begin_ms)]
+    return [Absent(*gap, "off") for gap in between
+            if gap.begin_ms < span.end_ms and gap.end_ms > max(span.begin_ms, gap.begin_ms)]
 
 
 def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:

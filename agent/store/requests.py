@@ -21,10 +21,10 @@ from agent.store.clips import Clip, reaching_into
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
-KEPT_N = 2000               # requests; the oldest that are at their end go first
-WAITING_MAX = 50            # open at once: a household can't judge more
+KEPT_N = 2000               # requests; the oldest ended ones are dropped first
+WAITING_MAX = 50            # open at once, because a household can't judge more
 OPEN = "state IN ('new', 'waiting', 'approved', 'packed')"
-DOORS = ("rule", "command", "page", "time", "ward", "leaving")      # by which a decision came
+DOORS = ("rule", "command", "page", "time", "ward", "leaving")      # the origins of a decision
 ASKED = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
          "receipt_key")
 COLUMNS = ", ".join((*ASKED, "command", "n", "state", "until_ms", "cancel", "wall_ms", "decided_by", "decided_ms",
@@ -39,7 +39,7 @@ class RequestError(Exception):
 class WardRequest:
     """One request. Times are UTC in ms, None if not set."""
 
-    id: str                             # the ward's command
+    id: str                             # id of the ward's command
     kind: Kind
     camera: str
     case_no: str
@@ -50,11 +50,11 @@ class WardRequest:
     receipt_key: str                    # Ed25519, hex
     begin_ms: int | None = None
     end_ms: int | None = None
-    command: bytes = b""                # all of that, as the ward has signed it
-    n: int = 0                          # by which the household knows it; given when it is added
+    command: bytes = b""                # the whole request as the ward has signed it
+    n: int = 0                          # the household's number of it, given when it is added
     state: State = "new"
-    until_ms: int | None = None         # so long the household has to decide
-    cancel: bytes | None = None         # the ward's signed command that it is not wanted any more
+    until_ms: int | None = None         # until then the household has to decide
+    cancel: bytes | None = None         # the ward's signed command that cancels it
     wall_ms: int = 0                    # when it came
     decided_by: str | None = None
     decided_ms: int | None = None
@@ -67,9 +67,7 @@ class WardRequest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of what is asked, by which it is known that the same was shown, decided and packed. "" for
-        values that no command has.
-        """
+        """SHA-256 (hex) of what is asked, so that the same is shown, decided and packed; "" for invalid values."""
         with contextlib.suppress(NotCanonical):
             return hashlib.sha256(canonical({name: getattr(self, name) for name in ASKED})).hexdigest()
         return ""
@@ -77,7 +75,7 @@ class WardRequest:
     @property
     def intake_key(self) -> str:
         """The short name of the intake's receipt key, in groups that people can compare."""
-        with contextlib.suppress(ValueError):       # of a row that the ward's command never made
+        with contextlib.suppress(ValueError):       # for a row that another role wrote
             name = fingerprint(bytes.fromhex(self.receipt_key))
             return " ".join(name[at:at + 4] for at in range(0, len(name), 4))
         return self.receipt_key
@@ -96,11 +94,11 @@ def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
 
 
 def get(db: sqlite3.Connection, number: int) -> WardRequest | None:
-    return _one(db, "n = ?", number)
+    return next(iter(_read(db, "n = ? LIMIT 1", number)), None)
 
 
 def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
-    return _one(db, "id = ?", request_id)
+    return next(iter(_read(db, "id = ? LIMIT 1", request_id)), None)
 
 
 def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
@@ -121,9 +119,7 @@ def delivered(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
 
 
 def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
-    """Notes the ward's command that cancels it; in the caller's transaction. Nothing leaves from now on, and the keeper
-    records the end. Raises RequestError if it is too late.
-    """
+    """Notes the ward's command that cancels it; in the caller's transaction. Raises RequestError if it is too late."""
     if not db.execute(f"UPDATE request SET cancel = ? WHERE id = ? AND {OPEN} AND cancel IS NULL",
                       (command, request_id)).rowcount:
         raise RequestError("it is at its end already")
@@ -196,10 +192,6 @@ def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: st
     return request
 
 
-def _one(db: sqlite3.Connection, which: str, value: str | int) -> WardRequest | None:
-    return next(iter(_read(db, f"{which} LIMIT 1", value)), None)
-
-
 def _read(db: sqlite3.Connection, which: str, *values: str | int) -> list[WardRequest]:
     rows = sound(db, "request", f"SELECT {COLUMNS} FROM request WHERE {which}", values)
     return [WardRequest(**dict(row) | {"decided_by": row["decided_by"] if row["decided_by"] in DOORS else None})
@@ -250,10 +242,10 @@ class ExportPreview:
     """The recordings that a request is about."""
 
     clips: list[Clip]
-    dur_ms: int                 # of the footage in the time that is asked for
-    bytes: int                  # about: as the clips' sizes go
+    dur_ms: int                 # of the footage in the requested time
+    bytes: int                  # estimated from the clips' sizes
     recording: bool             # some of it is still being recorded
-    sure: bool = True           # the clock was right then, or its error is known: else nothing can leave
+    sure: bool = True           # its dates are reliable; otherwise nothing can leave
 
     @property
     def agreed(self) -> dict[str, str | None]:

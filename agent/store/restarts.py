@@ -60,9 +60,7 @@ def load_budget(where: list[Path]) -> Budget:
 
 
 def renew_budget(where: list[Path], budget: Budget, now: Instant) -> Budget:
-    """Renews the budget while the card works: in the first place that takes it, and in unreadable places. Returns the
-    budget that holds now. One that could not be written does not count.
-    """
+    """Renews the budget in the first place that takes it, and in unreadable ones. Returns the budget that holds."""
     renewed, kept = budget.renewed(now), False
     for place in where:
         if not kept or _read(place) in (None, UNKNOWN):

@@ -16,7 +16,7 @@ from agent.store.clips import FINISHED
 from agent.store.folders import Folders
 
 KINDS = ("motion", "continuous")
-FLOW_CLIPS_MAX = 20_000     # newest clips that are looked at for what is recorded in a day
+FLOW_CLIPS_MAX = 20_000     # newest clips by which a day's recordings are estimated
 DAY_MS = 86_400_000
 MAY_GO = f"{FINISHED} AND seq NOT IN (SELECT clip FROM hold)"
 WITH_WARD = "seq IN (SELECT clip FROM handed_out)"

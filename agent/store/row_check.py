@@ -15,16 +15,16 @@ from agent.core.household.sharing_rules import Kind, State
 from agent.store import damage
 from agent.store.schema import TABLES
 
-# Milliseconds of a date that calendars know, and of a machine's or a clip's life; numbers that all of JSON's readers
-# have. No sum of two of them, and none of all bytes on a card, is more than SQLite's numbers are.
+# Milliseconds of a calendar date, and of a machine's or a clip's life; numbers that every JSON reader can hold.
+# Neither the sum of two of them nor all bytes of a card exceed SQLite's integers.
 DATE, SPAN, NUMBER = (Annotated[int, Meta(ge=-most, le=most)] for most in (240 * 10 ** 12, 1 << 43, (1 << 53) - 1))
 KINDS: Mapping[str, Any] = {"TEXT": str, "REAL": Annotated[float, Meta(ge=-1e15, le=1e15)], "BLOB": bytes}
-WORDS: Mapping[str, Any] = {"request.kind": Kind, "request.state": State}      # elsewhere any word can be read
+WORDS: Mapping[str, Any] = {"request.kind": Kind, "request.state": State}      # other columns may hold any word
 JSON: Mapping[str, Any] = {
     "event.boxes": list[list[float]], "event.zones": list[str], "event.path": list[list[float]],
     "health.samples": list[HealthSample], "outbox.data": dict[str, Any], "deferred.data": dict[str, Any],
     "deferred.events": list[int], "command.answer": dict[str, Any], "signing_request.signatures": dict[str, str]}
-EXEMPT = ("ledger", "quarantine")           # taimat verify tells of the one; the other is where spoiled messages lie
+EXEMPT = ("ledger", "quarantine")           # taimat verify checks the first; the second is for spoiled messages
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class TableForm:
     columns: tuple[str, ...]
     types: tuple[Any, ...]
     keys: tuple[str, ...]
-    number: int | None              # which column is the row's number, if one is
+    number: int | None              # the index of the column that is the row's number
     has_rowid: bool
 
     @property
@@ -82,7 +82,7 @@ def _form(db: sqlite3.Connection, name: str, sql: str) -> TableForm:
     number = keys[0] if len(keys) == 1 and info[keys[0]][2] == "INTEGER" else None
     types = (_type(f"{name}.{column}", kind, bool(needed or key)) for _, column, kind, needed, _, key in info)
     return TableForm(name, tuple(row[1] for row in info), tuple(types), tuple(info[n][1] for n in keys), number,
-                     "WITHOUT ROWID" not in sql)
+                     has_rowid="WITHOUT ROWID" not in sql)
 
 
 def _type(name: str, kind: str, needed: bool) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 from agent.core.evidence.ledger.claim import Claim
 from agent.core.evidence.ledger.row import canonical
 
-KEPT_N = 100            # requests and answers that nobody took back
+KEPT_N = 100            # requests and answers that were not taken back
 _signatures = msgspec.json.Decoder(dict[str, bytes])
 
 

@@ -1,7 +1,6 @@
-"""Compares rows and files, folder by folder: adopts files without a row and marks rows without a file; deletes nothing.
+"""Compares rows and files, folder by folder: adopts files without a row, marks rows without a file, deletes nothing.
 
-A lost database, a file system repair or a person with a card reader can cause such a difference. A power cut only does
-while another process holds the database (docs/design/storage.md).
+A lost database, a file system repair or a card reader can cause that, and a power cut while the database was held.
 """
 import contextlib
 import logging
@@ -26,25 +25,23 @@ from agent.store.encryption.clear_file import day_of, open_clear
 from agent.store.folders import Folders
 from agent.store.names import CLIPS_A_FOLDER, FOLDER, OURS, PART
 
-LINKS = "strange_links"     # in meta: what was told of them
-LINKS_MAX = 100             # of a folder
+LINKS = "strange_links"     # in meta: the last report of them
+LINKS_MAX = 100             # per folder
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Sweep:
-    """One walk over all files and rows, in steps, so that its owner can do other work in between. `file_key` opens
-    encrypted files. After an error the walk is over.
-    """
+    """One walk over all files and rows, in steps, with a key for encrypted files. After an error it is over."""
 
     db: sqlite3.Connection
     folders: Folders
     file_key: FileKey
     adopted_n: int = 0          # files that had no row
     missing_n: int = 0          # rows that had no file
-    being_written_n: int = 0    # files of ours without a row that somebody still writes: their database was lost
-    links: list[str] = field(default_factory=list)      # that somebody has laid into the store: nobody follows them
+    being_written_n: int = 0    # our files without a row that a recorder still writes: their database was lost
+    links: list[str] = field(default_factory=list)      # links in the store; we follow none
     _steps: Iterator[None] = field(init=False)
     _now: Instant = field(init=False)
 
@@ -104,9 +101,7 @@ def _links(folder: Path) -> list[str]:
 
 
 def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path]:
-    """Lists our files in a folder that have no row: finished ones, or unfinished ones by their `ending`. Files whose
-    names are not ours are ignored.
-    """
+    """Lists our files in a folder that have no row: finished ones, or unfinished ones by their `ending`."""
     found, names = [], os.listdir(folder)
     first = int(folder.name) * CLIPS_A_FOLDER       # rows after files, so that a file that comes meanwhile has its row
     known = {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
@@ -153,8 +148,8 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) 
         offset_ms = now.wall_ms - now.mono_ms if match["boot"] == now.boot else boots.offset_ms(db, match["boot"])
         if is_new and offset_ms is not None and offset_ms <= start.wall_ms:
             start = replace(start, boot=match["boot"], mono_ms=start.wall_ms - offset_ms)
-        clips.adopt(db, seq, path.stem, match["camera"], start, plan.stream, kept.duration_us // 1000,
-                    path.stat().st_size if day_key else kept.size_b, kept.frames_n, day_key)
+        clips.adopt(db, seq, path.stem, match["camera"], start, stream=plan.stream, dur_ms=kept.duration_us // 1000,
+                    size_b=path.stat().st_size if day_key else kept.size_b, frames=kept.frames_n, day_key=day_key)
         if is_new and (row := clips.get(db, path.stem)):
             announce.clip_done(db, row, now)
     _log.warning("%s: it had no row; adopted", path)

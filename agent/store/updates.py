@@ -22,7 +22,7 @@ class UpdateOrder(Struct, kw_only=True, frozen=True):
     sha256: str                     # of the bundle
     bytes: int
     state: State = "waiting"        # waiting: for the household; approved: being fetched; handed: root has it
-    code: Code | None = None        # why it came to nothing
+    code: Code | None = None        # why it failed or was refused
 
     @property
     def open(self) -> bool:

@@ -28,7 +28,6 @@ from agent.store import (
     clips,
     commands,
     damage,
-    deferred,
     events,
     holds,
     notify,
@@ -83,7 +82,7 @@ def _fill(day: Day) -> None:
         for number in range(40):
             boot = f"0c{number:06x}"
             boots.date(db, boot, now.wall_ms - number * 10_000_000)
-            deferred.add(db, [number + 1], "motion", "gate", now, f'{{"event":{number + 1},"pad":"{"x" * 60}"}}')
+            outbox.defer(db, "motion", "gate", now, f'{{"event":{number + 1},"pad":"{"x" * 60}"}}', events=[number + 1])
             absences.note_camera(db, "gate", 5, True, now)
             _order(db, number, now)
         for number in range(3):         # longer than a page

@@ -23,8 +23,8 @@ from agent.store import clips, holds
 from agent.store.bound import as_told
 from agent.store.database import StoreError
 from agent.store.export import ExportError, prepare
-from agent.store.export.errors import spell, spell_gap
 from agent.store.export.package import ENDING, Made, Packer, listed_recipients, name, require_keys
+from agent.store.export.prepare import spell, spell_gap
 from agent.store.export.signature import AskKeeper, Sign, signed_until, unsigned
 from agent.store.folders import Folders
 from agent.store.holds import HoldError

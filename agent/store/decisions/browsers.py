@@ -19,7 +19,7 @@ from agent.store.database import transaction
 
 ID_DIGITS = 12
 BROWSERS_MAX = 50
-LINK_MS = 60_000            # a link's life: as long as somebody needs to click on it
+LINK_MS = 60_000            # a link's life: the time to click on it
 USED_STEP_MS = 3_600_000
 EVER_KEY = "browser_ever"           # set with the first pairing
 
@@ -71,7 +71,7 @@ def use(own: sqlite3.Connection, token: str, now: Instant) -> BrowserRole | None
     """Returns the role of the paired browser with this token, and notes the visit if the card can be written."""
     row = own.execute("SELECT used_wall_ms, role FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone()
     if row is not None and abs(now.wall_ms - row["used_wall_ms"]) > USED_STEP_MS:
-        with contextlib.suppress(sqlite3.OperationalError):     # a household sees on its page that the card is unwell
+        with contextlib.suppress(sqlite3.OperationalError):     # the page shows that the card fails
             own.execute("UPDATE browser SET used_wall_ms = ? WHERE token_sha256 = ?", (now.wall_ms, _digest(token)))
     return row and row["role"]
 
@@ -79,7 +79,7 @@ def use(own: sqlite3.Connection, token: str, now: Instant) -> BrowserRole | None
 def give_role(own: sqlite3.Connection, db: sqlite3.Connection, which: str, role: BrowserRole, by: str,
               now: Instant) -> bool:
     """Changes the role of the browser with this id; returns whether there is one. Raises sqlite3.Error."""
-    with transaction(own), transaction(db):     # the ledger's row is committed first
+    with transaction(own), transaction(db):     # the shared one, with the ledger's row, is committed first
         row = own.execute(f"UPDATE browser SET role = ? WHERE SUBSTR(token_sha256, 1, {ID_DIGITS}) = ? RETURNING 1",
                           (role, which)).fetchone()
         if row is not None:
@@ -89,7 +89,7 @@ def give_role(own: sqlite3.Connection, db: sqlite3.Connection, which: str, role:
 
 def is_last_owner(own: sqlite3.Connection, which: str) -> bool:
     """Whether without this browser only viewers would be left, none of which could become an owner."""
-    others = [each.role for each in paired(own) if each.id != which]
+    others = [browser.role for browser in paired(own) if browser.id != which]
     return bool(others) and "owner" not in others
 
 
@@ -101,7 +101,7 @@ def paired(own: sqlite3.Connection) -> list[PairedBrowser]:
 
 def unpair(own: sqlite3.Connection, db: sqlite3.Connection, which: str, now: Instant) -> list[str]:
     """Forgets the browser with this id, or all of them ("") and the code; returns their ids. Raises sqlite3.Error."""
-    with transaction(own), transaction(db):     # the ledger's row is committed first, as above
+    with transaction(own), transaction(db):     # the shared one, with the ledger's row, is committed first, as above
         if not which:
             _make_code(own)
             own.execute("DELETE FROM link")

@@ -1,6 +1,6 @@
 """Clips to delete. No file is removed unless the keeper, or the household, has first listed its clip here.
 
-The shared rows then say so too, which hides the clips. A shared row that says so by itself is corrected.
+The shared rows then say so too, which hides the clips. A row that says so by itself is corrected.
 """
 import logging
 import sqlite3
@@ -13,16 +13,14 @@ from agent.store import clips, holds, ledger
 from agent.store.database import transaction
 from agent.store.names import OURS
 
-ERASED = "erased"           # on the household's word, and not to make room
+ERASED = "erased"           # by the household, and not to make room
 
 _log = logging.getLogger(__name__)
 
 
 def condemn(own: sqlite3.Connection, db: sqlite3.Connection, names: Iterable[str], why: str, now: Instant) -> None:
-    """Lists clips before their files go: after a power cut in between no row is without a file. A hold that was placed
-    since they were chosen counts. Raises sqlite3.Error.
-    """
-    names = [name for name in names if OURS.match(f"{name}.mp4")]      # a row may say anything, also ../keys
+    """Lists clips before their files go, except those on hold by now. Raises sqlite3.Error."""
+    names = [name for name in names if OURS.match(f"{name}.mp4")]      # a row may say anything, even ../keys
     with transaction(own):
         held = holds.names(own)
         own.executemany("INSERT OR IGNORE INTO condemned (clip, why) VALUES (?, ?)",
@@ -40,7 +38,7 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
     doomed = {row["clip"]: row["why"] for row in own.execute("SELECT clip, why FROM condemned")}
     if shown == doomed.keys():
         return
-    with transaction(own) if ERASED in doomed.values() else nullcontext(), transaction(db):     # a copy of such a row
+    with transaction(own) if ERASED in doomed.values() else nullcontext(), transaction(db):     # with a copy
         for why in sorted(set(doomed.values())):
             wanted = [name for name, its in doomed.items() if its == why and name not in shown]
             if going := clips.condemn(db, wanted, why):

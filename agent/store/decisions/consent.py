@@ -25,19 +25,19 @@ from agent.store.membership import Membership
 AGREED = "agreed"               # in meta: the digest of what was noted last
 HEARD_MS = 180_000          # root obeys a change within two minutes or never
 NO_PICTURES = Rules("never", {}, "never")
-LEAVING = "leaving"             # by which requests are refused whose ward the household has left
+LEAVING = "leaving"             # the origin of refusals after the household has left its ward
 
 
 class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What the household has said on its page, as far as the configuration does not say it yet."""
 
     left: str = ""                  # the ward that it has left
-    kept: list[Switch] = []         # the parts that it keeps to itself
-    people: bool = False            # of motion it tells of people and vehicles alone
-    no_pictures: bool = False       # for whatever purpose
-    joins: str = ""                 # the ward that it joins as soon as root has said so
-    change: str = ""                # the newest change of settings that said something
-    boot: str = ""                  # when that was said
+    kept: list[Switch] = []         # the parts that it withholds
+    people: bool = False            # the ward only gets motion of people and vehicles
+    no_pictures: bool = False       # for any purpose
+    joins: str = ""                 # the ward that it joins once root has changed the configuration
+    change: str = ""                # the newest change of settings with such content
+    boot: str = ""                  # when it came
     mono_ms: int = 0
 
     def over(self, agreed: Agreed) -> Agreed:
@@ -54,7 +54,7 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
         """Returns the part that the configuration does not say yet."""
         withheld = consent.withheld(agreed.told)
         return replace(self, left=self.left if agreed.ward == self.left else "",
-                       kept=[each for each in self.kept if each not in withheld],
+                       kept=[part for part in self.kept if part not in withheld],
                        people=self.people and not agreed.only and "events" not in withheld,
                        no_pictures=self.no_pictures and not rules_of(agreed).is_shut,
                        joins=self.joins if agreed.ward != self.joins else "")
@@ -110,7 +110,7 @@ def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> boo
     """
     if membership.read(own) == membership.read(db):
         return False
-    with transaction(own), transaction(db):         # somebody may be leaving at the desk in this moment
+    with transaction(own), transaction(db):         # the household may leave at this moment
         wanted = membership.read(own)
         _forget(db, membership.read(db), wanted)
         for boot in wanted.boots if wanted else ():
@@ -159,9 +159,7 @@ def _less(kinds: Sequence[str], others: Collection[str]) -> list[str]:
 
 
 def _forget(db: sqlite3.Connection, before: Membership | None, then: Membership | None) -> None:
-    """Deletes what waits for a ward that is left, and its settings, or what it may no longer get; in the caller's
-    transaction.
-    """
+    """Deletes what waits for a ward that is left, or what it may no longer get; in the caller's transaction."""
     if before is None:
         return
     if then is None or then.ward != before.ward:

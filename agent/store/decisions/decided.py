@@ -18,12 +18,12 @@ from agent.store import boots, ledger, meta, outbox, requests
 from agent.store.database import transaction
 from agent.store.requests import RequestError, WardRequest, preview
 
-Agreed = Mapping[str, str | None]       # SHA-256 (hex) by the clip's name; None: it was not known yet
+Agreed = Mapping[str, str | None]       # SHA-256 (hex) by the clip's name; None if it was not known yet
 Word = Decision | Literal["waiting", "failed"]
 
-AGREED = "agreed "                  # with the request, the key in the keeper's meta: what a yes was about, as JSON
-KEPT_MS = 30 * 86_400_000           # a command can't come again after that: core.contract.wire.commands.AHEAD_MAX_MS
-RELEASED_MS = 7 * 86_400_000        # after its approval nothing is packed any more
+AGREED = "agreed "                  # and the request's id: the key in the keeper's meta of what was approved, as JSON
+KEPT_MS = 30 * 86_400_000           # later a command can't come again: core.contract.wire.commands.AHEAD_MAX_MS
+RELEASED_MS = 7 * 86_400_000        # after its approval; nothing is packed later
 UNDER_WAY: tuple[State, ...] = ("approved", "packed")
 
 
@@ -34,12 +34,12 @@ class RequestDecision:
     request: str
     digest: str                     # WardRequest.digest of what was shown and decided on
     expires_ms: int                 # from then on its command is refused
-    until_ms: int                   # then nobody waits for the household any more
+    until_ms: int                   # then the household is too late
     code: Word
     by: str | None
-    when: Instant                   # the word was given
+    when: Instant                   # of the decision
     told: bool                      # the shared row, the ledger and the ward have it
-    clips: Agreed | None = None     # that it is about; None: all that there are, by a rule
+    clips: Agreed | None = None     # the approved clips; None: all, by a rule
 
     def releases(self, request: WardRequest) -> bool:
         """Whether exactly these pictures may leave the house."""
@@ -57,7 +57,7 @@ class RequestDecision:
 
     def tell(self, db: sqlite3.Connection) -> None:
         """Makes the shared row say so; in the caller's transaction."""
-        requests.stand(db, self.request, self.code, self.by, self._decided_ms, self.until_ms)
+        requests.stand(db, self.request, self.code, self.by, self._decided_ms, until_ms=self.until_ms)
 
 
 def find(own: sqlite3.Connection, request_id: str) -> RequestDecision | None:
@@ -106,9 +106,9 @@ def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, dig
 
 def refuse_all(own: sqlite3.Connection, db: sqlite3.Connection, by: str, now: Instant) -> None:
     """Refuses all open requests. Raises sqlite3.Error."""
-    for each in _read(own, "code IN ('waiting', 'approved')"):
+    for decision in _read(own, "code IN ('waiting', 'approved')"):
         with contextlib.suppress(RequestError):         # the ward has it already
-            decide(own, db, each.request, each.digest, "refused", by, now)
+            decide(own, db, decision.request, decision.digest, "refused", by=by, now=now)
 
 
 def fail(own: sqlite3.Connection, request_id: str) -> None:
@@ -127,13 +127,11 @@ def put_right(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str) 
 
 
 def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
-    """Writes decisions into shared row, ledger and outbox; returns whether there were any. Raises sqlite3.Error. `db`
-    is a connection that marks.
-    """
+    """Writes decisions into shared row, ledger and outbox, by a `db` that marks; returns whether there were any."""
     untold = _read(own, "told = 0")
-    for each in untold:
+    for decision in untold:
         with transaction(own), transaction(db):         # the shared one is committed first
-            known, row = find(own, each.request), requests.find(db, each.request)
+            known, row = find(own, decision.request), requests.find(db, decision.request)
             if known and row and row.digest == known.digest and not known.is_told_by(row):
                 known.tell(db)
                 if known.code not in ("waiting", "failed"):
@@ -143,14 +141,12 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
                         begin_ms=row.begin_ms, end_ms=row.end_ms))
                     outbox.append(db, "consent", row.camera, known.when, wire.encode(wire.ConsentData(
                         request=row.id, code=known.code, by=known.by or "", case=row.case_no)))
-            own.execute("UPDATE decision SET told = 1 WHERE request = ?", (each.request,))
+            own.execute("UPDATE decision SET told = 1 WHERE request = ?", (decision.request,))
     return bool(untold)
 
 
 def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Drops decisions that no command can ask for again, if the clock is right. Raises sqlite3.Error. It is called
-    often, so it only writes if there are any.
-    """
+    """Drops decisions that no command can ask for again, if the clock is right. Raises sqlite3.Error."""
     over = f"code != 'waiting' AND told = 1 AND MAX(expires_ms, wall_ms) < {now.wall_ms - KEPT_MS:d}"
     if _read(own, over) and boots.is_sure(db, now.boot, now.clock):
         with transaction(own):
@@ -159,8 +155,9 @@ def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
 
 
 def _read(own: sqlite3.Connection, which: str, *values: str) -> list[RequestDecision]:
-    return [RequestDecision(row["request"], row["digest"], row["expires_ms"], row["until_ms"], row["code"], row["by"],
-                            boots.instant(row), bool(row["told"]),
-                            json.loads(row["clips"]) if row["clips"] else None)
-            for row in own.execute(f"SELECT *, (SELECT value FROM meta WHERE key = '{AGREED}' || request) AS clips "
-                                   f"FROM decision WHERE {which}", values)]
+    rows = own.execute(f"SELECT *, (SELECT value FROM meta WHERE key = '{AGREED}' || request) AS clips FROM decision "
+                       f"WHERE {which}", values)
+    return [RequestDecision(request=row["request"], digest=row["digest"], expires_ms=row["expires_ms"],
+                            until_ms=row["until_ms"], code=row["code"], by=row["by"], when=boots.instant(row),
+                            told=bool(row["told"]), clips=json.loads(row["clips"]) if row["clips"] else None)
+            for row in rows]

@@ -1,4 +1,1 @@
-"""Encryption at rest: a file on the card can only be read with the key of its day.
-
-docs/design/storage.md says who has which key, and what it costs.
-"""
+"""Encryption at rest: a file on the card can only be read with the key of its day (docs/design/storage.md)."""

@@ -49,8 +49,7 @@ def public_of(private: bytes) -> bytes:
 
 
 def wrap(key: bytes, public: bytes, name: str) -> tuple[bytes, bytes]:
-    """Encrypts a key for the owner of the private half of `public`, bound to `name`; returns (ephemeral public key,
-    wrapped).
+    """Encrypts a key for the owner of `public`, bound to `name`; returns the ephemeral public key and the wrapped key.
     """
     ephemeral = X25519PrivateKey.generate()
     own = ephemeral.public_key().public_bytes_raw()
@@ -93,7 +92,7 @@ class Encrypter:
         """Makes a new key for the file `name`, wrapped for the day key `day`, whose public half is `public`."""
         file_head, key = new_file(kind, day, public, name)
         self.head = file_head.pack()
-        self._binding = hashlib.sha256(self.head).digest()      # no record is worth anything in another file
+        self._binding = hashlib.sha256(self.head).digest()      # so that no record is valid in another file
         self._cipher = cipher(kind, key)
         self._index = self._clear_b = 0
 
@@ -109,7 +108,7 @@ class Encrypter:
 
     def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> Record:
         nonce = secrets.token_bytes(NONCE_B)
-        head = RecordHead(kind, self._index, offset, len(data), end_us, frames_n, nonce).pack()
+        head = RecordHead(kind, self._index, offset, len(data), end_us, frames_n=frames_n, nonce=nonce).pack()
         self._index += 1
         encrypted = self._cipher.encrypt(nonce, data, self._binding + head)
         return head, encrypted, check_of(head, encrypted)

@@ -1,7 +1,4 @@
-"""Reads files of the store in the clear, encrypted or not: for page, export, sweep and tools.
-
-The first bytes say what a file is. The name does not: a clip has the same name with and without encryption.
-"""
+"""Reads files of the store in the clear, encrypted or not; their first bytes, not their names, say which they are."""
 import contextlib
 import errno
 import hashlib
@@ -63,7 +60,7 @@ class DecryptedFile:
         self._begins = [record.head.offset for record in self._bodies]
         self._last: tuple[EncryptedRecord, bytes] | None = None
         heads = [record for record in found if record.head.kind != BODY]
-        self._over = self._decrypt(heads[-1]) if heads else b""         # stands in for the first bytes
+        self._over = self._decrypt(heads[-1]) if heads else b""         # replaces the first bytes
         self.size_b = self._begins[-1] + self._bodies[-1].head.size_b if self._bodies else 0
 
     def complete(self) -> None:
@@ -134,8 +131,8 @@ class PlainFile:
 
 
 def open_clear(path: Path, file_key: FileKey, handle: int | None = None) -> ClearFile:
-    """Opens the file at `path`, or of `handle`. Its key is bound to its name without endings, which for a clip is its
-    name. Raises OSError, and for an encrypted file LockedError and DamagedError.
+    """Opens the file at `path`, or of `handle`; its key is bound to its name without endings. Raises OSError, and for
+    an encrypted file LockedError and DamagedError.
     """
     handle = open_plain(path) if handle is None else handle
     try:

@@ -1,5 +1,8 @@
-"""How a reader gets a file's key: with the household's key, from the keeper's files if it may read them, or from the
-keeper.
+"""Day keys as all roles know them, and how a reader gets a file's key.
+
+The file of day keys, which only the keeper writes, has their public halves. A recorder encrypts for the newest one.
+Beside each lies its private half, wrapped for the household's key, so that a card can be opened without the device. A
+reader uses the household's key, the keeper's files if it may read them, or asks the keeper.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +17,11 @@ from agent.host.sockets import ask
 from agent.store.folders import Folders
 
 FOLDER = "days"
-SOCKET = f"{KEYS}/desk.sock"    # where the keeper is asked, in the runtime folder
+SOCKET = f"{KEYS}/desk.sock"    # the keeper's, in the runtime folder
 QUESTION_B_MAX = 1024
 ANSWER_B_MAX = 1024
 PATIENCE_S = 3.0
-Household = Callable[[int], bytes]      # the private half of a day's key; raises LockedError
+Household = Callable[[int], bytes]      # returns the private half of a day's key; raises LockedError
 
 
 class PublicDay(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,9 +45,7 @@ def public_file(folders: Folders) -> Path:
 
 
 def living(folders: Folders) -> list[PublicDay]:
-    """Lists the days whose keys still exist, oldest first. The list is empty before the keeper's first start. Raises
-    OSError, also if the file is not ours.
-    """
+    """Lists the days whose keys still exist, oldest first. Raises OSError, also if the file is not ours."""
     try:
         return _decoder.decode(public_file(folders).read_bytes())
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from agent.store.encryption.ciphers import EPHEMERAL_B, KEY_B, public_of, unwrap
 from agent.store.encryption.file_keys import Household, living
 from agent.store.folders import Folders
 
-SECRET_B = 20               # 160 bits, 32 letters: nobody guesses it, and it fits on a label
+SECRET_B = 20               # 160 bits, 32 letters: it cannot be guessed, and fits on a label
 
 
 def secret_from(random: bytes) -> str:
@@ -26,9 +26,7 @@ def public_half(secret: str) -> bytes:
 
 
 def opener(folders: Folders, typed: str) -> Household:
-    """Returns a function that opens day keys with the secret that was typed. Raises LockedError if it cannot be a
-    secret, and OSError if the card's keys cannot be read.
-    """
+    """Returns a function that opens day keys with the typed secret. Raises LockedError and OSError."""
     secret = tidy(typed)
     if len(secret) != SECRET_B * 8 // 5:
         raise LockedError(f"a household's key has {SECRET_B * 8 // 5} letters and digits, and this has {len(secret)}: "

@@ -14,7 +14,7 @@ class Item(NamedTuple):
 
     name: str
     size_b: int
-    pieces: Iterable[bytes]     # of that size in sum
+    pieces: Iterable[bytes]     # of that size in total
 
 
 def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
@@ -58,9 +58,6 @@ class _Sink:
 
     def flush(self) -> None:
         ...
-
-    def close(self) -> None:
-        """zipfile calls it."""
 
     def taken(self) -> bytes:
         data = b"".join(self._parts)

@@ -18,7 +18,7 @@ class ClipFiles:
     def __init__(self, folders: Folders, clips: Sequence[Clip], file_key: FileKey) -> None:
         self._paths = [(folders.clip(clip.seq, clip.name), folders.part(clip.seq, clip.name)) for clip in clips]
         self._file_key = file_key
-        self._open: tuple[int, ClearFile] | None = None     # whose, and its file
+        self._open: tuple[int, ClearFile] | None = None     # a clip's number, and its file
 
     def file(self, number: int) -> ClearFile:
         """Returns the clip's open file, valid until the next call. Raises OSError, LockedError and DamagedError."""
@@ -33,9 +33,7 @@ class ClipFiles:
         return self._open[1]
 
     def reader(self, number: int) -> ReadAt:
-        """Returns a function that reads the clip. The clip ends where the card fails or bytes were changed. It raises
-        LockedError, and other OSErrors.
-        """
+        """Returns a reader of the clip, for which damage is its end. It raises LockedError, and other OSErrors."""
         def read_at(offset: int, size_b: int) -> bytes:
             try:
                 return self.file(number).read_at(offset, size_b)
@@ -51,7 +49,7 @@ class ClipFiles:
         """Appends bytes of the clip to the file `target`; returns how many, 0 at the clip's end. Raises OSError."""
         file = self.file(number)
         if isinstance(file, PlainFile):
-            return os.sendfile(target, file.handle, offset, size_b)     # takes no bytes into the process
+            return os.sendfile(target, file.handle, offset, size_b)     # copies inside the kernel
         try:
             return os.write(target, file.read_at(offset, min(size_b, PIECE_B)))
         except DamagedError as error:

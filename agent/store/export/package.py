@@ -2,13 +2,12 @@
 
 It is a folder, or one file encrypted for named recipients, which is then never on a disk in the clear.
 """
-import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -31,8 +30,7 @@ from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip
 from agent.store.database import StoreConnection
 from agent.store.export.archive import Item, PieceReader, tar
-from agent.store.export.errors import ExportError, spell
-from agent.store.export.prepare import Export
+from agent.store.export.prepare import Export, ExportError, spell
 from agent.store.export.signature import Sign, told_by
 from agent.store.export.summary import LANGUAGES, About, summary
 from agent.store.export.write import Tell, file_draft, folder_draft, require_room, stream, write
@@ -59,12 +57,12 @@ class Packer:
     is_signed: bool = True
 
     def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
-        """Writes the package as the folder `target`, which must not exist. Calls `tell` with the bytes done. Raises
-        ExportError and sqlite3.Error; then nothing is left.
+        """Writes the package as the new folder `target`; calls `tell` with the bytes done. Raises ExportError,
+        sqlite3.Error.
         """
         with folder_draft(target) as draft:
             written = write(found, draft / f"{name(found)}.mp4", tell=tell)
-            films = [FileTold(file=each.path.name, bytes=each.size_b, sha256=each.sha256) for each in written]
+            films = [FileTold(file=film.path.name, bytes=film.size_b, sha256=film.sha256) for film in written]
             manifest, papers = self._papers(found, wish, films)
             for file, data in papers.items():
                 write_durably(draft / file, data)
@@ -81,20 +79,20 @@ class Packer:
         return Made(target, manifest)
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
-        """Returns the signed package as files to be sent; films are read when they are needed. Raises ExportError,
-        OSError and sqlite3.Error.
+        """Returns the signed package as files to send; films are read later. Raises ExportError, OSError,
+        sqlite3.Error.
         """
         films = _hashed(found, tell)
         manifest, papers = self._papers(found, wish, films)
         return manifest, [*(Item(file, len(data), [data]) for file, data in papers.items()),
-                          *(Item(each.file, each.bytes, stream(found, film))
-                            for each, film in zip(films, found.films, strict=True))]
+                          *(Item(file.file, file.bytes, stream(found, film))
+                            for file, film in zip(films, found.films, strict=True))]
 
     def _papers(self, found: Export, wish: ExportWish,
                 films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
         signed = rows_of(self.db, found.clips)
         ward = identity.at_ward(self.db) if self.is_signed else None
-        claim = describe(found, wish, films, signed, ward=ward, demand_rows=self.is_signed)
+        claim = describe(found, wish, films, signed, ward=ward, require_rows=self.is_signed)
         explained = self._explained(claim, signed)
         answer = self.sign(msgspec.structs.replace(claim, files=[
             FileTold(file=file, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
@@ -110,7 +108,7 @@ class Packer:
         key = bytes.fromhex(meta.get(self.db, ledger.KEY) or "")
         about = About(identity.named(self.db.store) or identity.UNNAMED, serial, fingerprint(key) if key else None,
                       self.is_signed)
-        return {f"summary.{each}.html": summary(claim, about, each) for each in LANGUAGES} | {
+        return {f"summary.{language}.html": summary(claim, about, language) for language in LANGUAGES} | {
             CHECKER: Path(__file__).with_name(CHECKER).read_bytes()}
 
 
@@ -133,14 +131,14 @@ def _hashed(found: Export, tell: Tell) -> list[FileTold]:
 
 
 def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed: Signed, files: Sequence[FileTold] = (),
-             ward: WardIdentity | None = None, demand_rows: bool = True) -> Claim:
+             ward: WardIdentity | None = None, require_rows: bool = True) -> Claim:
     """Returns the claim of an export whose `films` have these names and digests and whose clips have these rows. `ward`
     is the certificate by which a ward knows the recorder. Raises ExportError for a clip without a row; if rows are not
     demanded, the claim leaves the clip out. The keeper makes the claim again before it signs.
     """
     used = dict.fromkeys(number for film in found.films for number in film.strips)
     clips = [found.clips[number] for number in used]
-    if demand_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):
+    if require_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):
         raise ExportError(f"the clip {unsigned} is not signed yet, which takes the keeper a few seconds: try again; "
                           "taimat doctor tells more if it stays so")
     return Claim(wish=wish, films=[_film(found, film, told) for film, told in zip(found.films, films, strict=True)],
@@ -179,9 +177,7 @@ def listed_recipients(path: Path) -> list[str]:
 
 
 def _seal(source: PieceReader, target: BinaryIO, recipients: Sequence[str]) -> None:
-    """Writes all of `source` to `target`, so that each recipient can open it. Raises ExportError, and errors of reading
-    and writing.
-    """
+    """Encrypts `source` into `target`. Raises ExportError, and errors of reading and writing."""
     ends = _Ends(source, target)
     try:
         _pyrage().encrypt_io(ends, ends, require_keys(recipients))
@@ -195,28 +191,17 @@ class _Ends:
     """Both ends at once. The library passes on only the text of their errors, so they are kept here."""
 
     def __init__(self, source: PieceReader, target: BinaryIO) -> None:
-        self._source, self._target = source, target
         self.error: Exception | None = None
+        self.read, self.write, self.flush = map(self._keeping, (source.read, target.write, target.flush))
 
-    def read(self, size_b: int = -1) -> bytes:
-        with self._kept():
-            return self._source.read(size_b)
-
-    def write(self, data: bytes) -> int:
-        with self._kept():
-            return self._target.write(data)
-
-    def flush(self) -> None:
-        with self._kept():
-            self._target.flush()
-
-    @contextlib.contextmanager
-    def _kept(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self.error = error
-            raise
+    def _keeping(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*values: Any) -> Any:
+            try:
+                return call(*values)
+            except Exception as error:
+                self.error = error
+                raise
+        return called
 
 
 def require_keys(recipients: Sequence[str]) -> list[object]:

@@ -10,16 +10,37 @@ from agent.core.evidence.ledger.claim import NOT_AGREED, STILL_RECORDED
 from agent.core.media.mp4.boxes import Mp4Error
 from agent.core.media.mp4.cut import CutFilm, Strip, cut
 from agent.core.media.mp4.read import Mp4Head, read_head
+from agent.core.moment import moment
 from agent.store import boots
 from agent.store.bound import Vouches, is_named, sift
 from agent.store.clips import LOST, Clip, cameras, reaching_into, recorded_ms
 from agent.store.encryption.file_keys import Keyring
-from agent.store.export.errors import ExportError, NothingRecorded, spell
 from agent.store.export.files import ClipFiles
 from agent.store.folders import Folders
 
-GAP_US = 100_000            # less is no gap to anybody who watches
+BRIEF_MS = 1_000        # of a shorter gap both ends may read the same
+GAP_US = 100_000            # shorter gaps are invisible
 LONGEST_MS = 2 * 86_400_000     # longer than any clip
+
+
+class ExportError(Exception):
+    """The film cannot be made; the text says why, and what would help."""
+
+
+class NothingRecorded(ExportError):
+    """There is no footage in the time that was asked for."""
+
+
+def spell(wall_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Returns a wall time in the machine's own zone as text."""
+    return moment(wall_ms).strftime(form)
+
+
+def spell_gap(begin_ms: int, end_ms: int) -> str:
+    """Returns a missing stretch of time as text; one of less than a second by its length."""
+    gap_ms = end_ms - begin_ms
+    brief = f"{gap_ms / 1000:.1f} s at {spell(begin_ms)}"
+    return brief if gap_ms < BRIEF_MS else f"{spell(begin_ms)} to {spell(end_ms)}"
 
 
 class ExportGap(NamedTuple):
@@ -41,12 +62,12 @@ class Export:
 
     camera: str
     films: Sequence[CutFilm]
-    clips: Sequence[Clip]       # by the numbers that the films tell
+    clips: Sequence[Clip]       # by the numbers in the films
     gaps: Sequence[ExportGap]
-    sure: bool                  # whether the wall clock was right, or has been found out since
+    sure: bool                  # whether its dates are reliable
     folders: Folders
-    file_key: FileKey           # opens clips that are encrypted
-    until_ms: int | None = None     # where a clip begins that was left out because it is still being recorded
+    file_key: FileKey           # opens encrypted clips
+    until_ms: int | None = None     # where the first clip begins that is still being recorded
 
 
 Cutter = Callable[[Sequence[Strip], int, int], list[CutFilm]]
@@ -62,25 +83,26 @@ def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int
     clips; None: with the keys that this user may read. `cutter` says which frames are taken, usually all. From
     `until_ms` on, where a clip that is still being recorded begins, nothing is taken, and that is reported as missing.
     """
-    if until_ms is not None:
-        found = prepare(db, folders, camera, begin_ms, until_ms, file_key, cutter, None, vouches, only)
-        return replace(found, gaps=[*found.gaps, ExportGap(until_ms, end_ms, STILL_RECORDED)], until_ms=until_ms)
-    clips = reaching_into(db, camera, begin_ms, end_ms)
+    stop_ms = end_ms if until_ms is None else until_ms
+    clips = reaching_into(db, camera, begin_ms, stop_ms)
     clips = sift(db, clips, vouches).sound if vouches else list(filter(is_named, clips))
     if not clips:
-        raise NothingRecorded(_nothing(db, camera, begin_ms, end_ms))
-    return _prepare(db, folders, file_key, clips, (begin_ms, end_ms), end_ms, cutter, only)
+        raise NothingRecorded(_nothing(db, camera, begin_ms, stop_ms))
+    found = _prepare(db, folders, clips, (begin_ms, stop_ms), promised_ms=stop_ms, key=file_key, cutter=cutter,
+                     only=only)
+    if until_ms is None:
+        return found
+    return replace(found, gaps=[*found.gaps, ExportGap(until_ms, end_ms, STILL_RECORDED)], until_ms=until_ms)
 
 
 def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
     """Prepares all of one clip."""
-    return _prepare(db, folders, file_key, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS),
-                    clip.wall_ms + (clip.dur_ms or 0))
+    return _prepare(db, folders, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS),
+                    promised_ms=clip.wall_ms + (clip.dur_ms or 0), key=file_key)
 
 
-def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, found: list[Clip],
-             span_ms: tuple[int, int], promised_ms: int, cutter: Cutter = cut,
-             only: Collection[str] | None = None) -> Export:
+def _prepare(db: sqlite3.Connection, folders: Folders, found: list[Clip], span_ms: tuple[int, int], *, promised_ms: int,
+             key: FileKey | None, cutter: Cutter = cut, only: Collection[str] | None = None) -> Export:
     """Footage that is not there by `promised_ms`, or not of the clips named `only`, is missing."""
     camera, (begin_ms, end_ms), file_key = found[0].camera, span_ms, key or Keyring(folders).file_key
     places = places_us(found)
@@ -95,23 +117,20 @@ def _prepare(db: sqlite3.Connection, folders: Folders, key: FileKey | None, foun
     except (Mp4Error, LockedError) as error:
         raise ExportError(f"{camera}: {error}") from error
     except OSError as error:
-        raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; "
-                          "see taimat doctor") from error
+        raise ExportError(f"{error.filename or folders.clips}: {error.strerror}; see taimat doctor") from error
     if not films:
         whys = {_why(clip, only) for clip in found}
         raise NothingRecorded("; ".join([_nothing(db, camera, begin_ms, end_ms), *sorted(whys)]))
     sure = all(boots.is_sure(db, clip.boot, clip.clock) for clip in clips)
     first_us = strips[films[0].strips[0]].begin_us
-    gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, promised_ms * 1000,
-                 only)
-    return Export(camera, films, clips, gaps, sure, folders, file_key)
+    gaps = _gaps(films, list(zip(found, places, strict=True)), begin_ms * 1000, first_us, end_us=promised_ms * 1000,
+                 only=only)
+    return Export(camera, films, clips, gaps, sure, folders=folders, file_key=file_key)
 
 
 def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey,
            only: Collection[str] | None) -> list[Mp4Head | None]:
-    """Returns None for a clip that cannot be played at all, or may not be taken. Raises OSError and LockedError, which
-    are not the clip's fault.
-    """
+    """Returns None for a clip that cannot be played at all, or may not be taken. Raises OSError and LockedError."""
     heads: list[Mp4Head | None] = []
     with contextlib.closing(ClipFiles(folders, found, file_key)) as files:
         for number in range(len(found)):
@@ -135,8 +154,7 @@ def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us:
             for gap_us, until_us in zip(ends, begins, strict=True) if until_us - gap_us > GAP_US]
 
 
-def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int,
-            only: Collection[str] | None) -> str:
+def _reason(spans: Sequence[tuple[Clip, int]], gap_us: int, until_us: int, only: Collection[str] | None) -> str:
     whys = (_why(clip, only) for clip, begin_us in spans
             if begin_us + GAP_US < until_us
             and (clip.dur_ms is None or begin_us + clip.dur_ms * 1000 - GAP_US > gap_us))

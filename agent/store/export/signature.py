@@ -23,14 +23,14 @@ from agent.store import identity, ledger, meta, signing_requests
 from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip, reaching_into
 from agent.store.database import StoreConnection
-from agent.store.export.errors import ExportError, spell
+from agent.store.export.prepare import ExportError, spell
 from agent.store.signing_requests import SigningAnswer
 
 LOOK_EVERY_S = 0.2
-STOOD_MS = 120_000          # two health reports, even where they are rare
-LOOK_BACK_N = 500           # rows; if none of them stood so long, the nearest will do
+STOOD_MS = 120_000          # two health reports, even if they are rare
+LOOK_BACK_N = 500           # rows; if none of them stood so long, the nearest is used
 PATIENCE_S = 20.0               # for the keeper to sign a clip that has just ended
-LONGEST_CLIP_MS = 20 * 60_000   # longer than a clip may be: one that is open for longer is written by nobody any more
+LONGEST_CLIP_MS = 20 * 60_000   # longer than any clip: one that is open for longer was abandoned
 NO_KEEPER = ("the keeper, who signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper), "
              "or take the export with --unsigned, which nobody vouches for")
 
@@ -54,19 +54,15 @@ class AskKeeper:
         number = self.ask(claim) if self.ask else signing_requests.ask(self.db, claim)
         try:
             self.outlet.send(Poke(what="requests"), "keeper")
-            answer = self._wait(number)
+            while (answer := signing_requests.answer(self.db, number)) is None:
+                if not self.is_there():
+                    raise ExportError(NO_KEEPER)
+                time.sleep(LOOK_EVERY_S)
         finally:
             with contextlib.suppress(sqlite3.Error, ExportError):
                 self.take_back(number) if self.take_back else signing_requests.take_back(self.db, number)
         if answer.why:
             raise ExportError(f"the keeper does not sign this: {answer.why}")
-        return answer
-
-    def _wait(self, number: int) -> SigningAnswer:
-        while (answer := signing_requests.answer(self.db, number)) is None:
-            if not self.is_there():
-                raise ExportError(NO_KEEPER)
-            time.sleep(LOOK_EVERY_S)
         return answer
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.claim import NOT_AGREED, STILL_RECORDED, Claim, ClipTold, GapTold
 from agent.core.moment import moment
-from agent.store.export.errors import BRIEF_MS
+from agent.store.export.prepare import BRIEF_MS
 
 if TYPE_CHECKING:
     import jinja2
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("vi", "en")
 REASONS = {STILL_RECORDED: "recording", NOT_AGREED: "not_agreed"}
 HERE = Path(__file__).parent
-NEAR_MS = 2_000                     # less is no difference that matters to anybody
+NEAR_MS = 2_000                     # smaller differences do not matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ def summary(claim: Claim, about: About, language: str) -> bytes:
     words = _words()[language]
     page = _template().render(
         language=language, words=words, claim=claim, about=about, files=seals, clocks=_clocks(claim.clips, words),
-        purposes=[(words[each], getattr(claim.wish, each)) for each in ("case", "purpose", "officer")])
+        purposes=[(words[part], getattr(claim.wish, part)) for part in ("case", "purpose", "officer")])
     return page.encode()
 
 
 @functools.cache
 def _words() -> Mapping[str, Mapping[str, str]]:
-    return {each: tomllib.loads((HERE / f"summary.{each}.toml").read_text()) for each in LANGUAGES}
+    return {name: tomllib.loads((HERE / f"summary.{name}.toml").read_text()) for name in LANGUAGES}
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from agent.core.evidence.ledger import FoundFile, Package, seals, stretch
 from agent.host.digest import sha256
 from agent.store.database import StoreError
 
-SMALL_B_MAX = 256_000_000       # rows of centuries
+SMALL_B_MAX = 256_000_000       # ledger rows of centuries
 PAPERS = (seals.MANIFEST, stretch.FILE, *seals.FILES)
 
 
@@ -26,7 +26,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> Package:
             raise StoreError(f"{large} is far larger than such a file is: it is none of an export")
         papers = {name: path.read_bytes() for name, path in found.items()}
         files = {}
-        for path in sorted(each for each in folder.rglob("*") if each.name not in papers or each.parent != folder):
+        for path in sorted(file for file in folder.rglob("*") if file.name not in papers or file.parent != folder):
             if not path.is_dir():
                 files[str(path.relative_to(folder))] = _hashed(path)
                 tell(len(files))

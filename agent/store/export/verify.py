@@ -69,20 +69,20 @@ def signed(key, signature, message):
 
 def name(value):
     """A name out of the export, as it is shown: nothing in it ends a line, or passes for words of this program."""
-    return "".join(each if each.isascii() and (each.isalnum() or each in "._:-") else "?" for each in str(value))[:80]
+    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "._:-") else "?" for sign in str(value))[:80]
 
 
 def check_files(folder, manifest, tell):
     """Whether each file that the manifest names is there, as it was."""
-    for each in manifest["claim"]["films"] + manifest["claim"].get("files", []):
-        path, digest = folder / Path(each["file"]).name, hashlib.sha256()
+    for entry in manifest["claim"]["films"] + manifest["claim"].get("files", []):
+        path, digest = folder / Path(entry["file"]).name, hashlib.sha256()
         try:
             with path.open("rb") as file:
                 for piece in iter(lambda: file.read(1 << 20), b""):
                     digest.update(piece)
-            tell(digest.hexdigest() == each["sha256"], name(each["file"]) + " is the file that was exported")
+            tell(digest.hexdigest() == entry["sha256"], name(entry["file"]) + " is the file that was exported")
         except OSError as error:
-            tell(False, f"{name(each['file'])} can be read ({error.strerror})")
+            tell(False, f"{name(entry['file'])} can be read ({error.strerror})")
 
 
 def check_rows(lines, manifest, key, tell):
@@ -134,9 +134,9 @@ def check_claim(rows, manifest, tell):
 
 def check_time(claim, tell):
     """Whether all of the time that was asked for is in the films, or told as missing."""
-    wish, told = claim["wish"], claim["gaps"] + [each for film in claim["films"] for each in film["stretches"]]
+    wish, told = claim["wish"], claim["gaps"] + [part for film in claim["films"] for part in film["stretches"]]
     reached, silent = wish["begin_ms"], 0
-    for begin, end in sorted((each["begin_ms"], each["end_ms"]) for each in told) + [(wish["end_ms"], 0)]:
+    for begin, end in sorted((part["begin_ms"], part["end_ms"]) for part in told) + [(wish["end_ms"], 0)]:
         silent, reached = max(silent, begin - reached), max(reached, end)
     tell(silent <= 2000, "films and gaps make up the time that was asked for")
 
@@ -162,7 +162,7 @@ def main():
         rows = check_rows((wishes.folder / "ledger.jsonl").read_bytes().splitlines(), manifest, key, tell)
         check_claim(rows, manifest, tell)
         check_time(manifest["claim"], tell)
-    except Exception as error:                          # whatever it is made of
+    except Exception as error:                          # of any kind
         sys.exit(f"FAILS this is no whole export: {name(repr(error))}")
     for number, _, digits in (head.partition(":") for head in wishes.head):
         if number.isdigit() and int(number) in rows:

@@ -19,9 +19,8 @@ from agent.core.media.mp4.cut import CutFilm
 from agent.host.digest import sha256
 from agent.host.files import open_own, rename_durably, sync_folder
 from agent.store.clips import Clip
-from agent.store.export.errors import ExportError
 from agent.store.export.files import PIECE_B, ClipFiles
-from agent.store.export.prepare import Export
+from agent.store.export.prepare import Export, ExportError
 from agent.store.folders import Folders
 
 SPARE_B = 64_000_000        # stays free, because a recorder may be writing to the same card
@@ -32,7 +31,7 @@ REMEDIES = {errno.EFBIG: "a FAT stick takes files of up to 4 GB: ask for a short
             errno.EIO: "taimat doctor looks at the card"}
 Tell = Callable[[int], None]
 LAID_OUT = struct.Struct("<QQ")
-FACTS_B = 500               # of a clip's row in memory, about
+FACTS_B = 500               # of a clip's row in memory, estimated
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class FilmLayout:
             tag.update(self.clips[numbers[run.strip]].name.encode() + LAID_OUT.pack(run.offset, run.size_b))
             at_b += run.size_b
         self.size_b = at_b
-        self.tag = tag.hexdigest()[:24]         # the same for the same bytes alone
+        self.tag = tag.hexdigest()[:24]         # two films with the same tag have the same bytes
 
     @property
     def memory_b(self) -> int:
@@ -108,8 +107,7 @@ class FilmFile:
         self._files = ClipFiles(folders, layout.clips, file_key)
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Returns bytes of it, fewer only at its end. Raises FileNotFoundError if a clip was deleted meanwhile, other
-        OSErrors, LockedError and DamagedError.
+        """Returns bytes of it. Raises FileNotFoundError if a clip is gone, other OSErrors, LockedError, DamagedError.
         """
         pieces = [self._layout.head[offset:offset + size_b]]
         at_b = offset + len(pieces[0])
@@ -217,9 +215,7 @@ def _digest(path: Path) -> str:
 
 @contextlib.contextmanager
 def folder_draft(target: Path) -> Iterator[Path]:
-    """Yields a folder to fill; it gets the name `target` at the end, or is removed. Raises ExportError, also for
-    OSErrors of the block.
-    """
+    """Yields a folder to fill, which gets the name `target` at the end. Raises ExportError, also for OSErrors."""
     with _draft(target) as part:
         _remove(part)                   # left by a power cut
         part.mkdir(mode=0o750)
