@@ -90,7 +90,6 @@ def camera(db: sqlite3.Connection, name: str, when: Instant, code: str, detail: 
 
 def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool,
             detail: str | None = None, lost_n: int | None = None) -> None:
-    """The card has a fault, or is well again."""
     data = wire.StorageData(code=code, phase="end" if over else "start", detail=detail, lost_n=lost_n)
     outbox.append(db, "storage", None, when, wire.encode(data))
 

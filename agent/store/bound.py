@@ -1,5 +1,4 @@
-"""Whether a clip's row agrees with what is bound to the clip: its name, to which its file's key is bound, and its
-signed row.
+"""Whether a clip's row agrees with what is bound to the clip: its name, to which its key is bound, and its signed row.
 
 Every role may write rows of clips, so a row by itself decides neither what leaves the house nor what is deleted by age.
 A name has camera, boot and number. The signed row adds times, length and digest. A clip's date follows from an offset
@@ -46,7 +45,6 @@ def as_told(db: sqlite3.Connection, line: LedgerLine) -> bool:
 
 
 def is_named(clip: Clip) -> bool:
-    """Whether the row's camera, boot and number are those in its name."""
     if clip.boot != LOST:
         return clip.name == clips.name_of(clip.camera, clip.boot, clip.seq)
     match = OURS.match(f"{clip.name}.mp4")

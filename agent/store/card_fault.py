@@ -1,6 +1,4 @@
-"""Which fault the card has, by the error number: errno, or SQLite's code.
-
-An error may be the process's own, with too many open files or too little memory. A restart helps against that.
+"""Which fault the card has, by the error number (errno, or SQLite's code), or whether the process itself is at fault.
 """
 import errno
 import os

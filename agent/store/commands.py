@@ -62,7 +62,6 @@ class AnswerState(msgspec.Struct, frozen=True):
 
 def response(command_id: str, state: CommandState, code: str | None, now: Instant,
              data: Any = None) -> wire.Response:
-    """Returns an answer, dated if the time is known."""
     return wire.Response(v=wire.VERSION, id=command_id, st=state, code=code,
                          data=None if data is None else msgspec.to_builtins(data),
                          ts=None if now.clock == "unset" else now.wall_ms)
@@ -145,7 +144,6 @@ def follow(db: sqlite3.Connection, now: Instant) -> News:
 
 
 def follow_update(db: sqlite3.Connection, order: UpdateOrder, now: Instant) -> News:
-    """Answers the command that ordered this version, in the caller's transaction; returns the new answers."""
     reply = _of_update(order, now)
     return [(command, _put(db, command, reply, now)) for command in unfinished(db)
             if command.id == order.id and reply.st != state(command.answer)]
@@ -176,7 +174,6 @@ def close_interrupted(db: sqlite3.Connection, now: Instant) -> None:
 
 
 def _put(db: sqlite3.Connection, ordered: Ordered, reply: wire.Response, now: Instant) -> bytes:
-    """Records the answer, and the event about it if it is final. Returns its payload."""
     payload = wire.encode(reply)
     if not is_final(payload):
         answered(db, ordered, payload)

@@ -99,7 +99,7 @@ class StoreConnection(sqlite3.Connection):
                              "the database in its place yet: see that it runs")
 
     def checkpoint(self) -> None:
-        """Copies commits from the log into the file. Raises sqlite3.OperationalError."""
+        """Raises sqlite3.OperationalError."""
         self.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self.uncopied_n = 0
 
@@ -288,12 +288,6 @@ def make_tables(db: sqlite3.Connection, tables: str, schema: int) -> bool:
     return True
 
 
-def _is_readable(db: sqlite3.Connection) -> bool:
-    """Whether the newer version that wrote it has only added to the schema."""
-    row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (READABLE,)).fetchone()
-    return row is not None and 0 < row[0] <= SCHEMA
-
-
 def require_usable(folder: Path) -> None:
     """Raises StoreError if `connect` would refuse the database in `folder`; writes nothing."""
     if (folder / FILE).exists():
@@ -307,9 +301,11 @@ def require_known(db: sqlite3.Connection, path: Path) -> int:
         raise StoreError(f"{path} was written by a Taimat from before its first release (schema {number}, known from "
                          f"{SCHEMA} on): stop Taimat, move {path.name}, {path.name}-wal and {path.name}-shm to another "
                          "place, and start it: a new one is made, and the clips beside it stay")
-    if number > SCHEMA and not _is_readable(db):
-        raise StoreError(f"{path} was written by a newer Taimat (schema {number}, known up to {SCHEMA}): update this "
-                         "one")
+    if number > SCHEMA:             # usable if that version only added to the schema
+        row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", (READABLE,)).fetchone()
+        if row is None or not 0 < row[0] <= SCHEMA:
+            raise StoreError(f"{path} was written by a newer Taimat (schema {number}, known up to {SCHEMA}): update "
+                             "this one")
     return number
 
 

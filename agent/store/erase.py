@@ -1,7 +1,6 @@
-"""Erasing at the household's order: at once and for good, as far as a card allows.
+"""Erasing at the household's order: the clips' rows are condemned here, which hides them at once. The keeper
 
-Here the clips' rows are condemned, which hides them at once. The keeper then removes the files, and the keys of days
-without any other file.
+then removes the files, and the keys of days without any other file.
 """
 import json
 import sqlite3
@@ -29,7 +28,6 @@ class Erasable(NamedTuple):
 
 
 def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Erasable:
-    """Finds the clips of one camera, or of all, with footage between these wall times."""
     asked = cameras(db) if camera is None else [camera]
     found = sorted((clip for name in asked for clip in reaching_into(db, name, begin_ms, end_ms) if is_named(clip)),
                    key=lambda clip: clip.seq)
@@ -57,7 +55,6 @@ def keys_n(db: sqlite3.Connection, doomed: Iterable[Clip]) -> int:
 
 
 def condemn(own: sqlite3.Connection, db: sqlite3.Connection, doomed: Sequence[Clip], now: Instant) -> None:
-    """Condemns these clips and drops holds on them. Raises sqlite3.Error."""
     for start in range(0, len(doomed), BATCH_N):
         batch = doomed[start:start + BATCH_N]
         with transaction(own):

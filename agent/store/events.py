@@ -121,7 +121,7 @@ def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
 
 def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
            before_id: int | None = None, what: str | None = None) -> list[StoredEvent]:
-    """Lists the newest events, newest first; `before_id` continues a list, `what` is a kind or a label."""
+    """Lists the newest events first; `before_id` continues a list, `what` is a kind or a label."""
     return _read(db, "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
                      "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
                      "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit, what))
@@ -153,7 +153,6 @@ def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:
 
 
 def shown_until_ms(db: sqlite3.Connection, event_id: int) -> int | None:
-    """Returns when the last finished clip that shows the event ends, wall time; None without one."""
     return db.execute(f"SELECT MAX({DATED.format(t='clip')} + dur_ms) FROM event_clip JOIN clip ON seq = clip "
                       "WHERE event = ? AND state IN ('done', 'recovered')", (event_id,)).fetchone()[0]
 

@@ -43,7 +43,6 @@ class Folders:
     exports = Place()       # what the household has released: the only footage that the link may read
 
     def thumb(self, name: str) -> Path:
-        """The picture of that name."""
         return self.thumbs / _plain(name)
 
     def export(self, request_id: str, kind: str) -> Path:
@@ -58,11 +57,10 @@ class Folders:
         return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{_plain(name)}.mp4.part"
 
     def lock(self, unit: str) -> Path:
-        """The file that a unit locks so that no second one works on this store."""
         return self.root / f"{unit}.lock"
 
     def create(self) -> "Folders":
-        """Makes missing folders. Raises StoreError."""
+        """Raises StoreError."""
         try:
             self.root.mkdir(mode=0o770, parents=True, exist_ok=True)
             for folder, mode, peer in ((self.clips, 0o770, self.thumbs), (self.thumbs, 0o770, self.clips),

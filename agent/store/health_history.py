@@ -1,7 +1,4 @@
-"""The machine's health: one hour of samples per row, written by the keeper, read for the page's day and month.
-
-Rows are dated like all others (store.boots), so an hour before the clock was set gets its place later.
-"""
+"""The machine's health, one hour of samples per row: written by the keeper, read for the page's day and month."""
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -54,7 +51,6 @@ def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequenc
 
 
 def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], told: Instant) -> Iterator[DatedSample]:
-    """Yields samples within the span; `told` is a moment of their boot by both clocks."""
     for sample in samples:
         wall_ms = dates.wall_ms(told.boot, sample.mono_ms, told.wall_ms + sample.mono_ms - told.mono_ms)
         if span.begin_ms <= wall_ms < span.end_ms:

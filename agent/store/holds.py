@@ -129,7 +129,6 @@ def while_read(db: sqlite3.Connection, wanted: Iterable[Clip], now: Instant) -> 
 
 
 def read_reason() -> str:
-    """Returns a new reason to hold clips while something reads them."""
     return f"read {os.urandom(6).hex()}"
 
 
@@ -179,7 +178,6 @@ def total_b(db: sqlite3.Connection) -> int:
 
 
 def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | None) -> None:
-    """Holds a clip for the agent's own work."""
     _require_there(db, seq)
     db.execute("INSERT INTO hold (clip, reason, until_wall_ms, work) VALUES (?, ?, ?, 1) "
                "ON CONFLICT DO UPDATE SET until_wall_ms = excluded.until_wall_ms", (seq, reason, until_wall_ms))

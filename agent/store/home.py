@@ -36,7 +36,6 @@ def last_event(db: sqlite3.Connection) -> int:
 
 
 def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
-    """Returns open events of this boot, and those after `after_id` that have ended since."""
     rows = db.execute("SELECT id, camera, state FROM event "
                       "WHERE (state = 'open' OR id > ?) AND kind = 'motion' AND boot = ?", (after_id, boot)).fetchall()
     return Motions(frozenset(row["camera"] for row in rows if row["state"] == "open"),
@@ -52,7 +51,6 @@ def moved(db: sqlite3.Connection, boot: str) -> dict[str, str]:
 
 
 def just_over(db: sqlite3.Connection, camera: str, now: Instant) -> int | None:
-    """Returns the id of the camera's newest motion that ended within the last minutes."""
     row = db.execute("SELECT id FROM event WHERE camera = ? AND kind = 'motion' AND state != 'open' AND boot = ? "
                      "AND mono_ms + dur_ms >= ? ORDER BY id DESC LIMIT 1",
                      (camera, now.boot, now.mono_ms - JUST_MS)).fetchone()

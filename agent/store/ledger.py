@@ -82,7 +82,6 @@ def noted_n(db: sqlite3.Connection) -> int:
 
 
 def last_act_n(db: sqlite3.Connection) -> int:
-    """Returns the number of the newest signed act; 0 without one."""
     return next((row.act_n for line in lines_back(db) if (row := decode(line.doc)) and row.act_n), 0)
 
 
@@ -105,7 +104,6 @@ def last_right(db: sqlite3.Connection) -> RowMoment | None:
 
 
 def head(db: sqlite3.Connection) -> RowHead:
-    """Returns the row that the next row follows."""
     line = newest(db)
     return RowHead(line.n, line.hash) if line else RowHead()
 

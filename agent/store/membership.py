@@ -1,7 +1,6 @@
 """Whether the household has joined a ward, since when, and what it withholds. Messages are kept only for that ward.
 
-It is one row in `meta`: the decisive one in the keeper's own database, and a copy in the shared one for the other
-roles.
+It is one row in `meta`: the decisive one in the keeper's own database, and a copy in the shared one.
 """
 import sqlite3
 
@@ -41,7 +40,6 @@ class Membership(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     @property
     def boots(self) -> set[str]:
-        """The boots in which the ward began to get messages."""
         return {boot for boot in (self.boot, *(boot for boot, _ in self.since.values())) if boot}
 
     def begin_of(self, kind: str) -> tuple[str, int] | None:

@@ -17,17 +17,21 @@ def picture(camera: str, boot: str, mono_ms: int) -> str:
     return f"{camera}-{boot}-{mono_ms}"
 
 
+def clip_folders(clips: Path) -> list[Path]:
+    """Lists the folders of clips, in order. Raises OSError."""
+    return sorted(Path(entry.path) for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir())
+
+
 def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
     """Yields the finished clips with these numbers, both included; None: all from `first` on. Raises OSError."""
-    folders = sorted(entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir())
-    for folder in folders:
-        if int(folder[-6:]) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
+    for folder in clip_folders(clips):
+        if int(folder.name) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
             for name in sorted(os.listdir(folder)):
                 match = OURS.match(name)
                 in_range = match and first <= int(match["seq"]) and (upto is None or int(match["seq"]) <= upto)
-                if in_range and is_plain(path := Path(folder, name)):
+                if in_range and is_plain(path := folder / name):
                     yield path
-        if upto is not None and int(folder[-6:]) * CLIPS_A_FOLDER > upto:
+        if upto is not None and int(folder.name) * CLIPS_A_FOLDER > upto:
             return
 
 
@@ -35,9 +39,7 @@ def highest(clips: Path) -> int:
     """Returns the highest number in the last folder with a clip, finished or not; 0 without clips. Raises OSError."""
     if not clips.exists():
         return 0
-    folders = sorted((entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir()),
-                     reverse=True)
-    for folder in folders:
+    for folder in reversed(clip_folders(clips)):
         matches = (OURS.match(name.removesuffix(PART)) for name in os.listdir(folder))
         if found := max((int(match["seq"]) for match in matches if match), default=0):
             return found

@@ -58,13 +58,11 @@ def decoded(page: bytes) -> Note:
 
 
 def given(db: sqlite3.Connection) -> dict[str, int]:
-    """Returns the last numbers that were given. Raises sqlite3.Error."""
     counters, conn = dict(db.execute("SELECT name, seq FROM sqlite_sequence").fetchall()), meta.get(db, CONN) or ""
     return {**{name: counters.get(name, 0) for name in LEAP}, CONN: int(conn) if conn.isdecimal() else 0}
 
 
 def put(db: sqlite3.Connection, name: str, number: int) -> None:
-    """Makes the next number follow this one. Within the caller's transaction. Raises sqlite3.Error."""
     if name == CONN:
         meta.put(db, name, str(number))
     elif not db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (number, name)).rowcount:
@@ -72,7 +70,6 @@ def put(db: sqlite3.Connection, name: str, number: int) -> None:
 
 
 def next_clip(db: sqlite3.Connection) -> int:
-    """Returns the number for the next clip. Within the caller's transaction. Raises sqlite3.Error."""
     # Above all rows, too, because another role may have set the counter back.
     number: int = 1 + db.execute("SELECT MAX(IFNULL((SELECT MAX(seq) FROM clip), 0), "
                                  "IFNULL((SELECT seq FROM sqlite_sequence WHERE name = 'clip'), 0))").fetchone()[0]
@@ -104,7 +101,6 @@ def _in_thousand(number: int, odd: int) -> int:
 
 
 def is_behind(db: sqlite3.Connection, note: Note | None) -> bool:
-    """Whether the page knows numbers that the database does not. Raises sqlite3.Error."""
     return note is not None and any(number < note.given(name) for name, number in given(db).items())
 
 

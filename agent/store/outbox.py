@@ -81,7 +81,6 @@ def _are_deferred(db: sqlite3.Connection, events: Sequence[int]) -> bool:
 
 
 def oldest_deferred(db: sqlite3.Connection, after_n: int, limit: int) -> list[DeferredMessage]:
-    """Lists the oldest messages that wait for labels, after number `after_n`."""
     rows = sound(db, "deferred", f"SELECT n, events, {MESSAGE} FROM deferred WHERE n > ? ORDER BY n LIMIT ?",
                  (after_n, limit))
     return [DeferredMessage(row["n"], row["kind"], json.loads(row["events"])) for row in rows]
@@ -113,7 +112,6 @@ def _sendable(db: sqlite3.Connection, message: DeferredMessage, now: Instant) ->
 
 
 def _release(db: sqlite3.Connection, message: DeferredMessage, events: Sequence[int]) -> None:
-    """Sends the message; that of a clip names only these events."""
     data = "json_set(data, '$.events', json(:events))" if message.kind == "clip" else "data"
     columns = MESSAGE.removesuffix("data")
     db.execute(f"INSERT INTO outbox ({MESSAGE}) SELECT {columns} {data} FROM deferred WHERE n = :n",
@@ -201,7 +199,6 @@ def keep(db: sqlite3.Connection, clock: Clock, after_seq: int, bound_b: int = BO
 
 
 def _fold_once(db: sqlite3.Connection, clock: Clock, after_seq: int) -> tuple[int, int]:
-    """Replaces the oldest messages by one gap message; returns how many it stands for, and the bytes gained."""
     for kind in GIVES_WAY:
         rows = sound(db, "outbox", f"SELECT {FIELDS} FROM outbox WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
                      (kind, after_seq, ROWS_A_ROUND))

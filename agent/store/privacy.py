@@ -1,7 +1,4 @@
-"""The household's privacy declarations, and the agent's version: noted for the ledger at each change.
-
-The ward is also told if the household declares that a camera itself hides areas.
-"""
+"""The household's privacy declarations, and the agent's version: noted for ledger and ward at each change."""
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence

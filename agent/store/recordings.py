@@ -117,7 +117,6 @@ def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) 
 
 
 def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
-    """Lists when the recorder was off: between two lives of the keeper."""
     rows = sound(db, "life", "SELECT boot, mono_ms, wall_ms, last_mono_ms - mono_ms FROM life ORDER BY n")
     lives = [WallSpan(begin_ms := dates.wall_ms(boot, mono_ms, wall_ms), begin_ms + lasted_ms)
              for boot, mono_ms, wall_ms, lasted_ms in rows]
@@ -137,7 +136,6 @@ def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
 
 
 def days_with_footage(db: sqlite3.Connection, cameras: Sequence[str], days: Iterable[WallSpan]) -> list[bool]:
-    """Returns for each of these spans whether footage of any of the cameras begins in it."""
     asked = f"SELECT 1 FROM ({NEAR.format(t='clip', which=KEPT)}) LIMIT 1"
     return [any(db.execute(asked, _values(camera, WallSpan(day.begin_ms, day.end_ms - 1), 0)).fetchone()
                 for camera in cameras) for day in days]

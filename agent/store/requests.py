@@ -1,13 +1,12 @@
 """The ward's requests for pictures, as all roles see them: what each asks for, and what became of it.
 
-The rows are only a view. The ward's signed command says what is asked, and the keeper's own database what was decided
-(agent/store/decisions/decided.py).
+The rows are only a view of the ward's signed command and of the keeper's own database (agent/store/decisions).
 """
 import contextlib
 import hashlib
 import sqlite3
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import COMMANDS, LONGEST_MS, ClipExport, Snapshot, args
@@ -27,8 +26,6 @@ OPEN = "state IN ('new', 'waiting', 'approved', 'packed')"
 DOORS = ("rule", "command", "page", "time", "ward", "leaving")      # the origins of a decision
 ASKED = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
          "receipt_key")
-COLUMNS = ", ".join((*ASKED, "command", "n", "state", "until_ms", "cancel", "wall_ms", "decided_by", "decided_ms",
-                     "code", "bytes", "sha256", "manifest", "sent_b", "receipt"))
 
 
 class RequestError(Exception):
@@ -81,6 +78,9 @@ class WardRequest:
         return self.receipt_key
 
 
+COLUMNS = ", ".join(field.name for field in fields(WardRequest))
+
+
 def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
     """Adds a request for the keeper; in the caller's transaction. Raises RequestError if too many are open."""
     if db.execute(f"SELECT COUNT(*) FROM request WHERE {OPEN}").fetchone()[0] >= WAITING_MAX:
@@ -131,7 +131,6 @@ def uncancel(db: sqlite3.Connection, request_id: str) -> None:
 
 def stand(db: sqlite3.Connection, request_id: str, state: State, by: str | None, decided_ms: int | None,
           until_ms: int | None) -> None:
-    """Sets the state that the keeper decided; in the caller's transaction."""
     db.execute("UPDATE request SET state = ?, decided_by = ?, decided_ms = ?, until_ms = ? WHERE id = ?",
                (state, by, decided_ms, until_ms, request_id))
 
@@ -175,13 +174,12 @@ def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant)
 
 
 def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
-    """Raises RequestError."""
     with transaction(db):
         _become(db, request_id, "failed", code=code)
 
 
 def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: str | int | None) -> WardRequest:
-    """Changes the request and returns it as it was before. Raises RequestError."""
+    """Raises RequestError."""
     request = find(db, request_id)
     if request is None:
         raise RequestError("there is no such request; taimat requests list shows them")
@@ -213,20 +211,17 @@ def request_of(command: bytes) -> WardRequest:
         raise WishRefused("bad_args")
     if not _is_intake(wish.upload):
         raise WishRefused("bad_upload")
-    begin_ms, end_ms = _span_ms(wish) if isinstance(wish, ClipExport) else (None, None)
+    begin_ms = end_ms = None
+    if isinstance(wish, ClipExport):
+        begin_ms, end_ms = (round(moment.timestamp() * 1000) for moment in (wish.begin, wish.end))
+        if begin_ms >= end_ms:
+            raise WishRefused("no_range")
+        if end_ms - begin_ms > LONGEST_MS:
+            raise WishRefused("too_long")
     return WardRequest(id=order.id, kind="snapshot" if begin_ms is None else "clip", camera=wish.cam,
                        begin_ms=begin_ms, end_ms=end_ms, case_no=wish.case, purpose=wish.purpose,
                        officer=wish.officer, basis=wish.basis, upload=wish.upload, receipt_key=wish.receipt_key,
                        command=command)
-
-
-def _span_ms(wish: ClipExport) -> tuple[int, int]:
-    begin_ms, end_ms = (round(moment.timestamp() * 1000) for moment in (wish.begin, wish.end))
-    if begin_ms >= end_ms:
-        raise WishRefused("no_range")
-    if end_ms - begin_ms > LONGEST_MS:
-        raise WishRefused("too_long")
-    return begin_ms, end_ms
 
 
 def _is_intake(upload: str) -> bool:

@@ -43,7 +43,6 @@ def load_reboots(file: Path) -> Reboots:
 
 
 def save_reboots(file: Path, past: Reboots) -> None:
-    """Raises OSError."""
     write_durably(file, msgspec.json.encode(past), 0o660)
 
 

@@ -1,7 +1,6 @@
 """What retention needs to know of card and clips: room, sums, dates and sizes, read only as far as it asks.
 
-The indexes in agent/store/schema.py hold every column that a sum or an order needs. A clip's own row is only read for
-its date.
+Indexes hold every column that a sum or an order needs. A clip's own row is only read for its date.
 """
 import os
 import sqlite3
@@ -33,7 +32,6 @@ class Space:
 
     @classmethod
     def of(cls, folders: Folders) -> "Space":
-        """Raises OSError."""
         found = os.statvfs(folders.root)
         return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, found.f_favail, found.f_files)
 
@@ -53,7 +51,6 @@ def bytes_by_camera(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def newest_seq(db: sqlite3.Connection) -> int:
-    """Returns the highest number of a clip; 0 without clips."""
     return db.execute("SELECT COALESCE(MAX(seq), 0) FROM clip").fetchone()[0]
 
 
@@ -70,7 +67,6 @@ def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str, spared: Co
 
 
 def upto(db: sqlite3.Connection, camera: str, kind: str, last_seq: int) -> Iterator[KeptClip]:
-    """Yields clips that may go, up to this number, lowest number first."""
     return _may_go(db, "camera = ? AND kind = ? AND seq <= ?", camera, kind, last_seq)
 
 

@@ -94,7 +94,6 @@ def _type(name: str, kind: str, needed: bool) -> Any:
 
 @cache
 def _shape(form: TableForm, columns: tuple[str, ...]) -> tuple[Any, list[tuple[int, Callable[[str], Any]]]]:
-    """Returns the type of such rows, and the decoders of their JSON by column. No unknown column holds bytes."""
     types = dict(zip(form.columns, form.types, strict=True))
     row: Any = tuple[tuple(types.get(column, int | float | str | None) for column in columns)]
     return list[row], [(n, msgspec.json.Decoder(JSON[name]).decode) for n, column in enumerate(columns)

@@ -1,7 +1,4 @@
-"""Exports that the keeper is asked to sign, and its answers, for command, page and link.
-
-A caller waits for the answer and takes its request back. Requests that are not taken back are dropped in time.
-"""
+"""Exports that the keeper is asked to sign, and its answers. A caller takes its request back with the answer."""
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +28,6 @@ def ask(db: sqlite3.Connection, claim: Claim) -> int:
 
 
 def answer(db: sqlite3.Connection, number: int) -> SigningAnswer | None:
-    """Returns the keeper's answer to that request; None while it is missing."""
     row = db.execute("SELECT state, why, manifest, signatures FROM signing_request WHERE n = ?", (number,)).fetchone()
     if row is None:
         return SigningAnswer(why="the request was lost, maybe with a damaged database: ask again")
@@ -41,7 +37,6 @@ def answer(db: sqlite3.Connection, number: int) -> SigningAnswer | None:
 
 
 def take_back(db: sqlite3.Connection, number: int) -> None:
-    """Drops a request whose answer was read or is not needed."""
     db.execute("DELETE FROM signing_request WHERE n = ?", (number,))
 
 
@@ -51,12 +46,10 @@ def next_asked(db: sqlite3.Connection) -> tuple[int, bytes] | None:
 
 
 def is_asked(db: sqlite3.Connection, number: int) -> bool:
-    """Whether a caller still waits for it."""
     return db.execute("SELECT 1 FROM signing_request WHERE n = ? AND state = 'asked'", (number,)).fetchone() is not None
 
 
 def sign(db: sqlite3.Connection, number: int, manifest: bytes, signatures: Mapping[str, bytes]) -> None:
-    """Stores the keeper's signature, in the transaction of the ledger's row."""
     db.execute("UPDATE signing_request SET state = 'signed', manifest = ?, signatures = ? WHERE n = ?",
                (manifest, msgspec.json.encode(signatures).decode(), number))
     _forget(db)

@@ -23,7 +23,7 @@ from agent.store.database import FOLDER as DATABASE
 from agent.store.database import transaction
 from agent.store.encryption.clear_file import day_of, open_clear
 from agent.store.folders import Folders
-from agent.store.names import CLIPS_A_FOLDER, FOLDER, OURS, PART
+from agent.store.names import CLIPS_A_FOLDER, OURS, PART, clip_folders
 
 LINKS = "strange_links"     # in meta: the last report of them
 LINKS_MAX = 100             # per folder
@@ -75,8 +75,7 @@ class Sweep:
         for folder in (self.folders.root, self.folders.root / DATABASE, self.folders.thumbs):
             self.links += _links(folder)
             yield
-        for folder in sorted(Path(entry.path) for entry in os.scandir(self.folders.clips)
-                             if FOLDER.match(entry.name) and entry.is_dir()):
+        for folder in clip_folders(self.folders.clips):
             self.links += _links(folder)
             for part in _strays(self.db, folder, PART):
                 self.being_written_n += not _complete(part)
@@ -85,8 +84,8 @@ class Sweep:
                 self.adopted_n += _adopt(self.db, path, self.file_key, self._now)
                 yield
             yield
-        first: int | None = 0
-        while (first := _next_finished(self.db, first)) is not None:
+        first, next_finished = 0, f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?"
+        while (first := self.db.execute(next_finished, (first,)).fetchone()[0]) is not None:
             folder_n = first // CLIPS_A_FOLDER
             self.missing_n += _lose_missing(self.db, self.folders, folder_n)
             first = (folder_n + 1) * CLIPS_A_FOLDER
@@ -156,14 +155,7 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) 
     return True
 
 
-def _next_finished(db: sqlite3.Connection, first: int) -> int | None:
-    number: int | None = db.execute(f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?",
-                                    (first,)).fetchone()[0]
-    return number
-
-
 def _lose_missing(db: sqlite3.Connection, folders: Folders, folder: int) -> int:
-    """Marks finished rows of a folder whose file is missing; returns how many."""
     first = folder * CLIPS_A_FOLDER
     rows = db.execute(f"SELECT seq, name FROM clip WHERE {clips.FINISHED} AND seq BETWEEN ? AND ?",
                       (first, first + CLIPS_A_FOLDER - 1)).fetchall()

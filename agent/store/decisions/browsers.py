@@ -1,5 +1,4 @@
-"""The household's browsers: the pairing code, links that pair one browser, and the paired ones by their tokens'
-digests.
+"""The household's browsers: the pairing code, links that pair one browser, and paired ones by their tokens' digests.
 
 A browser is an owner, which decides for the household, or a viewer. The first one is an owner. So is one that a link
 pairs, because a user who can make links could make owners. Others are viewers until an owner, or root, changes that.
@@ -38,7 +37,6 @@ def code_to_show(own: sqlite3.Connection) -> str:
 
 
 def use_first_code(own: sqlite3.Connection, code: str) -> bool:
-    """Uses that code if no browser was ever paired; returns whether it did."""
     with transaction(own):
         if meta.get(own, EVER_KEY) or own.execute("SELECT 1 FROM browser LIMIT 1").fetchone():
             return False

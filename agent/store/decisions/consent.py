@@ -51,7 +51,6 @@ class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
                        pictures={"*": rules.default, **rules.by_purpose}, snapshots=rules.snapshots)
 
     def beside(self, agreed: Agreed) -> "PageWord":
-        """Returns the part that the configuration does not say yet."""
         withheld = consent.withheld(agreed.told)
         return replace(self, left=self.left if agreed.ward == self.left else "",
                        kept=[part for part in self.kept if part not in withheld],

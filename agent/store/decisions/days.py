@@ -39,7 +39,6 @@ def living(own: sqlite3.Connection) -> list[DayKey]:
 
 
 def public(own: sqlite3.Connection) -> list[PublicDay]:
-    """Lists the existing keys as every role may know them."""
     return [PublicDay(key.id, key.public, key.for_household) for key in living(own)]
 
 
@@ -60,7 +59,6 @@ def add(own: sqlite3.Connection, day: int, public: bytes, first_seq: int | None,
 
 
 def household(own: sqlite3.Connection) -> bytes | None:
-    """Returns the public half of the household's key; None if it has none."""
     key = meta.get(own, HOUSEHOLD)
     return bytes.fromhex(key) if key else None
 

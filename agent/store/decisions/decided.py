@@ -1,7 +1,7 @@
 """The ward's requests as the keeper has taken them up, and what was decided on each.
 
-A decision is written here first. Shared row, ledger and message to the ward follow in one transaction. A kill in
-between costs time, and causes neither a lost decision nor a second row of the ledger.
+A decision is written here first. Shared row, ledger and message to the ward follow in one transaction, so a kill in
+between causes neither a lost decision nor a second row of the ledger.
 """
 import contextlib
 import json
@@ -56,7 +56,6 @@ class RequestDecision:
         return self.when.wall_ms if self.by else None
 
     def tell(self, db: sqlite3.Connection) -> None:
-        """Makes the shared row say so; in the caller's transaction."""
         requests.stand(db, self.request, self.code, self.by, self._decided_ms, until_ms=self.until_ms)
 
 
@@ -105,7 +104,7 @@ def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, dig
 
 
 def refuse_all(own: sqlite3.Connection, db: sqlite3.Connection, by: str, now: Instant) -> None:
-    """Refuses all open requests. Raises sqlite3.Error."""
+    """Raises sqlite3.Error."""
     for decision in _read(own, "code IN ('waiting', 'approved')"):
         with contextlib.suppress(RequestError):         # the ward has it already
             decide(own, db, decision.request, decision.digest, "refused", by=by, now=now)

@@ -1,5 +1,4 @@
-"""The ciphers, how a file's key is wrapped for a day key, and the writer of encrypted files. Only this module uses the
-cryptography library for that.
+"""The ciphers, how a file's key is wrapped for a day key, and the writer of encrypted files.
 
 A file's key is wrapped with one that X25519 (RFC 7748) derives from the day key and a key made for this file only,
 through HKDF-SHA256 (RFC 5869). A writer needs only the day's public key, and cannot read what others wrote.
@@ -69,7 +68,6 @@ def unwrap(ephemeral: bytes, wrapped: bytes, private: bytes, name: str) -> bytes
 
 
 def new_file(kind: int, day: int, public: bytes, name: str) -> tuple[FileHead, bytes]:
-    """Returns a file's head, with a new key wrapped for the day key `day`, and that key."""
     key = secrets.token_bytes(KEY_B)
     return FileHead(kind, day, *wrap(key, public, name)), key
 
@@ -89,7 +87,6 @@ class Encrypter:
     """
 
     def __init__(self, kind: int, day: int, public: bytes, name: str) -> None:
-        """Makes a new key for the file `name`, wrapped for the day key `day`, whose public half is `public`."""
         file_head, key = new_file(kind, day, public, name)
         self.head = file_head.pack()
         self._binding = hashlib.sha256(self.head).digest()      # so that no record is valid in another file

@@ -1,7 +1,4 @@
-"""Files as a tar or zip archive, in pieces: nothing is written to a disk in between.
-
-The libraries are imported when an archive is made, which page and keeper seldom do.
-"""
+"""Files as a tar or zip archive, in pieces, without a disk. The libraries are imported when an archive is made."""
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -66,8 +63,6 @@ class _Sink:
 
 
 class PieceReader:
-    """Reads an iterator of pieces as a file."""
-
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""

@@ -56,7 +56,6 @@ class ClipFiles:
             raise OSError(errno.EIO, str(error)) from error
 
     def close(self) -> None:
-        """Closes the open file; the next use opens it again."""
         if self._open is not None:
             self._open[1].close()
             self._open = None

@@ -1,7 +1,4 @@
-"""An export as a package that a stranger can check: films, manifest, signatures, ledger rows and a checker.
-
-It is a folder, or one file encrypted for named recipients, which is then never on a disk in the clear.
-"""
+"""An export as a package that a stranger can check: a folder, or one file encrypted for named recipients."""
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +174,6 @@ def listed_recipients(path: Path) -> list[str]:
 
 
 def _seal(source: PieceReader, target: BinaryIO, recipients: Sequence[str]) -> None:
-    """Encrypts `source` into `target`. Raises ExportError, and errors of reading and writing."""
     ends = _Ends(source, target)
     try:
         _pyrage().encrypt_io(ends, ends, require_keys(recipients))
@@ -220,7 +216,6 @@ def _key(text: str) -> object:
 
 
 def _pyrage() -> ModuleType:
-    """The library is optional."""
     try:
         import pyrage
     except ImportError as error:

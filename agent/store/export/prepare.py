@@ -52,7 +52,6 @@ class ExportGap(NamedTuple):
 
     @property
     def is_damage(self) -> bool:
-        """Whether footage is lost that should be there."""
         return self.why not in ("", STILL_RECORDED, NOT_AGREED)
 
 
@@ -96,7 +95,6 @@ def prepare(db: sqlite3.Connection, folders: Folders, camera: str, begin_ms: int
 
 
 def prepare_clip(db: sqlite3.Connection, folders: Folders, clip: Clip, file_key: FileKey | None = None) -> Export:
-    """Prepares all of one clip."""
     return _prepare(db, folders, [clip], (clip.wall_ms, clip.wall_ms + LONGEST_MS),
                     promised_ms=clip.wall_ms + (clip.dur_ms or 0), key=file_key)
 

@@ -102,7 +102,6 @@ def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int
 
 
 def _ready(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> tuple[int | None, bool]:
-    """Returns where the first open clip begins, and whether a finished one waits for its signature."""
     found = reaching_into(db, camera, begin_ms, end_ms)
     being_written = (clip.wall_ms for clip in found if clip.state == "open")
     return min(being_written, default=None), any(clip.sha256 is None for clip in found if clip.state != "open")

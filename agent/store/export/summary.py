@@ -1,7 +1,4 @@
-"""The page to print: what was exported, how to check it, what is missing, and how reliable the clock was.
-
-HTML for A4, in Vietnamese and English; any browser prints it or makes a PDF of it.
-"""
+"""The page to print, in Vietnamese and English: what was exported, what is missing, and how to check it."""
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence

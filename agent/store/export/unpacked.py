@@ -11,7 +11,6 @@ PAPERS = (seals.MANIFEST, stretch.FILE, *seals.FILES)
 
 
 def is_one(place: Path) -> bool:
-    """Whether that is an export, or was one: its folder, or a file of it that was named instead."""
     return any((place / name).exists() for name in PAPERS) or place.is_file()
 
 

@@ -36,8 +36,6 @@ FACTS_B = 500               # of a clip's row in memory, estimated
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A film on the disk."""
-
     path: Path
     film: CutFilm
     size_b: int
@@ -130,14 +128,14 @@ def write(export: Export, target: Path, replace: bool = False, tell: Tell = lamb
     _check(export, paths, replace)
     written, done_b = [], 0
     for path, film in zip(paths, export.films, strict=True):
-        size_b = _write(export, film, path, partial(_tell_more, tell, done_b))
-        written.append(Written(path, film, size_b, _digest(path)))
+        size_b = _write(export, film, path, partial(lambda before_b, film_b: tell(before_b + film_b), done_b))
+        try:
+            written.append(Written(path, film, size_b, sha256(path)))
+        except OSError as error:
+            raise ExportError(f"{path} was written, and can't be read back: {error.strerror}; use another disk"
+                              ) from error
         done_b += size_b
     return written
-
-
-def _tell_more(tell: Tell, before_b: int, film_b: int) -> None:
-    tell(before_b + film_b)
 
 
 def _check(export: Export, paths: list[Path], replace: bool) -> None:
@@ -189,7 +187,6 @@ def _fill(handle: int, data: bytes) -> int:
 
 
 def _copy(handle: int, film: CutFilm, files: ClipFiles, tell: Tell) -> int:
-    """Appends everything after the head; returns its bytes. Raises OSError."""
     copied_b = flushed_b = 0
     for run in film.runs:
         offset, end = run.offset, run.offset + run.size_b
@@ -204,13 +201,6 @@ def _copy(handle: int, film: CutFilm, files: ClipFiles, tell: Tell) -> int:
             flushed_b = copied_b
             tell(copied_b)
     return copied_b
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise ExportError(f"{path} was written, and can't be read back: {error.strerror}; use another disk") from error
 
 
 @contextlib.contextmanager
@@ -255,7 +245,6 @@ def _draft(target: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _explained(target: Path) -> Iterator[None]:
-    """Raises ExportError with a remedy for an OSError of the block."""
     try:
         yield
     except BlockingIOError:
@@ -267,7 +256,6 @@ def _explained(target: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """Yields a descriptor of the file, which is made if it is missing. Raises BlockingIOError if it is locked."""
     handle = open_own(path, os.O_WRONLY | os.O_CREAT)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

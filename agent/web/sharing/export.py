@@ -27,9 +27,9 @@ from agent.store.export.archive import zipped
 from agent.store.export.package import Packer, name
 from agent.store.export.signature import AskKeeper, signed_until
 from agent.store.holds import HoldError
-from agent.store.keeper_client import ask_keeper
 from agent.store.link_questions import (
     LinkQuestion,
+    ask_keeper,
     ask_signature,
     hold_for_export,
     release_export,
