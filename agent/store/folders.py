@@ -91,12 +91,12 @@ class Folders:
                                  f"change its owner or choose another one under [store] folder")
 
 
+@dataclass(slots=True)
 class VolumeGuard:
     """Checks repeatedly that a store is still on its volume, at the cost of one call."""
 
-    def __init__(self, folders: Folders) -> None:
-        self.folders = folders
-        self._device: int | None = None     # on which the right volume was found
+    folders: Folders
+    _device: int | None = None      # on which the right volume was found
 
     def check(self, anew: bool = False) -> None:
         """Raises VolumeMissing. Reads the mounts at first, if `anew`, and if the folder's device has changed."""

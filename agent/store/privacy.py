@@ -14,6 +14,7 @@ from agent.store.database import transaction
 SOFTWARE = "software"           # in meta: the version that was noted last
 KEY = "masks_by_camera."
 DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
+Areas = Sequence[Sequence[tuple[float, float]]]
 
 
 def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:
@@ -27,9 +28,6 @@ def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:
     return True
 
 
-Areas = Sequence[Sequence[tuple[float, float]]]
-
-
 def mark(areas: Areas) -> str:
     return hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
 
@@ -38,21 +36,13 @@ def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant)
     """Notes the cameras that the household declares to hide areas; returns the changes as text."""
     known = {row["key"].removeprefix(KEY): row["value"] for row in
              db.execute("SELECT key, value FROM meta WHERE key GLOB ? AND value != ''", (KEY + "*",))}
-    changed = []
+    marks = {camera: mark(areas) for camera, areas in declared.items()}
+    changes = [(camera, DECLARED, f"{len(declared[camera])} areas, by the household's word") for camera in marks
+               if known.get(camera) != marks[camera]]
+    changes += [(camera, WITHDRAWN, "the household's word no longer holds") for camera in known if camera not in marks]
     with transaction(db):
-        for camera, areas in declared.items():
-            hashed = mark(areas)
-            if known.pop(camera, "") != hashed:
-                meta.put(db, KEY + camera, hashed)
-                changed.append(_tell(db, camera, DECLARED, f"{len(areas)} areas, by the household's word", now))
-                ledger.note(db, now, MasksDeclared(camera=camera, code=DECLARED, areas=hashed))
-        for camera in known:
-            meta.put(db, KEY + camera, "")
-            changed.append(_tell(db, camera, WITHDRAWN, "the household's word no longer holds", now))
-            ledger.note(db, now, MasksDeclared(camera=camera, code=WITHDRAWN))
-    return changed
-
-
-def _tell(db: sqlite3.Connection, camera: str, code: str, detail: str, now: Instant) -> str:
-    outbox.append(db, "security", camera, now, wire.encode(wire.SecurityData(code=code, detail=detail)))
-    return f"{camera}: {code} ({detail})"
+        for camera, code, detail in changes:
+            meta.put(db, KEY + camera, marks.get(camera, ""))
+            outbox.append(db, "security", camera, now, wire.encode(wire.SecurityData(code=code, detail=detail)))
+            ledger.note(db, now, MasksDeclared(camera=camera, code=code, areas=marks.get(camera)))
+    return [f"{camera}: {code} ({detail})" for camera, code, detail in changes]

@@ -65,8 +65,8 @@ class ClipRow(NamedTuple):
 def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
     kept, gone = _clips(db, camera, span, KEPT), _clips(db, camera, span, GONE)
     holds = {seq for seq, in sound(db, "hold", "SELECT clip FROM hold WHERE NOT work")}
-    known = [(row, footage) for row in kept if _meet(footage := _recorded(dates, row, now_ms), span)]
-    lost = [footage for row in gone if row.dur_ms and _meet(footage := _recorded(dates, row, now_ms, row.why), span)]
+    known = [(row, footage) for row in kept if (footage := _recorded(dates, row, now_ms, span))]
+    lost = [footage for row in gone if row.dur_ms and (footage := _recorded(dates, row, now_ms, span, row.why))]
     found = events(db, dates, camera, span)
     return CameraDay(
         footage=[footage for _, footage in known] + lost,
@@ -84,14 +84,11 @@ def _values(camera: str, span: WallSpan, longest_ms: int = LONGEST_MS) -> dict[s
     return {"camera": camera, "begin": span.begin_ms, "end": span.end_ms, "longest": longest_ms}
 
 
-def _recorded(dates: Dates, row: ClipRow, now_ms: int, gone: str = "") -> Recorded:
-    """A clip that is being recorded reaches up to now."""
+def _recorded(dates: Dates, row: ClipRow, now_ms: int, span: WallSpan, gone: str = "") -> Recorded | None:
+    """Returns the clip, which reaches up to now if it is open; None if it is outside of the span."""
     begin_ms = dates.wall_ms(row.boot, row.mono_ms, row.wall_ms)
-    return Recorded(begin_ms, max(begin_ms, now_ms) if row.dur_ms is None else begin_ms + row.dur_ms, gone)
-
-
-def _meet(footage: Recorded, span: WallSpan) -> bool:
-    return footage.begin_ms < span.end_ms and footage.end_ms > span.begin_ms
+    end_ms = max(begin_ms, now_ms) if row.dur_ms is None else begin_ms + row.dur_ms
+    return Recorded(begin_ms, end_ms, gone) if begin_ms < span.end_ms and end_ms > span.begin_ms else None
 
 
 def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:

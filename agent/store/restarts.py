@@ -87,11 +87,8 @@ def write_budget(place: Path, budget: Budget) -> bool:
 
 def _read(place: Path) -> Budget | None:
     try:
-        handle = open_plain(place)
-        try:
-            return msgspec.json.decode(os.read(handle, BUDGET_B), type=Budget)
-        finally:
-            os.close(handle)
+        with os.fdopen(open_plain(place), "rb") as file:
+            return msgspec.json.decode(file.read(BUDGET_B), type=Budget)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError):

@@ -1,5 +1,6 @@
 """Files as a tar or zip archive, in pieces, without a disk. The libraries are imported when an archive is made."""
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -62,16 +63,16 @@ class _Sink:
         return data
 
 
+@dataclass(slots=True)
 class PieceReader:
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
+    pieces: Iterator[bytes]
+    _rest: bytes = b""
 
     def read(self, size_b: int = -1) -> bytes:
         """Returns the next bytes, fewer than asked for only at the end."""
         parts, have_b = [self._rest], len(self._rest)
         while size_b < 0 or have_b < size_b:
-            piece = next(self._pieces, None)
+            piece = next(self.pieces, None)
             if piece is None:
                 break
             parts.append(piece)
