@@ -108,12 +108,12 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection, rows_n: int, now: Inst
     """Reports so many rows to household and ward; with `anew` False, at most once a day. Raises sqlite3.Error."""
     told_n = reported_n(own, now)
     if anew or not told_n:
-        _log.error("%d rows of recordings told another camera or time than what was signed", rows_n)
+        _log.error("%d rows of recordings had another camera or time than what was signed", rows_n)
         with transaction(own):
             meta.put(own, REDATED, f"{told_n + rows_n} {now.boot} {now.mono_ms}")
         with transaction(db):
-            announce.storage(db, now, "clip_redated", over=False, detail=f"{rows_n} rows of recordings tell another "
-                             "camera or time than what was signed; they are put right where that is known")
+            announce.storage(db, now, "clip_redated", over=False, detail=f"{rows_n} rows of recordings differ "
+                             "in camera or time from what was signed; they are corrected where possible")
 
 
 def reported_n(own: sqlite3.Connection, now: Instant) -> int:

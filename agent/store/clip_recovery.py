@@ -125,7 +125,7 @@ def _on_card(path: Path) -> Iterator[int]:
         with _writable():
             os.fsync(handle)
             if not is_on_card(handle):
-                _log.warning("the card has not kept all that was written of %s: it is written anew", path.name)
+                _log.warning("the card has lost data that was written to %s: writing it again", path.name)
                 handle = moved(handle, path)
         yield handle
     finally:

@@ -167,7 +167,7 @@ def _prepared(path: Path, name: str, busy_s: float, pragmas: Iterable[str],
               make: Callable[[StoreConnection, Path], object]) -> StoreConnection:
     found = os.lstat(path)      # before opening: if it is replaced in between, it is only opened once more
     if not stat.S_ISREG(found.st_mode):
-        raise StoreError(f"{path} is not a plain file: somebody put it there; move it away")
+        raise StoreError(f"{path} is not a plain file, so another program made it: move it away")
     for beside in (Path(f"{path}{side}") for side in ("-journal", "-wal", "-shm")):
         if beside.is_symlink() or (beside.exists() and not beside.is_file()):
             with contextlib.suppress(OSError):      # a reader can't
@@ -196,7 +196,7 @@ def require_itself(db: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError unless the file at `path` was opened, and not one that a link has led to."""
     opened = db.execute("PRAGMA database_list").fetchone()[2]
     if opened != os.path.join(os.path.realpath(path.parent), path.name):
-        raise StoreError(f"{path} led to {opened} when it was opened: somebody put a link there; move it away")
+        raise StoreError(f"{path} led to {opened} when it was opened, through a link: move the link away")
 
 
 def _is_read_only(path: Path) -> bool:

@@ -186,4 +186,4 @@ def _put(db: sqlite3.Connection, seq: int, reason: str, until_wall_ms: int | Non
 def _require_there(db: sqlite3.Connection, seq: int) -> None:
     row = db.execute("SELECT name, state FROM clip WHERE seq = ?", (seq,)).fetchone()
     if row["state"] in ("deleting", "deleted", "lost"):
-        raise HoldError(f"clip {row['name']} is {row['state']} by now; taimat clips list tells what is there")
+        raise HoldError(f"clip {row['name']} is {row['state']} by now; taimat clips list shows which clips exist")

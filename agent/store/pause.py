@@ -82,10 +82,10 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
             changed = change(load(folders))
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:
-                raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause anew")
+                raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause again")
             write_durably(target, data, 0o640)
     except PermissionError as error:
-        raise StoreError(f"{target}: the recorder's owner alone pauses its cameras") from error
+        raise StoreError(f"{target}: only the recorder's owner may pause its cameras") from error
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; check that the card is not full or read-only (taimat doctor)"
                          ) from error

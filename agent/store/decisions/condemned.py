@@ -45,7 +45,7 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
                 ledger.note(db, now, Deletion(clips=going, why=why))
         for name in shown - doomed.keys():
             if clips.spare(db, name):
-                _log.error("clip %s was to be deleted on nobody's word; it stays", name)
+                _log.error("clip %s was marked for deletion without a decision; it stays", name)
 
 
 def erasing(own: sqlite3.Connection, why: str) -> bool:

@@ -97,7 +97,7 @@ def connect(folders: Folders, file: str = FILE, busy_s: float = BUSY_S) -> Store
             sync_folder(folders.root)
         return open_file(path, _make, busy_s)
     except PermissionError as error:
-        raise StoreError(f"{path}: the recorder's owner alone decides") from error
+        raise StoreError(f"{path}: only the recorder's owner may decide") from error
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the card is not full or "
                          "read-only (taimat doctor)") from error

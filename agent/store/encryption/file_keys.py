@@ -102,7 +102,7 @@ class Keyring:
             answer = msgspec.json.decode(ask(self.runtime / SOCKET, question, timeout_s=PATIENCE_S,
                                              answer_b_max=ANSWER_B_MAX), type=KeyAnswer)
         except (OSError, msgspec.DecodeError) as error:
-            raise LockedError(f"{name} is encrypted, and the keeper, who has its key, does not answer ({error}): "
+            raise LockedError(f"{name} is encrypted, and the keeper, which has its key, does not answer ({error}): "
                               "is it running (systemctl status taimat-keeper)? Else try it as root, or with the "
                               "household's key (--household-key)") from error
         if answer.why == "gone":

@@ -137,7 +137,7 @@ def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed:
     clips = [found.clips[number] for number in used]
     if require_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):
         raise ExportError(f"the clip {unsigned} is not signed yet, which takes the keeper a few seconds: try again; "
-                          "taimat doctor tells more if it stays so")
+                          "if it stays so, taimat doctor says more")
     return Claim(wish=wish, films=[_film(found, film, told) for film, told in zip(found.films, films, strict=True)],
                  clips=[_clip(clip, *signed[clip.name]) for clip in clips if clip.name in signed],
                  gaps=[GapTold(begin_ms=gap.begin_ms, end_ms=gap.end_ms, why=gap.why) for gap in found.gaps],

@@ -169,7 +169,7 @@ def _nothing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) ->
     known, span = cameras(db), recorded_ms(db, camera)
     if span is None:
         return f"there is no recording of a camera called {camera}; recorded here: {', '.join(known) or 'none'}"
-    return (f"{camera}: nothing was recorded between {spell(begin_ms)} and {spell(end_ms)}; what there is lies between "
+    return (f"{camera}: nothing was recorded between {spell(begin_ms)} and {spell(end_ms)}; its recordings lie between "
             f"{spell(span[0])} and {spell(span[1])}: taimat clips list")
 
 

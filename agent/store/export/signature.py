@@ -31,8 +31,8 @@ STOOD_MS = 120_000          # two health reports, even if they are rare
 LOOK_BACK_N = 500           # rows; if none of them stood so long, the nearest is used
 PATIENCE_S = 20.0               # for the keeper to sign a clip that has just ended
 LONGEST_CLIP_MS = 20 * 60_000   # longer than any clip: one that is open for longer was abandoned
-NO_KEEPER = ("the keeper, who signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper), "
-             "or take the export with --unsigned, which nobody vouches for")
+NO_KEEPER = ("the keeper, which signs exports, is not running: start it (taimat run, or systemctl start taimat-keeper) "
+             "or use --unsigned for an export whose origin cannot be proved")
 
 Sign = Callable[[Claim], SigningAnswer]
 
@@ -97,7 +97,7 @@ def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int
         time.sleep(LOOK_EVERY_S)
     if found[0] is not None and found[0] <= begin_ms:
         raise ExportError(f"{camera}: what there is from {spell(begin_ms)} on is still being recorded; ask again when "
-                          "that clip is finished, or export the film alone: taimat export --film")
+                          "that clip is finished, or export only the film: taimat export --film")
     return found[0]
 
 

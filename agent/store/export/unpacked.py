@@ -22,7 +22,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> Package:
     try:
         found = {name: folder / name for name in PAPERS if (folder / name).is_file()}
         if large := next((path for path in found.values() if path.stat().st_size > SMALL_B_MAX), None):
-            raise StoreError(f"{large} is far larger than such a file is: it is none of an export")
+            raise StoreError(f"{large} is too large to be part of an export")
         papers = {name: path.read_bytes() for name, path in found.items()}
         files = {}
         for path in sorted(file for file in folder.rglob("*") if file.name not in papers or file.parent != folder):
@@ -30,7 +30,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> Package:
                 files[str(path.relative_to(folder))] = _hashed(path)
                 tell(len(files))
     except OSError as error:
-        raise StoreError(f"{error.filename or folder}: {error.strerror}; copy the export anew") from error
+        raise StoreError(f"{error.filename or folder}: {error.strerror}; copy the export again") from error
     return Package(papers.pop(seals.MANIFEST, b""), papers.pop(stretch.FILE, b""), papers, files)
 
 

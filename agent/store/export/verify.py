@@ -109,7 +109,7 @@ def check_claim(rows, manifest, tell):
     """Whether the rows agree with the manifest about the export and its clips."""
     claim = json.dumps(manifest["claim"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     body = rows.get(manifest["last"]["n"], ({"body": {}},))[0]["body"]
-    tell(body.get("claim") == hashlib.sha256(claim).hexdigest(), "the last row tells of this export")
+    tell(body.get("claim") == hashlib.sha256(claim).hexdigest(), "the last row is about this export")
     wish, offsets = manifest["claim"]["wish"], {}
     for row, _ in rows.values():
         if row["kind"] in ("clock", "begin"):
@@ -117,7 +117,7 @@ def check_claim(rows, manifest, tell):
     for clip in manifest["claim"]["clips"]:
         body = rows.get(clip["n"], ({"body": {}},))[0]["body"]
         tell((body.get("clip"), body.get("sha256")) == (clip["clip"], clip["sha256"]),
-             f"row {name(clip['n'])} vouches for the clip {name(clip['clip'])}")
+             f"row {name(clip['n'])} has the digest of the clip {name(clip['clip'])}")
         tell(body.get("camera") == wish["camera"],
              f"the clip {name(clip['clip'])} is of the camera {name(wish['camera'])}")
         wall, mono, begin = body.get("wall_ms", 0), body.get("mono_ms", 0), clip["begin_ms"]
