@@ -57,8 +57,8 @@ def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sif
     signed = rows_of(db, [clip for clip in found if number(clip.name) == clip.seq], vouches)
     dates = BootDates(db, vouches)
     sound = [clip for clip in found if is_named(clip) and (
-        clip.name not in signed or _says(db, clip, told := signed[clip.name][1]) and dates.fits(
-            clip, told.offset_ms, signed[clip.name][0]))]
+        clip.name not in signed or _says(db, clip, act := signed[clip.name][1]) and dates.fits(
+            clip, act.offset_ms, signed[clip.name][0]))]
     names = {clip.name for clip in sound}
     return Sifted(sound, [clip for clip in found if clip.name not in names], signed)
 
@@ -68,7 +68,7 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
     """Returns the signed row of each clip that has one: the first that agrees with the clip, or else the first. Rows
     lie roughly in the order of clip numbers, so only rows near the expected place are read.
     """
-    names, told = {clip.name for clip in found}, dict[str, list[tuple[int, ClipSigned]]]()
+    names, rows = {clip.name for clip in found}, dict[str, list[tuple[int, ClipSigned]]]()
     numbers = sorted(map(number, names))
     if not numbers:
         return {}
@@ -76,15 +76,15 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
     low, high = (_place(db, wanted, head_n) for wanted in (numbers[0], numbers[-1]))
     for reach_n in REACH_N:
         lines, highest = _clip_lines(db, low - reach_n, high + reach_n), 0
-        told.clear()
+        rows.clear()
         for n, name, its_number in lines:
             highest = max(highest, its_number)
             if name in names and (signed := _signed(db, n, vouches)) and signed.clip == name:
-                told.setdefault(name, []).append((n, signed))
-        if told.keys() == names or (reach_n > REACH_N[0] and numbers[0] > highest):     # newer than all signed clips
+                rows.setdefault(name, []).append((n, signed))
+        if rows.keys() == names or (reach_n > REACH_N[0] and numbers[0] > highest):     # newer than all signed clips
             break
-    return {clip.name: next((row for row in told[clip.name] if _says(db, clip, row[1])), told[clip.name][0])
-            for clip in found if clip.name in told}
+    return {clip.name: next((row for row in rows[clip.name] if _says(db, clip, row[1])), rows[clip.name][0])
+            for clip in found if clip.name in rows}
 
 
 def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now: Instant) -> None:
@@ -95,11 +95,11 @@ def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now:
     if mended:
         with transaction(db):
             for clip in mended:
-                told = sifted.signed[clip.name][1]
-                if not _says(db, clip, told):
-                    clips.put_right(db, told)
+                act = sifted.signed[clip.name][1]
+                if not _says(db, clip, act):
+                    clips.put_right(db, act)
                 elif clip.boot != LOST:
-                    boots.put_right(db, clip.boot, clip.mono_ms, told.offset_ms)
+                    boots.put_right(db, clip.boot, clip.mono_ms, act.offset_ms)
     if sifted.strange:
         tell(own, db, len(sifted.strange), now, anew=bool(mended))
 
@@ -124,17 +124,17 @@ def reported_n(own: sqlite3.Connection, now: Instant) -> int:
     return 0
 
 
-def _says(db: sqlite3.Connection, clip: Clip, told: ClipSigned) -> bool:
+def _says(db: sqlite3.Connection, clip: Clip, act: ClipSigned) -> bool:
     """Whether the clip's row agrees with what was signed. An adopted clip need only agree as far as its file says."""
     wall_ms = clips.as_written(db, clip.seq)
-    if (clip.name, clip.camera) != (told.clip, told.camera) or clip.sha256 not in (None, told.sha256):
+    if (clip.name, clip.camera) != (act.clip, act.camera) or clip.sha256 not in (None, act.sha256):
         return False
-    if clip.kind == "continuous" and told.type == "motion":     # only the opposite change is allowed: clips.mark_kind
+    if clip.kind == "continuous" and act.type == "motion":     # only the opposite change is allowed: clips.mark_kind
         return False
-    if clip.boot == LOST != told.boot:
-        return clip.mono_ms == 0 and (wall_ms == 0 or 0 <= told.wall_ms - wall_ms < 1000)
+    if clip.boot == LOST != act.boot:
+        return clip.mono_ms == 0 and (wall_ms == 0 or 0 <= act.wall_ms - wall_ms < 1000)
     return (clip.boot, clip.mono_ms, wall_ms, clip.clock, clip.dur_ms) == (
-        told.boot, told.mono_ms, told.wall_ms, told.clock, told.dur_ms)
+        act.boot, act.mono_ms, act.wall_ms, act.clock, act.dur_ms)
 
 
 class BootDates:

@@ -17,7 +17,7 @@ class VolumeMissing(StoreError):
     """The volume to record onto is missing, or another one is there; the text names the remedy."""
 
 
-class Place:
+class SubPath:
     """A folder or file in the store, called like the attribute."""
 
     def __set_name__(self, _: type, name: str) -> None:
@@ -34,13 +34,13 @@ class Folders:
     root: Path
     volume: Volume | None = None        # the volume that it has to be on; None: any
 
-    clips = Place()         # finished clips and open parts, in folders of a thousand
-    thumbs = Place()        # one JPEG per event
-    ballast = Place()       # a file to be deleted first: a database on a full card cannot delete anything
-    household = Place()     # the household's decisions, for all roles to read; on a device only the keeper writes it
-    cameras = Place()       # facts about network cameras, such as certificates; on a device only capture writes it
-    keys = Place()          # the keeper's own, which no other role may enter: the key that signs the ledger
-    exports = Place()       # what the household has released: the only footage that the link may read
+    clips = SubPath()         # finished clips and open parts, in folders of a thousand
+    thumbs = SubPath()        # one JPEG per event
+    ballast = SubPath()       # a file to be deleted first: a database on a full card cannot delete anything
+    household = SubPath()     # the household's decisions, for all roles to read; on a device only the keeper writes it
+    cameras = SubPath()       # facts about network cameras, such as certificates; on a device only capture writes it
+    keys = SubPath()          # the keeper's own, which no other role may enter: the key that signs the ledger
+    exports = SubPath()       # what the household has released: the only footage that the link may read
 
     def thumb(self, name: str) -> Path:
         return self.thumbs / _plain(name)

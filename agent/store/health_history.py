@@ -50,8 +50,8 @@ def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequenc
     yield from _dated(dates, span, lately, now)
 
 
-def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], told: Instant) -> Iterator[DatedSample]:
+def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], moment: Instant) -> Iterator[DatedSample]:
     for sample in samples:
-        wall_ms = dates.wall_ms(told.boot, sample.mono_ms, told.wall_ms + sample.mono_ms - told.mono_ms)
+        wall_ms = dates.wall_ms(moment.boot, sample.mono_ms, moment.wall_ms + sample.mono_ms - moment.mono_ms)
         if span.begin_ms <= wall_ms < span.end_ms:
-            yield DatedSample(wall_ms, told.boot, sample)
+            yield DatedSample(wall_ms, moment.boot, sample)

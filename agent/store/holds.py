@@ -100,7 +100,7 @@ def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
             db.execute("INSERT OR REPLACE INTO hold (clip, reason, until_wall_ms) "
                        "SELECT seq, ?, ? FROM clip WHERE name = ?", (reason, until_wall_ms, name))
         for row in news:
-            ledger.note(db, now, _told(row))
+            ledger.note(db, now, _act(row))
         own.execute("UPDATE hold SET state = 'held' WHERE state = 'placed'")
         own.execute("DELETE FROM hold WHERE state IN ('released', 'expired')")
 
@@ -110,7 +110,7 @@ def forget(own: sqlite3.Connection, erased: Iterable[str]) -> None:
     own.executemany("DELETE FROM hold WHERE clip = ?", ((name,) for name in erased))
 
 
-def _told(row: sqlite3.Row) -> HoldPlaced | HoldReleased:
+def _act(row: sqlite3.Row) -> HoldPlaced | HoldReleased:
     if row["state"] == "placed":
         return HoldPlaced(clip=row["clip"], reason=row["reason"], until_ms=row["until_wall_ms"])
     return HoldReleased(clip=row["clip"], reason=row["reason"], why=row["state"])

@@ -115,12 +115,13 @@ def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> N
     if known is not None:
         # By the monotonic clock within a boot, else as far as the wall clock can tell.
         gap_ms = now.mono_ms - known.mono_ms if now.boot == known.boot else max(0, now.wall_ms - known.wall_ms)
-        _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_ms / 1000, 1)))
+        gap_s = round(gap_ms / 1000, 1)
+        _report(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=gap_s))
         absences.ended(db, camera, known.by, now)
         if known.by in BY_ITSELF:
             ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
     if by is not None:
-        _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
+        _report(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
         absences.began(db, camera, by, now)
         if by in BY_ITSELF:
             ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
@@ -137,5 +138,5 @@ def _noted(db: sqlite3.Connection, camera: str) -> Pause | None:
     return meta.read(db, f"paused.{camera}", Pause)
 
 
-def _tell(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:
+def _report(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:
     outbox.append(db, "camera", camera, now, wire.encode(data))

@@ -58,18 +58,18 @@ class Sweep:
                                  detail="clips vanished from the card; was it in another computer?")
             _log.error("%d clips are gone from the card", self.missing_n - missing_n)
         if ended:
-            self._tell_of_links(now)
+            self._report_links(now)
         return ended
 
-    def _tell_of_links(self, now: Instant) -> None:
+    def _report_links(self, now: Instant) -> None:
         """We make and follow no links, so what lies there is reported once."""
-        told = f"{len(self.links)} links lie in the store, such as {min(self.links)!r}" if self.links else ""
-        if told != (meta.get(self.db, LINKS) or ""):
+        report = f"{len(self.links)} links lie in the store, such as {min(self.links)!r}" if self.links else ""
+        if report != (meta.get(self.db, LINKS) or ""):
             with transaction(self.db):
-                meta.put(self.db, LINKS, told)
-                if told:
-                    announce.storage(self.db, now, "strange_link", over=True, detail=told)
-            _log.error("%s", told or "the links are gone from the store")
+                meta.put(self.db, LINKS, report)
+                if report:
+                    announce.storage(self.db, now, "strange_link", over=True, detail=report)
+            _log.error("%s", report or "the links are gone from the store")
 
     def _walk(self) -> Iterator[None]:
         for folder in (self.folders.root, self.folders.root / DATABASE, self.folders.thumbs):

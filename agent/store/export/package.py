@@ -138,16 +138,16 @@ def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed:
     if require_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):
         raise ExportError(f"the clip {unsigned} is not signed yet, which takes the keeper a few seconds: try again; "
                           "if it stays so, taimat doctor says more")
-    return Claim(wish=wish, films=[_film(found, film, told) for film, told in zip(found.films, films, strict=True)],
+    return Claim(wish=wish, films=[_film(found, film, file) for film, file in zip(found.films, films, strict=True)],
                  clips=[_clip(clip, *signed[clip.name]) for clip in clips if clip.name in signed],
                  gaps=[GapTold(begin_ms=gap.begin_ms, end_ms=gap.end_ms, why=gap.why) for gap in found.gaps],
                  sure=found.sure, software=SOFTWARE, until_ms=found.until_ms, ward=ward,
                  files=list(files))
 
 
-def _film(found: Export, film: CutFilm, told: FileTold) -> FilmTold:
+def _film(found: Export, film: CutFilm, file: FileTold) -> FilmTold:
     stream = film.plan.stream
-    return FilmTold(file=told.file, bytes=told.bytes, sha256=told.sha256, dur_ms=film.dur_us // 1000,
+    return FilmTold(file=file.file, bytes=file.bytes, sha256=file.sha256, dur_ms=film.dur_us // 1000,
                     frames=film.frames_n, sounds=film.sounds_n, codec=stream.codec, width=stream.width,
                     height=stream.height, clips=list(dict.fromkeys(found.clips[number].name for number in film.strips)),
                     stretches=[StretchTold(begin_ms=part.begin_us // 1000, end_ms=part.end_us // 1000,

@@ -116,7 +116,7 @@ def stretch_after(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed)
     later: RowMoment | None = None
     for passed_n, line in enumerate(ledger.lines_back(db, first_n + 1)):
         row = decode(line.doc)
-        undated -= _told(row)
+        undated -= _dates_in(row)
         if line.n < first_n and not undated and (passed_n > LOOK_BACK_N or _stood(row, later)):
             return RowHead(line.n - 1, line.prev)
         later = row.sealed if row else None
@@ -127,16 +127,16 @@ def _undated(db: sqlite3.Connection, clips: Sequence[Clip], signed: Signed, firs
     """Returns boots and offsets that date clips, but are neither in their rows nor in later ones."""
     wanted = set()
     for clip in (clip for clip in clips if clip.name in signed):
-        _, told = signed[clip.name]
+        _, act = signed[clip.name]
         offset_ms = clip.wall_ms - clip.mono_ms
-        if offset_ms not in (told.offset_ms, told.wall_ms - told.mono_ms):
+        if offset_ms not in (act.offset_ms, act.wall_ms - act.mono_ms):
             wanted.add((clip.boot, offset_ms))
     following: Iterator[LedgerLine] = ledger.lines(db, first_n - 1) if wanted else iter(())
-    return wanted - set(itertools.chain.from_iterable(_told(decode(line.doc)) for line in following))
+    return wanted - set(itertools.chain.from_iterable(_dates_in(decode(line.doc)) for line in following))
 
 
-def _told(row: Row | None) -> set[tuple[str, int]]:
-    return {(boot, offset_ms) for boot, told in offsets([row] if row else []).items() for offset_ms in told}
+def _dates_in(row: Row | None) -> set[tuple[str, int]]:
+    return {(boot, offset_ms) for boot, known in offsets([row] if row else []).items() for offset_ms in known}
 
 
 def _stood(row: Row | None, later: RowMoment | None) -> bool:
