@@ -54,7 +54,7 @@ def pause(cameras: Cameras = None, length: Length = None, until: Until = None, l
 def resume(cameras: Cameras = None, config: Config = None) -> None:
     settings, folders = _place(config)
     names = _known(settings, cameras or ())
-    pauses.lift(folders, names)
+    pauses.lift(folders, names, SystemClock().now())
     console().print(f"[green]resumed[/green]  {escape(_named(settings, names))}")
     off = [camera.label for camera in settings.camera if camera.off and (names is None or camera.name in names)]
     if off:

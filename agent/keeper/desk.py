@@ -255,7 +255,7 @@ class DecisionDesk:
         if paused:
             pause.put(self.folders, cameras, None if length_ms is None else now.wall_ms + length_ms, by, now)
         else:
-            pause.lift(self.folders, cameras)
+            pause.lift(self.folders, cameras, now)
 
     def _change_settings(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes) -> DecisionAnswer:
         """The ledger is told first: a cut in between leaves the row of a change that root never heard of.

@@ -15,7 +15,7 @@ import msgspec
 from agent.core.contract import wire
 from agent.core.evidence.ledger import CameraPaused
 from agent.core.evidence.ledger.acts import BY_ITSELF
-from agent.core.household.pause import UNREADABLE, By, Pause, Pauses
+from agent.core.household.pause import UNREADABLE, By, PastPauses, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
 from agent.store import absences, ledger, meta, outbox
@@ -23,6 +23,8 @@ from agent.store.database import StoreError
 from agent.store.folders import Folders
 
 FILE = "pause.json"
+PAST = "pauses-past.json"   # in the keeper's folder: pauses that have ended, until the ledger has them
+PAST_MAX = 100
 CODE = "paused"             # of the camera event
 LARGEST_B = 65_536
 REASON_CHARS_MAX = 200
@@ -57,10 +59,10 @@ def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | No
             return Pauses(everything=word)
         return Pauses(everything=known.everything, cameras={**known.cameras, **dict.fromkeys(cameras, word)})
 
-    return _change(folders, change)
+    return _change(folders, change, now)
 
 
-def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
+def lift(folders: Folders, cameras: Iterable[str] | None, now: Instant) -> Pauses:
     """Resumes these cameras, or all (None), except in their weekly hours. Returns what is still paused. Raises
     StoreError.
     """
@@ -72,17 +74,43 @@ def lift(folders: Folders, cameras: Iterable[str] | None) -> Pauses:
             return Pauses(cameras={name: word for name, word in known.cameras.items() if name not in names})
         return Pauses(everything=known.everything, cameras={**known.cameras, **dict.fromkeys(cameras)})
 
-    return _change(folders, change)
+    return _change(folders, change, now)
 
 
-def _change(folders: Folders, change: Callable[[Pauses], Pauses]) -> Pauses:
+def past(folders: Folders) -> list[PastPauses]:
+    """Returns what was paused before each change that is not in the ledger yet, oldest first; [] if unreadable."""
+    try:
+        return msgspec.json.decode((folders.keys / PAST).read_bytes(), type=list[PastPauses])
+    except (OSError, msgspec.DecodeError):
+        return []
+
+
+@contextlib.contextmanager
+def recording_past(folders: Folders) -> Iterator[list[PastPauses]]:
+    """Yields `past`, locked, and deletes it if the block succeeds. Raises OSError."""
+    with _alone(folders.keys):
+        yield past(folders)
+        (folders.keys / PAST).unlink(missing_ok=True)
+
+
+def _remember(folders: Folders, known: Pauses, now: Instant) -> None:
+    """Keeps what a change replaces: a pause of a second may not be in the ledger yet."""
+    if known not in (Pauses(), UNREADABLE):
+        added = PastPauses(pauses=known, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock)
+        kept = [*past(folders), added][-PAST_MAX:]
+        write_durably(folders.keys / PAST, msgspec.json.encode(kept), 0o644)
+
+
+def _change(folders: Folders, change: Callable[[Pauses], Pauses], now: Instant) -> Pauses:
     target = path(folders)
     try:
         with _alone(folders.keys):
-            changed = change(load(folders))
+            known = load(folders)
+            changed = change(known)
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:
                 raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause again")
+            _remember(folders, known, now)
             write_durably(target, data, 0o640)
     except PermissionError as error:
         raise StoreError(f"{target}: only the recorder's owner may pause its cameras") from error

@@ -82,7 +82,7 @@ def test_a_camera_that_records_again_says_so_within_seconds_and_shows_its_pictur
     house.beat(paused)
     browser.open(f"{house.url}/live/yard")
     browser.until("document.querySelector('.screen-note').textContent.startsWith('Camera đang tạm dừng.')")
-    pause.lift(house.folders, None)                                     # by another phone
+    pause.lift(house.folders, None, house.clock.now())                  # by another phone
     with Stopwatch() as watch:
         browser.open(f"{house.url}/live/yard")
         assert "Đang khởi động" in words(browser) and "Mất hình" not in words(browser)

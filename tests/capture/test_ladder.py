@@ -203,7 +203,7 @@ def test_a_pause_is_no_silence(tmp_path: Path, clock: HandClock):
         made.until(lambda facts: facts["gate"].state == "paused", "paused")
         clock.advance(7200)
         assert made.camera_set.tick() is None
-        pause.lift(made.folders, None)
+        pause.lift(made.folders, None, clock.now())
         made.until(lambda facts: facts["gate"].state == "retrying", "resumed, and no step taken")
 
 

@@ -87,7 +87,7 @@ def test_what_is_resumed_records_again_and_the_ward_knows_since_when(two: Shift)
     pause.put(two.folders, None, None, "command", CLOCK.now())
     two.until(lambda facts: all(each.state == "paused" for each in facts.values()), "all are paused")
     two.tick_until(lambda: not two.recording("gate") and not two.recording("yard"), "both are closed")
-    pause.lift(two.folders, ["yard"])
+    pause.lift(two.folders, ["yard"], CLOCK.now())
     two.tick_until(lambda: two.recording("yard"), "it records again")
     assert two.facts()["gate"].state == "paused" and two.facts()["yard"].paused_by is None
     two.tick_until(lambda: ("paused", "end", "command") in two.told("yard"), "the end is told")
@@ -109,7 +109,7 @@ def test_a_camera_that_is_paused_when_the_process_starts_is_never_opened(tmp_pat
         made.until(lambda facts: facts["gate"].state == "paused", "still")
     assert made.told("gate") == [("paused", "start", "page")]       # told once, though two processes were paused
     assert "guests" not in str(made.told("gate"))
-    pause.lift(folders, None)
+    pause.lift(folders, None, CLOCK.now())
     with shift(tmp_path, CLOCK) as made:
         made.obey(film("gate"))
         made.tick_until(lambda: len(made.told("gate")) == 2, "the end, though nobody was there at it")
@@ -121,9 +121,9 @@ def test_a_broken_file_pauses_everything_until_somebody_resumes(folders: Folders
     pause.path(folders).write_text(text)
     assert pause.load(folders) is UNREADABLE
     now = CLOCK.now()
-    changed = pause.lift(folders, ["yard"])
+    changed = pause.lift(folders, ["yard"], CLOCK.now())
     assert changed.of("yard", now) is None and changed.of("gate", now).by == "unreadable"
-    assert pause.lift(folders, None) == Pauses() == pause.load(folders)
+    assert pause.lift(folders, None, CLOCK.now()) == Pauses() == pause.load(folders)
 
 
 def test_words_of_several_people_at_once_are_all_kept(folders: Folders):
@@ -193,7 +193,7 @@ def test_a_word_that_vanishes_with_the_card_holds(folders: Folders, hand_clock: 
     pause.path(folders).unlink()
     watch.look()
     assert watch.of(film("gate")) == Paused("page")
-    pause.lift(folders, None)
+    pause.lift(folders, None, hand_clock.now())
     watch.look()
     assert watch.of(film("gate")) is None
 
@@ -203,7 +203,7 @@ def test_a_file_that_gets_readable_again_is_believed(folders: Folders, hand_cloc
     watch = PauseWatch(folders, hand_clock, ())
     assert watch.of(film("gate")) == Paused("unreadable")
     pause.put(folders, ["yard"], None, "page", hand_clock.now())
-    pause.lift(folders, ["gate"])
+    pause.lift(folders, ["gate"], hand_clock.now())
     watch.look()
     assert watch.of(film("gate")) is None and watch.of(film("other")) == Paused("unreadable")
 

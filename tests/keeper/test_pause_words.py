@@ -7,7 +7,7 @@ from agent.core.evidence.ledger import CameraPaused
 from agent.core.household.pause import By
 from agent.keeper import pause_words
 from agent.keeper.ledger_writer import LedgerWriter
-from agent.store import ledger, pause
+from agent.store import ledger, meta, pause
 from agent.store.database import StoreConnection, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -45,11 +45,48 @@ def test_a_word_is_told_once_from_its_moment_on_and_its_end_too(own, keepers, fo
 def test_another_word_and_all_cameras_are_told_each(own, keepers, folders: Folders, hand_clock: HandClock):
     pause.put(folders, None, None, "page", hand_clock.now())
     pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
-    pause.lift(folders, ["yard"])
+    pause.lift(folders, ["yard"], hand_clock.now())
     pause.put(folders, ["gate"], None, "command", hand_clock.now())
     pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
-    assert told(keepers) == [("pause", "gate", True), ("pause", "yard", True), ("pause", "gate", False),
-                             ("pause", "gate", True), ("pause", "yard", False)]
+    assert told(keepers) == [("pause", "gate", True), ("pause", "yard", True), ("pause", "yard", False),
+                             ("pause", "gate", False), ("pause", "gate", True)]
+
+
+def test_what_lasted_for_a_moment_only_is_recorded_with_its_moments(own, keepers, folders: Folders,
+                                                                    hand_clock: HandClock):
+    moments = []
+    for change in (lambda now: pause.put(folders, ["gate"], None, "page", now),
+                   lambda now: pause.put(folders, None, now.wall_ms + 2000, "command", now),
+                   lambda now: pause.lift(folders, None, now)):
+        moments.append(hand_clock.now().mono_ms)
+        change(hand_clock.now())
+        hand_clock.advance(1)
+    for _ in range(2):
+        pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
+    assert told(keepers) == [("pause", "gate", True), ("pause", "gate", False), ("pause", "gate", True),
+                             ("pause", "yard", True), ("pause", "gate", False), ("pause", "yard", False)]
+    given, replaced, lifted = moments
+    assert [row.at.mono_ms for row in all_acts(keepers)[1:]] == [given, replaced, replaced, replaced, lifted, lifted]
+
+
+def test_a_pause_that_ends_by_itself_between_two_looks_is_recorded(own, keepers, folders: Folders,
+                                                                   hand_clock: HandClock):
+    pause.put(folders, ["gate"], hand_clock.wall_ms + 1000, "page", hand_clock.now())
+    hand_clock.advance(5)
+    for _ in range(2):
+        pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
+    assert told(keepers) == [("pause", "gate", True), ("pause", "gate", False)]
+
+
+def test_what_an_earlier_version_recorded_is_not_recorded_again(own, keepers, folders: Folders,
+                                                                hand_clock: HandClock):
+    pause.put(folders, ["gate"], None, "page", hand_clock.now())
+    meta.put(own, "paused", '{"gate": "page"}')
+    pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
+    assert not told(keepers)
+    pause.lift(folders, None, hand_clock.now())
+    pause_words.tell(own, keepers, folders, CAMERAS, hand_clock.now())
+    assert told(keepers) == [("pause", "gate", False)]
 
 
 def test_a_role_that_says_that_the_household_paused_is_not_believed(own, keepers, db, hand_clock: HandClock):

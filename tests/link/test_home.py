@@ -81,7 +81,7 @@ def test_the_switch_pauses_as_the_page_does_and_a_retained_command_does_nothing(
         word = pause.load(rig.folders).of("gate", rig.clock.now())
         assert (word.by, word.until_wall_ms) == ("home", None)
         assert pause.load(rig.folders).of("yard", rig.clock.now()) is None
-        pause.lift(rig.folders, None)                                   # on the page
+        pause.lift(rig.folders, None, rig.clock.now())                  # on the page
         until(lambda: assistant.last("gate/pause") == "OFF")
         assistant.say(command, "ON", retain=True)
         for strange in ("on", "TOGGLE", ""):

@@ -107,7 +107,7 @@ class Day:
         if by:
             pause.put(self.folders, ["yard"], None, by, self.clock.now())
         else:
-            pause.lift(self.folders, ["yard"])
+            pause.lift(self.folders, ["yard"], self.clock.now())
         self.yard.tell(PauseNote(by))
 
     def deliver(self, but_n: int) -> None:

@@ -135,6 +135,16 @@ class Pauses(Struct, kw_only=True, omit_defaults=True, frozen=True):
         return word if word is not None and word.lasts(now) else None
 
 
+class PastPauses(Struct, kw_only=True, frozen=True):
+    """What was paused until a change that a person made, and the moment of that change."""
+
+    pauses: Pauses
+    boot: str
+    mono_ms: int
+    wall_ms: int
+    clock: str
+
+
 UNREADABLE = Pauses(everything=Pause(by="unreadable"))
 
 

@@ -2,6 +2,7 @@
 import contextlib
 import math
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -91,7 +92,10 @@ class Life:
 @contextlib.contextmanager
 def life(folder: Path, base: Path, film: Path, cable: Cable, dice: random.Random,
          prepare: Callable[[Path], None] = lambda root: None, settings: bool = True) -> Iterator[Life]:
-    """A recorder that is still off, on a copy of `base`; `prepare` may change what the card has, at its root."""
+    """A recorder that is still off, on a copy of `base`; `prepare` may change what the card has, at its root.
+
+    All of it is deleted afterwards.
+    """
     folder.mkdir(parents=True)
     start = folder / "start"
     copy(base, start, card.SIZE_B)
@@ -110,3 +114,4 @@ def life(folder: Path, base: Path, film: Path, cable: Cable, dice: random.Random
               Recorder(disk, folder, cable, promises, film) as recorder):
             orders = line.enter_context(ward.listening(folder / "ward", dev))
             yield Life(folder, film, cable, ward, dev, start, disk, recorder, dice, orders, line, promises)
+    shutil.rmtree(folder)               # 3 GB, and there are fifty of them in a campaign
