@@ -59,7 +59,7 @@ class ClipRows:
     def begin(self, job: ClipBegin) -> bool:
         """Begin a clip: commit its row, then create its file; False: no number is left while the database is held."""
         self.lose()
-        self._folders.demand_volume()
+        self._folders.require_volume()
         start = at(self._clock.now(), job.start_us // 1000)
         day, info, shown = self._encryption.day(self._folders), job.info, self._events.shown_from(start)
         kind = "motion" if self._rules.keeps_events_longer and shown else job.kind

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent.host.files import rename_durably, sync_folder
 
 if TYPE_CHECKING:
-    from agent.store.encryption.writer import Encrypter  # the library is loaded only where clips are encrypted
+    from agent.store.encryption.ciphers import Encrypter  # the library is loaded only where clips are encrypted
 
 ROOM_B = 4 << 20            # taken at a time, so that not every flush changes the file system's books
 KEEP_SIZE = 1               # FALLOC_FL_KEEP_SIZE, fallocate(2)

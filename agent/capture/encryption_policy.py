@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.core.evidence.encrypted import AES_GCM, CHACHA
 from agent.host import board
-from agent.store.encryption.days import PublicDay, living
+from agent.store.encryption.file_keys import PublicDay, living
 from agent.store.folders import Folders
 
 if TYPE_CHECKING:
-    from agent.store.encryption.writer import Encrypter
+    from agent.store.encryption.ciphers import Encrypter
 
 # Of a core's time for a megabyte: at 4 Mbit/s it is half a per cent of a core.
 AFFORDABLE_S = 0.010
@@ -43,7 +43,7 @@ class EncryptionPolicy:
         """What encrypts the clip of that name; None where it is not encrypted."""
         if day is None or self._kind is None:
             return None
-        from agent.store.encryption.writer import Encrypter  # only here: see clear_file.py
+        from agent.store.encryption.ciphers import Encrypter  # only here: see clear_file.py
 
         return Encrypter(self._kind, day.id, day.public, name)
 

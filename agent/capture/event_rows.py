@@ -23,7 +23,7 @@ from agent.host.clock import Clock, Instant, at
 from agent.host.files import write_once
 from agent.store import absences, announce, clips, events, pause
 from agent.store.database import StoreError
-from agent.store.encryption.days import PublicDay
+from agent.store.encryption.file_keys import PublicDay
 from agent.store.folders import Folders
 from agent.store.names import picture
 

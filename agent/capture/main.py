@@ -45,7 +45,7 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     import cv2
     small_pages_only()
     threading.stack_size(STACK_B)
-    role.folders.demand_writable()
+    role.folders.require_writable()
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
     settings, cameras, problem = role.settings, choose(role.settings, name), role.config_problem
     pauses = PauseWatch(role.folders, role.clock, _were_off(role.folders, cameras))

@@ -133,7 +133,7 @@ class Recorder(threading.Thread):
 
     def _make_ready(self) -> None:
         """Have a database, and nothing left over from an earlier life or an error."""
-        self._volume.demand(anew=self.fault is not None)
+        self._volume.check(anew=self.fault is not None)
         if self.fault:
             self._volume.folders.create()      # the card that is there now may be an empty one
             probe = self._volume.folders.clips / f"{self._camera}.probe"

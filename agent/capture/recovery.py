@@ -17,7 +17,7 @@ from agent.host import rescue
 from agent.host.clock import Clock
 from agent.host.files import write_whole
 from agent.host.runtime import own
-from agent.store import reboot_history
+from agent.store import restarts
 from agent.store.folders import Folders
 
 TOLD = {Step.PROCESS: "a new process", Step.DRIVER: "its driver is started anew", Step.REBOOT: "the machine restarts"}
@@ -31,8 +31,8 @@ class Recovery:
     def __init__(self, camera: str, folders: Folders, runtime: Path, clock: Clock, requests: Path) -> None:
         """`runtime` is empty after a boot, `folders` is not; root's units look for requests in `requests`."""
         self._camera, self._clock, self._requests = camera, clock, requests
-        self._runtime, self._past_file = runtime, reboot_history.path(folders, camera)
-        self._past = reboot_history.load(self._past_file)
+        self._runtime, self._past_file = runtime, restarts.camera_file(folders, camera)
+        self._past = restarts.load_reboots(self._past_file)
         self._held: Held | None = None          # None until the camera is opened
         self._ladder = Ladder((Step.PROCESS,))
         self.stuck = False                      # nothing but the end of this process frees the camera
@@ -63,7 +63,7 @@ class Recovery:
         try:
             if step is Step.REBOOT:
                 self._past = self._past.another(now)
-                reboot_history.save(self._past_file, self._past)
+                restarts.save_reboots(self._past_file, self._past)
             if step is not Step.PROCESS:
                 rescue.ask(self._requests, step.value, self._camera, now)
         except OSError as error:
@@ -100,7 +100,7 @@ class Recovery:
 
     def _save(self, past: Reboots) -> None:
         with contextlib.suppress(OSError):      # then the next process saves it, at its lasting picture
-            reboot_history.save(self._past_file, past)
+            restarts.save_reboots(self._past_file, past)
 
     def _known(self) -> Held:
         with contextlib.suppress(OSError, msgspec.DecodeError):

@@ -14,10 +14,10 @@ from agent.config.settings import Settings
 from agent.host.clock import SystemClock
 from agent.host.users import as_before
 from agent.store import boots
+from agent.store.clips import cameras
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export
-from agent.store.export.errors import spell
-from agent.store.export.find import cameras
+from agent.store.export.prepare import spell
 from agent.store.export.write import Tell
 from agent.store.folders import Folders
 

@@ -13,7 +13,7 @@ from agent.core.household.access import grouped
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.store.decisions import days
-from agent.store.decisions.household_key import install
+from agent.store.decisions.days import install_household
 from agent.store.encryption.household import SECRET_B, public_half, secret_from
 
 Replace = Annotated[bool, typer.Option("--replace", help="Make another key; the old one opens nothing any more.")]
@@ -29,7 +29,7 @@ def household_key(replace: Replace = False, yes: Yes = False, config: Config = N
                       "ones; copies of the card that were made before still open with it. Make another one?",
                       abort=True)
     secret = secret_from(os.urandom(SECRET_B))
-    install(own, db, public_half(secret), SystemClock().now())
+    install_household(own, db, public_half(secret), SystemClock().now())
     Outlet(Path(settings.store.runtime)).send(Poke(what="keys"), "keeper")
     out = console()
     out.print(f"[bold cyan]{grouped(secret)}[/bold cyan]")

@@ -23,7 +23,7 @@ from agent.host.datagram import Outlet
 from agent.store.database import StoreConnection
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
-from agent.store.page_certificate import fingerprint
+from agent.store.identity import fingerprint
 
 Link = Annotated[bool, typer.Option(
     "--link", help="Print an address that lets one browser in, within a minute, without the code.")]

@@ -21,8 +21,7 @@ from agent.host.datagram import Outlet
 from agent.store import requests
 from agent.store.database import StoreError
 from agent.store.decisions import decided
-from agent.store.export.preview import ExportPreview, preview
-from agent.store.requests import RequestError, WardRequest
+from agent.store.requests import ExportPreview, RequestError, WardRequest, preview
 
 LABEL_N = 14            # letters, with the space behind them
 STATES = {"new": "is being checked", "waiting": "waits for you", "approved": "approved, being prepared",

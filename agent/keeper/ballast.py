@@ -3,7 +3,7 @@ import os
 
 from agent.host.files import is_own, open_own
 from agent.store.folders import Folders
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 BALLAST_B = 8_000_000
 

@@ -22,8 +22,8 @@ from agent.store.database import transaction
 from agent.store.decisions import days
 from agent.store.decisions.days import DayKey
 from agent.store.encryption.clear_file import day_of
-from agent.store.encryption.days import FOLDER, private_file, publish
-from agent.store.encryption.days import living as public_days
+from agent.store.encryption.file_keys import FOLDER, private_file, publish
+from agent.store.encryption.file_keys import living as public_days
 from agent.store.folders import Folders
 from agent.store.names import clip_files, highest
 

@@ -23,7 +23,7 @@ from agent.store import bound, clips, events, holds, requests, retention_queries
 from agent.store.database import transaction
 from agent.store.decisions import condemned, decided
 from agent.store.folders import Folders
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 PASS_N = 1000                   # clips a pass: its owner has a heart to beat in between
 BATCH_N = 200                   # clips a transaction: bounds its size and how long others wait for it

@@ -28,9 +28,9 @@ from agent.store.clips import reaching_into
 from agent.store.database import transaction
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
-from agent.store.export.describe import describe
-from agent.store.export.rows import stretch_after
-from agent.store.export.stream import stream
+from agent.store.export.package import describe
+from agent.store.export.signature import stretch_after
+from agent.store.export.write import stream
 from agent.store.folders import Folders
 
 AT_A_TIME_S = 2.0

@@ -16,7 +16,7 @@ from agent.store.clips import reaching_into
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.holds import HoldError, HoldsFull
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 NOTE_LETTERS_MAX = 200
 DAY_MS = 86_400_000
@@ -66,7 +66,7 @@ class FootageDesk:
 
     def _release(self, own: sqlite3.Connection, db: sqlite3.Connection, question: ReleaseClips, now: Instant) -> Why:
         kept = reaching_into(db, question.camera, question.begin_ms, question.end_ms)
-        return "" if holds.release_all(own, db, kept, now, question.note) else "nothing_there"
+        return "" if holds.release(own, db, kept, now, question.note) else "nothing_there"
 
     def _erase(self, own: sqlite3.Connection, db: sqlite3.Connection, question: EraseSpan, now: Instant) -> Why:
         """Those clips alone that the household was shown: others may have come, or gone, meanwhile."""

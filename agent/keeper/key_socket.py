@@ -9,8 +9,7 @@ import msgspec
 from agent.core.evidence.encrypted import AES_GCM, DamagedError, FileHead
 from agent.host.sockets import SocketServer
 from agent.keeper.desk import PAGE_USER, is_from
-from agent.store.encryption.days import private_file
-from agent.store.encryption.file_keys import QUESTION_B_MAX, SOCKET, KeyAnswer, KeyQuestion
+from agent.store.encryption.file_keys import QUESTION_B_MAX, SOCKET, KeyAnswer, KeyQuestion, private_file
 from agent.store.folders import Folders
 
 

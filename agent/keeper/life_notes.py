@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from agent.host.clock import Instant
-from agent.store import lives
+from agent.store import absences
 from agent.store.database import transaction
 
 NOTE_EVERY_MS = 300_000
@@ -28,6 +28,6 @@ class LifeNotes:
     def note(self, db: sqlite3.Connection, now: Instant) -> None:
         """Note it now, as at the end. Raises sqlite3.Error."""
         with transaction(db):
-            if not (self.number and lives.go_on(db, self.number, now)):
-                self.number = lives.begin(db, now)
+            if not (self.number and absences.extend_life(db, self.number, now)):
+                self.number = absences.begin_life(db, now)
         self.next_mono_ms = now.mono_ms + NOTE_EVERY_MS

@@ -261,11 +261,11 @@ class Keeper:
 
     def _demand_ours(self) -> None:
         """That we are on the right volume, and on the database that is there now. Raises StoreError and Replaced."""
-        self.card.volume.demand(anew=self.error is not None)
+        self.card.volume.check(anew=self.error is not None)
         if self.db.replaced():
             raise Replaced(f"{self.db.path} has been replaced")
-        self.db.demand_trust()
-        self.own.demand_trust()
+        self.db.require_trust()
+        self.own.require_trust()
 
     def _is_replaced(self, own: StoreConnection) -> bool:
         """Whether the keeper's own database is another one by now, because a write of it had failed."""
@@ -298,7 +298,7 @@ class Keeper:
 
 def serve(role: Role) -> None:
     """Keep the store until told to stop."""
-    role.folders.demand_writable()
+    role.folders.require_writable()
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
         os.nice(NICE)
     inbox, outlet = Inbox(role.runtime, "keeper"), Outlet(role.runtime)

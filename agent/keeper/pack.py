@@ -31,7 +31,7 @@ from agent.host.prctl import die_with_parent
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.keeper.voucher import Voucher
-from agent.store import bound, clips, pins, requests
+from agent.store import bound, clips, holds, requests
 from agent.store.clips import reaching_into
 from agent.store.database import StoreError, connect, transaction
 from agent.store.decisions import database as decisions
@@ -40,15 +40,13 @@ from agent.store.decisions.decided import Agreed
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import Export, ExportError, prepare
 from agent.store.export.archive import tar
-from agent.store.export.draft import file_draft
 from agent.store.export.package import Packer, name
-from agent.store.export.ready import is_growing, signed_until
-from agent.store.export.signature import AskKeeper
-from agent.store.export.write import FLUSH_EVERY_B
+from agent.store.export.signature import AskKeeper, is_growing, signed_until
+from agent.store.export.write import FLUSH_EVERY_B, file_draft
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
 from agent.store.requests import RequestError, WardRequest
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 AGAIN_S = 30.0              # between two tries
 FAULTS_MAX = 5              # of one request, then it has failed
@@ -84,7 +82,7 @@ class Packager:
         for path in lie_there:
             if _request_of(path) not in open_ones:      # nothing released for one purpose stays for another
                 path.unlink(missing_ok=True)
-        pins.release_ended(db)
+        holds.release_ended(db)
         for request in open_ones.values():
             if request.state == "packed" and not self.folders.export(request.id, request.kind).exists():
                 _log.error("the file of request %d is gone; it is made anew", request.n)
@@ -178,7 +176,7 @@ def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_p
     """
     found, wish = _cut(db, folders, request, sign.is_there, now, agreed)
     with transaction(db):
-        pins.pin(db, request.id, found.clips)
+        holds.pin(db, request.id, found.clips)
     _demand_room(folders, sum(film.size_b for film in found.films), floor_pct)
     target = folders.export(request.id, request.kind)
     target.unlink(missing_ok=True)          # a life before this one came so far, and did not say so

@@ -27,8 +27,8 @@ from agent.store.database import (
     StoreError,
     connect,
     current,
-    demand_itself,
     is_held,
+    require_itself,
     transaction,
 )
 from agent.store.folders import HOUSEHOLD, Folders
@@ -235,7 +235,7 @@ def _note(new: sqlite3.Connection, folders: Folders, torn: Sequence[str]) -> Non
 def _opened(path: Path) -> sqlite3.Connection:
     """The damaged one, with its writers' lock if it is still good for that."""
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
-    demand_itself(db, path)
+    require_itself(db, path)
     with contextlib.suppress(sqlite3.DatabaseError):
         db.execute("BEGIN IMMEDIATE")
     return db

@@ -16,10 +16,10 @@ from agent.core.household.sharing_rules import Rule
 from agent.host.clock import Instant
 from agent.keeper.pack import Packager
 from agent.keeper.ward_signature import NotGenuine, WardSignature
-from agent.store import boots, membership, outbox, requests, wishes
+from agent.store import boots, membership, outbox, requests
 from agent.store.damage import surviving
 from agent.store.database import transaction
-from agent.store.decisions import consent, decided, page_word
+from agent.store.decisions import consent, decided
 from agent.store.decisions.decided import RequestDecision, Word
 from agent.store.requests import RequestError, WardRequest
 
@@ -86,9 +86,9 @@ class RequestJudge:
         """A request that is new, with the word of the household's rule."""
         order = self._genuine(db, row.command)
         try:
-            if wishes.request_of(row.command).digest != row.digest:
+            if requests.request_of(row.command).digest != row.digest:
                 raise NotGenuine("altered")
-        except wishes.WishRefused:
+        except requests.WishRefused:
             raise NotGenuine("altered") from None
         if row.wall_ms >= order.exp or now.wall_ms >= order.exp + LATE_MS:
             raise NotGenuine("expired")
@@ -100,8 +100,8 @@ class RequestJudge:
         """What holds without asking, and by what; the household's newest word on its page may be stricter."""
         if membership.read(self.own) is None:
             return "refused", consent.LEAVING
-        shut = page_word.read(self.own).no_pictures
-        rules = page_word.NO_PICTURES if shut else sharing_rules(self.settings.sharing)
+        shut = consent.read_word(self.own).no_pictures
+        rules = consent.NO_PICTURES if shut else sharing_rules(self.settings.sharing)
         word = BY_RULE[rules.of(row.kind, row.purpose)]
         return word, None if word == "waiting" else "rule"
 

@@ -17,7 +17,7 @@ from agent.store import absences, clips, events, holds, retention_queries
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.holds import Hold
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 EVERY_S = 60.0
 ROWS_OF_DELETED_CLIPS_MAX = 20_000

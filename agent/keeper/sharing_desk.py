@@ -16,11 +16,10 @@ from agent.core.contract.wire.requests import receipt
 from agent.core.household import consent as agreement
 from agent.host import command_key
 from agent.host.clock import Instant
-from agent.store import membership, requests, wishes
-from agent.store.decisions import consent, decided, page_word
-from agent.store.decisions.page_word import PageWord
-from agent.store.requests import WardRequest
-from agent.store.wishes import WishRefused
+from agent.store import membership, requests
+from agent.store.decisions import consent, decided
+from agent.store.decisions.consent import PageWord
+from agent.store.requests import WardRequest, WishRefused
 
 SHOWN_N = 200               # of the newest requests, whose receipts are looked at
 
@@ -38,7 +37,7 @@ class SharingDesk:
     @staticmethod
     def can_undo(own: sqlite3.Connection, change: Changes) -> bool:
         """A consent is given and taken back in words, under the text: undoing a change must do neither."""
-        return not (isinstance(change, UndoChange) and change.of == page_word.read(own).change)
+        return not (isinstance(change, UndoChange) and change.of == consent.read_word(own).change)
 
     def hear(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes, change_id: str,
              now: Instant) -> None:
@@ -55,13 +54,13 @@ class SharingDesk:
 
     def state(self, own: sqlite3.Connection, db: sqlite3.Connection) -> SharingState:
         """What holds. Raises sqlite3.Error."""
-        known, word = membership.read(own), page_word.read(own)
+        known, word = membership.read(own), consent.read_word(own)
         receipted = [each.id for each in requests.newest(db, SHOWN_N) if is_receipted(own, each)]
         rest = word.beside(agreed(self.settings))
         held = bool(rest.left or rest.kept or rest.people or rest.no_pictures)
         if known is None:
             return SharingState(receipted=receipted, held=held)
-        rules = page_word.NO_PICTURES if word.no_pictures else sharing_rules(self.settings.sharing)
+        rules = consent.NO_PICTURES if word.no_pictures else sharing_rules(self.settings.sharing)
         return SharingState(ward=known.ward, text=known.text, by=known.by, withheld=known.withheld,
                             only=known.only, no_pictures=rules.is_shut, held=held, receipted=receipted)
 
@@ -89,7 +88,7 @@ def is_receipted(own: sqlite3.Connection, request: WardRequest) -> bool:
         return False
     known = decided.find(own, request.id)
     try:
-        asked = known.digest if known else wishes.request_of(request.command).digest
+        asked = known.digest if known else requests.request_of(request.command).digest
         dev = wire.decode(wire.Command, request.command).dev
         told = receipt(request.receipt.encode())
     except (WishRefused, wire.BadPayload):

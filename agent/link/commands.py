@@ -17,9 +17,8 @@ from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
 from agent.link.verdict import Outcome, judge, rule_of
 from agent.mqtt.connection import Arrived
-from agent.store import command_log, commands
-from agent.store.command_log import state
-from agent.store.commands import Ordered
+from agent.store import commands
+from agent.store.commands import Ordered, state
 from agent.store.link_questions import LinkQuestion, finish_command, got_answer, note_command
 
 TO_ALL_DELAY_S = 30.0       # a whole ward must not act and answer at once
@@ -122,21 +121,21 @@ class CommandHandler:
 
     def _repeat(self) -> Flow:
         yield StoreJob(got_answer(""))       # of none: what the keeper was asked for before is on the card then
-        waiting: list[Ordered] | None = yield StoreJob(functools.partial(commands.untold, limit_n=AGAIN_MAX))
+        waiting: list[Ordered] | None = yield StoreJob(functools.partial(commands.unsent, limit_n=AGAIN_MAX))
         for each in reversed(waiting or []):
             self._answers.put(each, each.answer)
 
     def _ordered(self, command: wire.Command, message: Arrived, name: str, given: Outcome) -> Ordered:
         """The command as it is logged."""
         now = self._clock.now()
-        answer = wire.encode(command_log.response(command.id, given.state, given.code, now))
+        answer = wire.encode(commands.response(command.id, given.state, given.code, now))
         return Ordered(command.id, name[:64], command.by, given.state, answer,
                        given.state == "accepted" and rule_of(name).signed, self._asker(message),
                        message.correlation, now)
 
     def _failed(self, ordered: Ordered) -> bytes:
         """The answer where the card takes no command."""
-        return wire.encode(command_log.response(ordered.id, "failed", "store", self._clock.now()))
+        return wire.encode(commands.response(ordered.id, "failed", "store", self._clock.now()))
 
     def _asker(self, message: Arrived) -> str:
         """The sender of the command as one level of a topic to publish on: without wildcards, 64 characters at most."""

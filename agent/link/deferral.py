@@ -3,9 +3,9 @@ from collections.abc import Callable
 
 from agent.host.clock import Clock
 from agent.link.store_thread import StoreThread
-from agent.store import deferred
-from agent.store.deferred import Settled
+from agent.store import outbox
 from agent.store.link_questions import settle_deferred
+from agent.store.outbox import Settled
 
 LOOK_EVERY_S = 5.0          # while something waits: a word may come at any moment, and after a while none is waited for
 LOOK_IDLY_S = 60.0          # in case a poke was lost
@@ -28,7 +28,7 @@ class Deferral:
         if self._looking or self._clock.mono_s() < self._due_mono_s:
             return
         self._due_mono_s = self._clock.mono_s() + LOOK_IDLY_S
-        self._looking = self._store.ask(lambda db: bool(deferred.oldest(db, 0, 1)), self._looked)
+        self._looking = self._store.ask(lambda db: bool(outbox.oldest_deferred(db, 0, 1)), self._looked)
 
     def _looked(self, waits: bool | None) -> None:
         if not waits or not self._store.ask(settle_deferred(), self._settled):

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agent.link.answers import AnswerQueue
 from agent.link.flow import Flow, FlowRunner, StoreJob, Until
-from agent.store.command_log import News, is_final
+from agent.store.commands import News, is_final
 from agent.store.link_questions import LinkQuestion
 
 

@@ -27,7 +27,7 @@ from agent.mqtt.credentials import load
 from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
 from agent.process.role import Role
 from agent.store import membership
-from agent.store.command_log import is_final
+from agent.store.commands import is_final
 from agent.store.link_questions import count_connection
 from agent.store.membership import Membership
 

@@ -18,7 +18,7 @@ from agent.config.source import RAW, parse_source
 from agent.core.recovery import REBOOT_UP_MS
 from agent.host import rescue
 from agent.host.clock import Clock, SystemClock
-from agent.store import reboot_history
+from agent.store import restarts
 
 MARKS = Path("/run/taimat-rescued")         # root's own; a boot empties it
 REBOOTS = Path("/var/lib/taimat-rescue/reboots.json")
@@ -76,12 +76,12 @@ def rebind(device: Path) -> None:
 
 def reboot(record: Path, clock: Clock, run: Run) -> None:
     """Restart the machine, at most once in 24 hours and not right after its start. Raises RescueRefused and OSError."""
-    past, now = reboot_history.load(record), clock.now()
-    if past == reboot_history.UNKNOWN:
+    past, now = restarts.load_reboots(record), clock.now()
+    if past == restarts.NO_REBOOT:
         raise RescueRefused(f"{record} can't be read, so nobody knows when the machine was last restarted; remove it")
     if now.mono_ms < REBOOT_UP_MS or not past.day_passed(now):
         raise RescueRefused("the machine has only just started, or was restarted for a camera within 24 hours")
-    reboot_history.save(record, past.another(now))
+    restarts.save_reboots(record, past.another(now))
     run(["systemctl", "reboot"])
 
 

@@ -18,7 +18,7 @@ from agent.host import rescue
 from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.probes.file_system import Abort
 from agent.host.raw_card import RawCard
-from agent.store import restart_budget
+from agent.store import restarts
 
 LOOK_EVERY_S = 5.0
 RENEW_MS = 3_600_000            # how much of a boot's running is lost at most when it ends without a word
@@ -32,7 +32,7 @@ class CardRescue:
     store: Path
     clock: Clock
     restart: Callable[[], None]
-    places: list[Path] = field(default_factory=restart_budget.places)
+    places: list[Path] = field(default_factory=restarts.places)
     root: Path = Path("/")
     _budget: Budget = field(init=False)
     _abort: Abort = field(init=False)
@@ -41,7 +41,7 @@ class CardRescue:
     _since_ms: int | None = None        # for so long it has given up
 
     def __post_init__(self) -> None:
-        self._budget, self._abort = restart_budget.load(self.places), Abort(self.store, self.root)
+        self._budget, self._abort = restarts.load_budget(self.places), Abort(self.store, self.root)
         self._card = RawCard.below(self.store, self.root)
 
     def look(self) -> None:
@@ -60,17 +60,17 @@ class CardRescue:
 
     def end(self) -> None:
         """The machine ends in order, or this process does: then nobody has to guess how it ended."""
-        restart_budget.keep(self.places[0], self._budget.ended(self.clock.now()))
+        restarts.write_budget(self.places[0], self._budget.ended(self.clock.now()))
 
     def _keep(self, now: Instant) -> None:
         if self._renewed_ms is None or now.mono_ms - self._renewed_ms >= RENEW_MS:
             self._renewed_ms = now.mono_ms
-            self._budget = restart_budget.renew(self.places, self._budget, now)
+            self._budget = restarts.renew_budget(self.places, self._budget, now)
         (self.root / rescue.GIVEN_UP).unlink(missing_ok=True)
 
     def _spend(self, now: Instant) -> None:
         spent = self._budget.restarted(now)
-        noted = [str(place) for place in self.places if restart_budget.keep(place, spent)]
+        noted = [str(place) for place in self.places if restarts.write_budget(place, spent)]
         if noted or self._budget.at(now).ahead:
             self._budget = spent
             print(f"the file system of {self.store} has given up: the machine restarts, "

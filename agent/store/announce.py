@@ -1,7 +1,6 @@
-"""What goes to the ward, committed with the rows it tells of: an event exists exactly if its message does.
+"""Messages to the ward, committed with the rows that they are about: an event exists exactly if its message does.
 
-Of an event or a clip that began before the household joined, the end is not told, either. What tells of motion may have
-to wait until it is known what moved (agent/store/deferred.py).
+The end of an event or clip that began before the household joined is not sent.
 """
 import sqlite3
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from agent.host.clock import Instant
 from agent.store import events, ledger, membership, outbox
 from agent.store.clips import Clip
 
-BOXES_MAX = 8           # the largest are told
+BOXES_MAX = 8           # the largest are sent
 
 Boxes = Sequence[Sequence[float]]       # largest first
 
@@ -23,7 +22,7 @@ def _rounded(boxes: Boxes) -> list[list[float]]:
 
 
 def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
-    """A clip is whole and flushed; `clip` is its row as it is now."""
+    """A clip is whole and flushed; `clip` is its present row."""
     if not membership.covers(db, "clip", clip.boot, clip.mono_ms):
         return
     assert clip.dur_ms is not None and clip.bytes is not None and clip.frames is not None
@@ -35,14 +34,13 @@ def clip_done(db: sqlite3.Connection, clip: Clip, when: Instant) -> None:
 
 def motion_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, score: float,
                  boxes: Boxes, zones: Sequence[str], continues: int | None) -> None:
-    """Motion is confirmed, or goes on as another event."""
     data = wire.MotionData(event=event_id, phase="start", start_ms=start.mono_ms, score=round(score, 4),
                            zones=list(zones), boxes=_rounded(boxes), continues=continues)
     outbox.append(db, "motion", camera, start, wire.encode(data), motion=[event_id])
 
 
 def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, continues: int | None = None) -> None:
-    """The event is over, or a dead process had left it open; `event` is its row as it is now."""
+    """The event is over, or a dead process left it open; `event` is its present row."""
     if not membership.covers(db, "motion", event.boot, event.mono_ms):
         return
     data = wire.MotionData(event=event.id, phase="end", start_ms=event.mono_ms, dur_ms=event.dur_ms,
@@ -54,7 +52,7 @@ def motion_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant,
 
 
 def label(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> None:
-    """There is a word for what an event was; `event` is its row as it is now."""
+    """An event has a label; `event` is its present row."""
     assert event.label and event.label_score is not None
     if not membership.covers(db, "label", event.boot, event.mono_ms):
         return
@@ -64,14 +62,13 @@ def label(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> N
 
 def tamper_start(db: sqlite3.Connection, camera: str, event_id: int, start: Instant, code: str, strength: float,
                  detail: str) -> None:
-    """Something has been done to the camera; `code` is one of core.vision.tamper.Kind."""
     data = wire.TamperData(event=event_id, code=code, phase="start", start_ms=start.mono_ms,
                            strength=round(strength, 2), detail=detail)
     outbox.append(db, "tamper", camera, start, wire.encode(data))
 
 
 def tamper_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant, detail: str | None = None) -> None:
-    """That is over, or nobody can tell: its row is cut; `event` is that row as it is now."""
+    """It is over, or its end is unknown (the row is "cut"); `event` is its present row."""
     assert event.code is not None
     if not membership.covers(db, "tamper", event.boot, event.mono_ms):
         return
@@ -82,20 +79,17 @@ def tamper_end(db: sqlite3.Connection, event: events.StoredEvent, when: Instant,
 
 
 def event_cut(db: sqlite3.Connection, event: events.StoredEvent, when: Instant) -> None:
-    """A dead process had left an event open; `event` is its row, which is cut now."""
     end = tamper_end if event.kind == "tamper" else motion_end
     end(db, event, when)
 
 
 def camera(db: sqlite3.Connection, name: str, when: Instant, code: str, detail: str, gap_s: float, over: bool) -> None:
-    """A camera delivers nothing, or delivers again."""
     data = wire.CameraData(code=code, phase="end" if over else "start", detail=detail, gap_s=round(gap_s, 1))
     outbox.append(db, "camera", name, when, wire.encode(data))
 
 
 def storage(db: sqlite3.Connection, when: Instant, code: str, over: bool,
             detail: str | None = None, lost_n: int | None = None) -> None:
-    """The card has a trouble, or is rid of it."""
     data = wire.StorageData(code=code, phase="end" if over else "start", detail=detail, lost_n=lost_n)
     outbox.append(db, "storage", None, when, wire.encode(data))
 

@@ -1,21 +1,19 @@
-"""The machine's starts, what the wall clock was found to be in each, and the dates that follow for its rows.
-
-A boot's number says for certain which came first, whatever their clocks told. docs/design/storage.md tells the rest.
-"""
+"""The machine's starts, the wall clock in each, and the dates of rows that follow (docs/design/storage.md)."""
 import sqlite3
 from bisect import bisect_right
 
 from agent.core.clock import Anchor, dating
+from agent.host.clock import Instant
 from agent.store.row_check import sound
 
-# The wall time of a row: by the anchor in whose stretch it lies, once its boot's clock was right; else as written.
+# The wall time of a row: by the last anchor before it, once its boot's clock was right; else as written.
 DATED = ("COALESCE((SELECT dates_ms FROM anchor WHERE anchor.boot = {t}.boot AND from_mono_ms <= {t}.mono_ms "
          "ORDER BY from_mono_ms DESC LIMIT 1) + {t}.mono_ms, {t}.wall_ms)")
-# Whether that is to be believed: the clock was right then, or later in the boot, and did not tell two times for right.
+# Whether that is reliable: the clock was right then or later in the boot, and did not show two "right" times.
 SURE = ("CASE WHEN (SELECT doubtful FROM boot WHERE boot.id = {t}.boot) THEN 0 ELSE {t}.clock IN ('rtc', 'ntp') "
         "OR EXISTS (SELECT 1 FROM anchor WHERE anchor.boot = {t}.boot AND dates_ms IS NOT NULL) END")
-# Rowids of a camera's rows that may begin from :begin on, but for :longest, up to :end, out of an index on (camera,
-# boot, mono_ms, wall_ms) alone: by an anchor's date, or as first written in those of its boots that nothing dates.
+# Rowids of a camera's rows that may begin between :begin - :longest and :end, from an index on (camera, boot,
+# mono_ms, wall_ms) only: by an anchor's date or, in boots without one, as first written.
 NEAR = ("SELECT {t}.rowid FROM anchor CROSS JOIN {t} ON {t}.boot = anchor.boot WHERE {which} AND camera = :camera "
         "AND mono_ms BETWEEN :begin - dates_ms - :longest AND :end - dates_ms UNION ALL SELECT {t}.rowid FROM "
         "(WITH RECURSIVE its (boot) AS (SELECT MIN(boot) FROM {t} WHERE {which} AND camera = :camera UNION ALL "
@@ -23,27 +21,28 @@ NEAR = ("SELECT {t}.rowid FROM anchor CROSS JOIN {t} ON {t}.boot = anchor.boot W
         "WHERE its.boot IS NOT NULL) SELECT boot FROM its WHERE boot NOT IN "
         "(SELECT boot FROM anchor WHERE dates_ms IS NOT NULL)) AS undated CROSS JOIN {t} ON {t}.boot = undated.boot "
         "WHERE {which} AND camera = :camera AND wall_ms BETWEEN :begin - :longest AND :end")
-ANCHORS_MAX = 200       # of a boot are weighed anew: a clock that is thrown about for days costs no more than this
+ANCHORS_MAX = 200       # of a boot that are compared, so that a clock that keeps jumping costs no more
+
+
+def instant(row: sqlite3.Row) -> Instant:
+    return Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"])
 
 
 def remember(db: sqlite3.Connection, boot: str) -> None:
-    """Note that the machine has started, which gives the boot its number; harmless when repeated."""
-    if not db.execute("SELECT 1 FROM boot WHERE id = ?", (boot,)).fetchone():      # ignored, it would use up a number
+    """Numbers a new boot; may be repeated."""
+    if not db.execute("SELECT 1 FROM boot WHERE id = ?", (boot,)).fetchone():      # IGNORE would use up a number
         db.execute("INSERT OR IGNORE INTO boot (id) VALUES (?)", (boot,))
 
 
 def is_later(db: sqlite3.Connection, boot: str, than: str) -> bool:
-    """Whether that boot came after another one; one without a number has only begun."""
+    """Whether that boot came after the other. A boot without a number has only just begun."""
     numbers = dict(db.execute("SELECT id, n FROM boot WHERE id IN (?, ?)", (boot, than)).fetchall())
     return boot not in numbers or numbers[boot] > numbers.get(than, 0)
 
 
 def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 0, clock: str = "ntp",
          err_ms: int | None = None) -> None:
-    """From `from_mono_ms` on the wall clock shows `offset_ms` more than the monotonic one; all rows are dated anew.
-
-    `clock` is how far it vouches for itself, `err_ms` how far off it may be. Within the caller's transaction.
-    """
+    """Notes the wall clock's offset from `from_mono_ms` on, which dates rows. Within the caller's transaction."""
     remember(db, boot)
     if not anchors(db, boot):
         from_mono_ms = 0
@@ -53,7 +52,7 @@ def date(db: sqlite3.Connection, boot: str, offset_ms: int, from_mono_ms: int = 
 
 
 def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
-    """Weigh again which time is believed, for one becomes credible by holding. Writes only what changes."""
+    """Decides again which time is believed, because a time becomes credible by holding. Writes only changes."""
     known = anchors(db, boot)
     found = dating([Anchor(row["from_mono_ms"], row["offset_ms"], row["clock"]) for row in known], now_mono_ms)
     for row, offset_ms in zip(known, found.offsets_ms, strict=True):
@@ -64,34 +63,33 @@ def settle(db: sqlite3.Connection, boot: str, now_mono_ms: int) -> None:
 
 
 def put_right(db: sqlite3.Connection, boot: str, mono_ms: int, offset_ms: int | None) -> None:
-    """Have the anchor that dates this moment say `offset_ms`, or date nothing. Within the caller's transaction."""
+    """Makes the anchor of this moment say `offset_ms`; None: date nothing. Within the caller's transaction."""
     db.execute("UPDATE anchor SET offset_ms = COALESCE(?1, offset_ms), dates_ms = ?1 WHERE boot = ?2 AND from_mono_ms "
                "= (SELECT MAX(from_mono_ms) FROM anchor WHERE boot = ?2 AND from_mono_ms <= ?3)",
                (offset_ms, boot, mono_ms))
 
 
 def anchors(db: sqlite3.Connection, boot: str) -> list[sqlite3.Row]:
-    """The boot's newest anchors, in order."""
     return sound(db, "anchor", "SELECT * FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT ?",
                  (boot, ANCHORS_MAX))[::-1]
 
 
 def offset_ms(db: sqlite3.Connection, boot: str) -> int | None:
-    """The offset that dates what the boot records now, or None while its clock was never right."""
+    """Returns the offset that dates what the boot records now; None if its clock was never right."""
     row = db.execute("SELECT dates_ms FROM anchor WHERE boot = ? ORDER BY from_mono_ms DESC LIMIT 1",
                      (boot,)).fetchone()
     return row["dates_ms"] if row else None
 
 
 def is_sure(db: sqlite3.Connection, boot: str, clock: str) -> bool:
-    """Whether the date of a row of `boot` is to be believed, which was written while the clock was in that state."""
+    """Whether the date of a row of `boot`, written while the clock was in that state, can be believed."""
     row = db.execute(f"SELECT {SURE.format(t='it')} AS sure FROM (SELECT ? AS boot, ? AS clock) AS it",
                      (boot, clock)).fetchone()
     return bool(row["sure"])
 
 
 class Dates:
-    """DATED and SURE for many rows at once: the anchors are read once, and each boot is judged once."""
+    """DATED and SURE for many rows at once: reads the anchors once, and judges each boot once."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -104,14 +102,12 @@ class Dates:
             offsets.append(dates_ms)
 
     def wall_ms(self, boot: str, mono_ms: int, wall_ms: int) -> int:
-        """The wall time of a row that was written with these."""
         begins, offsets = self._anchors.get(boot, ((), ()))
         place = bisect_right(begins, mono_ms) - 1
         dates_ms = offsets[place] if place >= 0 else None
         return wall_ms if dates_ms is None else dates_ms + mono_ms
 
     def sure(self, boot: str, clock: str) -> bool:
-        """Whether that time is to be believed."""
         if (boot, clock) not in self._sure:
             self._sure[boot, clock] = is_sure(self._db, boot, clock)
         return self._sure[boot, clock]

@@ -1,7 +1,4 @@
-"""Start-up is recovery: what a dead process left open is closed, marked and announced.
-
-docs/design/storage.md names the cuts that can have happened; each branch below answers one of them.
-"""
+"""Recovery at the start: closes, marks and announces what a dead process left open (docs/design/storage.md)."""
 import contextlib
 import errno
 import fcntl
@@ -23,22 +20,21 @@ from agent.store.database import transaction
 from agent.store.folders import Folders
 from agent.store.names import PART, picture
 
-# What is wrong with one file and not with the card: it must not keep the camera from recording.
+# Faults of one file, not of the card, which must not keep the camera from recording.
 UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP)
 
 _log = logging.getLogger(__name__)
 
 
 class Unwritable(Exception):
-    """A clip can be read, but not be completed: nothing of it is lost, so its row stays open."""
+    """A clip can be read but not completed. Nothing of it is lost, so its row stays open."""
 
 
 def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock: Clock,
                    going_on: Container[int] = ()) -> bool:
-    """Close everything of `camera` that is open, but for the events `going_on`. Returns whether no clip is left open.
-
-    Only the camera's own recorder may call this while it runs. Raises OSError and sqlite3.Error where the card
-    does not play along; calling again later is safe.
+    """Closes everything open of `camera`, except the events `going_on`. Returns whether no clip is left open. While the
+    camera's recorder runs, only that recorder may call this. Raises OSError and sqlite3.Error if the card fails; may be
+    repeated.
     """
     left_n = 0
     for clip in clips.in_state(db, "open", camera):
@@ -50,7 +46,7 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
                 left_n += 1
                 _log.error("%s can't be completed: %s; the next clip tries again", clip.name, error)
     with surviving("absences"):
-        absences.ended(db, camera, absences.CAMERA, clock.now())        # told anew, if it still goes on
+        absences.ended(db, camera, absences.CAMERA, clock.now())        # begins again if it still goes on
     for event in events.unfinished(db, camera):
         if event.id not in going_on:
             with surviving(f"event {event.id} stays open"):
@@ -59,19 +55,21 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
 
 
 def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, clock: Clock) -> bool:
-    """Whether the clip is closed now; False while a recorder still writes it."""
     part, final = folders.part(clip.seq, clip.name), folders.clip(clip.seq, clip.name)
     try:
-        whole = complete(part, final) if os.path.lexists(part) else _measure(final)
+        whole = complete(part, final) if os.path.lexists(part) else None
+        if whole is None:               # the cut came between the final name and the row
+            with _on_card(final) as handle:
+                whole = _whole(handle)[0]
     except BlockingIOError:
         return False
     except FileNotFoundError:
-        # Cut between the row and the file's first flush.
+        # The cut came between the row and the file's first flush.
         clips.lose(db, clip.seq, "power went before its first second was on the card")
         return True
     except (Mp4Error, DamagedError) as error:
         part.unlink(missing_ok=True)
-        sync_folder(part.parent)        # lest another cut gives back a file that no row knows
+        sync_folder(part.parent)        # or another cut would bring back a file without a row
         clips.lose(db, clip.seq, f"nothing whole in it: {error}")
         return True
     except OSError as error:
@@ -81,7 +79,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
         clips.lose(db, clip.seq, f"its file can't be read: {error.strerror}")
         return True
     with transaction(db):
-        clips.finish(db, clip.seq, "recovered", whole.duration_us // 1000, whole.size_b, whole.frames_n)
+        clips.finish(db, clip.seq, "recovered", whole.duration_us // 1000, whole.size_b, frames=whole.frames_n)
         row = clips.get(db, clip.name)
         assert row is not None
         announce.clip_done(db, row, clock.now())
@@ -90,9 +88,8 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
 
 
 def _whole(handle: int) -> tuple[WholePart, bytes]:
-    """What is whole of a clip, and its completed head; an encrypted one gets its head from whoever can read it.
-
-    Raises Mp4Error, DamagedError and OSError.
+    """Returns the whole part of a clip and, unless it is encrypted, its head. Raises Mp4Error, DamagedError and
+    OSError.
     """
     def read_at(offset: int, size_b: int) -> bytes:
         return os.pread(handle, size_b, offset)
@@ -105,9 +102,7 @@ def _whole(handle: int) -> tuple[WholePart, bytes]:
 
 
 def complete(part: Path, final: Path) -> WholePart:
-    """Cut a torn file off behind its last whole fragment, complete its head, and give it its final name.
-
-    Raises Mp4Error, DamagedError, Unwritable and OSError.
+    """Cuts a clip after its last whole fragment, and renames it. Raises Mp4Error, DamagedError, Unwritable and OSError.
     """
     with _on_card(part) as handle:
         whole, head = _whole(handle)
@@ -119,21 +114,10 @@ def complete(part: Path, final: Path) -> WholePart:
     return whole
 
 
-def _measure(final: Path) -> WholePart:
-    """A file that has its final name already: the cut came before its row.
-
-    Raises Mp4Error, DamagedError, Unwritable and OSError.
-    """
-    with _on_card(final) as handle:
-        return _whole(handle)[0]
-
-
 @contextlib.contextmanager
 def _on_card(path: Path) -> Iterator[int]:
-    """A descriptor of a clip's file, locked: what is read of it is what the card has.
-
-    After a failed write the page cache may have more than the card. What it has is moved to other blocks then.
-    Raises Unwritable and OSError.
+    """Yields a locked descriptor of a clip's file; what it reads is on the card. After a failed write the page cache
+    may have more than the card. The data is then moved to other blocks. Raises Unwritable and OSError.
     """
     handle = open_plain(path, os.O_RDWR)
     try:
@@ -141,7 +125,7 @@ def _on_card(path: Path) -> Iterator[int]:
         with _writable():
             os.fsync(handle)
             if not is_on_card(handle):
-                _log.warning("the card has not kept all that was written of %s: it is written anew", path.name)
+                _log.warning("the card has lost data that was written to %s: writing it again", path.name)
                 handle = moved(handle, path)
         yield handle
     finally:
@@ -157,12 +141,14 @@ def _writable() -> Iterator[None]:
 
 
 def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEvent, clock: Clock) -> None:
-    """An event that a dead process left open ends with the last frame that shows it.
-
-    A picture of it that no row had named yet would lie there for ever.
-    """
-    if event.kind == "motion":
-        _remove_picture(folders, event)
+    """Ends an open event at the last frame that shows it, and removes a picture that no row names."""
+    path = folders.thumb(f"{picture(event.camera, event.boot, event.mono_ms)}.jpg")
+    left = [file for file in (path, path.with_name(path.name + PART))
+            if event.kind == "motion" and os.path.lexists(file)]
+    for file in left:
+        file.unlink()
+    if left:
+        sync_folder(folders.thumbs)
     row = db.execute("SELECT MAX(mono_ms + dur_ms) AS end FROM clip JOIN event_clip ON clip.seq = event_clip.clip "
                      "WHERE event_clip.event = ? AND dur_ms IS NOT NULL", (event.id,)).fetchone()
     dur_ms = max(0, row["end"] - event.mono_ms) if row["end"] is not None else None
@@ -171,12 +157,3 @@ def _cut_event(db: sqlite3.Connection, folders: Folders, event: events.StoredEve
         now = events.get(db, event.id)
         assert now is not None
         announce.event_cut(db, now, clock.now())
-
-
-def _remove_picture(folders: Folders, event: events.StoredEvent) -> None:
-    path = folders.thumb(f"{picture(event.camera, event.boot, event.mono_ms)}.jpg")
-    left = [each for each in (path, path.with_name(path.name + PART)) if os.path.lexists(each)]
-    for each in left:
-        each.unlink()
-    if left:
-        sync_folder(folders.thumbs)

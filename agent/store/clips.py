@@ -1,6 +1,6 @@
-"""Rows of clips: opened before the file is, finished together with the messages that announce them.
+"""Rows of clips: opened before the file, finished together with the messages that announce them.
 
-A row's life: open -> done | recovered | lost, then deleting -> deleted. docs/design/storage.md tells it in prose.
+States: open -> done | recovered | lost, then deleting -> deleted (docs/design/storage.md).
 """
 import json
 import sqlite3
@@ -14,11 +14,12 @@ from agent.store import boots, numbers
 from agent.store.boots import DATED, SURE
 from agent.store.row_check import sound
 
-PAGE_N = 500                # rows that are fetched at a time
-FINISHED = "state IN ('done', 'recovered')"
+PAGE_N = 500                # rows per query
+FINISHED, KEPT = "state IN ('done', 'recovered')", "state IN ('open', 'done', 'recovered')"
+LOST = "lost"               # the boot of an adopted clip whose row was lost
 LONGEST_MS = 3_600_000      # clips are far shorter
-NEAR = boots.NEAR.format(t="clip", which="state IN ('open', 'done', 'recovered')")
-UNFINISHED = "state NOT IN ('done', 'recovered')"       # said as the index says it, else SQLite reads all clips
+NEAR = boots.NEAR.format(t="clip", which=KEPT)
+UNFINISHED = "state NOT IN ('done', 'recovered')"       # worded as in the index, otherwise SQLite reads all clips
 COLUMNS = ("seq, name, camera, kind, state, boot, mono_ms, " + DATED.format(t="clip") +
            " AS wall_ms, clock, codec, width, height, dur_ms, bytes, frames, sha256, why")
 
@@ -34,7 +35,7 @@ class Clip:
     state: str
     boot: str
     mono_ms: int
-    wall_ms: int                # as dated by the boot's offset where that is known
+    wall_ms: int                # corrected by its boot's offset, if known
     clock: str
     codec: str
     width: int
@@ -48,9 +49,8 @@ class Clip:
 
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, codec: str, width: int, height: int,
              day_key: int | None = None, seq: int | None = None) -> tuple[int, str]:
-    """Note that a file is about to be written, encrypted for `day_key` or for none; returns its seq and name.
-
-    With a reserved `seq` it may have been adopted meanwhile, and keeps that row. Within the caller's transaction.
+    """Notes that a file is about to be written, encrypted for `day_key` if there is one; returns its seq and name. If a
+    clip with a reserved `seq` was adopted meanwhile, its row stays. Within the caller's transaction.
     """
     seq = seq or numbers.next_clip(db)
     name = name_of(camera, start.boot, seq)
@@ -62,19 +62,17 @@ def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, cod
 
 
 def name_of(camera: str, boot: str, seq: int) -> str:
-    """What a clip is called, and its file, whose key is bound to that."""
     return f"{camera}-{boot}-{seq:06d}"
 
 
 def finish(db: sqlite3.Connection, seq: int, state: str, dur_ms: int, size_b: int, frames: int) -> None:
-    """The file has its final name and is flushed: `state` is "done", or "recovered" after a cut."""
+    """The file is flushed and has its final name. `state` is "done", or "recovered" after a cut."""
     db.execute("UPDATE clip SET state = ?, dur_ms = ?, bytes = ?, frames = ? WHERE seq = ?",
                (state, dur_ms, size_b, frames, seq))
 
 
 def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, start: Instant, stream: StreamInfo,
           dur_ms: int, size_b: int, frames: int, day_key: int | None = None) -> None:
-    """A row for a file that has none, in the caller's transaction."""
     db.execute("INSERT INTO clip (seq, name, camera, kind, state, boot, mono_ms, wall_ms, clock, codec, width, height, "
                "dur_ms, bytes, frames, day_key) "
                "VALUES (?, ?, ?, 'motion', 'recovered', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -83,29 +81,24 @@ def adopt(db: sqlite3.Connection, seq: int, name: str, camera: str, start: Insta
 
 
 def lose(db: sqlite3.Connection, seq: int, why: str) -> None:
-    """Nothing of the clip could be kept."""
     db.execute("UPDATE clip SET state = 'lost', why = ? WHERE seq = ?", (why, seq))
 
 
 def mark_kind(db: sqlite3.Connection, seq: int, kind: str) -> None:
-    """A continuous clip turned out to show an event: it is kept as long as events are."""
     db.execute("UPDATE clip SET kind = ? WHERE seq = ?", (kind, seq))
 
 
 def reaching(db: sqlite3.Connection, camera: str, start: Instant, limit: int = 8) -> list[int]:
-    """Seqs of the camera's newest clips that show `start` or what came after it, the open one among them."""
+    """Lists seqs of the camera's newest clips that show `start` or a later time, with the open one."""
     rows = db.execute("SELECT seq FROM (SELECT seq, mono_ms, dur_ms FROM clip WHERE camera = ? AND boot = ? "
-                      "AND state IN ('open', 'done', 'recovered') ORDER BY mono_ms DESC LIMIT ?) "
+                      f"AND {KEPT} ORDER BY mono_ms DESC LIMIT ?) "
                       "WHERE dur_ms IS NULL OR mono_ms + dur_ms >= ? ORDER BY seq",
                       (camera, start.boot, limit, start.mono_ms))
     return [row["seq"] for row in rows]
 
 
 def condemn(db: sqlite3.Connection, names: Iterable[str], why: str) -> list[str]:
-    """Mark finished clips as about to go, but for those that the agent's own work reads; returns which.
-
-    Within the caller's transaction, for it is also noted for the ledger: agent/store/decisions/condemned.py.
-    """
+    """Marks finished clips for deletion, except those being read; returns them. Within the caller's transaction."""
     going = []
     for name in names:
         row = db.execute("UPDATE clip SET state = 'deleting', why = ? WHERE name = ? AND state IN ('done', 'recovered')"
@@ -115,28 +108,25 @@ def condemn(db: sqlite3.Connection, names: Iterable[str], why: str) -> list[str]
 
 
 def spare(db: sqlite3.Connection, name: str) -> bool:
-    """A clip that was marked so wrongly is a finished one again, if it is not gone yet; returns whether."""
+    """Makes a clip that was wrongly marked a finished one again; returns False if it is gone already."""
     return bool(db.execute("UPDATE clip SET state = 'done', why = NULL WHERE name = ? AND state = 'deleting'",
                            (name,)).rowcount)
 
 
 def names(db: sqlite3.Connection, seqs: Iterable[int]) -> list[str]:
-    """The names of the clips with these numbers."""
     return [db.execute("SELECT name FROM clip WHERE seq = ?", (seq,)).fetchone()["name"] for seq in seqs]
 
 
 def bury(db: sqlite3.Connection, seqs: list[int]) -> None:
-    """The files are gone."""
     db.executemany("UPDATE clip SET state = 'deleted' WHERE seq = ?", ((seq,) for seq in seqs))
 
 
 def put_digest(db: sqlite3.Connection, seq: int, sha256: str) -> None:
-    """Remember the SHA-256 (hex) of the finished file."""
     db.execute("UPDATE clip SET sha256 = ? WHERE seq = ?", (sha256, seq))
 
 
 def put_right(db: sqlite3.Connection, told: ClipSigned) -> None:
-    """Have the clip's row say what was signed of it; in the caller's transaction."""
+    """Corrects the clip's row by what was signed of it; in the caller's transaction."""
     db.execute("UPDATE clip SET camera = ?, kind = iif(? = 'motion', 'motion', kind), boot = ?, mono_ms = ?, "
                "wall_ms = ?, clock = ?, dur_ms = ?, sha256 = ? WHERE name = ?",
                (told.camera, told.type, told.boot, told.mono_ms, told.wall_ms, told.clock, told.dur_ms, told.sha256,
@@ -144,12 +134,12 @@ def put_right(db: sqlite3.Connection, told: ClipSigned) -> None:
 
 
 def as_written(db: sqlite3.Connection, seq: int) -> int:
-    """The wall time (ms) that was stored with the clip's first frame, whatever its boot's clock became."""
+    """Returns the wall time (ms) stored with the clip's first frame, before any correction of its boot's clock."""
     return db.execute("SELECT wall_ms FROM clip WHERE seq = ?", (seq,)).fetchone()["wall_ms"]
 
 
 def looked_by(db: sqlite3.Connection, seq: int) -> tuple[str | None, str | None]:
-    """The settings and the version of the detector, as the newest event tells that the clip shows."""
+    """Returns the settings and the version of the detector, by the newest event that the clip shows."""
     row = db.execute("SELECT settings, detector FROM event JOIN event_clip ON event.id = event_clip.event "
                      "WHERE event_clip.clip = ? AND settings IS NOT NULL ORDER BY event.id DESC LIMIT 1",
                      (seq,)).fetchone()
@@ -157,31 +147,28 @@ def looked_by(db: sqlite3.Connection, seq: int) -> tuple[str | None, str | None]
 
 
 def numbered(db: sqlite3.Connection, seqs: Iterable[int]) -> list[Clip]:
-    """The clips with these numbers, in their order."""
     rows = db.execute(f"SELECT {COLUMNS} FROM clip WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
                       (json.dumps(sorted(seqs)),))
     return [Clip(**row) for row in rows]
 
 
 def get(db: sqlite3.Connection, name: str) -> Clip | None:
-    """The clip of that name, in whatever state."""
     return next(iter(_read(db, "name = ?", name)), None)
 
 
 def in_state(db: sqlite3.Connection, state: str, camera: str | None = None) -> list[Clip]:
-    """All clips in `state`, oldest first: for open, deleting and lost ones, which are few."""
+    """Lists the clips in `state`, oldest first: for open, deleting and lost ones, which are few."""
     return _read(db, f"state = ?1 AND {UNFINISHED} AND (?2 IS NULL OR camera = ?2) ORDER BY seq", state, camera)
 
 
 def finished(db: sqlite3.Connection, camera: str | None = None, limit: int = 100,
              before_seq: int | None = None) -> list[Clip]:
-    """The newest finished clips, newest first; `before_seq` turns the page."""
     return _read(db, f"{FINISHED} AND (?1 IS NULL OR camera = ?1) AND (?2 IS NULL OR seq < ?2) "
                      "ORDER BY seq DESC LIMIT ?3", camera, before_seq, limit)
 
 
 def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
-    """Finished clips, newest first, fetched page by page."""
+    """Yields all finished clips, newest first, read in pages."""
     before_seq = None
     while page := finished(db, camera, PAGE_N, before_seq):
         yield from page
@@ -189,12 +176,12 @@ def newest(db: sqlite3.Connection, camera: str | None) -> Iterator[Clip]:
 
 
 def unhashed(db: sqlite3.Connection, limit: int = 1000) -> list[Clip]:
-    """Finished clips without a digest, newest first: an old one that can't be read is in nobody's way."""
+    """Lists finished clips without a digest, newest first, so that an unreadable old one delays no other."""
     return _read(db, f"sha256 IS NULL AND {FINISHED} ORDER BY seq DESC LIMIT ?", limit)
 
 
 def newest_wall_ms(db: sqlite3.Connection) -> int | None:
-    """When the newest clip began of those whose date is sure, else of those that have one; None while there is none."""
+    """Returns when the newest clip with a reliable date began, else the newest with any date; None without clips."""
     for known in (SURE.format(t="clip"), "clock != 'unset'"):
         row = db.execute(f"SELECT {DATED.format(t='clip')} AS wall_ms FROM clip WHERE {known} "
                          "ORDER BY seq DESC LIMIT 1").fetchone()
@@ -204,24 +191,21 @@ def newest_wall_ms(db: sqlite3.Connection) -> int | None:
 
 
 def hand_out(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
-    """The ward has the footage of these clips, by its receipt: they are the first to make room when that is needed."""
     db.executemany("INSERT OR IGNORE INTO handed_out (clip) VALUES (?)", ((seq,) for seq in seqs))
 
 
 def shown_n(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
-    """How many of these clips there still are, finished or being written, and nobody has had them deleted."""
     return db.execute("SELECT COUNT(*) FROM clip WHERE seq IN (SELECT value FROM json_each(?)) "
-                      "AND state IN ('open', 'done', 'recovered')", (json.dumps(list(seqs)),)).fetchone()[0]
+                      f"AND {KEPT}", (json.dumps(list(seqs)),)).fetchone()[0]
 
 
 def totals(db: sqlite3.Connection) -> tuple[int, int]:
-    """How many finished clips there are and their size in bytes."""
     row = db.execute(f"SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM clip WHERE {FINISHED}").fetchone()
     return row[0], row[1]
 
 
 def forget_deleted(db: sqlite3.Connection, keep_n: int) -> int:
-    """Drop the oldest rows of deleted and lost clips beyond the newest `keep_n`, so that the table stays bounded."""
+    """Drops the oldest rows of deleted and lost clips beyond the newest `keep_n`, so the table stays bounded."""
     gone = f"state IN ('deleted', 'lost') AND {UNFINISHED}"
     last = db.execute(f"SELECT seq FROM clip WHERE {gone} ORDER BY seq DESC LIMIT 1 OFFSET ?", (keep_n,)).fetchone()
     if last is None:
@@ -233,7 +217,7 @@ def forget_deleted(db: sqlite3.Connection, keep_n: int) -> int:
 
 
 def reaching_into(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> list[Clip]:
-    """The camera's clips with footage between these wall times, in the order of recording, open ones among them."""
+    """Lists the camera's clips with footage between these wall times, in recording order, open ones included."""
     rows = sound(
         db, "clip", f"SELECT * FROM (SELECT {COLUMNS} FROM clip WHERE seq IN ({NEAR})) "
         "WHERE wall_ms < :end AND (dur_ms IS NULL OR wall_ms + dur_ms > :begin) ORDER BY seq",
@@ -246,5 +230,19 @@ def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list
 
 
 def are_dated(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) -> bool:
-    """Whether the clock was right, or has been found out since, in all the camera's recordings of that time."""
     return all(boots.is_sure(db, clip.boot, clip.clock) for clip in reaching_into(db, camera, begin_ms, end_ms))
+
+
+def cameras(db: sqlite3.Connection) -> list[str]:
+    """Lists the cameras of which there are clips, in alphabetical order."""
+    rows = db.execute(f"WITH RECURSIVE its (camera) AS (SELECT MIN(camera) FROM clip WHERE {KEPT} UNION ALL "
+                      f"SELECT (SELECT MIN(camera) FROM clip WHERE {KEPT} AND clip.camera > its.camera) FROM its "
+                      "WHERE its.camera IS NOT NULL) SELECT camera FROM its WHERE camera IS NOT NULL")
+    return [row["camera"] for row in rows]
+
+
+def recorded_ms(db: sqlite3.Connection, camera: str) -> tuple[int, int] | None:
+    """Returns the wall times of the camera's first and last footage; None without footage."""
+    row = db.execute(f"SELECT MIN(wall_ms) AS first, MAX(wall_ms + COALESCE(dur_ms, 0)) AS last "
+                     f"FROM (SELECT {COLUMNS} FROM clip WHERE camera = ? AND {KEPT})", (camera,)).fetchone()
+    return (row["first"], row["last"]) if row["first"] is not None else None

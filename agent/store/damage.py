@@ -1,4 +1,4 @@
-"""Which errors mean that the database is damaged, or may mean it, and who hears of them: the keeper, which judges."""
+"""Which errors mean, or may mean, that the database is damaged. They are reported to the keeper, which decides."""
 import contextlib
 import logging
 import sqlite3
@@ -11,31 +11,29 @@ from agent.store.database import StoreError
 
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 UNREAD = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
-# Of the moment, of the card or of another process: any other code of SQLite's may come of damage.
+# Temporary, or of the card or another process; any other code of SQLite may come from damage.
 OTHER = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL,
          sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL)
-# What a row brings forth that holds what nobody of us has written; a mistake of ours looks the same.
+# What reading a spoiled row can raise; a bug of ours looks the same.
 OF_A_ROW = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError,
             msgspec.MsgspecError)
-UNDECODED = "Could not decode to UTF-8"     # Python's own word, for which there is no code
+UNDECODED = "Could not decode to UTF-8"     # Python's own text, for which there is no code
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Doubt:
-    """What this process has met; `tell` has the keeper look."""
-
     tell: Callable[[], object] = lambda: None
     met_n: int = 0
-    said: str = ""                      # into the log, last
+    said: str = ""                      # the last log line
 
 
 DOUBT = Doubt()
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether the file is for certain not as it was written."""
+    """Whether the file certainly differs from what was written."""
     cause = error.__cause__ if isinstance(error, StoreError) else error
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in DAMAGE or str(cause).startswith(UNDECODED)
@@ -43,7 +41,7 @@ def is_damage(error: BaseException) -> bool:
 
 
 def may_be_damage(error: BaseException) -> bool:
-    """Whether the error is damage or may come of it: of a spoiled row, or of a block that can't be read."""
+    """Whether the error is damage, or may come from it: from a spoiled row or an unreadable block."""
     cause = error.__cause__ if isinstance(error, StoreError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     if code is None:
@@ -52,7 +50,8 @@ def may_be_damage(error: BaseException) -> bool:
 
 
 def meet(error: BaseException) -> None:
-    """Count what may be damage; the keeper hears of damage at once, of the rest from the second time on."""
+    """Counts what may be damage. The keeper is asked at once for certain damage, and otherwise from the second time on.
+    """
     if may_be_damage(error):
         DOUBT.met_n += 1
         if DOUBT.met_n > 1 or is_damage(error):
@@ -61,14 +60,14 @@ def meet(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def surviving(what: str) -> Iterator[list[Exception]]:
-    """Have what may be damage end what is inside, and nothing else; it is in the list then. Raises all other errors."""
+    """Ends the block at an error that may be damage, which is then in the list. Raises all other errors."""
     met: list[Exception] = []
     try:
         yield met
     except Exception as error:
         if not may_be_damage(error):
             raise
-        if (said := f"{what}: {error}") != DOUBT.said:         # it may come with each second's video
+        if (said := f"{what}: {error}") != DOUBT.said:         # it may come every second
             DOUBT.said = said
             _log.exception("%s; all else goes on", what)
         meet(error)

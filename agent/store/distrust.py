@@ -1,12 +1,13 @@
-"""Whether a database may be written: not after a write of it has failed, until a copy on other blocks has its place.
+"""Whether a database may be written. After a failed write it may not, until a copy on other blocks has replaced it.
 
-ext4 leaves a newly allocated block whose write has failed marked as unwritten. The same place can then be written and
-flushed again without an error, and reads as zeros after the next boot: whatever was committed there is lost. A new file
-has other blocks (agent/keeper/renewal.py makes it).
+ext4 leaves a newly allocated block whose write failed marked as unwritten. This block can then be written and flushed
+again without an error, and reads as zeros after the next boot: what was committed there is lost. A new file has other
+blocks (agent/keeper/renewal.py makes it).
 
 Linux reports a failed write once to each descriptor that was open then, at its next flush (errseq_t), so every process
-that has the database open hears of it. One that opens it later would not. So the process that has heard keeps a lock on
-the folder, at the number of the file that failed. Nobody has to take that lock back: the new file has another number.
+with the database open learns of it. A process that opens it later would not. So a process that has met the error keeps
+a lock on the folder, at the inode number of the failed file. The lock need not be removed: the new file has another
+number.
 """
 import contextlib
 import fcntl
@@ -25,18 +26,17 @@ Inode = tuple[int, int]                 # device and number of a file
 
 
 class Distrusted(sqlite3.OperationalError):
-    """A write of this database has failed: nobody commits until the keeper has put a fresh copy in its place."""
+    """A write of this database has failed: no commits until the keeper has replaced it with a fresh copy."""
 
 
 def is_failed_write(error: BaseException) -> bool:
-    """Whether SQLite says that the card did not take a write, or a flush."""
+    """Whether SQLite reports that the card refused a write or a flush."""
     return getattr(error, "sqlite_errorcode", None) in FAILED_WRITE
 
 
 def distrust(folder: Path, file: Inode) -> None:
-    """From now on, and as long as this process lives, nobody commits to `file`, which lies in `folder`.
-
-    Where the folder can't be opened any more, only the processes that met the error know.
+    """Forbids commits to `file` in `folder` as long as this process lives. If the folder can no longer be opened, only
+    the processes that met the error know.
     """
     if file in _locks:
         return
@@ -49,7 +49,7 @@ def distrust(folder: Path, file: Inode) -> None:
 
 
 def is_distrusted(folder: Path, file: Inode) -> bool:
-    """Whether this process, or another one that is still alive, distrusts `file` in `folder`."""
+    """Whether this process, or another one that still runs, distrusts `file` in `folder`."""
     try:
         handle = _opened(folder)
     except OSError:
@@ -62,9 +62,8 @@ def is_distrusted(folder: Path, file: Inode) -> bool:
 
 
 def writer(database: Path) -> int | None:
-    """The process that keeps all others from committing to it; 0: the kernel does not say which; None: none does.
-
-    The database is open here. Its files are not opened for this: to close one gives up a process's locks on it.
+    """Returns the process that keeps others from committing; 0 if the kernel does not name it, None without one. The
+    database must be open here. Its files are not opened again, because closing one would drop this process's locks.
     """
     asked, name = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, WRITERS_BYTE, 1, 0), os.path.realpath(f"{database}-shm")
     for handle in os.listdir("/proc/self/fd"):
@@ -76,7 +75,7 @@ def writer(database: Path) -> int | None:
 
 
 def let_go() -> None:
-    """Hold no folder open any more, because this process writes no database any more: the card may be taken away."""
+    """Closes the folders when this process writes no database any longer, so that the card can be unmounted."""
     while _locks:
         os.close(_locks.popitem()[1])
 

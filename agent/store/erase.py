@@ -1,7 +1,6 @@
-"""Erasing on the household's word: at once and for good, as far as a card lets go of anything.
+"""Erasing at the household's order: the clips' rows are condemned here, which hides them at once. The keeper
 
-The rows are condemned here, and from that moment nobody is shown the clips; the keeper removes the files, and the keys
-of days of which nothing is left.
+then removes the files, and the keys of days without any other file.
 """
 import json
 import sqlite3
@@ -12,27 +11,25 @@ from typing import NamedTuple
 from agent.host.clock import Instant
 from agent.store import events, holds
 from agent.store.bound import is_named
-from agent.store.clips import UNFINISHED, Clip, reaching_into
+from agent.store.clips import UNFINISHED, Clip, cameras, reaching_into
 from agent.store.database import transaction
 from agent.store.decisions import condemned
-from agent.store.export.find import cameras
 
 WHY = condemned.ERASED
-BATCH_N = 200               # clips a transaction, so that a recorder waits for none for long
+BATCH_N = 200               # clips per transaction, so that no recorder waits long
 
 
 class Erasable(NamedTuple):
     """What a range holds."""
 
     free: list[Clip]
-    held: list[Clip]        # somebody has put a hold on them
-    open_n: int             # being recorded now
+    held: list[Clip]        # on hold
+    open_n: int             # still being recorded
 
 
 def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int) -> Erasable:
-    """The clips of one camera, or of all, with footage between these wall times."""
     asked = cameras(db) if camera is None else [camera]
-    found = sorted((clip for each in asked for clip in reaching_into(db, each, begin_ms, end_ms) if is_named(clip)),
+    found = sorted((clip for name in asked for clip in reaching_into(db, name, begin_ms, end_ms) if is_named(clip)),
                    key=lambda clip: clip.seq)
     held = {row["clip"] for row in db.execute("SELECT clip FROM hold")}
     finished = [clip for clip in found if clip.state != "open"]
@@ -41,17 +38,16 @@ def find(db: sqlite3.Connection, camera: str | None, begin_ms: int, end_ms: int)
 
 
 def digest(doomed: Iterable[Clip]) -> str:
-    """By which it is known whether other clips are meant by now: SHA-256 of their names, hex."""
+    """SHA-256 (hex) of the clips' names, by which a later choice of other clips is noticed."""
     return sha256("\n".join(sorted(clip.name for clip in doomed)).encode()).hexdigest()
 
 
 def events_of(db: sqlite3.Connection, doomed: Iterable[Clip]) -> list[int]:
-    """The events that these clips show, oldest first."""
     return sorted({event for clip in doomed for event in events.of_clip(db, clip.seq)})
 
 
 def keys_n(db: sqlite3.Connection, doomed: Iterable[Clip]) -> int:
-    """How many days' keys open nothing any more without these clips, and so go with them."""
+    """Counts the day keys that only these clips need, and that go with them."""
     rows = db.execute("SELECT day_key, SUM(seq IN (SELECT value FROM json_each(?))) AS doomed_n, COUNT(*) AS all_n "
                       "FROM clip WHERE day_key IS NOT NULL AND state NOT IN ('deleted', 'lost') GROUP BY day_key",
                       (json.dumps([clip.seq for clip in doomed]),))
@@ -59,7 +55,6 @@ def keys_n(db: sqlite3.Connection, doomed: Iterable[Clip]) -> int:
 
 
 def condemn(own: sqlite3.Connection, db: sqlite3.Connection, doomed: Sequence[Clip], now: Instant) -> None:
-    """Let these clips go; holds on them go, too. Raises sqlite3.Error."""
     for start in range(0, len(doomed), BATCH_N):
         batch = doomed[start:start + BATCH_N]
         with transaction(own):
@@ -70,6 +65,5 @@ def condemn(own: sqlite3.Connection, db: sqlite3.Connection, doomed: Sequence[Cl
 
 
 def left_n(db: sqlite3.Connection, erased: Sequence[Clip]) -> int:
-    """How many of them still have files."""
     deleting = {row["seq"] for row in db.execute(f"SELECT seq FROM clip WHERE state = 'deleting' AND {UNFINISHED}")}
     return sum(clip.seq in deleting for clip in erased)

@@ -23,9 +23,8 @@ COLUMNS = ("event.id, event.camera, event.kind, event.state, event.boot, event.m
 SOURCE = ("event LEFT JOIN clip ON clip.seq = (SELECT MIN(c.seq) "
           "FROM event_clip JOIN clip c ON c.seq = event_clip.clip "
           "WHERE event_clip.event = event.id AND c.state IN ('done', 'recovered'))")
-
-
-LOOKED_N = 5000         # the newest events, of which those with a word are looked for
+LISTS = {"boxes": list[list[float]], "zones": list[str], "path": list[list[int]]}
+LOOKED_N = 5000         # newest events that are searched for labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class StoredEvent:
     state: str                          # open | done | cut
     boot: str
     mono_ms: int
-    wall_ms: int                        # as dated by the boot's offset where that is known
+    wall_ms: int                        # corrected by its boot's offset, if known
     clock: str
     dur_ms: int | None
     score: float | None
@@ -48,21 +47,16 @@ class StoredEvent:
     thumb: str | None
     clip: str | None                    # name of the first clip that shows it and still exists
     clip_offset_ms: int | None          # where in that clip it begins
-    zones: list[str]                    # fulfilled, in the order in which they first were
+    zones: list[str]                    # in the order in which it fulfilled them
     path: list[list[int]]               # where its objects were: core.vision.event_notes.Sample
     settings: str | None                # what the detector was set to
     code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
-    label: LabelWord | Literal[""] | None   # what it was; "": nobody will tell; None: not yet
+    label: LabelWord | Literal[""] | None   # "": none will come; None: not yet
     label_score: float | None           # how sure that is, 0..1
 
 
-def _event(row: sqlite3.Row) -> StoredEvent:
-    lists = {"boxes": list[list[float]], "zones": list[str], "path": list[list[int]]}
-    return StoredEvent(**dict(row) | {column: listed(row[column], kind) for column, kind in lists.items()})
-
-
 def listed(text: str | None, kind: Any) -> Any:
-    """The list that a column tells, of that type; an empty one where somebody has spoiled it."""
+    """Returns the list in a column; an empty one if the text is spoiled."""
     with contextlib.suppress(msgspec.DecodeError):
         return json_door.read(text or "[]", kind)
     return []
@@ -74,7 +68,7 @@ def _json(value: Sequence[object]) -> str:
 
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, zones: Sequence[str] = (), *,
              code: str | None = None, score: float | None = None) -> int:
-    """Note that something has begun, in `zones` if any; returns the event's id. Within the caller's transaction."""
+    """Notes that something has begun, in `zones` if any; returns the event's id. Within the caller's transaction."""
     cursor = db.execute("INSERT INTO event (camera, kind, state, boot, mono_ms, wall_ms, clock, zones, code, score) "
                         "VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
                         (camera, kind, start.boot, start.mono_ms, start.wall_ms, start.clock, _json(zones), code,
@@ -84,7 +78,7 @@ def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, zon
 
 
 def tie(db: sqlite3.Connection, event_id: int, clip_seq: int) -> None:
-    """The clip shows (a part of) the event. Nothing where one of them went with a damaged database."""
+    """Notes that the clip shows (a part of) the event. Does nothing if one of them was lost with a damaged database."""
     db.execute("INSERT OR IGNORE INTO event_clip (event, clip) "
                "SELECT event.id, clip.seq FROM event, clip WHERE event.id = ? AND clip.seq = ?", (event_id, clip_seq))
 
@@ -92,7 +86,7 @@ def tie(db: sqlite3.Connection, event_id: int, clip_seq: int) -> None:
 def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tracks_n: int,
            boxes: Sequence[Sequence[float]], detector: str, thumb: str | None, *, zones: Sequence[str] = (),
            path: Sequence[Sequence[int]] = (), settings: str | None = None, day_key: int | None = None) -> None:
-    """The event is over; what was seen of it is kept. Its picture is encrypted for `day_key`, or for none."""
+    """Closes the event with what was seen. Its picture is encrypted for `day_key` if there is one."""
     rounded = _json([[round(v, 4) for v in box] for box in boxes])
     db.execute("UPDATE event SET state = 'done', dur_ms = ?, score = ?, tracks_n = ?, boxes = ?, detector = ?, "
                "thumb = ?, zones = ?, path = ?, settings = ?, day_key = ? WHERE id = ?",
@@ -101,47 +95,40 @@ def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tra
 
 
 def label(db: sqlite3.Connection, event_id: int, word: EventWord | None) -> None:
-    """What the event was; None: nobody will tell."""
+    """Stores what the event was; None: no label will come."""
     db.execute("UPDATE event SET label = ?, label_score = ? WHERE id = ?", (*(word or ("", None)), event_id))
 
 
 def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:
-    """The event is over; all that was to be known of it is in its row since it began."""
+    """Closes an event whose row was complete from its beginning."""
     db.execute("UPDATE event SET state = 'done', dur_ms = ? WHERE id = ?", (dur_ms, event_id))
 
 
 def cut(db: sqlite3.Connection, event_id: int, dur_ms: int | None) -> None:
-    """Nobody saw the event's end: the process died, or looked away; `dur_ms` is how long it was seen.
-
-    Nobody will tell what it was, either.
-    """
+    """Closes an event whose end was not seen, without a label; `dur_ms` is how long it was seen."""
     db.execute("UPDATE event SET state = 'cut', dur_ms = ?, label = CASE kind WHEN 'motion' THEN '' END WHERE id = ?",
                (dur_ms, event_id))
 
 
 def mark_seen(db: sqlite3.Connection, ids: Iterable[int], now: Instant) -> None:
-    """Somebody of the household has looked at these events. Within the caller's transaction."""
     db.executemany("INSERT OR IGNORE INTO seen (event, wall_ms) SELECT id, ? FROM event WHERE id = ?",
                    ((now.wall_ms, number) for number in ids))
 
 
 def unfinished(db: sqlite3.Connection, camera: str) -> list[StoredEvent]:
-    """Events of `camera` that are open: after a start, those that a dead process left."""
-    return _read(db, "WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", camera)
+    return _read(db, "WHERE event.state = 'open' AND event.camera = ? ORDER BY event.id", (camera,))
 
 
 def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
            before_id: int | None = None, what: str | None = None) -> list[StoredEvent]:
-    """The newest events, newest first; `before_id` turns the page, `what` is a kind or a label's word."""
+    """Lists the newest events first; `before_id` continues a list, `what` is a kind or a label."""
     return _read(db, "WHERE (?1 IS NULL OR event.camera = ?1) AND (?2 IS NULL OR event.id < ?2) "
                      "AND (?4 IS NULL OR ?4 IN (event.kind, event.label)) "
-                     "ORDER BY event.id DESC LIMIT ?3", camera, before_id, limit, what)
+                     "ORDER BY event.id DESC LIMIT ?3", (camera, before_id, limit, what))
 
 
 def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> list[NamedEvent]:
-    """The camera's motion since then (wall time) that has its word, by a detector that was set like that.
-
-    Of the newest LOOKED_N events of all cameras.
+    """Lists the camera's labelled motion since then (wall time), among LOOKED_N events, with these detector settings.
     """
     rows = sound(db, "event", "SELECT label, boxes FROM event WHERE id > (SELECT MAX(id) FROM event) - ? AND "
                               "+camera = ? AND kind = 'motion' AND settings = ? AND label != '' AND "
@@ -151,30 +138,28 @@ def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> 
 
 
 def get(db: sqlite3.Connection, event_id: int) -> StoredEvent | None:
-    """The event with that id."""
-    return next(iter(_read(db, "WHERE event.id = ?", event_id)), None)
+    return next(iter(_read(db, "WHERE event.id = ?", (event_id,))), None)
 
 
-def _read(db: sqlite3.Connection, which: str, *values: str | int | None) -> list[StoredEvent]:
-    return [_event(row) for row in sound(db, "event", f"SELECT {COLUMNS} FROM {SOURCE} {which}", values)]
+def _read(db: sqlite3.Connection, which: str, values: Sequence[str | int | None]) -> list[StoredEvent]:
+    rows = sound(db, "event", f"SELECT {COLUMNS} FROM {SOURCE} {which}", values)
+    return [StoredEvent(**dict(row) | {column: listed(row[column], kind) for column, kind in LISTS.items()})
+            for row in rows]
 
 
 def of_clip(db: sqlite3.Connection, clip_seq: int) -> list[int]:
-    """Ids of the events that the clip shows."""
     rows = db.execute("SELECT event FROM event_clip WHERE clip = ? ORDER BY event", (clip_seq,))
     return [row["event"] for row in rows]
 
 
 def shown_until_ms(db: sqlite3.Connection, event_id: int) -> int | None:
-    """When the last finished clip ends that shows the event, wall time; None without one."""
     return db.execute(f"SELECT MAX({DATED.format(t='clip')} + dur_ms) FROM event_clip JOIN clip ON seq = clip "
                       "WHERE event = ? AND state IN ('done', 'recovered')", (event_id,)).fetchone()[0]
 
 
 def drop_orphaned_thumbs(db: sqlite3.Connection, seqs: Sequence[int]) -> list[str]:
-    """Forget the pictures of events whose clips are all gone, now that these are; returns their file names.
-
-    Clips that were lost on the way are looked at, too: nobody says so when that happens.
+    """Drops the pictures of events whose last clip is gone with these; returns their file names. It also looks at lost
+    clips, because nothing else reports those.
     """
     rows = db.execute(
         "SELECT id, thumb FROM event WHERE id IN ("
@@ -189,7 +174,7 @@ def drop_orphaned_thumbs(db: sqlite3.Connection, seqs: Sequence[int]) -> list[st
 
 
 def forget(db: sqlite3.Connection, keep_n: int) -> list[str]:
-    """Drop the oldest events beyond the newest `keep_n` whose clips are gone; returns their thumbnails."""
+    """Drops the oldest events beyond the newest `keep_n` whose clips are gone; returns their thumbnails."""
     last = db.execute("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?", (keep_n,)).fetchone()
     if last is None:
         return []

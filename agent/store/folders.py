@@ -1,4 +1,4 @@
-"""Where things lie in a store's folder."""
+"""The paths in a store's folder."""
 import errno
 import os
 import stat
@@ -9,81 +9,58 @@ from agent.host.probes.volume import Volume
 from agent.store.database import StoreError
 from agent.store.names import CLIPS_A_FOLDER
 
-HOUSEHOLD = "household"
+HOUSEHOLD = "household"                 # Folders.household
 COMMAND_KEYS = "command-keys.json"      # in `household`: the ward's keys in force
 
 
 class VolumeMissing(StoreError):
-    """The volume that is to be recorded onto is not there, or another one is; the text names the remedy."""
+    """The volume to record onto is missing, or another one is there; the text names the remedy."""
+
+
+class SubPath:
+    """A folder or file in the store, called like the attribute."""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folders: "Folders", _: type) -> Path:
+        return folders.root / self._name
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The paths of one store; nothing else in the agent spells them out.
-
-    Names come from rows, which any role may write: none leads out of its folder.
-    """
+    """The paths of one store. Names come from rows, which any role may write, so none may lead out of its folder."""
 
     root: Path
-    volume: Volume | None = None        # the one to lie on; None: whichever is there
+    volume: Volume | None = None        # the volume that it has to be on; None: any
 
-    @property
-    def clips(self) -> Path:
-        """Finished clips and open parts, in folders of a thousand."""
-        return self.root / "clips"
-
-    @property
-    def thumbs(self) -> Path:
-        """One JPEG an event."""
-        return self.root / "thumbs"
+    clips = SubPath()         # finished clips and open parts, in folders of a thousand
+    thumbs = SubPath()        # one JPEG per event
+    ballast = SubPath()       # a file to be deleted first: a database on a full card cannot delete anything
+    household = SubPath()     # the household's decisions, for all roles to read; on a device only the keeper writes it
+    cameras = SubPath()       # facts about network cameras, such as certificates; on a device only capture writes it
+    keys = SubPath()          # the keeper's own, which no other role may enter: the key that signs the ledger
+    exports = SubPath()       # what the household has released: the only footage that the link may read
 
     def thumb(self, name: str) -> Path:
-        """The picture of that name. Raises StoreError for a name that leads elsewhere: a row may say anything."""
         return self.thumbs / _plain(name)
-
-    @property
-    def ballast(self) -> Path:
-        """A file that is only there to be deleted first: a full database can't delete anything."""
-        return self.root / "ballast"
-
-    @property
-    def household(self) -> Path:
-        """What the household has decided, for all roles to read; on a device the keeper alone writes it."""
-        return self.root / HOUSEHOLD
-
-    @property
-    def cameras(self) -> Path:
-        """What is known of network cameras, such as their certificates; on a device capture alone writes it."""
-        return self.root / "cameras"
-
-    @property
-    def keys(self) -> Path:
-        """The keeper's own folder, which no other role may enter: the key that signs the ledger."""
-        return self.root / "keys"
-
-    @property
-    def exports(self) -> Path:
-        """What the household has released: the only footage that the link may read."""
-        return self.root / "exports"
 
     def export(self, request_id: str, kind: str) -> Path:
         """The file that goes to the ward for this request: an export as a tar archive, or a picture."""
         return self.exports / f"{_plain(request_id)}.{'jpg' if kind == 'snapshot' else 'tar'}"
 
     def clip(self, seq: int, name: str) -> Path:
-        """The finished clip's file."""
         return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{_plain(name)}.mp4"
 
     def part(self, seq: int, name: str) -> Path:
-        """The clip's file while it is being written, or as a cut left it."""
+        """The clip's file while it is being written, or as a power cut left it."""
         return self.clips / f"{seq // CLIPS_A_FOLDER:06d}" / f"{_plain(name)}.mp4.part"
 
     def lock(self, unit: str) -> Path:
-        """The file that a unit locks so that no second one works on this store."""
         return self.root / f"{unit}.lock"
 
     def create(self) -> "Folders":
-        """Make the folders that are missing. Raises StoreError where they can't be made."""
+        """Raises StoreError."""
         try:
             self.root.mkdir(mode=0o770, parents=True, exist_ok=True)
             for folder, mode, peer in ((self.clips, 0o770, self.thumbs), (self.thumbs, 0o770, self.clips),
@@ -98,15 +75,14 @@ class Folders:
                              ) from error
         return self
 
-    def demand_volume(self) -> None:
-        """Before anything is written that is to last. Raises VolumeMissing."""
+    def require_volume(self) -> None:
+        """Raises VolumeMissing unless the store is on its volume; to be called before lasting data is written."""
         if self.volume is not None and (trouble := self.volume.astray()):
             raise VolumeMissing(trouble)
 
-    def demand_writable(self) -> None:
-        """For the roles that write clips. Raises StoreError with the remedy.
-
-        A card that is read-only is no reason: it may get well, and until then the roles are there to say so.
+    def require_writable(self) -> None:
+        """For roles that write clips. Raises StoreError with the remedy. A read-only card is no error here: it may
+        recover, and until then the roles report it.
         """
         for folder in (self.clips, self.thumbs):
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
@@ -115,27 +91,27 @@ class Folders:
                                  f"change its owner or choose another one under [store] folder")
 
 
+@dataclass(slots=True)
 class VolumeGuard:
-    """Sees to it, again and again, that a store still lies on its volume: one call while it does."""
+    """Checks repeatedly that a store is still on its volume, at the cost of one call."""
 
-    def __init__(self, folders: Folders) -> None:
-        self.folders = folders
-        self._device: int | None = None     # on which the volume was found to be the right one
+    folders: Folders
+    _device: int | None = None      # on which the right volume was found
 
-    def demand(self, anew: bool = False) -> None:
-        """Raises VolumeMissing.
-
-        All mounts are read `anew`, at first, and when the folder lies on another device than before.
-        """
-        device = _device(self.folders.root)
+    def check(self, anew: bool = False) -> None:
+        """Raises VolumeMissing. Reads the mounts at first, if `anew`, and if the folder's device has changed."""
+        try:
+            device = os.stat(self.folders.root).st_dev
+        except OSError:
+            device = None
         if anew or device is None or device != self._device:
             self._device = None
-            self.folders.demand_volume()
+            self.folders.require_volume()
             self._device = device
 
 
 def _make_beside(peer: Path, folder: Path) -> None:
-    """Make a folder for those alone who may use `peer`; who may not give it to them leaves it. Raises OSError."""
+    """Makes a folder for the users of `peer` only, or none if this user cannot give it to them. Raises OSError."""
     model = peer.stat()
     folder.mkdir(mode=0o700)
     try:
@@ -145,14 +121,6 @@ def _make_beside(peer: Path, folder: Path) -> None:
         folder.rmdir()
 
 
-def _device(folder: Path) -> int | None:
-    """The number of the device that the folder lies on; None where nobody can tell."""
-    try:
-        return os.stat(folder).st_dev
-    except OSError:
-        return None
-
-
 def _plain(name: str) -> str:
-    """The name, or for one that leads elsewhere one that leads to nothing: a row must not hold up who reads it."""
+    """Returns the name, or "_" for one that leads elsewhere. It does not raise: a bad row must not stop its reader."""
     return "_" if "/" in name or "\0" in name or name.startswith(".") else name

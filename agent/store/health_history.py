@@ -1,7 +1,4 @@
-"""How the machine was: an hour of samples a row, written by the keeper, read for the page's day and month.
-
-Rows are dated like all others (store.boots), so an hour whose clock was not set yet finds its place later.
-"""
+"""The machine's health, one hour of samples per row: written by the keeper, read for the page's day and month."""
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,14 +12,14 @@ from agent.host.clock import Instant, at
 from agent.store.boots import Dates
 from agent.store.row_check import sound
 
-ROWS_MAX = 800              # 33 days of a machine that always runs: 0.8 MB
-ROW_MS_MAX = 7_200_000      # a row tells of an hour, of two where somebody held the keeper up
+ROWS_MAX = 800              # 33 days of continuous running: 0.8 MB
+ROW_MS_MAX = 7_200_000      # a row covers one hour, or two if the keeper was delayed
 
 _decoder = msgspec.json.Decoder(list[HealthSample])
 
 
 def add(db: sqlite3.Connection, samples: Sequence[HealthSample], now: Instant) -> None:
-    """Keep these, all of this boot and in order; the oldest rows make room. Within the caller's transaction."""
+    """Stores these samples, all of this boot and in order; the oldest rows go. Within the caller's transaction."""
     first = at(now, samples[0].mono_ms)
     number = db.execute(
         "INSERT INTO health (boot, mono_ms, wall_ms, clock, samples) VALUES (?, ?, ?, ?, ?)",
@@ -31,7 +28,7 @@ def add(db: sqlite3.Connection, samples: Sequence[HealthSample], now: Instant) -
 
 
 def ill_days(db: sqlite3.Connection) -> int:
-    """On how many days of the newest rows the card was in trouble. Raises sqlite3.Error."""
+    """Counts the days, of the newest rows, on which the card was in trouble. Raises sqlite3.Error."""
     return db.execute(
         "SELECT COUNT(*) FROM (SELECT 1 FROM health, json_each(iif(json_valid(samples), samples, '[]')) "
         "WHERE n > (SELECT MAX(n) FROM health) - ? AND type = 'array' "
@@ -41,24 +38,20 @@ def ill_days(db: sqlite3.Connection) -> int:
 
 def within(db: sqlite3.Connection, dates: Dates, span: WallSpan, lately: Sequence[HealthSample],
            now: Instant) -> Iterator[DatedSample]:
-    """The samples of that time, an hour after the other in the order of their dates.
-
-    `lately` are those of this boot that no row has yet.
-    """
+    """Yields the samples of that time, hour by hour in order of their dates; `lately` are those that no row has yet."""
     known = sound(db, "health", "SELECT n, boot, mono_ms, wall_ms FROM health")
     rows = [(begin_ms, n) for n, boot, mono_ms, wall_ms in known
             if span.begin_ms - ROW_MS_MAX <= (begin_ms := dates.wall_ms(boot, mono_ms, wall_ms)) < span.end_ms]
     for _, number in sorted(rows):
-        # The keeper may have made room meanwhile.
+        # The keeper may have dropped the row meanwhile.
         for row in sound(db, "health", "SELECT boot, mono_ms, wall_ms, samples FROM health WHERE n = ?", (number,)):
             first = Instant(row["boot"], row["mono_ms"], row["wall_ms"], "")
             yield from _dated(dates, span, _decoder.decode(row["samples"]), first)
     yield from _dated(dates, span, lately, now)
 
 
-def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], told: Instant) -> Iterator[DatedSample]:
-    """Those within the span; `told` is a moment of their boot by both clocks, as they were."""
-    for each in samples:
-        wall_ms = dates.wall_ms(told.boot, each.mono_ms, told.wall_ms + each.mono_ms - told.mono_ms)
+def _dated(dates: Dates, span: WallSpan, samples: Iterable[HealthSample], moment: Instant) -> Iterator[DatedSample]:
+    for sample in samples:
+        wall_ms = dates.wall_ms(moment.boot, sample.mono_ms, moment.wall_ms + sample.mono_ms - moment.mono_ms)
         if span.begin_ms <= wall_ms < span.end_ms:
-            yield DatedSample(wall_ms, told.boot, each)
+            yield DatedSample(wall_ms, moment.boot, sample)

@@ -1,4 +1,4 @@
-"""What the home sink needs of the store: what moves now, and what it has left at which broker of the household."""
+"""The store's part of the home sink: what moves now, and what it has left at which broker of the household."""
 import sqlite3
 from dataclasses import dataclass
 
@@ -7,13 +7,12 @@ import msgspec
 from agent.host.clock import Instant
 from agent.store import meta
 
-KEY = "home.shown"
 JUST_MS = 300_000
-LATELY_N = 200              # events among which a camera's last word is looked for, each second
+LATELY_N = 200              # newest events that are searched for labels every second
 
 
 class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):
-    """What lies, retained, at a broker of the household until it is emptied there."""
+    """Topics that are retained at a broker of the household until they are emptied there."""
 
     host: str
     port: int
@@ -22,26 +21,21 @@ class RetainedTopics(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def where(self) -> tuple[str, int]:
-        """The broker."""
         return self.host, self.port
 
 
 @dataclass(frozen=True, slots=True)
 class Motions:
-    """Events of motion: where one goes on, which cameras had one that is over by now, and the newest id so far."""
-
     going_on: frozenset[str]
     over: frozenset[str]
     last_id: int
 
 
 def last_event(db: sqlite3.Connection) -> int:
-    """The newest event's id; 0 without any."""
     return int(db.execute("SELECT IFNULL(MAX(id), 0) FROM event").fetchone()[0])
 
 
 def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
-    """Events of this boot that are open, and those that came after `after_id` and have ended since."""
     rows = db.execute("SELECT id, camera, state FROM event "
                       "WHERE (state = 'open' OR id > ?) AND kind = 'motion' AND boot = ?", (after_id, boot)).fetchall()
     return Motions(frozenset(row["camera"] for row in rows if row["state"] == "open"),
@@ -50,25 +44,18 @@ def motions(db: sqlite3.Connection, boot: str, after_id: int) -> Motions:
 
 
 def moved(db: sqlite3.Connection, boot: str) -> dict[str, str]:
-    """The word of each camera's newest event of this boot that has one, among the newest events of all."""
+    """Returns the label of each camera's newest labelled event of this boot, among the newest events."""
     rows = db.execute("SELECT camera, label, MAX(id) FROM event WHERE id > (SELECT MAX(id) FROM event) - ? "
                       "AND boot = ? AND label != '' GROUP BY camera", (LATELY_N, boot))
     return {row["camera"]: row["label"] for row in rows}
 
 
 def just_over(db: sqlite3.Connection, camera: str, now: Instant) -> int | None:
-    """The camera's newest event of motion that has ended, within the last minutes; its id."""
     row = db.execute("SELECT id FROM event WHERE camera = ? AND kind = 'motion' AND state != 'open' AND boot = ? "
                      "AND mono_ms + dur_ms >= ? ORDER BY id DESC LIMIT 1",
                      (camera, now.boot, now.mono_ms - JUST_MS)).fetchone()
     return row["id"] if row else None
 
 
-def shown(db: sqlite3.Connection) -> RetainedTopics | None:
-    """What was left at a broker; None for nothing."""
-    return meta.read(db, KEY, RetainedTopics)
-
-
-def remember(db: sqlite3.Connection, now: RetainedTopics | None) -> None:
-    """Note what is about to be left at a broker; None: it has been emptied."""
-    meta.put(db, KEY, msgspec.json.encode(now).decode())
+# What was left, or is about to be left, at a broker.
+shown, remember = meta.stored("home.shown", RetainedTopics)

@@ -1,14 +1,13 @@
-"""This recorder's name at the ward until enrolment gives it a certificate: random, made once, kept for good.
+"""This recorder's name at the ward until enrolment gives it a certificate, and the certificate of its page.
 
-It is a file of the household's folder, which the keeper alone writes and every role reads: a damaged database does not
-make the device another one, and no role's row does.
+The name is random, made once and kept. Its file is in the household's folder, which only the keeper writes and every
+role reads: neither a damaged database nor a row of another role changes it.
 """
+import hashlib
 import os
 import re
 import sqlite3
 from pathlib import Path
-
-import msgspec
 
 from agent.core.evidence.ledger import WardIdentity, decode
 from agent.host.files import write_durably
@@ -18,12 +17,12 @@ from agent.store.folders import HOUSEHOLD, Folders
 FILE = "device"
 FORM = re.compile(r"c-[0-9a-f]{12}")
 LARGEST_B = 64
-AT_WARD = "ward_identity"       # in meta: for who puts an export together; the keeper has it from the certificate
-UNNAMED = "c-000000000000"      # of a store in which no keeper has ever been at work
+CERTIFICATE, KEY = "certificate.pem", "private.key"      # of the page
+UNNAMED = "c-000000000000"      # for a store in which no keeper has ever run
 
 
 def named(store: Path) -> str | None:
-    """The name of the device whose store this is; None where it has none yet, or none that is one. Raises OSError."""
+    """Returns the name of the device whose store this is; None if it has none, or an invalid one. Raises OSError."""
     try:
         with (store / HOUSEHOLD / FILE).open("rb") as file:
             text = file.read(LARGEST_B).decode("ascii", "replace").strip()
@@ -33,9 +32,7 @@ def named(store: Path) -> str | None:
 
 
 def name(folders: Folders, db: sqlite3.Connection) -> str:
-    """The name, which is given now if there is none; the keeper's alone. Raises OSError and sqlite3.Error.
-
-    A file that was lost is made anew from what the ledger calls the device.
+    """Returns the name, or makes it (by the ledger, if it has one). Only for the keeper. Raises OSError, sqlite3.Error.
     """
     if (known := named(folders.root)) is not None:
         return known
@@ -47,11 +44,22 @@ def name(folders: Folders, db: sqlite3.Connection) -> str:
     return given
 
 
-def at_ward(db: sqlite3.Connection) -> WardIdentity | None:
-    """By which certificate the ward knows this recorder, as the keeper last noted it. Raises sqlite3.Error."""
-    return meta.read(db, AT_WARD, WardIdentity)
+# The certificate by which the ward knows this recorder, for exports; the keeper itself reads the certificate.
+at_ward, put_at_ward = meta.stored("ward_identity", WardIdentity)
 
 
-def put_at_ward(db: sqlite3.Connection, told: WardIdentity | None) -> None:
-    """Keep that; the keeper's alone, in the transaction of its act."""
-    meta.put(db, AT_WARD, msgspec.json.encode(told).decode())
+def page_folder(folders: Folders) -> Path:
+    """Returns the folder of the page's certificate and key; only the page's user may write it and read the key."""
+    return folders.root / "page"
+
+
+def fingerprint(folders: Folders) -> str | None:
+    """Returns SHA-256 of the page's certificate as browsers show it, "4F:0A:..."; None if it cannot be read."""
+    import ssl  # only here, because the keeper does not need it
+
+    try:
+        der = ssl.PEM_cert_to_DER_cert((page_folder(folders) / CERTIFICATE).read_text())
+    except (OSError, ValueError):
+        return None
+    digest = hashlib.sha256(der).hexdigest().upper()
+    return ":".join(digest[at:at + 2] for at in range(0, len(digest), 2))

@@ -1,14 +1,16 @@
-"""What link and page ask of the keeper, which writes for them: a line of JSON, and its answer.
+"""Questions of link and page to the keeper, which writes for them: a line of JSON, and its answer.
 
-A question says what has become of something of the link's own, never what a row is to hold. So a link that somebody has
-taken over can do by them what a link must do, and no more. Each is a function here, which the keeper calls and the link
-names: its parameters behind the first two are what is asked with.
+A question says what has happened to something that the link owns, never what a row should contain. So a link that was
+taken over can do only what a link must. Each question is a function here, which the keeper calls. The link sends its
+name and its parameters after the first two.
 """
 import contextlib
 import hashlib
 import inspect
 import logging
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
 import msgspec
@@ -25,40 +27,30 @@ from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept
 from agent.core.evidence.ledger import Configured
 from agent.core.evidence.ledger.claim import Claim
+from agent.host import sockets
 from agent.host.clock import Clock, Instant
 from agent.host.updates import key_file
-from agent.store import (
-    command_log,
-    deferred,
-    holds,
-    ledger,
-    meta,
-    notify,
-    numbers,
-    outbox,
-    requests,
-    signing_requests,
-    updates,
-    ward_settings,
-)
+from agent.store import commands, holds, ledger, meta, notify, numbers, outbox, requests, signing_requests, updates
 from agent.store.announce import storage
 from agent.store.boots import is_sure
-from agent.store.command_log import CommandRefused, News, state
-from agent.store.commands import Ordered, going_on
-from agent.store.database import StoreConnection, transaction
+from agent.store.commands import CommandRefused, News, Ordered, going_on, state
+from agent.store.database import StoreConnection, StoreError, transaction
 from agent.store.home import RetainedTopics, remember
-from agent.store.pins import hand_out
-from agent.store.requests import RequestError
+from agent.store.requests import RequestError, WishRefused, request_of
 from agent.store.updates import UpdateOrder
 from agent.store.ward_settings import Given
-from agent.store.wishes import WishRefused, request_of
+from agent.store.ward_settings import put as put_settings
+from agent.store.ward_settings import read as read_settings
 
 QUESTION_B_MAX = 1 << 20        # the claim of an hour in short clips
 SOCKET = "keeper/link.sock"             # in the runtime folder
+ANSWER_S = 60.0             # a worn card can stall one flush for half a minute
+KEEPER_S = 20.0             # for a keeper that is being restarted
+AGAIN_S = 0.1
 SEQS_MAX = 2_000
-AHEAD_MS = 60_000                       # that the ward's clock may be ahead of ours
-REPLAYED_MAX = 10_000                   # rows that one command looks at
-GIVEN_UP_MS = 7 * 86_400_000            # after a request was approved: nobody expects it any more
+AHEAD_MS = 60_000                       # by which the ward's clock may be ahead of ours
+REPLAYED_MAX = 10_000                   # rows that one command reads
+GIVEN_UP_MS = 7 * 86_400_000            # after the approval of a request
 
 Word = Annotated[str, Meta(max_length=64)]
 Seqs = Annotated[list[Seq], Meta(max_length=SEQS_MAX)]
@@ -73,30 +65,30 @@ _log = logging.getLogger(__name__)
 class LinkAnswer(Struct, frozen=True, omit_defaults=True):
     """The keeper's answer to any question."""
 
-    why: str = ""                       # it was not done
+    why: str = ""                       # why it was not done
     said: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Writer(NamedTuple):
-    """What the keeper writes by."""
+    """What the keeper needs to write."""
 
     clock: Clock
     now: Instant
     settings: Settings
-    demand: Callable[[StoreConnection, bytes, str | None], None]    # that the ward has signed this for that device
+    require_signed: Callable[[StoreConnection, bytes, str | None], None]    # raises otherwise
 
 
 class LinkQuestion(Struct, frozen=True, tag_field="ask"):
-    """The base of all questions: `write` does what is asked, all at once, and `answer` is the type of its answer."""
+    """The base of the questions. `write` does everything that is asked; `answer` is the type of its answer."""
 
 
 QUESTIONS: list[Any] = []
 
 
 def question(work: Callable[..., Any]) -> Callable[..., LinkQuestion]:
-    """Make of a function the question by which it is asked for."""
+    """Turns a function into the question that asks for it."""
     given = list(inspect.signature(work).parameters.values())[2:]
-    fields = [(each.name, each.annotation, *([] if each.default is each.empty else [each.default])) for each in given]
+    fields = [(one.name, one.annotation, *([] if one.default is one.empty else [one.default])) for one in given]
     made = msgspec.defstruct(work.__name__, fields, bases=(LinkQuestion,), tag=work.__name__, frozen=True, namespace={
         "answer": work.__annotations__["return"],
         "write": lambda self, db, by: work(db, by, *msgspec.structs.astuple(self))})
@@ -106,14 +98,13 @@ def question(work: Callable[..., Any]) -> Callable[..., LinkQuestion]:
 
 @question
 def count_connection(db: StoreConnection, by: Writer) -> int:
-    """How many connections to the ward were there, with the one that is about to be made?"""
+    """Counts a connection to the ward that is about to be made; returns the new total."""
     return meta.count_up(db, numbers.CONN)
 
 
 @question
 def settle_messages(db: StoreConnection, by: Writer, seqs: Seqs, code: Word | None = None) -> list[str]:
-    """The ward has these messages; with a code, nobody takes them. The answer has the kinds of such, if they are known.
-    """
+    """The ward has these messages or, with a code, nothing takes them. Returns the known kinds of the latter."""
     kinds = []
     with transaction(db):
         for seq in seqs if code is not None else []:
@@ -125,26 +116,28 @@ def settle_messages(db: StoreConnection, by: Writer, seqs: Seqs, code: Word | No
 
 @question
 def tell_ward(db: StoreConnection, by: Writer, kind: Literal["security", "health_hist"], data: Text) -> None:
-    """The link has something to tell by itself."""
+    """The link sends a message of its own."""
     with transaction(db):
         outbox.append(db, kind, None, by.now, data)
 
 
 @question
 def fold_outbox(db: StoreConnection, by: Writer, after_seq: Seq) -> int:
-    """The outbox is over its bound: messages behind this one may give way."""
+    """The outbox is over its bound: messages after this one may be replaced by a count."""
     return outbox.keep(db, by.clock, after_seq)
 
 
 @question
-def settle_deferred(db: StoreConnection, by: Writer) -> deferred.Settled:
-    """Messages wait for a word: let those go that have it."""
-    return deferred.settle(db, by.now)
+def settle_deferred(db: StoreConnection, by: Writer) -> outbox.Settled:
+    """Releases or drops deferred messages whose events have a label."""
+    return outbox.settle_deferred(db, by.now)
 
 
 @question
 def overtake(db: StoreConnection, by: Writer, known_n: Seq, out: Seqs, refused: Seqs) -> bool:
-    """The ward has the message `known_n`, or others under `refused`; `out` are under way. Was the card behind?"""
+    """The ward has message `known_n`, or others under `refused`; `out` are being sent. Returns whether the card was
+    behind.
+    """
     with transaction(db):
         if not numbers.overtake(db, known_n, out, refused):
             return False
@@ -152,67 +145,64 @@ def overtake(db: StoreConnection, by: Writer, known_n: Seq, out: Seqs, refused: 
         meta.put(db, numbers.WENT_BACK, str(number))
         storage(db, by.now, "card_went_back", over=True, detail=f"message {number} was not known here")
     _log.error("the ward has message %d, which this card does not know: the card went back in time, or a copy of it is "
-               "in use; what waits goes on behind that", number)
+               "in use; waiting messages get higher numbers", number)
     return True
 
 
 @question
 def note_command(db: StoreConnection, by: Writer, ordered: Ordered, code: Word | None = None) -> tuple[bytes, bool]:
-    """A command has come, maybe refused with a code: which answer stands, and is the command new?"""
-    state(ordered.answer)               # which has to be one
-    return command_log.register(db, ordered, code)
+    """Logs a command, refused if there is a code. Returns the answer that stands, and whether the command is new."""
+    state(ordered.answer)               # raises if it is not an answer
+    return commands.register(db, ordered, code)
 
 
 @question
 def finish_command(db: StoreConnection, by: Writer, ordered: Ordered, state: CommandState, code: Word | None = None,
                    data: dict[str, Any] | None = None, command: Payload | None = None) -> tuple[bytes, News]:
-    """A command was carried out, but for what it leaves on the card if it is handed in as it came.
-
-    The answer is that to the command, and those to others that came of it.
-    """
+    """A command was carried out, except for its rows if `command`, its payload, is given. Returns all answers."""
     news: News = []
-    return command_log.finish(db, ordered, state, code, by.now, lambda: data if command is None else carry_out(
+    return commands.complete(db, ordered, (state, code), by.now, lambda: data if command is None else carry_out(
         db, by, ordered, command, news)), news
 
 
 @question
 def got_answer(db: StoreConnection, by: Writer, command: Word) -> None:
-    """Somebody has got the answer to this command."""
-    command_log.got(db, command)
+    """A subscriber has the answer to this command."""
+    commands.mark_sent(db, command)
 
 
 @question
 def close_interrupted(db: StoreConnection, by: Writer) -> None:
-    """The link has just started: what its earlier life has left unfinished failed."""
-    command_log.close_interrupted(db, by.now)
+    """The link has just started: commands that its earlier process left unfinished have failed."""
+    commands.close_interrupted(db, by.now)
 
 
 @question
 def follow_commands(db: StoreConnection, by: Writer, what: Literal["requests", "update"]) -> News:
-    """Which are the new answers to commands, by what has become of what they asked for?"""
+    """Returns the new answers to commands, after changes of their requests or of the update."""
     if what == "update":
         with transaction(db):
-            return command_log.follow_update(db, order, by.now) if (order := updates.read(db)) else []
+            return commands.follow_update(db, order, by.now) if (order := updates.read(db)) else []
     sure = is_sure(db, by.now.boot, by.now.clock)
-    for each in requests.open_ones(db) if sure else []:
-        if each.decided_ms is not None and by.now.wall_ms - each.decided_ms > GIVEN_UP_MS:
-            _fail(db, each.id, "undelivered")
+    for request in requests.open_ones(db) if sure else []:
+        if request.decided_ms is not None and by.now.wall_ms - request.decided_ms > GIVEN_UP_MS:
+            _fail(db, request.id, "undelivered")
     if not going_on(db):
         return []
     with transaction(db):
-        return command_log.follow(db, by.now)
+        return commands.follow(db, by.now)
 
 
 @question
 def end_request(db: StoreConnection, by: Writer, request: Word, code: Word, receipt: Text = "") -> News:
-    """What was asked for can't be had, says a code, or the ward has it, says its intake's receipt."""
+    """A request has failed with this code or, without one, was delivered with the intake's receipt."""
     if code:
         _fail(db, request, code)
     with contextlib.suppress(RequestError), transaction(db):
         if not code:
             requests.deliver(db, request, receipt, by.now)
-            hand_out(db, request)
-        return command_log.follow(db, by.now)
+            holds.hand_out(db, request)
+        return commands.follow(db, by.now)
     return []
 
 
@@ -223,7 +213,7 @@ def _fail(db: StoreConnection, request: str, code: str) -> None:
 
 @question
 def note_upload(db: StoreConnection, by: Writer, request: Word, sent_b: Seq | None = None) -> None:
-    """So many bytes of the file are there; none: the file is gone, and is to be packed anew."""
+    """Notes how many bytes are uploaded. None: the file is gone, and the keeper packs it again."""
     if sent_b is None:
         requests.unpacked(db, request)
     else:
@@ -232,19 +222,19 @@ def note_upload(db: StoreConnection, by: Writer, request: Word, sent_b: Seq | No
 
 @question
 def keep_configuration(db: StoreConnection, by: Writer, payload: Payload, clamped: dict[str, str]) -> bool:
-    """The ward has set this, `clamped` by the household's settings. Does it hold, or was a newer one there?"""
+    """Stores the ward's settings, `clamped` by the household's. Returns False if a newer version was there."""
     desired = wire.decode(wire.Desired, payload)
-    by.demand(db, payload, desired.dev)
+    by.require_signed(db, payload, desired.dev)
     digest = hashlib.sha256(payload).hexdigest()
     given = Given(ver=desired.ver, cfg=desired.cfg, digest=digest, payload=payload.decode())
     with transaction(db):
-        known = ward_settings.read(db)
+        known = read_settings(db)
         if not given.overtakes(known):
             return False
-        ward_settings.put(db, given)
+        put_settings(db, given)
         if given.ver != known.ver:
-            told = wire.ConfigData(ver=given.ver, cfg=given.cfg, clamped=clamped)
-            outbox.append(db, "config", None, by.now, wire.encode(told))
+            data = wire.ConfigData(ver=given.ver, cfg=given.cfg, clamped=clamped)
+            outbox.append(db, "config", None, by.now, wire.encode(data))
             ledger.note(db, by.now, Configured(ver=given.ver, cfg=given.cfg))
     return True
 
@@ -252,34 +242,34 @@ def keep_configuration(db: StoreConnection, by: Writer, payload: Payload, clampe
 @question
 def move_update(db: StoreConnection, by: Writer, order: Word, state: updates.State,
                 code: release.Code | None = None) -> News:
-    """The version that was ordered is further, or at its end."""
+    """Changes the state of the ordered version."""
     with transaction(db):
         moved = updates.move(db, order, state, code)
-        return command_log.follow_update(db, moved, by.now) if moved else []
+        return commands.follow_update(db, moved, by.now) if moved else []
 
 
 @question
 def approve_update(db: StoreConnection, by: Writer) -> bool:
-    """Home Assistant's button was pressed. Had something waited for that?"""
+    """Home Assistant's button was pressed. Returns whether an update was waiting for that."""
     return updates.decide(db, approve=True) is not None
 
 
 @question
 def keep_notified(db: StoreConnection, by: Writer, states: dict[str, notify.PlaceState]) -> None:
-    """How far the household's phones have been told."""
+    """Stores how far the household's phones have been notified."""
     places = {place.name for place in by.settings.notify}
     notify.keep(db, {name: state for name, state in states.items() if name in places})
 
 
 @question
 def show_home(db: StoreConnection, by: Writer, topics: RetainedTopics | None) -> None:
-    """What is about to be left at the household's broker; none: nothing is there any more."""
+    """Stores what the link is about to leave at the household's broker; None: nothing is left there."""
     remember(db, topics)
 
 
 @question
 def hold_for_export(db: StoreConnection, by: Writer, clips: Clips, reason: ReadReason) -> None:
-    """The page is about to read these clips: retention leaves them alone."""
+    """The page is about to read these clips: retention must not delete them."""
     with transaction(db):
         holds.hold_to_read(db, clips, reason, by.now)
 
@@ -292,13 +282,13 @@ def release_export(db: StoreConnection, by: Writer, reason: ReadReason) -> None:
 
 @question
 def ask_signature(db: StoreConnection, by: Writer, claim: Claim) -> int:
-    """The page asks the keeper to sign an export. The answer has the request's number."""
+    """The page asks the keeper to sign an export. Returns the request's number."""
     return signing_requests.ask(db, claim)
 
 
 @question
 def take_back_signature(db: StoreConnection, by: Writer, number: Seq) -> None:
-    """The page has read the answer, or waits for none."""
+    """The page has read the answer, or stopped waiting."""
     signing_requests.take_back(db, number)
 
 
@@ -306,10 +296,27 @@ PAGE_QUESTIONS = (hold_for_export, release_export, ask_signature, take_back_sign
 Questions = Union[tuple(QUESTIONS)]     # noqa: UP007
 
 
-def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes, news: News) -> Replayed | None:
-    """What a command leaves on the card, within the transaction of its answer.
+def ask_keeper(runtime: Path, question: LinkQuestion) -> Any:
+    """Returns the keeper's answer. Raises StoreError."""
+    line, until_mono_s = msgspec.json.encode(question) + b"\n", time.monotonic() + KEEPER_S
+    while True:
+        try:
+            answer = msgspec.json.decode(sockets.ask(runtime / SOCKET, line, timeout_s=ANSWER_S), type=LinkAnswer)
+            break
+        except (OSError, msgspec.DecodeError) as error:
+            # If it is only away, it has not read the question.
+            away = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+            if not away or time.monotonic() >= until_mono_s:
+                raise StoreError(f"the keeper, which writes the store, does not answer: {error}") from None
+        time.sleep(AGAIN_S)
+    if answer.why:
+        raise StoreError(f"the keeper, which writes the store, can't: {answer.why}")
+    return msgspec.json.decode(answer.said, type=question.answer)
 
-    Returns the answer's data, where there is some; answers to others are added to `news`. Raises CommandRefused.
+
+def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes, news: News) -> Replayed | None:
+    """Writes the rows that a command asks for, within the transaction of its answer. Returns the answer's data, if any;
+    answers to others are added to `news`. Raises CommandRefused.
     """
     try:
         wish = args(wire.decode(wire.Command, command), COMMANDS[ordered.name].args)
@@ -336,7 +343,7 @@ def _open(db: StoreConnection, by: Writer, command: bytes) -> None:
         raise CommandRefused("unknown_camera")
     if request.end_ms is not None and request.end_ms > by.now.wall_ms + AHEAD_MS:
         raise CommandRefused("in_future")
-    if requests.find(db, request.id):       # older than the answers that are kept
+    if requests.find(db, request.id):       # its answer was dropped already
         return
     try:
         requests.add(db, request, by.now)
@@ -354,7 +361,7 @@ def _cancel(db: StoreConnection, request_id: str, command: bytes) -> None:
 
 
 def _order(db: StoreConnection, by: Writer, command_id: str, wish: Update) -> News:
-    """Accept a new order; one that still waited for the household is answered now."""
+    """Accepts a new order; one that was still waiting for the household is answered now."""
     before, rules = updates.read(db), by.settings.update
     if rules.rule == "never":
         raise CommandRefused("forbidden")
@@ -365,14 +372,14 @@ def _order(db: StoreConnection, by: Writer, command_id: str, wish: Update) -> Ne
     if before and before.open and before.state != "waiting":
         raise CommandRefused("busy")
     moved = updates.move(db, before.id, "refused", "superseded") if before else None
-    news = command_log.follow_update(db, moved, by.now) if moved else []
+    news = commands.follow_update(db, moved, by.now) if moved else []
     updates.put(db, UpdateOrder(id=command_id, version=wish.version, url=wish.url, sha256=wish.sha256, bytes=wish.bytes,
                           state="approved" if rules.rule == "allow" else "waiting"))
     return news
 
 
 def _announce(db: StoreConnection, now: Instant, first: int, last: int) -> Replayed:
-    """One gap event for what is not there any more; returns how many come again, and up to where both hold."""
+    """Writes a gap event for missing messages. Returns how many are sent again, and up to where both hold."""
     last = min(last, outbox.next_seq(db) - 1)
     kept = outbox.seqs(db, first, last, REPLAYED_MAX)
     if len(kept) == REPLAYED_MAX:

@@ -1,4 +1,4 @@
-"""How files of ours are called on the card; whatever is called otherwise is somebody else's."""
+"""The names of our files on the card. A file with another name is not ours."""
 import os
 import re
 from collections.abc import Iterator
@@ -13,34 +13,33 @@ CLIPS_A_FOLDER = 1000       # keeps a folder small enough for a technician's fil
 
 
 def picture(camera: str, boot: str, mono_ms: int) -> str:
-    """An event's picture, without the ending, by when the event began."""
+    """Returns the name of an event's picture, without the ending, by when the event began."""
     return f"{camera}-{boot}-{mono_ms}"
 
 
+def clip_folders(clips: Path) -> list[Path]:
+    """Lists the folders of clips, in order. Raises OSError."""
+    return sorted(Path(entry.path) for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir())
+
+
 def clip_files(clips: Path, first: int, upto: int | None) -> Iterator[Path]:
-    """The finished clips with these numbers, both included; None: all from `first` on. Raises OSError."""
-    folders = sorted(entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir())
-    for folder in folders:
-        if int(folder[-6:]) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
+    """Yields the finished clips with these numbers, both included; None: all from `first` on. Raises OSError."""
+    for folder in clip_folders(clips):
+        if int(folder.name) * CLIPS_A_FOLDER + CLIPS_A_FOLDER > first:
             for name in sorted(os.listdir(folder)):
                 match = OURS.match(name)
                 in_range = match and first <= int(match["seq"]) and (upto is None or int(match["seq"]) <= upto)
-                if in_range and is_plain(path := Path(folder, name)):
+                if in_range and is_plain(path := folder / name):
                     yield path
-        if upto is not None and int(folder[-6:]) * CLIPS_A_FOLDER > upto:
+        if upto is not None and int(folder.name) * CLIPS_A_FOLDER > upto:
             return
 
 
 def highest(clips: Path) -> int:
-    """The highest number that a clip on the card has, or may have been about to get; 0 where there is none.
-
-    Folders are of a thousand, so only the last one with a clip is read. Raises OSError.
-    """
+    """Returns the highest number in the last folder with a clip, finished or not; 0 without clips. Raises OSError."""
     if not clips.exists():
         return 0
-    folders = sorted((entry.path for entry in os.scandir(clips) if FOLDER.match(entry.name) and entry.is_dir()),
-                     reverse=True)
-    for folder in folders:
+    for folder in reversed(clip_folders(clips)):
         matches = (OURS.match(name.removesuffix(PART)) for name in os.listdir(folder))
         if found := max((int(match["seq"]) for match in matches if match), default=0):
             return found

@@ -1,4 +1,4 @@
-"""What notifications need of the store: events not told yet, how far each phone has been told, and trials."""
+"""The store's part of notifications: events to notify of, how far each phone was notified, and trial messages."""
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
@@ -14,13 +14,12 @@ from agent.store.boots import DATED
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
-STATES, TRIAL = "notify.states", "notify.trial"         # in meta
 SEEN = ("SELECT id, camera, kind, code, label, state, boot, mono_ms, dur_ms, zones, "
         f"{DATED.format(t='event')} AS at_ms FROM event ")
 
 
 class NotifyTrial(msgspec.Struct, frozen=True, kw_only=True):
-    """The household wants to see a message arrive; the newest word alone counts, in the boot in which it was said."""
+    """The household wants to see a message arrive. Only the newest trial counts, and only in its boot."""
 
     id: str
     to: str
@@ -29,7 +28,7 @@ class NotifyTrial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a place of `[[notify]]` fares."""
+    """The state of a place of `[[notify]]`."""
 
     progress: Progress
     fault: NotifyFault = ""         # of the last try; "": it arrived
@@ -41,21 +40,15 @@ class PlaceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def week_clock(now: Instant) -> WeekMinute:
-    """The minute of the week of a wall time, as long as the clock can be relied upon."""
-    return week_min if now.clock in TRUSTED else _unknown
-
-
-def _unknown(_: int) -> None:
-    """No minute is known."""
+    """Returns what gives the minute of the week of a wall time: None while the clock is unreliable."""
+    return week_min if now.clock in TRUSTED else lambda _: None
 
 
 def events_after(db: sqlite3.Connection, event_id: int, now: Instant) -> Iterator[SeenEvent]:
-    """Events behind that one, in their order."""
     return (_seen(row, now) for row in sound(db, "event", f"{SEEN} WHERE id > ? ORDER BY id", (event_id,)))
 
 
 def seen(db: sqlite3.Connection, event_id: int, now: Instant) -> SeenEvent | None:
-    """That event."""
     return next((_seen(row, now) for row in sound(db, "event", f"{SEEN} WHERE id = ?", (event_id,))), None)
 
 
@@ -67,33 +60,16 @@ def _seen(row: sqlite3.Row, now: Instant) -> SeenEvent:
 
 
 def thumb(db: sqlite3.Connection, event_id: int) -> str | None:
-    """The file name of the event's picture."""
     row = db.execute("SELECT thumb FROM event WHERE id = ?", (event_id,)).fetchone()
     return row["thumb"] if row else None
 
 
-def states(db: sqlite3.Connection) -> dict[str, PlaceState]:
-    """All states, by the places' names."""
-    return meta.read(db, STATES, dict[str, PlaceState]) or {}
-
-
-def keep(db: sqlite3.Connection, states: dict[str, PlaceState]) -> None:
-    """Keep the states; what is not among them is forgotten."""
-    meta.put(db, STATES, msgspec.json.encode(states).decode())
-
-
-def order(db: sqlite3.Connection, trial: NotifyTrial) -> None:
-    """Have a trial sent. Within the caller's transaction."""
-    meta.put(db, TRIAL, msgspec.json.encode(trial).decode())
-
-
-def ordered(db: sqlite3.Connection) -> NotifyTrial | None:
-    """The newest trial."""
-    return meta.read(db, TRIAL, NotifyTrial)
+states, keep = meta.stored("notify.states", dict[str, PlaceState], {})        # by the places' names
+ordered, order = meta.stored("notify.trial", NotifyTrial)       # the newest trial
 
 
 def forget_others(db: sqlite3.Connection, names: Collection[str]) -> None:
-    """Forget all other places: one that comes back hears of what happens from then on."""
+    """Drops the states of all other places: one that comes back is notified of what happens from then on."""
     if gone := (known := states(db)).keys() - names:
         with transaction(db):
             keep(db, {name: state for name, state in known.items() if name not in gone})

@@ -1,10 +1,10 @@
-"""Numbers that others know and that never come again, though the database be lost, or another one be in its place.
+"""Numbers that others know and that must never come again, even if the database is lost or replaced.
 
-How far they are stands in the keeper's page beside the database, too (agent/keeper/canary.py). The page may be half an
-hour old, so what goes on behind it goes on by a leap.
+The keeper's page beside the database also says how far they are (agent/keeper/canary.py). The page may be half an hour
+old, so counters that continue from it make a leap.
 
 Clips get the numbers of even thousands one by one. Those of odd thousands are reserved in ranges, each for one recorder
-and for the time in which it can't write the database. So a camera's later clip always has the higher number.
+that cannot write the database for a while. So a later clip of a camera always has the higher number.
 """
 import contextlib
 import sqlite3
@@ -18,18 +18,18 @@ from agent.store import meta
 from agent.store.names import CLIPS_A_FOLDER
 
 PAGE = "canary"
-CONN = "conn"                   # connections to the ward: in meta, the others are counters of tables
-# No half hour gives more of them.
+CONN = "conn"                   # connections to the ward, counted in meta; the others are counters of tables
+# More than half an hour can use up.
 LEAP = {"outbox": 1_000_000, "event": 1_000_000, "act": 10_000, "clip": 10_000, CONN: 10_000}
-BELIEVED_MAX = 2**52            # beyond it nobody has counted, and a database that believed it would be at its end
-RESERVED = "clip_reserved"       # in meta: the last number that any recorder has reserved
+BELIEVED_MAX = 2**52            # higher numbers are damage, and would use up the counter
+RESERVED = "clip_reserved"       # in meta: the last reserved number
 RANGE_N = 250                   # of one recorder: 20 hours of clips of 5 minutes, 4 hours with an event each minute
-BEHIND = "behind"               # in meta, for the keeper: what the page told of and the database had not
-WENT_BACK = "went_back"         # likewise: the number of a message that the ward has, and the database had not
+BEHIND = "behind"               # in meta, for the keeper: numbers of the page that the database did not have
+WENT_BACK = "went_back"         # in meta: the number of the ward's message that the database did not have
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What is in the page: its own number, and how far the database was when it was written."""
+    """The content of the page: its own number, and how far the database was when it was written."""
 
     number: int
     boot: str
@@ -37,34 +37,32 @@ class Note(msgspec.Struct, frozen=True):
     ledger_n: int
     outbox_seq: int         # the next one
     ledger_head: str = ""   # the first digits of the hash of the ledger's newest row
-    numbers: dict[str, int] = {}        # those that were given last, by the names in LEAP
+    numbers: dict[str, int] = {}        # the last given ones, by the names in LEAP
 
     def given(self, name: str) -> int:
-        """The last one that was given; an older version noted that of messages alone."""
+        """Returns the last number that was given. An older version noted only that of messages."""
         number = self.numbers.get(name, self.outbox_seq - 1 if name == "outbox" else 0)
         return number if 0 <= number <= BELIEVED_MAX else 0
 
 
 def noted(root: Path) -> Note | None:
-    """What the page in the store `root` tells; None where there is none that is whole and can be read."""
+    """Returns what the page in the store `root` says; None if it is missing, torn or unreadable."""
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return decoded((root / PAGE).read_bytes()) if is_own(root / PAGE) else None
     return None
 
 
 def decoded(page: bytes) -> Note:
-    """The page's note. Raises msgspec.DecodeError."""
+    """Raises msgspec.DecodeError."""
     return msgspec.json.decode(page.rstrip(b"\0"), type=Note)
 
 
 def given(db: sqlite3.Connection) -> dict[str, int]:
-    """The numbers that were given last. Raises sqlite3.Error."""
     counters, conn = dict(db.execute("SELECT name, seq FROM sqlite_sequence").fetchall()), meta.get(db, CONN) or ""
     return {**{name: counters.get(name, 0) for name in LEAP}, CONN: int(conn) if conn.isdecimal() else 0}
 
 
 def put(db: sqlite3.Connection, name: str, number: int) -> None:
-    """The next one will follow on this. Within the caller's transaction. Raises sqlite3.Error."""
     if name == CONN:
         meta.put(db, name, str(number))
     elif not db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (number, name)).rowcount:
@@ -72,7 +70,6 @@ def put(db: sqlite3.Connection, name: str, number: int) -> None:
 
 
 def next_clip(db: sqlite3.Connection) -> int:
-    """The number that the next clip gets. Within the caller's transaction. Raises sqlite3.Error."""
     # Above all rows, too, because another role may have set the counter back.
     number: int = 1 + db.execute("SELECT MAX(IFNULL((SELECT MAX(seq) FROM clip), 0), "
                                  "IFNULL((SELECT seq FROM sqlite_sequence WHERE name = 'clip'), 0))").fetchone()[0]
@@ -80,39 +77,35 @@ def next_clip(db: sqlite3.Connection) -> int:
 
 
 def reserve(db: sqlite3.Connection) -> range:
-    """Numbers for one recorder, above all that clips have. Within the caller's transaction. Raises sqlite3.Error."""
+    """Reserves numbers for one recorder, above all clips. Within the caller's transaction. Raises sqlite3.Error."""
     first = _in_thousand(max(next_clip(db), reserved(db) + 1), odd=1)
     meta.put(db, RESERVED, str(first + RANGE_N - 1))
     return range(first, first + RANGE_N)
 
 
 def was_reserved(db: sqlite3.Connection, number: int) -> bool:
-    """Whether a recorder may have given it to a clip while it could write no row. Raises sqlite3.Error."""
+    """Whether a recorder may have used this number while it could not write a row. Raises sqlite3.Error."""
     return number <= reserved(db) and number == _in_thousand(number, odd=1)
 
 
 def reserved(db: sqlite3.Connection) -> int:
-    """The last number that any recorder has reserved; 0 for none. Raises sqlite3.Error."""
+    """Returns the last reserved number; 0 if no number was. Raises sqlite3.Error."""
     number = meta.get(db, RESERVED) or ""
     return int(number) if number.isdecimal() and len(number) < 10 else 0
 
 
 def _in_thousand(number: int, odd: int) -> int:
-    """It, or the first one of the next thousand, if its own is not of that kind."""
+    """Returns the number, or the first one of the next thousand if its own thousand is of the other kind."""
     thousand = number // CLIPS_A_FOLDER
     return number if thousand % 2 == odd else (thousand + 1) * CLIPS_A_FOLDER
 
 
 def is_behind(db: sqlite3.Connection, note: Note | None) -> bool:
-    """Whether the page tells of numbers that the database does not know. Raises sqlite3.Error."""
     return note is not None and any(number < note.given(name) for name, number in given(db).items())
 
 
 def go_on(db: sqlite3.Connection, note: Note | None, new: bool = False) -> None:
-    """Leave behind what the page tells of; if the database is not `new`, it has lost that, which the keeper is to know.
-
-    Within the caller's transaction. Raises sqlite3.Error.
-    """
+    """Moves counters past the page's, and notes lost numbers unless `new`. Within the caller's transaction."""
     for name, here in given(db).items():
         if note is not None and (number := note.given(name)) > here:
             put(db, name, number + LEAP[name])
@@ -121,10 +114,9 @@ def go_on(db: sqlite3.Connection, note: Note | None, new: bool = False) -> None:
 
 
 def overtake(db: sqlite3.Connection, ward_n: int, out: Collection[int], refused: Collection[int]) -> bool:
-    """The ward has message `ward_n`, or another one under each number of `refused`: what waits goes on behind that.
-
-    Not so what is `out`: the ward answers it. Within the caller's transaction. Returns whether the database was behind.
-    Raises sqlite3.Error.
+    """The ward has message `ward_n`, or others under the numbers `refused`: waiting messages get higher numbers. Those
+    in `out` are being sent and stay. Within the caller's transaction. Returns whether the database was behind. Raises
+    sqlite3.Error.
     """
     here = given(db)
     is_ahead = here["outbox"] < ward_n <= BELIEVED_MAX

@@ -1,7 +1,7 @@
-"""What the household has paused: one small file, `household/pause.json`, that outlives restarts and power cuts.
+"""What the household has paused: one small file, `household/pause.json`, which survives restarts and power cuts.
 
-Whoever pauses (the page, the command line) writes it here; capture looks at it once a second, and before it opens a
-camera. A file that can't be read pauses everything: nobody may be filmed because a card is failing.
+Page and command line write it here; capture reads it every second, and before it opens a camera. A file that cannot be
+read pauses everything: no one may be filmed because a card is failing.
 """
 import contextlib
 import fcntl
@@ -23,20 +23,20 @@ from agent.store.database import StoreError
 from agent.store.folders import Folders
 
 FILE = "pause.json"
-PAST = "pauses-past.json"   # in the keeper's folder: what was paused and is not any longer, until the ledger has it
+PAST = "pauses-past.json"   # in the keeper's folder: pauses that have ended, until the ledger has them
 PAST_MAX = 100
-CODE = "paused"             # of the camera event that tells of it
+CODE = "paused"             # of the camera event
 LARGEST_B = 65_536
 REASON_CHARS_MAX = 200
 
 
 def path(folders: Folders) -> Path:
-    """Where it lies; its `stat` changes whenever somebody pauses or resumes."""
+    """Returns its path; its `stat` changes with every pause or resume."""
     return folders.household / FILE
 
 
 def load(folders: Folders) -> Pauses:
-    """All pauses; none when there is no file, everything when it can't be read or understood. Never raises."""
+    """Returns all pauses: none without a file, everything if it cannot be read. Never raises."""
     try:
         with path(folders).open("rb") as file:
             return msgspec.json.decode(file.read(LARGEST_B), type=Pauses)
@@ -48,9 +48,8 @@ def load(folders: Folders) -> Pauses:
 
 def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | None, by: By, now: Instant,
         reason: str = "") -> Pauses:
-    """Pause these cameras, or all there are and will be (None), until `until_wall_ms` or until it is lifted (None).
-
-    On the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError.
+    """Pauses these cameras, or all present and future ones (None), until `until_wall_ms` or until lifted (None). It is
+    on the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError.
     """
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock,
                  until_wall_ms=until_wall_ms, reason=reason[:REASON_CHARS_MAX])
@@ -64,9 +63,8 @@ def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | No
 
 
 def lift(folders: Folders, cameras: Iterable[str] | None, now: Instant) -> Pauses:
-    """Let these cameras, or all of them (None), see again; the hours of a camera's `off` stay as they are.
-
-    Returns what is paused now. Raises StoreError.
+    """Resumes these cameras, or all (None), except in their weekly hours. Returns what is still paused. Raises
+    StoreError.
     """
     def change(known: Pauses) -> Pauses:
         if cameras is None:
@@ -80,10 +78,7 @@ def lift(folders: Folders, cameras: Iterable[str] | None, now: Instant) -> Pause
 
 
 def past(folders: Folders) -> list[PastPauses]:
-    """Returns what was paused before each change that the ledger does not have yet, oldest first.
-
-    A file that cannot be read counts as empty, because what is paused now must still be recorded.
-    """
+    """Returns what was paused before each change that is not in the ledger yet, oldest first; [] if unreadable."""
     try:
         return msgspec.json.decode((folders.keys / PAST).read_bytes(), type=list[PastPauses])
     except (OSError, msgspec.DecodeError):
@@ -92,14 +87,14 @@ def past(folders: Folders) -> list[PastPauses]:
 
 @contextlib.contextmanager
 def recording_past(folders: Folders) -> Iterator[list[PastPauses]]:
-    """Gives `past`, and forgets it if the block succeeds. No other process changes it meanwhile. Raises OSError."""
+    """Yields `past`, locked, and deletes it if the block succeeds. Raises OSError."""
     with _alone(folders.keys):
         yield past(folders)
         (folders.keys / PAST).unlink(missing_ok=True)
 
 
 def _remember(folders: Folders, known: Pauses, now: Instant) -> None:
-    """Keep what a change replaces, because the ledger may not have it: it may have lasted for a second only."""
+    """Keeps what a change replaces: a pause of a second may not be in the ledger yet."""
     if known not in (Pauses(), UNREADABLE):
         added = PastPauses(pauses=known, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock)
         kept = [*past(folders), added][-PAST_MAX:]
@@ -114,11 +109,11 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses], now: Instant) 
             changed = change(known)
             data = msgspec.json.encode(changed)
             if len(data) > LARGEST_B:
-                raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause anew")
+                raise StoreError(f"{target}: too many cameras are named in it; resume all, then pause again")
             _remember(folders, known, now)
             write_durably(target, data, 0o640)
     except PermissionError as error:
-        raise StoreError(f"{target}: the recorder's owner alone pauses its cameras") from error
+        raise StoreError(f"{target}: only the recorder's owner may pause its cameras") from error
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; check that the card is not full or read-only (taimat doctor)"
                          ) from error
@@ -127,9 +122,7 @@ def _change(folders: Folders, change: Callable[[Pauses], Pauses], now: Instant) 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """No other process changes the file meanwhile: a lock on a folder of the keeper's, which the kernel releases with
-    us. Another role could hold one on the file's own folder for ever.
-    """
+    """Locks a folder of the keeper's meanwhile: another role could hold a lock on the file's own folder for ever."""
     folder.mkdir(mode=0o700, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -140,33 +133,31 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
-    """Tell the ward that `camera` sees nothing from `now` on, or sees again (None); once, in the transaction.
-
-    Only by what word (core.household.pause.By); never by whom. The ledger is told here of weekly hours and of a file
-    that can't be read; of a person's word the keeper tells it.
+    """Notes once, in the caller's transaction, that `camera` is paused from `now` on, or resumed (None), for ward and
+    absences. `by` says by what kind of order (core.household.pause.By), never by which person. The ledger gets a row
+    here for weekly hours and an unreadable file; for a person's order the keeper adds it.
     """
     known = _noted(db, camera)
     if (known.by if known else None) == by:
         return
     if known is not None:
-        gap_s = _apart_ms(known, now) / 1000
-        _tell(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=round(gap_s, 1)))
-    if by is not None:
-        _tell(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
-    if known is not None and known.by in BY_ITSELF:
-        ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
-    if by in BY_ITSELF:
-        ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
-    if known is not None:
+        # By the monotonic clock within a boot, else as far as the wall clock can tell.
+        gap_ms = now.mono_ms - known.mono_ms if now.boot == known.boot else max(0, now.wall_ms - known.wall_ms)
+        gap_s = round(gap_ms / 1000, 1)
+        _report(db, camera, now, wire.CameraData(code=CODE, phase="end", detail=known.by, gap_s=gap_s))
         absences.ended(db, camera, known.by, now)
+        if known.by in BY_ITSELF:
+            ledger.note(db, now, CameraPaused(camera=camera, paused=False, by=known.by))
     if by is not None:
+        _report(db, camera, now, wire.CameraData(code=CODE, phase="start", detail=by))
         absences.began(db, camera, by, now)
+        if by in BY_ITSELF:
+            ledger.note(db, now, CameraPaused(camera=camera, paused=True, by=by))
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock) if by else None
     meta.put(db, f"paused.{camera}", msgspec.json.encode(word).decode())
 
 
 def was_off(db: sqlite3.Connection, camera: str) -> bool:
-    """Whether it was its weekly hours that paused the camera when that was last noted."""
     known = _noted(db, camera)
     return known is not None and known.by == "schedule"
 
@@ -175,10 +166,5 @@ def _noted(db: sqlite3.Connection, camera: str) -> Pause | None:
     return meta.read(db, f"paused.{camera}", Pause)
 
 
-def _tell(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:
+def _report(db: sqlite3.Connection, camera: str, now: Instant, data: wire.CameraData) -> None:
     outbox.append(db, "camera", camera, now, wire.encode(data))
-
-
-def _apart_ms(then: Pause, now: Instant) -> int:
-    """How long ago `then` was: by the monotonic clock within a boot, else as far as the wall clock tells."""
-    return now.mono_ms - then.mono_ms if now.boot == then.boot else max(0, now.wall_ms - then.wall_ms)

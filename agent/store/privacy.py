@@ -1,7 +1,4 @@
-"""What the household declares, and which version of the agent works: noted for the ledger once each time it changes.
-
-Its word that a camera hides areas itself is told to the ward, too.
-"""
+"""The household's privacy declarations, and the agent's version: noted for ledger and ward at each change."""
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -17,10 +14,11 @@ from agent.store.database import transaction
 SOFTWARE = "software"           # in meta: the version that was noted last
 KEY = "masks_by_camera."
 DECLARED, WITHDRAWN = "mask_by_camera", "mask_not_by_camera"
+Areas = Sequence[Sequence[tuple[float, float]]]
 
 
 def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:
-    """Note the version of the agent if another one was here before. Raises sqlite3.Error."""
+    """Notes the agent's version if it has changed. Raises sqlite3.Error."""
     with transaction(db):
         was = meta.get(db, SOFTWARE)
         if was == version:
@@ -30,36 +28,21 @@ def note_software(db: sqlite3.Connection, version: str, now: Instant) -> bool:
     return True
 
 
-Areas = Sequence[Sequence[tuple[float, float]]]
-
-
 def mark(areas: Areas) -> str:
-    """A short hash of what is hidden, by which two sets of areas can be told apart."""
     return hashlib.sha256(msgspec.json.encode(areas)).hexdigest()[:16]
 
 
 def declare(db: sqlite3.Connection, declared: Mapping[str, Areas], now: Instant) -> list[str]:
-    """Take down which cameras are declared now, with the areas that each hides; returns what has changed, in words.
-
-    Rows and messages are committed together. It is the household's word alone: nobody here can see whether it is true.
-    """
+    """Notes the cameras that the household declares to hide areas; returns the changes as text."""
     known = {row["key"].removeprefix(KEY): row["value"] for row in
              db.execute("SELECT key, value FROM meta WHERE key GLOB ? AND value != ''", (KEY + "*",))}
-    changed = []
+    marks = {camera: mark(areas) for camera, areas in declared.items()}
+    changes = [(camera, DECLARED, f"{len(declared[camera])} areas, by the household's word") for camera in marks
+               if known.get(camera) != marks[camera]]
+    changes += [(camera, WITHDRAWN, "the household's word no longer holds") for camera in known if camera not in marks]
     with transaction(db):
-        for camera, areas in declared.items():
-            hashed = mark(areas)
-            if known.pop(camera, "") != hashed:
-                meta.put(db, KEY + camera, hashed)
-                changed.append(_tell(db, camera, DECLARED, f"{len(areas)} areas, by the household's word", now))
-                ledger.note(db, now, MasksDeclared(camera=camera, code=DECLARED, areas=hashed))
-        for camera in known:
-            meta.put(db, KEY + camera, "")
-            changed.append(_tell(db, camera, WITHDRAWN, "the household's word no longer holds", now))
-            ledger.note(db, now, MasksDeclared(camera=camera, code=WITHDRAWN))
-    return changed
-
-
-def _tell(db: sqlite3.Connection, camera: str, code: str, detail: str, now: Instant) -> str:
-    outbox.append(db, "security", camera, now, wire.encode(wire.SecurityData(code=code, detail=detail)))
-    return f"{camera}: {code} ({detail})"
+        for camera, code, detail in changes:
+            meta.put(db, KEY + camera, marks.get(camera, ""))
+            outbox.append(db, "security", camera, now, wire.encode(wire.SecurityData(code=code, detail=detail)))
+            ledger.note(db, now, MasksDeclared(camera=camera, code=code, areas=marks.get(camera)))
+    return [f"{camera}: {code} ({detail})" for camera, code, detail in changes]

@@ -1,7 +1,7 @@
-"""What a day of a camera holds: what was recorded, what of it is gone, when nothing could be, and the events.
+"""A day of a camera: what was recorded, what of it is gone, when nothing could be recorded, and the events.
 
-Asked by wall time, as dated (store.boots). Of each row only what a day's line needs is read, so that a day costs the
-same in a store with 100,000 clips as in a small one.
+Queries are by wall time, as dated (store.boots). They read only what a day's line needs, so that a day costs the same
+in a store with 100,000 clips as in a small one.
 """
 import json
 import sqlite3
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from agent.core.household.day_lane import Absent, Recorded, WallSpan
 from agent.store.boots import NEAR, Dates
-from agent.store.clips import LONGEST_MS
+from agent.store.clips import KEPT, LONGEST_MS
 from agent.store.row_check import sound
 
-UNSET_MS = 946_684_800_000      # what is dated before 2000 was never dated
-KEPT, GONE = "state IN ('open', 'done', 'recovered')", "state IN ('deleting', 'deleted', 'lost')"
+UNSET_MS = 946_684_800_000      # an earlier date means an unset clock
+GONE = "state IN ('deleting', 'deleted', 'lost')"
 CLIPS = ("SELECT seq, boot, mono_ms, wall_ms, clock, dur_ms, COALESCE(why, state) FROM clip WHERE seq IN ({near}) "
          "ORDER BY seq")
 EVENTS = ("SELECT id, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb IS NOT NULL, "
@@ -36,7 +36,7 @@ class DayEvent(NamedTuple):
     dur_ms: int | None
     zones: tuple[str, ...]
     thumb: bool
-    sure: bool                  # its date is to be believed
+    sure: bool                  # its date is reliable
     seen: bool
     label: str | None = None    # what moved, as in store.events
 
@@ -47,29 +47,26 @@ class CameraDay:
 
     footage: list[Recorded]
     absent: list[Absent]
-    events: list[DayEvent]      # in the order of their dates
-    sure: bool                  # all dates in it are to be believed
-    held: list[WallSpan]           # recordings that somebody has had kept
+    events: list[DayEvent]      # in order of their dates
+    sure: bool                  # all its dates are reliable
+    held: list[WallSpan]           # recordings on hold
 
 
 class ClipRow(NamedTuple):
-    """What a day's line needs of a clip."""
-
     seq: int
     boot: str
     mono_ms: int
     wall_ms: int                # as written
     clock: str
     dur_ms: int | None          # None: it is being recorded
-    why: str                    # it is gone; of one that is there its state
+    why: str                    # why the clip is gone, or the state of an existing one
 
 
 def camera_day(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan, now_ms: int) -> CameraDay:
-    """All of it for `camera` between these wall times."""
     kept, gone = _clips(db, camera, span, KEPT), _clips(db, camera, span, GONE)
     holds = {seq for seq, in sound(db, "hold", "SELECT clip FROM hold WHERE NOT work")}
-    known = [(row, footage) for row in kept if _meet(footage := _recorded(dates, row, now_ms), span)]
-    lost = [footage for row in gone if row.dur_ms and _meet(footage := _recorded(dates, row, now_ms, row.why), span)]
+    known = [(row, footage) for row in kept if (footage := _recorded(dates, row, now_ms, span))]
+    lost = [footage for row in gone if row.dur_ms and (footage := _recorded(dates, row, now_ms, span, row.why))]
     found = events(db, dates, camera, span)
     return CameraDay(
         footage=[footage for _, footage in known] + lost,
@@ -87,31 +84,26 @@ def _values(camera: str, span: WallSpan, longest_ms: int = LONGEST_MS) -> dict[s
     return {"camera": camera, "begin": span.begin_ms, "end": span.end_ms, "longest": longest_ms}
 
 
-def _recorded(dates: Dates, row: ClipRow, now_ms: int, gone: str = "") -> Recorded:
-    """A clip that is being recorded reaches up to now."""
+def _recorded(dates: Dates, row: ClipRow, now_ms: int, span: WallSpan, gone: str = "") -> Recorded | None:
+    """Returns the clip, which reaches up to now if it is open; None if it is outside of the span."""
     begin_ms = dates.wall_ms(row.boot, row.mono_ms, row.wall_ms)
-    return Recorded(begin_ms, max(begin_ms, now_ms) if row.dur_ms is None else begin_ms + row.dur_ms, gone)
-
-
-def _meet(footage: Recorded, span: WallSpan) -> bool:
-    return footage.begin_ms < span.end_ms and footage.end_ms > span.begin_ms
+    end_ms = max(begin_ms, now_ms) if row.dur_ms is None else begin_ms + row.dur_ms
+    return Recorded(begin_ms, end_ms, gone) if begin_ms < span.end_ms and end_ms > span.begin_ms else None
 
 
 def events(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[DayEvent]:
-    """The camera's events that reach into the span, in the order of their dates."""
     found = []
     for number, kind, code, label, state, boot, mono_ms, wall_ms, clock, dur_ms, zones, thumb, seen in sound(
             db, "event", EVENTS.format(near=NEAR.format(t="event", which="TRUE")), _values(camera, span)):
         begin_ms = dates.wall_ms(boot, mono_ms, wall_ms)
         if begin_ms < span.end_ms and begin_ms + (dur_ms or 0) >= span.begin_ms:
             named = tuple(json.loads(zones)) if zones and zones != "[]" else ()
-            found.append(DayEvent(number, camera, kind, code, state, begin_ms, dur_ms, named, bool(thumb),
-                                  dates.sure(boot, clock), bool(seen), label))
+            found.append(DayEvent(number, camera, kind, code, state, begin_ms=begin_ms, dur_ms=dur_ms, zones=named,
+                                  thumb=bool(thumb), sure=dates.sure(boot, clock), seen=bool(seen), label=label))
     return sorted(found, key=attrgetter("begin_ms", "id"))
 
 
 def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) -> list[Absent]:
-    """When the camera gave nothing."""
     found = []
     for boot, mono_ms, wall_ms, dur_ms, why in sound(db, "absence", "SELECT boot, mono_ms, wall_ms, dur_ms, why "
                                                      "FROM absence WHERE camera = ? ORDER BY n", (camera,)):
@@ -122,25 +114,16 @@ def absences(db: sqlite3.Connection, dates: Dates, camera: str, span: WallSpan) 
 
 
 def off(db: sqlite3.Connection, dates: Dates, span: WallSpan) -> list[Absent]:
-    """When the recorder was off: between two lives of the keeper."""
     rows = sound(db, "life", "SELECT boot, mono_ms, wall_ms, last_mono_ms - mono_ms FROM life ORDER BY n")
     lives = [WallSpan(begin_ms := dates.wall_ms(boot, mono_ms, wall_ms), begin_ms + lasted_ms)
              for boot, mono_ms, wall_ms, lasted_ms in rows]
     between = [WallSpan(before.end_ms, after.begin_ms) for before, after in pairwise(lives)]
-    return [Absent(*each, "off") for each in between
-            if each.begin_ms < span.end_ms and each.end_ms > max(span.begin_ms, each.begin_ms)]
-
-
-def cameras_of(db: sqlite3.Connection) -> list[str]:
-    """Cameras of which there is footage, also those that are gone."""
-    rows = db.execute(f"WITH RECURSIVE its (camera) AS (SELECT MIN(camera) FROM clip WHERE {KEPT} UNION ALL "
-                      f"SELECT (SELECT MIN(camera) FROM clip WHERE {KEPT} AND clip.camera > its.camera) FROM its "
-                      "WHERE its.camera IS NOT NULL) SELECT camera FROM its WHERE camera IS NOT NULL")
-    return [row["camera"] for row in rows]
+    return [Absent(*gap, "off") for gap in between
+            if gap.begin_ms < span.end_ms and gap.end_ms > max(span.begin_ms, gap.begin_ms)]
 
 
 def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
-    """The wall time of the newest footage of a boot whose clock nobody had set, so in 1970; None without any."""
+    """Returns the wall time of the newest footage of a boot whose clock was never set (1970); None without any."""
     asked = ("SELECT boot, mono_ms, wall_ms FROM clip WHERE seq = "
              f"(SELECT MAX(rowid) FROM ({NEAR.format(t='clip', which=KEPT)}))")
     dates = Dates(db)
@@ -150,7 +133,6 @@ def undated_ms(db: sqlite3.Connection, cameras: Iterable[str]) -> int | None:
 
 
 def days_with_footage(db: sqlite3.Connection, cameras: Sequence[str], days: Iterable[WallSpan]) -> list[bool]:
-    """For each of these spans whether footage of any of the cameras begins in it."""
     asked = f"SELECT 1 FROM ({NEAR.format(t='clip', which=KEPT)}) LIMIT 1"
     return [any(db.execute(asked, _values(camera, WallSpan(day.begin_ms, day.end_ms - 1), 0)).fetchone()
                 for camera in cameras) for day in days]

@@ -1,41 +1,42 @@
 """The ward's requests for pictures, as all roles see them: what each asks for, and what became of it.
 
-The rows are a view: what is asked stands in the ward's signed command, and what was decided in the keeper's own
-database (agent/store/decisions/decided.py).
+The rows are only a view of the ward's signed command and of the keeper's own database (agent/store/decisions).
 """
 import contextlib
 import hashlib
 import sqlite3
-from dataclasses import dataclass
+import urllib.parse
+from dataclasses import dataclass, fields
 
 from agent.core.contract import wire
+from agent.core.contract.wire.commands import COMMANDS, LONGEST_MS, ClipExport, Snapshot, args
 from agent.core.evidence.ledger import Delivered, NotCanonical, canonical
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
-from agent.store import ledger, outbox
+from agent.store import boots, ledger, outbox
+from agent.store.bound import as_told, sift
+from agent.store.clips import Clip, reaching_into
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
-KEPT_N = 2000               # requests; the oldest that are at their end go first
-WAITING_MAX = 50            # open at once: a household can't judge more
+KEPT_N = 2000               # requests; the oldest ended ones are dropped first
+WAITING_MAX = 50            # open at once, because a household can't judge more
 OPEN = "state IN ('new', 'waiting', 'approved', 'packed')"
-DOORS = ("rule", "command", "page", "time", "ward", "leaving")      # by which a decision came
+DOORS = ("rule", "command", "page", "time", "ward", "leaving")      # the origins of a decision
 ASKED = ("id", "kind", "camera", "begin_ms", "end_ms", "case_no", "purpose", "officer", "basis", "upload",
          "receipt_key")
-COLUMNS = ", ".join((*ASKED, "command", "n", "state", "until_ms", "cancel", "wall_ms", "decided_by", "decided_ms",
-                     "code", "bytes", "sha256", "manifest", "sent_b", "receipt"))
 
 
 class RequestError(Exception):
-    """The request can't become that; the text says why."""
+    """The request cannot change like that; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WardRequest:
-    """One request. Times are UTC in ms, None where there is none."""
+    """One request. Times are UTC in ms, None if not set."""
 
-    id: str                             # the ward's command
+    id: str                             # id of the ward's command
     kind: Kind
     camera: str
     case_no: str
@@ -46,11 +47,11 @@ class WardRequest:
     receipt_key: str                    # Ed25519, hex
     begin_ms: int | None = None
     end_ms: int | None = None
-    command: bytes = b""                # all of that, as the ward has signed it
-    n: int = 0                          # by which the household knows it; given when it is added
+    command: bytes = b""                # the whole request as the ward has signed it
+    n: int = 0                          # the household's number of it, given when it is added
     state: State = "new"
-    until_ms: int | None = None         # so long the household has to decide
-    cancel: bytes | None = None         # the ward's signed command that it is not wanted any more
+    until_ms: int | None = None         # until then the household has to decide
+    cancel: bytes | None = None         # the ward's signed command that cancels it
     wall_ms: int = 0                    # when it came
     decided_by: str | None = None
     decided_ms: int | None = None
@@ -63,26 +64,25 @@ class WardRequest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of what is asked: by it everybody knows that the same was shown, decided and packed.
-
-        "" for values that no command has.
-        """
+        """SHA-256 (hex) of what is asked, so that the same is shown, decided and packed; "" for invalid values."""
         with contextlib.suppress(NotCanonical):
             return hashlib.sha256(canonical({name: getattr(self, name) for name in ASKED})).hexdigest()
         return ""
 
     @property
     def intake_key(self) -> str:
-        """The short name of the key by whose receipt the intake is known, in groups that people can compare."""
-        with contextlib.suppress(ValueError):       # of a row that the ward's command never made
+        """The short name of the intake's receipt key, in groups that people can compare."""
+        with contextlib.suppress(ValueError):       # for a row that another role wrote
             name = fingerprint(bytes.fromhex(self.receipt_key))
             return " ".join(name[at:at + 4] for at in range(0, len(name), 4))
         return self.receipt_key
 
 
+COLUMNS = ", ".join(field.name for field in fields(WardRequest))
+
+
 def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
-    """A new one, for the keeper to look at; in the caller's transaction. Raises RequestError where too many are open.
-    """
+    """Adds a request for the keeper; in the caller's transaction. Raises RequestError if too many are open."""
     if db.execute(f"SELECT COUNT(*) FROM request WHERE {OPEN}").fetchone()[0] >= WAITING_MAX:
         raise RequestError(f"{WAITING_MAX} requests are open already")
     marks = ", ".join("?" * (len(ASKED) + 6))
@@ -94,83 +94,71 @@ def add(db: sqlite3.Connection, request: WardRequest, now: Instant) -> None:
 
 
 def get(db: sqlite3.Connection, number: int) -> WardRequest | None:
-    """By the household's number."""
-    return _one(db, "n = ?", number)
+    return next(iter(_read(db, "n = ? LIMIT 1", number)), None)
 
 
 def find(db: sqlite3.Connection, request_id: str) -> WardRequest | None:
-    """By the ward's command."""
-    return _one(db, "id = ?", request_id)
+    return next(iter(_read(db, "id = ? LIMIT 1", request_id)), None)
 
 
 def open_ones(db: sqlite3.Connection) -> list[WardRequest]:
-    """All that are not at their end, oldest first; more than there may be only where somebody else has written them."""
+    """Lists open requests, oldest first. Another role may have written more than are allowed."""
     return _read(db, f"{OPEN} ORDER BY n LIMIT ?", 2 * WAITING_MAX)
 
 
 def waiting_n(db: sqlite3.Connection) -> int:
-    """How many wait for the household."""
     return db.execute("SELECT COUNT(*) FROM request WHERE state = 'waiting'").fetchone()[0]
 
 
 def newest(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
-    """The latest, newest first."""
     return _read(db, "1 ORDER BY n DESC LIMIT ?", limit_n)
 
 
 def delivered(db: sqlite3.Connection, limit_n: int) -> list[WardRequest]:
-    """The latest that the ward has, newest first."""
     return _read(db, "state = 'delivered' ORDER BY n DESC LIMIT ?", limit_n)
 
 
 def cancel(db: sqlite3.Connection, request_id: str, command: bytes) -> None:
-    """The ward has said by this command that it is not wanted any more; in the caller's transaction.
-
-    Nothing leaves from now on, and the keeper writes down the end. Raises RequestError where it is too late for that.
-    """
+    """Notes the ward's command that cancels it; in the caller's transaction. Raises RequestError if it is too late."""
     if not db.execute(f"UPDATE request SET cancel = ? WHERE id = ? AND {OPEN} AND cancel IS NULL",
                       (command, request_id)).rowcount:
         raise RequestError("it is at its end already")
 
 
 def uncancel(db: sqlite3.Connection, request_id: str) -> None:
-    """The ward has not said so."""
     db.execute("UPDATE request SET cancel = NULL WHERE id = ?", (request_id,))
 
 
 def stand(db: sqlite3.Connection, request_id: str, state: State, by: str | None, decided_ms: int | None,
           until_ms: int | None) -> None:
-    """How the keeper says that it stands; in the caller's transaction."""
     db.execute("UPDATE request SET state = ?, decided_by = ?, decided_ms = ?, until_ms = ? WHERE id = ?",
                (state, by, decided_ms, until_ms, request_id))
 
 
 def packed(db: sqlite3.Connection, request_id: str, size_b: int, sha256: str, manifest: str | None) -> None:
-    """The file that leaves the house is there, whole and flushed. Raises RequestError."""
+    """The file that leaves the house is whole and flushed. Raises RequestError."""
     with transaction(db):
         _become(db, request_id, "packed", bytes=size_b, sha256=sha256, manifest=manifest)
 
 
 def unpacked(db: sqlite3.Connection, request_id: str) -> None:
-    """The file is gone again, as after a damaged card: it is to be made anew."""
+    """The file is gone, as after a damaged card: it has to be made again."""
     db.execute("UPDATE request SET state = 'approved', bytes = NULL, sha256 = NULL, manifest = NULL, sent_b = 0 "
                "WHERE id = ? AND state = 'packed'", (request_id,))
 
 
 def all_unpacked(db: sqlite3.Connection) -> None:
-    """Each export that is packed and not delivered is to be made anew."""
     for request in open_ones(db):
         if request.kind == "clip":
             unpacked(db, request.id)
 
 
 def sent(db: sqlite3.Connection, request_id: str, sent_b: int) -> None:
-    """So many bytes have reached the ward."""
     db.execute("UPDATE request SET sent_b = ? WHERE id = ? AND state = 'packed'", (sent_b, request_id))
 
 
 def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant) -> WardRequest:
-    """The ward's receipt, checked, is there; in the caller's transaction. Raises RequestError."""
+    """Notes the ward's receipt, which is checked; in the caller's transaction. Raises RequestError."""
     if (known := find(db, request_id)) and known.cancel is not None:
         raise RequestError("the ward has cancelled it")
     request = _become(db, request_id, "delivered", receipt=receipt)
@@ -180,17 +168,18 @@ def deliver(db: sqlite3.Connection, request_id: str, receipt: str, now: Instant)
     outbox.append(db, "delivery", request.camera, now, wire.encode(wire.DeliveryData(
         request=request.id, bytes=request.bytes, sha256=request.sha256, case=request.case_no,
         manifest=request.manifest)))
-    return _known(db, request_id)
+    delivered = find(db, request_id)
+    assert delivered is not None
+    return delivered
 
 
 def fail(db: sqlite3.Connection, request_id: str, code: str) -> None:
-    """It can't be done, for good. Raises RequestError."""
     with transaction(db):
         _become(db, request_id, "failed", code=code)
 
 
 def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: str | int | None) -> WardRequest:
-    """The request as it was before, which has changed now. Raises RequestError."""
+    """Raises RequestError."""
     request = find(db, request_id)
     if request is None:
         raise RequestError("there is no such request; taimat requests list shows them")
@@ -201,17 +190,88 @@ def _become(db: sqlite3.Connection, request_id: str, state: State, **changes: st
     return request
 
 
-def _known(db: sqlite3.Connection, request_id: str) -> WardRequest:
-    request = find(db, request_id)
-    assert request is not None
-    return request
-
-
-def _one(db: sqlite3.Connection, which: str, value: str | int) -> WardRequest | None:
-    return next(iter(_read(db, f"{which} LIMIT 1", value)), None)
-
-
 def _read(db: sqlite3.Connection, which: str, *values: str | int) -> list[WardRequest]:
     rows = sound(db, "request", f"SELECT {COLUMNS} FROM request WHERE {which}", values)
     return [WardRequest(**dict(row) | {"decided_by": row["decided_by"] if row["decided_by"] in DOORS else None})
             for row in rows]
+
+
+class WishRefused(Exception):
+    """A command cannot become a request; the text is the code for the ward."""
+
+
+def request_of(command: bytes) -> WardRequest:
+    """Returns the request that a command makes; others check its signature and age. Raises WishRefused."""
+    try:
+        order = wire.decode(wire.Command, command)
+        wish = args(order, COMMANDS[order.name or ""].args)
+    except (wire.BadPayload, LookupError):
+        raise WishRefused("bad_args") from None
+    if not isinstance(wish, Snapshot | ClipExport):
+        raise WishRefused("bad_args")
+    if not _is_intake(wish.upload):
+        raise WishRefused("bad_upload")
+    begin_ms = end_ms = None
+    if isinstance(wish, ClipExport):
+        begin_ms, end_ms = (round(moment.timestamp() * 1000) for moment in (wish.begin, wish.end))
+        if begin_ms >= end_ms:
+            raise WishRefused("no_range")
+        if end_ms - begin_ms > LONGEST_MS:
+            raise WishRefused("too_long")
+    return WardRequest(id=order.id, kind="snapshot" if begin_ms is None else "clip", camera=wish.cam,
+                       begin_ms=begin_ms, end_ms=end_ms, case_no=wish.case, purpose=wish.purpose,
+                       officer=wish.officer, basis=wish.basis, upload=wish.upload, receipt_key=wish.receipt_key,
+                       command=command)
+
+
+def _is_intake(upload: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(upload)
+        return parts.scheme == "https" and bool(parts.hostname and parts.path) and parts.port != 0 and not parts.query
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPreview:
+    """The recordings that a request is about."""
+
+    clips: list[Clip]
+    dur_ms: int                 # of the footage in the requested time
+    bytes: int                  # estimated from the clips' sizes
+    recording: bool             # some of it is still being recorded
+    sure: bool = True           # its dates are reliable; otherwise nothing can leave
+
+    @property
+    def agreed(self) -> dict[str, str | None]:
+        """What an approval covers: SHA-256 of the clips by their names; None for one that is not hashed yet."""
+        return {clip.name: clip.sha256 for clip in self.clips}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the clips' names, by which a later choice of other clips is noticed. Digests do not count,
+        so a clip that is hashed in between is still what was shown.
+        """
+        return hashlib.sha256("\n".join(sorted(clip.name for clip in self.clips)).encode()).hexdigest()
+
+    @property
+    def empty(self) -> bool:
+        return not self.clips
+
+
+def preview(db: sqlite3.Connection, request: WardRequest) -> ExportPreview:
+    """Returns what would leave the house if the request were approved now. Raises sqlite3.Error."""
+    if request.begin_ms is None or request.end_ms is None:
+        return ExportPreview([], 0, 0, False)
+    found = sift(db, reaching_into(db, request.camera, request.begin_ms, request.end_ms), as_told).sound
+    shares = [_share(clip, request.begin_ms, request.end_ms) for clip in found]
+    return ExportPreview(found, sum(dur_ms for dur_ms, _ in shares), sum(size_b for _, size_b in shares),
+                         any(clip.state == "open" for clip in found),
+                         all(boots.is_sure(db, clip.boot, clip.clock) for clip in found))
+
+
+def _share(clip: Clip, begin_ms: int, end_ms: int) -> tuple[int, int]:
+    if not clip.dur_ms or clip.bytes is None:
+        return 0, 0
+    dur_ms = max(0, min(end_ms, clip.wall_ms + clip.dur_ms) - max(begin_ms, clip.wall_ms))
+    return dur_ms, clip.bytes * dur_ms // clip.dur_ms

@@ -1,4 +1,4 @@
-"""What each column may hold, as the schema says: types, ranges, UTF-8, JSON. All else nobody of us has written."""
+"""What each column may hold, by the schema: types, ranges, UTF-8, JSON. We never write anything else."""
 import contextlib
 import logging
 import sqlite3
@@ -15,38 +15,37 @@ from agent.core.household.sharing_rules import Kind, State
 from agent.store import damage
 from agent.store.schema import TABLES
 
-# Milliseconds of a date that calendars know, and of a machine's or a clip's life; numbers that all of JSON's readers
-# have. No sum of two of them, and none of all bytes on a card, is more than SQLite's numbers are.
+# Milliseconds of a calendar date, and of a machine's or a clip's life; numbers that every JSON reader can hold.
+# Neither the sum of two of them nor all bytes of a card exceed SQLite's integers.
 DATE, SPAN, NUMBER = (Annotated[int, Meta(ge=-most, le=most)] for most in (240 * 10 ** 12, 1 << 43, (1 << 53) - 1))
 KINDS: Mapping[str, Any] = {"TEXT": str, "REAL": Annotated[float, Meta(ge=-1e15, le=1e15)], "BLOB": bytes}
-WORDS: Mapping[str, Any] = {"request.kind": Kind, "request.state": State}      # elsewhere any word can be read
+WORDS: Mapping[str, Any] = {"request.kind": Kind, "request.state": State}      # other columns may hold any word
 JSON: Mapping[str, Any] = {
     "event.boxes": list[list[float]], "event.zones": list[str], "event.path": list[list[float]],
     "health.samples": list[HealthSample], "outbox.data": dict[str, Any], "deferred.data": dict[str, Any],
     "deferred.events": list[int], "command.answer": dict[str, Any], "signing_request.signatures": dict[str, str]}
-EXEMPT = ("ledger", "quarantine")           # taimat verify tells of the one; the other is where spoiled messages lie
+EXEMPT = ("ledger", "quarantine")           # taimat verify checks the first; the second is for spoiled messages
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TableForm:
-    """One of our tables: its columns in order, what they may hold, and how a row of it is told from others'."""
+    """One of our tables: its columns in order, what they may hold, and how a row is recognised."""
 
     name: str
     columns: tuple[str, ...]
     types: tuple[Any, ...]
     keys: tuple[str, ...]
-    number: int | None              # which column is the row's number, if one is
+    number: int | None              # the index of the column that is the row's number
     has_rowid: bool
 
     @property
     def found_by(self) -> tuple[str, ...]:
-        """What leads to a single row."""
         return ("rowid",) if self.has_rowid else self.keys
 
     def flaw(self, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> str | None:
-        """What such rows hold that these columns, some maybe of other tables, can't; None: nothing."""
+        """Returns what is wrong with rows of these columns, some maybe of other tables; None if nothing is."""
         shape, texts = _shape(self, columns)
         try:
             msgspec.convert(list(map(tuple, rows)), shape)
@@ -60,7 +59,7 @@ class TableForm:
 
 
 class SpoiledRow(NamedTuple):
-    """A row, by its rowid or its keys, what is wrong with it, and all that it holds: bytes where no text is."""
+    """A row, by its rowid or its keys, what is wrong with it, and all its values: bytes where text is not UTF-8."""
 
     form: TableForm
     key: tuple[Any, ...]
@@ -70,7 +69,7 @@ class SpoiledRow(NamedTuple):
 
 @cache
 def forms_of(tables: str = TABLES) -> dict[str, TableForm]:
-    """The tables that these statements make, by name."""
+    """Returns the tables that these statements make, by name."""
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
         db.executescript(tables)
         made = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -83,7 +82,7 @@ def _form(db: sqlite3.Connection, name: str, sql: str) -> TableForm:
     number = keys[0] if len(keys) == 1 and info[keys[0]][2] == "INTEGER" else None
     types = (_type(f"{name}.{column}", kind, bool(needed or key)) for _, column, kind, needed, _, key in info)
     return TableForm(name, tuple(row[1] for row in info), tuple(types), tuple(info[n][1] for n in keys), number,
-                     "WITHOUT ROWID" not in sql)
+                     has_rowid="WITHOUT ROWID" not in sql)
 
 
 def _type(name: str, kind: str, needed: bool) -> Any:
@@ -95,7 +94,6 @@ def _type(name: str, kind: str, needed: bool) -> Any:
 
 @cache
 def _shape(form: TableForm, columns: tuple[str, ...]) -> tuple[Any, list[tuple[int, Callable[[str], Any]]]]:
-    """The type of such rows, and the decoders of their JSON by its places. No unknown column holds bytes."""
     types = dict(zip(form.columns, form.types, strict=True))
     row: Any = tuple[tuple(types.get(column, int | float | str | None) for column in columns)]
     return list[row], [(n, msgspec.json.Decoder(JSON[name]).decode) for n, column in enumerate(columns)
@@ -111,7 +109,7 @@ def _text(raw: bytes) -> str | bytes:
 
 @contextlib.contextmanager
 def as_written(db: sqlite3.Connection, decode: Callable[[bytes], object] = _text) -> Iterator[None]:
-    """Read text that is no UTF-8 as bytes, or as `decode` has it, instead of failing."""
+    """Reads text that is not UTF-8 as bytes, or through `decode`, instead of failing."""
     before, db.text_factory = db.text_factory, decode
     try:
         yield
@@ -121,7 +119,7 @@ def as_written(db: sqlite3.Connection, decode: Callable[[bytes], object] = _text
 
 def sound(db: sqlite3.Connection, table: str, query: str,
           values: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
-    """The rows of `table` that the query finds; spoiled ones are passed over, and met. Raises sqlite3.Error."""
+    """Returns the rows of `table` that the query finds; spoiled ones are skipped and reported. Raises sqlite3.Error."""
     form = forms_of()[table]
     try:
         rows = (cursor := db.execute(query, values)).fetchall()
@@ -148,7 +146,7 @@ def _is_sound(form: TableForm, columns: tuple[str, ...], row: Sequence[Any]) -> 
 
 def spoiled(db: sqlite3.Connection, tables: Mapping[str, TableForm], patience: Callable[[], object] = lambda: None
             ) -> Iterator[SpoiledRow]:
-    """All rows of these tables that hold what they can't; meanwhile `db` is for nothing else. Raises sqlite3.Error."""
+    """Yields all spoiled rows of these tables; use `db` for nothing else meanwhile. Raises sqlite3.Error."""
     for form in (form for form in tables.values() if form.name not in EXEMPT):
         patience()
         with as_written(db):

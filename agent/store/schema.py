@@ -1,4 +1,4 @@
-"""The database's tables. docs/design/storage.md says which promise hangs on which."""
+"""The database's tables. docs/design/storage.md says which promise depends on which."""
 
 SCHEMA = 17             # the number of TABLES, in PRAGMA user_version; lower ones were before the first release
 

@@ -1,7 +1,4 @@
-"""Exports that the keeper is asked to sign, and its answers: how command, page and link get a signature.
-
-Whoever asks waits for the answer and takes its request back; what nobody took back is forgotten in time.
-"""
+"""Exports that the keeper is asked to sign, and its answers. A caller takes its request back with the answer."""
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +8,13 @@ import msgspec
 from agent.core.evidence.ledger.claim import Claim
 from agent.core.evidence.ledger.row import canonical
 
-KEPT_N = 100            # requests and answers that nobody took back
+KEPT_N = 100            # requests and answers that were not taken back
 _signatures = msgspec.json.Decoder(dict[str, bytes])
 
 
 @dataclass(frozen=True, slots=True)
 class SigningAnswer:
-    """What the keeper says: a signed manifest, or why there is none."""
+    """The keeper's answer: a signed manifest, or why it refuses."""
 
     manifest: bytes = b""
     signatures: Mapping[str, bytes] = field(default_factory=dict)      # by file name: core.evidence.ledger.seals
@@ -25,14 +22,12 @@ class SigningAnswer:
 
 
 def ask(db: sqlite3.Connection, claim: Claim) -> int:
-    """Ask for a signature; returns the request's number."""
     cursor = db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (canonical(claim),))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
 def answer(db: sqlite3.Connection, number: int) -> SigningAnswer | None:
-    """The keeper's answer to that request; None while there is none."""
     row = db.execute("SELECT state, why, manifest, signatures FROM signing_request WHERE n = ?", (number,)).fetchone()
     if row is None:
         return SigningAnswer(why="the request was lost, maybe with a damaged database: ask again")
@@ -42,30 +37,25 @@ def answer(db: sqlite3.Connection, number: int) -> SigningAnswer | None:
 
 
 def take_back(db: sqlite3.Connection, number: int) -> None:
-    """The answer was read, or nobody waits for it any more."""
     db.execute("DELETE FROM signing_request WHERE n = ?", (number,))
 
 
 def next_asked(db: sqlite3.Connection) -> tuple[int, bytes] | None:
-    """The oldest request without an answer: its number and claim, as it was asked."""
     row = db.execute("SELECT n, claim FROM signing_request WHERE state = 'asked' ORDER BY n LIMIT 1").fetchone()
     return (row["n"], row["claim"]) if row else None
 
 
 def is_asked(db: sqlite3.Connection, number: int) -> bool:
-    """Whether somebody still waits for it."""
     return db.execute("SELECT 1 FROM signing_request WHERE n = ? AND state = 'asked'", (number,)).fetchone() is not None
 
 
 def sign(db: sqlite3.Connection, number: int, manifest: bytes, signatures: Mapping[str, bytes]) -> None:
-    """The keeper's signature, in the transaction of the ledger's row."""
     db.execute("UPDATE signing_request SET state = 'signed', manifest = ?, signatures = ? WHERE n = ?",
                (manifest, msgspec.json.encode(signatures).decode(), number))
     _forget(db)
 
 
 def refuse(db: sqlite3.Connection, number: int, why: str) -> None:
-    """The keeper does not sign it."""
     db.execute("UPDATE signing_request SET state = 'refused', why = ? WHERE n = ?", (why, number))
     _forget(db)
 

@@ -1,7 +1,6 @@
-"""Compares rows and files, folder by folder: what only one side has is resolved, never guessed at, never deleted.
+"""Compares rows and files, folder by folder: adopts files without a row, marks rows without a file, deletes nothing.
 
-A lost database, a file system repair or a person with a card reader can make such orphans, and a cut only while another
-process held the database (docs/design/storage.md).
+A lost database, a file system repair or a card reader can cause that, and a power cut while the database was held.
 """
 import contextlib
 import logging
@@ -24,38 +23,33 @@ from agent.store.database import FOLDER as DATABASE
 from agent.store.database import transaction
 from agent.store.encryption.clear_file import day_of, open_clear
 from agent.store.folders import Folders
-from agent.store.names import CLIPS_A_FOLDER, FOLDER, OURS, PART
+from agent.store.names import CLIPS_A_FOLDER, OURS, PART, clip_folders
 
-LINKS = "strange_links"     # in meta: what was told of them
-LINKS_MAX = 100             # of a folder
+LINKS = "strange_links"     # in meta: the last report of them
+LINKS_MAX = 100             # per folder
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Sweep:
-    """One walk over all files and rows, in steps: the owner has other things to do in between.
-
-    `file_key` opens encrypted ones. A walk that has raised an error is over.
-    """
+    """One walk over all files and rows, in steps, with a key for encrypted files. After an error it is over."""
 
     db: sqlite3.Connection
     folders: Folders
     file_key: FileKey
     adopted_n: int = 0          # files that had no row
     missing_n: int = 0          # rows that had no file
-    being_written_n: int = 0    # files of ours without a row that somebody still writes: their database was lost
-    links: list[str] = field(default_factory=list)      # that somebody has laid into the store: nobody follows them
+    being_written_n: int = 0    # our files without a row that a recorder still writes: their database was lost
+    links: list[str] = field(default_factory=list)      # links in the store; we follow none
     _steps: Iterator[None] = field(init=False)
     _now: Instant = field(init=False)
 
     def __post_init__(self) -> None:
-        """It begins with the first step."""
         self._steps = self._walk()
 
     def go_on(self, now: Instant, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Go on until it is `enough`; returns whether the walk has come to its end. Raises OSError and sqlite3.Error.
-        """
+        """Continues until `enough`; returns whether the walk has ended. Raises OSError and sqlite3.Error."""
         missing_n, self._now = self.missing_n, now
         ended = all(not enough() for _ in self._steps)
         if self.missing_n > missing_n:
@@ -64,24 +58,24 @@ class Sweep:
                                  detail="clips vanished from the card; was it in another computer?")
             _log.error("%d clips are gone from the card", self.missing_n - missing_n)
         if ended:
-            self._tell_of_links(now)
+            self._report_links(now)
         return ended
 
-    def _tell_of_links(self, now: Instant) -> None:
-        """Nothing of ours is one, and nobody follows them: what lies there is told once."""
-        told = f"{len(self.links)} links lie in the store, such as {min(self.links)!r}" if self.links else ""
-        if told != (meta.get(self.db, LINKS) or ""):
+    def _report_links(self, now: Instant) -> None:
+        """We make and follow no links, so what lies there is reported once."""
+        report = f"{len(self.links)} links lie in the store, such as {min(self.links)!r}" if self.links else ""
+        if report != (meta.get(self.db, LINKS) or ""):
             with transaction(self.db):
-                meta.put(self.db, LINKS, told)
-                if told:
-                    announce.storage(self.db, now, "strange_link", over=True, detail=told)
-            _log.error("%s", told or "the links are gone from the store")
+                meta.put(self.db, LINKS, report)
+                if report:
+                    announce.storage(self.db, now, "strange_link", over=True, detail=report)
+            _log.error("%s", report or "the links are gone from the store")
 
     def _walk(self) -> Iterator[None]:
         for folder in (self.folders.root, self.folders.root / DATABASE, self.folders.thumbs):
             self.links += _links(folder)
             yield
-        for folder in _folders(self.folders):
+        for folder in clip_folders(self.folders.clips):
             self.links += _links(folder)
             for part in _strays(self.db, folder, PART):
                 self.being_written_n += not _complete(part)
@@ -90,18 +84,13 @@ class Sweep:
                 self.adopted_n += _adopt(self.db, path, self.file_key, self._now)
                 yield
             yield
-        first: int | None = 0
-        while (first := _next_finished(self.db, first)) is not None:
+        first, next_finished = 0, f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?"
+        while (first := self.db.execute(next_finished, (first,)).fetchone()[0]) is not None:
             folder_n = first // CLIPS_A_FOLDER
             self.missing_n += _lose_missing(self.db, self.folders, folder_n)
             first = (folder_n + 1) * CLIPS_A_FOLDER
             yield
         _drop_dangling(self.db)
-
-
-def _folders(folders: Folders) -> list[Path]:
-    return sorted(Path(entry.path) for entry in os.scandir(folders.clips)
-                  if FOLDER.match(entry.name) and entry.is_dir())
 
 
 def _links(folder: Path) -> list[str]:
@@ -110,20 +99,12 @@ def _links(folder: Path) -> list[str]:
     return []
 
 
-def _names_in(db: sqlite3.Connection, folder: int) -> set[str]:
-    """Names of the rows that belong into a folder."""
-    first = folder * CLIPS_A_FOLDER
-    return {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
-                                              (first, first + CLIPS_A_FOLDER - 1))}
-
-
 def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path]:
-    """Finished files of ours in a folder that no row knows, or unfinished ones, by their `ending`.
-
-    Anything not named as ours is somebody else's and left alone.
-    """
+    """Lists our files in a folder that have no row: finished ones, or unfinished ones by their `ending`."""
     found, names = [], os.listdir(folder)
-    known = _names_in(db, int(folder.name))         # after the files: whatever came meanwhile has its row
+    first = int(folder.name) * CLIPS_A_FOLDER       # rows after files, so that a file that comes meanwhile has its row
+    known = {row["name"] for row in db.execute("SELECT name FROM clip WHERE seq BETWEEN ? AND ?",
+                                               (first, first + CLIPS_A_FOLDER - 1))}
     for name in sorted(names):
         match = OURS.match(name.removesuffix(ending)) if name.endswith(ending) else None
         if (match and int(match["seq"]) // CLIPS_A_FOLDER == int(folder.name)
@@ -133,7 +114,6 @@ def _strays(db: sqlite3.Connection, folder: Path, ending: str = "") -> list[Path
 
 
 def _complete(part: Path) -> bool:
-    """Finish a clip that was being written when its row was lost; False: it still is, and has its lock."""
     final = part.with_suffix("")
     try:
         complete(part, final)
@@ -145,8 +125,7 @@ def _complete(part: Path) -> bool:
 
 
 def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) -> bool:
-    """Make a row for a file that has none, by what its head tells, and announce it if it never had one. Raises OSError.
-    """
+    """Adds a row for a file by what its head says, and announces it if it never had a row. Raises OSError."""
     match = OURS.match(path.name)
     assert match is not None
     seq = int(match["seq"])
@@ -164,27 +143,19 @@ def _adopt(db: sqlite3.Connection, path: Path, file_key: FileKey, now: Instant) 
         return False
     with transaction(db):
         is_new = numbers.was_reserved(db, seq)
-        start = Instant("lost", 0, plan.wall_s * 1000, "saved" if plan.wall_s else "unset")
+        start = Instant(clips.LOST, 0, plan.wall_s * 1000, "saved" if plan.wall_s else "unset")
         offset_ms = now.wall_ms - now.mono_ms if match["boot"] == now.boot else boots.offset_ms(db, match["boot"])
         if is_new and offset_ms is not None and offset_ms <= start.wall_ms:
             start = replace(start, boot=match["boot"], mono_ms=start.wall_ms - offset_ms)
-        clips.adopt(db, seq, path.stem, match["camera"], start, plan.stream, kept.duration_us // 1000,
-                    path.stat().st_size if day_key else kept.size_b, kept.frames_n, day_key)
+        clips.adopt(db, seq, path.stem, match["camera"], start, stream=plan.stream, dur_ms=kept.duration_us // 1000,
+                    size_b=path.stat().st_size if day_key else kept.size_b, frames=kept.frames_n, day_key=day_key)
         if is_new and (row := clips.get(db, path.stem)):
             announce.clip_done(db, row, now)
     _log.warning("%s: it had no row; adopted", path)
     return True
 
 
-def _next_finished(db: sqlite3.Connection, first: int) -> int | None:
-    """The number of the first finished clip from this one on."""
-    number: int | None = db.execute(f"SELECT MIN(seq) FROM clip WHERE {clips.FINISHED} AND seq >= ?",
-                                    (first,)).fetchone()[0]
-    return number
-
-
 def _lose_missing(db: sqlite3.Connection, folders: Folders, folder: int) -> int:
-    """Mark finished rows of a folder whose file is not there; returns how many."""
     first = folder * CLIPS_A_FOLDER
     rows = db.execute(f"SELECT seq, name FROM clip WHERE {clips.FINISHED} AND seq BETWEEN ? AND ?",
                       (first, first + CLIPS_A_FOLDER - 1)).fetchall()
@@ -197,7 +168,7 @@ def _lose_missing(db: sqlite3.Connection, folders: Folders, folder: int) -> int:
 
 
 def _drop_dangling(db: sqlite3.Connection) -> None:
-    """Remove rows about clips and events that have none: of a damaged database, whose other rows could not be had."""
+    """Deletes rows that refer to lost clips or events, as after the repair of a database."""
     for table in [row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]:
         for to in db.execute(f"PRAGMA foreign_key_list({table})").fetchall():
             db.execute(f"DELETE FROM {table} WHERE {to['from']} NOT IN (SELECT {to['to']} FROM {to['table']})")

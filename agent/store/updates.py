@@ -2,7 +2,6 @@
 import sqlite3
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -10,7 +9,6 @@ from agent.core.release import Code
 from agent.store import meta
 from agent.store.database import transaction
 
-KEY = "update"
 State = Literal["waiting", "approved", "handed", "done", "failed", "refused"]
 OPEN = ("waiting", "approved", "handed")
 
@@ -24,26 +22,18 @@ class UpdateOrder(Struct, kw_only=True, frozen=True):
     sha256: str                     # of the bundle
     bytes: int
     state: State = "waiting"        # waiting: for the household; approved: being fetched; handed: root has it
-    code: Code | None = None        # why it came to nothing
+    code: Code | None = None        # why it failed or was refused
 
     @property
     def open(self) -> bool:
-        """Whether more is to come."""
         return self.state in OPEN
 
 
-def read(db: sqlite3.Connection) -> UpdateOrder | None:
-    """The newest order. Raises sqlite3.Error."""
-    return meta.read(db, KEY, UpdateOrder)
-
-
-def put(db: sqlite3.Connection, order: UpdateOrder) -> None:
-    """Keep it instead of what was there; in the caller's transaction."""
-    meta.put(db, KEY, msgspec.json.encode(order).decode())
+read, put = meta.stored("update", UpdateOrder)       # the newest order
 
 
 def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None = None) -> UpdateOrder | None:
-    """The order as it is now, if it is still open; in the caller's transaction."""
+    """Changes an order that is still open and returns it; in the caller's transaction."""
     order = read(db)
     if order is None or order.id != order_id or not order.open:
         return None
@@ -53,7 +43,7 @@ def move(db: sqlite3.Connection, order_id: str, state: State, code: Code | None 
 
 
 def decide(db: sqlite3.Connection, approve: bool) -> UpdateOrder | None:
-    """The household's word on what waits for it; None if nothing does. Raises sqlite3.Error."""
+    """The household decides on a waiting order; returns None if there is none. Raises sqlite3.Error."""
     with transaction(db):
         order = read(db)
         if order is None or order.state != "waiting":

@@ -1,36 +1,23 @@
-"""The configuration that the ward has given this recorder: the newest one that was taken, kept for good."""
-import sqlite3
+"""The settings that the ward has given this recorder: the newest accepted ones, kept for good."""
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from agent.store import meta
 
-KEY = "ward_config"
-
 
 class Given(Struct, kw_only=True, frozen=True):
-    """The ward's document as it was taken; what holds of it depends on the household's settings."""
+    """The ward's document as it was accepted; what holds of it depends on the household's settings."""
 
     ver: int                        # the ward's number of it
     cfg: dict[str, Any] = {}        # by core.household.ward_settings
     digest: str = ""                # SHA-256 of the payload that it came in, hex
-    payload: str = ""               # as it came, with the ward's signature: the keeper believes nothing else
+    payload: str = ""               # as received, with the ward's signature, which the keeper checks
 
     def overtakes(self, other: "Given") -> bool:
-        """Whether it may take the place of the other: it is newer, or says the same."""
+        """Whether it may replace the other: it is newer, or says the same."""
         return self.ver > other.ver or (self.ver, self.cfg) == (other.ver, other.cfg)
 
 
-NOTHING = Given(ver=-1)             # what stands as long as the ward has given nothing
-
-
-def read(db: sqlite3.Connection) -> Given:
-    """What the ward has given, or NOTHING. Raises sqlite3.Error."""
-    return meta.read(db, KEY, Given) or NOTHING
-
-
-def put(db: sqlite3.Connection, given: Given) -> None:
-    """Keep it instead of what was there; in the caller's transaction."""
-    meta.put(db, KEY, msgspec.json.encode(given).decode())
+NOTHING = Given(ver=-1)             # until the ward has given something
+read, put = meta.stored("ward_config", Given, NOTHING)

@@ -13,7 +13,7 @@ from agent.process import role
 from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import EVERY_S
 from agent.process.role import Role
-from agent.store.page_certificate import fingerprint
+from agent.store.identity import fingerprint
 from agent.web.app import build
 from agent.web.live.streams import LiveStreams
 from agent.web.server.access import is_loopback_name

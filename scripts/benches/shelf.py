@@ -24,11 +24,11 @@ from agent.keeper.ledger_writer import LedgerWriter
 from agent.look.words import PageWords
 from agent.store import boots, clips, events, retention_queries
 from agent.store.boots import Dates
+from agent.store.clips import reaching_into
 from agent.store.database import connect, transaction
-from agent.store.export.find import reaching_into
 from agent.store.folders import CLIPS_A_FOLDER, Folders
 from agent.store.recordings import camera_day, days_with_footage
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 from agent.web.live.pages import home_rows
 from agent.web.recordings.present_day import DayQuery, day_of, lane_view, listing, pieces_of
 from agent.web.server import words

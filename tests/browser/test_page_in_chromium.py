@@ -7,7 +7,7 @@ from agent.core.contract.facts import CameraFacts
 from agent.core.household.access import grouped
 from agent.host.address import primary_address
 from agent.store.decisions.browsers import pairing_code
-from agent.store.page_certificate import fingerprint
+from agent.store.identity import fingerprint
 from tests.core.mp4_material import encode
 from tests.rigs.h264 import movie
 from tests.rigs.household import FRAME_US, Household, happen

@@ -121,7 +121,7 @@ def test_a_card_that_is_read_only_at_the_start_is_named_and_taken_up_once_it_can
     disk.pull_out()
     disk.plug_in("ro")
     folders.create()
-    folders.demand_writable()                       # no role ends for it: somebody must be up to say so
+    folders.require_writable()                       # no role ends for it: somebody must be up to say so
     with recording(folders, tmp_path / "run") as rig:
         facts = sees(rig, lambda facts: facts.write_fault and facts.state != "starting")
         assert (facts.write_fault, facts.state) == ("card_read_only", "ok") and not facts.recording

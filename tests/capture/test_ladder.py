@@ -18,7 +18,7 @@ from agent.privileged import rescue as root
 from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
 from agent.process.role import Role
-from agent.store import pause, reboot_history
+from agent.store import pause, restarts
 from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, shift
 from tests.conftest import HandClock
@@ -101,8 +101,8 @@ def revive(place: Path, clock: HandClock) -> None:
     with shift(place, clock) as made:
         made.obey(CAMERA)
         made.until(lambda facts: facts["gate"].state == "ok", "a picture")
-        past = reboot_history.path(made.folders, "gate")
-        made.until(lambda facts: clock.advance(5) or facts["gate"].ladder is None and reboot_history.load(past).seen,
+        past = restarts.camera_file(made.folders, "gate")
+        made.until(lambda facts: clock.advance(5) or facts["gate"].ladder is None and restarts.load_reboots(past).seen,
                    "well")
         assert clock.mono - began_mono_s >= HEALTHY_AFTER_S
     Device.gives = False
@@ -192,7 +192,7 @@ def test_a_restart_that_can_not_be_remembered_is_not_asked_for(tmp_path: Path, c
     for patience_s in PATIENCE_S[:3]:
         life(tmp_path, clock, patience_s)
     asked(tmp_path)
-    monkeypatch.setattr(reboot_history, "write_durably", full_card)
+    monkeypatch.setattr(restarts, "write_durably", full_card)
     assert life(tmp_path, clock, PATIENCE_S[3]) is Step.REBOOT and asked(tmp_path) == []
 
 
@@ -347,8 +347,8 @@ def test_a_request_counts_if_it_is_a_fresh_plain_file_of_the_folder_s_owner(tmp_
 
 
 def test_a_file_that_can_not_be_read_allows_no_restart_until_the_camera_is_well(folders: Folders, clock: HandClock):
-    reboot_history.path(folders, "gate").write_text("{")
-    past = reboot_history.load(reboot_history.path(folders, "gate"))
+    restarts.camera_file(folders, "gate").write_text("{")
+    past = restarts.load_reboots(restarts.camera_file(folders, "gate"))
     clock.advance(10 * DAY_S)
     assert not past.may_again(clock.now()) and past.picture().may_again(clock.now())
-    assert reboot_history.load(folders.root / "none") == Reboots()
+    assert restarts.load_reboots(folders.root / "none") == Reboots()

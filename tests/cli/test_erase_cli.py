@@ -14,7 +14,7 @@ import typer
 from agent.cli.clips.erase import erase
 from agent.host.clock import SystemClock
 from agent.store import clips, holds
-from agent.store.encryption import days
+from agent.store.encryption import file_keys
 from agent.store.folders import Folders
 from tests.cli.cli import REPO, environment, taimat, write_config
 from tests.core.cut_material import packets_of
@@ -48,9 +48,9 @@ def test_what_is_erased_is_gone_and_so_is_its_key(tmp_path: Path, vault: Vault, 
         done = taimat(tmp_path, "clips", "erase", "--all", "--yes", "-c", config)
         assert (done.returncode, done.stderr) == (0, ""), done
         assert done.stdout.startswith("erased  3 clips (")
-        until(lambda: not any(day.id == 1 for day in days.living(folders)), "the key is destroyed")
-    assert not list(folders.clips.glob("*/*")) and not days.private_file(folders.keys, 1).exists()
-    assert [day.id for day in days.living(folders)] == [2]
+        until(lambda: not any(day.id == 1 for day in file_keys.living(folders)), "the key is destroyed")
+    assert not list(folders.clips.glob("*/*")) and not file_keys.private_file(folders.keys, 1).exists()
+    assert [day.id for day in file_keys.living(folders)] == [2]
     assert [clips.get(db, name).why for name in names] == ["erased"] * 3
     verified = taimat(tmp_path, "verify", folders.root, "-c", config)
     assert verified.returncode == 0, verified.stdout
@@ -67,7 +67,7 @@ def test_without_a_keeper_it_is_out_of_sight_at_once_and_gone_later(tmp_path: Pa
     assert clips.get(db, name).state == "deleting" and folders.clip(seq, name).exists()
     with keeper(tmp_path, config, db):
         until(lambda: clips.get(db, name).state == "deleted", "the keeper finishes it")
-        until(lambda: not any(day.id == 1 for day in days.living(folders)), "today's key has gone with it")
+        until(lambda: not any(day.id == 1 for day in file_keys.living(folders)), "today's key has gone with it")
     assert not folders.clip(seq, name).exists()
 
 
@@ -107,7 +107,7 @@ def test_a_card_opens_with_the_households_key_alone(tmp_path: Path, vault: Vault
     asked = taimat(tmp_path, "household-key", "--replace", "-c", config)
     assert asked.returncode == 1 and "will open nothing on this device any more" in asked.stdout
     with keeper(tmp_path, config, db):
-        until(lambda: days.living(folders)[-1].for_household, "the keeper wraps the day's key")
+        until(lambda: file_keys.living(folders)[-1].for_household, "the keeper wraps the day's key")
     shutil.rmtree(folders.keys)
     locked = taimat(tmp_path, "export", "--film", name, "-c", config, "-o", "film.mp4")
     assert locked.returncode == 73 and "--household-key" in locked.stderr

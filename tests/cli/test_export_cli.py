@@ -106,7 +106,7 @@ def test_wishes_that_can_not_be_are_answered_with_what_can(tmp_path: Path, confi
 def test_a_time_without_a_recording_is_answered_with_what_there_is(tmp_path: Path, config: Path):
     done = taimat(tmp_path, "export", "--film", "-c", config, "--last", "10m")
     assert done.returncode == 73
-    assert f"what there is lies between {at(0)} and {at(5)}: taimat clips list" in done.stderr
+    assert f"its recordings lie between {at(0)} and {at(5)}: taimat clips list" in done.stderr
 
 
 def test_moments_are_read_in_the_machines_own_zone():

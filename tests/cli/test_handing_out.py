@@ -80,7 +80,7 @@ def test_programs_get_what_was_made_and_what_does_not_hold(tmp_path: Path, confi
 def test_without_a_keeper_the_remedy_is_named_and_nothing_is_left(tmp_path: Path, config: Path):
     before = sorted(path.name for path in tmp_path.iterdir())
     done = taimat(tmp_path, "export", "-c", config, *SPAN, "-o", "out")
-    assert done.returncode == 73 and "keeper, who signs exports, is not running: start it" in done.stderr
+    assert done.returncode == 73 and "keeper, which signs exports, is not running: start it" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 

@@ -116,4 +116,4 @@ def test_root_works_as_the_stores_owner_and_another_user_is_told_to_be_root(fold
     made = as_child(code)
     assert len(made) == 8 and (folders.keys / decisions.FILE).stat().st_uid == NOBODY[0]
     said = as_child(code_for_a_stranger)
-    assert "the recorder's owner alone decides" in said and made not in said
+    assert "only the recorder's owner may decide" in said and made not in said

@@ -16,7 +16,7 @@ from agent.host import rescue
 from agent.host.files import sync_folder
 from agent.host.probes.file_system import Abort, refuses
 from agent.privileged.rescue_card import LOOK_EVERY_S, CardRescue
-from agent.store import restart_budget
+from agent.store import restarts
 from tests.conftest import HandClock
 from tests.rigs.powercut.disk import Disk, logged_disk, missing
 from tests.rigs.wait import until
@@ -163,12 +163,12 @@ def test_an_end_in_order_leaves_no_doubt(recorder: Recorder) -> None:
         recorder.watch.end()
         recorder.power_cut()
     recorder.run(1)
-    assert not restart_budget.load(recorder.places).unclear_ms
+    assert not restarts.load_budget(recorder.places).unclear_ms
     recorder.give_up()
     recorder.watch.end()                                    # which tells nothing: it can't be written
     recorder.power_cut()
     recorder.run(1)
-    assert restart_budget.load(recorder.places).unclear_ms
+    assert restarts.load_budget(recorder.places).unclear_ms
 
 
 def test_errors_for_25_s_in_the_boot_after_a_restart_are_healed_as_well(recorder: Recorder) -> None:
@@ -265,8 +265,8 @@ def test_a_place_that_drops_what_it_took_counts_for_none(recorder: Recorder) -> 
     recorder.beside = None
     recorder.run(1)
     recorder.card.trouble("drop")
-    budget = restart_budget.load(recorder.places)
-    assert not restart_budget.keep(recorder.places[0], budget.restarted(recorder.clock.now()))
+    budget = restarts.load_budget(recorder.places)
+    assert not restarts.write_budget(recorder.places[0], budget.restarted(recorder.clock.now()))
 
 
 SPOILED = {"empty": b"", "zeros": bytes(512), "noise": bytes(range(256)) * 2, "torn": b'{"boot":"00000001","mono_ms":6',
@@ -278,7 +278,7 @@ def test_a_note_that_can_not_be_read_allows_nothing_for_a_day_unless_there_is_an
         recorder: Recorder, what: str) -> None:
     recorder.run(1)
     recorder.places[0].write_bytes(SPOILED[what])
-    assert restart_budget.load(recorder.places).boot == "0b007001"
+    assert restarts.load_budget(recorder.places).boot == "0b007001"
     recorder.beside = None
     recorder.power_cut()
     recorder.run(1)
@@ -296,16 +296,16 @@ def test_nothing_but_a_plain_file_is_read_or_written(recorder: Recorder, tmp_pat
     for lay in (lambda at: at.symlink_to(secret), os.mkfifo, os.mkdir):
         place = tmp_path / f"place-{lay.__name__}"
         lay(place)
-        assert restart_budget.load([place]) == restart_budget.UNKNOWN
-        assert not restart_budget.keep(place, restart_budget.UNKNOWN)
+        assert restarts.load_budget([place]) == restarts.UNKNOWN
+        assert not restarts.write_budget(place, restarts.UNKNOWN)
     assert secret.read_text() == "{}"
 
 
 def test_a_boot_folder_on_the_system_s_own_card_is_no_second_place(monkeypatch: pytest.MonkeyPatch,
                                                                    tmp_path: Path) -> None:
-    monkeypatch.setattr(restart_budget, "PLACES", (tmp_path / "card.json", Path("/usr/restarts.json"),
+    monkeypatch.setattr(restarts, "PLACES", (tmp_path / "card.json", Path("/usr/restarts.json"),
                                                    Path("/proc/restarts.json"), tmp_path / "none/restarts.json"))
-    assert restart_budget.places() == [tmp_path / "card.json", Path("/proc/restarts.json")]
+    assert restarts.places() == [tmp_path / "card.json", Path("/proc/restarts.json")]
 
 
 @pytest.fixture

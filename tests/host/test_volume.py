@@ -48,13 +48,13 @@ def test_mounts_are_read_when_asked_or_when_the_store_lies_on_another_device(tmp
     here, store = tmp_path_factory.mktemp("here"), tmp_path / "store"
     store.symlink_to(here)
     guard = VolumeGuard(Folders(store, volume(tmp_path, ON_DISK, "TAIMAT", udev=LABELLED)))
-    guard.demand()
+    guard.check()
     volume(tmp_path, ON_ROOT)                   # the disk is gone, but the folder lies where it lay
-    guard.demand()
+    guard.check()
     with pytest.raises(VolumeMissing):
-        guard.demand(anew=True)
+        guard.check(anew=True)
     volume(tmp_path, ON_DISK)
-    guard.demand()
+    guard.check()
     volume(tmp_path, ON_ROOT)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         assert os.stat(elsewhere).st_dev != os.stat(here).st_dev
@@ -62,4 +62,4 @@ def test_mounts_are_read_when_asked_or_when_the_store_lies_on_another_device(tmp
         store.symlink_to(elsewhere)
         for _ in range(2):
             with pytest.raises(VolumeMissing):
-                guard.demand()
+                guard.check()

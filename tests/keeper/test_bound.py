@@ -24,9 +24,8 @@ from agent.keeper.voucher import Voucher
 from agent.store import bound, clips, erase, ledger, requests
 from agent.store.database import connect
 from agent.store.decisions import decided
-from agent.store.export.preview import preview
 from agent.store.export.signature import AskKeeper
-from agent.store.requests import RequestError
+from agent.store.requests import RequestError, preview
 from tests.core.cut_material import record_all
 from tests.keeper.test_export_signer import checked
 from tests.keeper.test_pack import files, keeper_at_end, wanted

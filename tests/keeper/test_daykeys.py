@@ -12,10 +12,9 @@ from agent.keeper.daykeys import DAY_MS, DayKeys
 from agent.keeper.key_socket import open_key_socket
 from agent.store import clips, events
 from agent.store.decisions import days
-from agent.store.decisions.household_key import install
+from agent.store.decisions.days import install_household
 from agent.store.encryption.ciphers import new_file, new_private, public_of, unwrap
-from agent.store.encryption.days import FOLDER, private_file
-from agent.store.encryption.file_keys import SOCKET, KeyQuestion, Keyring
+from agent.store.encryption.file_keys import FOLDER, SOCKET, KeyQuestion, Keyring, private_file
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.cards import all_acts
@@ -52,7 +51,7 @@ def test_a_key_lasts_a_day_and_the_file_is_the_keepers_alone(keys, own, db, fold
     assert on_card(folders) == ["000001.key", "000002.key"]
     for day in (1, 2):
         path = private_file(folders.keys, day)
-        assert public_of(path.read_bytes()) == days.get(own, day).public
+        assert public_of(path.read_bytes()) == days.living(own)[day - 1].public
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
@@ -90,7 +89,8 @@ def test_a_key_is_destroyed_with_the_last_that_it_opens_and_never_the_one_in_use
     clips.bury(db, [second.seq])
     assert keys.destroy_unused(own, db, hand_clock.now()) == 1
     assert on_card(folders) == ["000002.key"] and acts(db)[-1] == ("destroyed", 1)
-    assert days.get(own, 1).gone and keys.destroy_unused(own, db, hand_clock.now()) == 0
+    assert own.execute("SELECT gone FROM day_key WHERE id = 1").fetchone()["gone"]
+    assert keys.destroy_unused(own, db, hand_clock.now()) == 0
 
 
 def test_a_picture_keeps_its_key_too(keys, own, db, hand_clock):
@@ -116,7 +116,7 @@ def test_a_cut_between_a_key_s_file_and_its_row_uses_no_number_twice(keys, own, 
 def test_the_household_can_open_every_day_once_it_has_a_key(keys, own, db, folders, hand_clock):
     keys.renew(own, db, hand_clock.now())
     household = new_private()
-    days.put_household(own, public_of(household))
+    install_household(own, db, public_of(household), hand_clock.now())
     hand_clock.advance(DAY_MS / 1000)
     keys.renew(own, db, hand_clock.now())
     for key in days.living(own):
@@ -177,7 +177,7 @@ def test_a_household_s_key_is_told_and_other_roles_can_set_none(keys, own, db, h
     db.execute("INSERT INTO meta (key, value) VALUES ('household_key', ?)", ("42" * 32,))
     keys.renew(own, db, hand_clock.now())
     assert [day.for_household for day in days.public(own)] == [None]
-    install(own, db, public_of(new_private()), hand_clock.now())
+    install_household(own, db, public_of(new_private()), hand_clock.now())
     keys.renew(own, db, hand_clock.now())
     assert days.public(own)[0].for_household is not None
     assert [row.kind for row in all_acts(db)][-1] == "household_key"

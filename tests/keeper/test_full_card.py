@@ -21,7 +21,7 @@ from agent.store import clips
 from agent.store.database import connect, transaction
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 from tests.capture.conftest import Rig
 from tests.rigs import footage
 from tests.rigs.wait import until

@@ -18,7 +18,7 @@ from agent.host.clock import SystemClock
 from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
 from agent.keeper.pack import AGAIN_S
-from agent.store import clips, ledger, pins, requests
+from agent.store import clips, holds, ledger, requests
 from agent.store.database import transaction
 from tests.core.cut_material import record_all
 from tests.keeper.test_ledger_writer import keeper_of
@@ -102,7 +102,7 @@ def test_its_clips_stay_until_the_ward_has_them_and_go_before_others_then(keeper
     assert retain(keeper.own, keeper.db, folders, keep_all, hand_clock.now(), may_delete_by_age=True) == []
     with transaction(keeper.db):
         requests.deliver(keeper.db, request.id, "{}", hand_clock.now())
-        pins.hand_out(keeper.db, request.id)
+        holds.hand_out(keeper.db, request.id)
     keeper.round(asked_for_space=False)
     assert (files(keeper), pinned_n(keeper)) == (set(), 0)
     assert keeper.db.execute("SELECT COUNT(*) FROM handed_out").fetchone()[0] == 4

@@ -20,7 +20,7 @@ from agent.core.household.sharing_rules import Decision
 from agent.host.setup_folders import SetupFolders
 from agent.keeper import damage
 from agent.keeper.desk import DecisionDesk
-from agent.store import identity, ledger, outbox, requests, wishes
+from agent.store import identity, ledger, outbox, requests
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.requests import WardRequest
@@ -68,7 +68,7 @@ class Stolen:
     def brings(self, command: bytes, **columns) -> str:
         """The link writes down a request, as it does or with other columns; the keeper looks at it. Returns its id."""
         with transaction(self.db):
-            request = wishes.request_of(command)
+            request = requests.request_of(command)
             requests.add(self.db, request, self.clock.now())
             self.writes(request.id, **columns)
         self.round()

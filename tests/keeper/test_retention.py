@@ -153,7 +153,7 @@ def test_the_keeper_names_holds_above_the_ceiling_and_breaks_none(own, db, folde
     named = ", ".join(f"{clip.name} (case 7)" for clip in held[:3])
     assert facts.holds_over == f"{named}, and 2 more"
     for clip in held[1:]:
-        holds.release(own, db, clip, hand_clock.now())
+        holds.release(own, db, [clip], hand_clock.now())
     keeper.round(asked_for_space=True)
     assert keeper.facts().holds_over is None
     keeper.db.close()

@@ -21,7 +21,7 @@ from agent.keeper.main import Keeper
 from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import clips, holds, ledger, meta, pins
+from agent.store import clips, holds, ledger, meta
 from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.clips import Clip
 from agent.store.database import FILE, StoreError, connect
@@ -216,7 +216,7 @@ def test_room_for_a_few_files_is_enough_or_as_good_as_none(full: FullCard, left_
 
 def test_the_newest_clip_of_each_camera_and_what_is_held_or_pinned_never_go(full: FullCard):
     with contextlib.closing(connect(full.folders.root)) as db:
-        pins.pin(db, "r1", full.gate[:2])
+        holds.pin(db, "r1", full.gate[:2])
     full.hold(full.gate[2:-1] + full.yard[:1])
     fill_bytes(full.card)
     assert not full.give() and all(full.there(full.gate + full.yard))

@@ -23,8 +23,9 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import membership, outbox, requests
 from agent.store.database import connect, transaction
-from agent.store.decisions import browsers, page_word
+from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
+from agent.store.decisions.consent import read_word
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.cards import all_acts
@@ -204,7 +205,7 @@ def test_no_more_pictures_refuses_what_is_open_whatever_the_file_says(place):
     assert place.say(AskSharing(token=place.token)).sharing.no_pictures
     place.live(JOINED, Sharing(allow=["theft"]))
     with closing(decisions.connect(place.folders)) as own:
-        assert page_word.read(own).no_pictures
+        assert read_word(own).no_pictures
     assert place.consents()[-1]["pictures"] == {"*": "never"}
     place.live(JOINED, Sharing(default="never", snapshots="never"))
     assert place.change(SetSharing(default="ask", never=[], ask=[], allow=[], snapshots="ask")).change

@@ -155,7 +155,7 @@ def test_an_answer_that_somebody_got_is_not_sent_again(ops):
     order = ops.payload()
     ops.send("pause.state", order)
     until(lambda: ops.answers(order))
-    until(lambda: not commands.untold(ops.rig.db, 9))
+    until(lambda: not commands.unsent(ops.rig.db, 9))
     ops.rig.stop()
     ops.rig.start()
     ops.ask("pause.state")

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from agent.core.contract.facts import Poke
 from agent.core.household.labels import PEOPLE, WORD_MS, EventWord
 from agent.host.clock import Instant
-from agent.store import announce, boots, clips, deferred, events, membership, outbox
+from agent.store import announce, boots, clips, events, membership, outbox
 from agent.store.database import transaction
 from agent.store.decisions import consent
 from agent.store.decisions import database as decisions
-from agent.store.deferred import Settled, settle
 from agent.store.folders import Folders
+from agent.store.outbox import Settled, settle_deferred
 from tests.conftest import HandClock
 from tests.link.test_membership import JOINED, never
 from tests.link.test_membership import settle as agree
@@ -97,17 +97,17 @@ def test_a_person_is_told_once_that_is_known_and_an_animal_never_and_no_number_i
     cat, man = begin(ward, hand_clock.now()), begin(ward, hand_clock.now())
     end(ward, man, hand_clock.now())
     end(ward, cat, hand_clock.now())
-    assert settle(ward, hand_clock.now()) == Settled(left_n=4) and told(ward) == []
+    assert settle_deferred(ward, hand_clock.now()) == Settled(left_n=4) and told(ward) == []
     name(ward, cat, "animal", hand_clock.now())
     name(ward, man, "person", hand_clock.now())
-    assert settle(ward, hand_clock.now()) == Settled(released_n=3, dropped_n=3)
+    assert settle_deferred(ward, hand_clock.now()) == Settled(released_n=3, dropped_n=3)
     assert told(ward) == [(1, "motion", man), (2, "motion", man), (3, "label", man)]
-    assert settle(ward, hand_clock.now()) == Settled()
+    assert settle_deferred(ward, hand_clock.now()) == Settled()
 
 
 def test_a_word_keeps_back_and_no_lack_of_one_does(ward, hand_clock: HandClock):
     nameless = begin(ward, hand_clock.now(), label="")
-    settle(ward, hand_clock.now())
+    settle_deferred(ward, hand_clock.now())
     assert told(ward) == [(1, "motion", nameless)], "at once where nobody will tell"
     end(ward, nameless, hand_clock.now())
     late, lost = begin(ward, hand_clock.now()), begin(ward, hand_clock.now())
@@ -115,14 +115,14 @@ def test_a_word_keeps_back_and_no_lack_of_one_does(ward, hand_clock: HandClock):
     end(ward, late, hand_clock.now())
     with transaction(ward):
         events.cut(ward, lost, 1000)
-    settle(ward, hand_clock.now())
+    settle_deferred(ward, hand_clock.now())
     assert [event for _, _, event in told(ward)] == [nameless, nameless, lost], "a dead recorder tells nothing later"
     hand_clock.advance(WORD_MS / 1000 - 1)
-    assert settle(ward, hand_clock.now()) == Settled(left_n=2)
+    assert settle_deferred(ward, hand_clock.now()) == Settled(left_n=2)
     hand_clock.advance(1)
-    assert settle(ward, hand_clock.now()) == Settled(released_n=2)
+    assert settle_deferred(ward, hand_clock.now()) == Settled(released_n=2)
     name(ward, late, "animal", hand_clock.now())
-    assert settle(ward, hand_clock.now()) == Settled(dropped_n=1) and len(told(ward)) == 5
+    assert settle_deferred(ward, hand_clock.now()) == Settled(dropped_n=1) and len(told(ward)) == 5
 
 
 def test_tampering_is_told_at_once(ward, hand_clock: HandClock):
@@ -131,7 +131,7 @@ def test_tampering_is_told_at_once(ward, hand_clock: HandClock):
         announce.tamper_start(ward, "gate", event, hand_clock.now(), "covered", 0.9, "")
     assert told(ward) == [(1, "tamper", event)]
     record(ward, [event], hand_clock.now())
-    settle(ward, hand_clock.now())
+    settle_deferred(ward, hand_clock.now())
     assert told(ward)[1:] == [(2, "clip", [event])]
 
 
@@ -140,9 +140,9 @@ def test_a_clip_is_told_with_the_people_that_it_shows_or_not_at_all(ward, hand_c
     for shown in ([cat], [cat, man], []):
         record(ward, shown, hand_clock.now())
     name(ward, cat, "animal", hand_clock.now())
-    assert settle(ward, hand_clock.now()) == Settled(dropped_n=4, left_n=2), "the second waits for the man"
+    assert settle_deferred(ward, hand_clock.now()) == Settled(dropped_n=4, left_n=2), "the second waits for the man"
     name(ward, man, "vehicle", hand_clock.now())
-    settle(ward, hand_clock.now())
+    settle_deferred(ward, hand_clock.now())
     assert told(ward) == [(1, "motion", man), (2, "clip", [man]), (3, "label", man)]
 
 
@@ -155,7 +155,7 @@ def test_of_an_event_that_goes_on_as_the_household_allows_all_again_the_end_foll
     dog = begin(ward, hand_clock.now())
     for event, word in ((cat, "animal"), (man, "person"), (dog, "animal")):
         name(ward, event, word, hand_clock.now())
-    settle(ward, hand_clock.now())
+    settle_deferred(ward, hand_clock.now())
     assert [(kind, event) for _, kind, event in told(ward)] == [
         ("motion", dog), ("label", dog), ("motion", man), ("motion", man), ("label", man)]
 
@@ -178,9 +178,9 @@ def test_the_choice_forgets_what_waits_of_others_and_leaving_or_taking_back_what
             consent.follow(own, db, hand_clock.now())
             hand_clock.advance(1)
             begin(db, hand_clock.now())
-            assert len(deferred.oldest(db, 0, 10)) == 1
+            assert len(outbox.oldest_deferred(db, 0, 10)) == 1
             consent.agree(own, db, agreed, hand_clock.now())
-            assert deferred.oldest(db, 0, 10) == []
+            assert outbox.oldest_deferred(db, 0, 10) == []
 
 
 def test_the_ward_knows_of_the_choice_and_gets_people_without_a_gap(tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 from agent.core.contract.facts import Poke
 from agent.host.datagram import Inbox
 from agent.link import outbox_bound
-from agent.store import commands, damage, deferred, outbox
+from agent.store import commands, damage, outbox
 from agent.store.database import transaction
 from tests.rigs.broker import Broker
 from tests.rigs.kept_store import KeptStore
@@ -54,7 +54,7 @@ def _spoil_all_else(rig: LinkRig) -> None:
     for _ in range(2):
         insert(rig.db, now=now)
     with transaction(rig.db) as db:
-        deferred.add(db, [1], "motion", "gate", now, "{}")
+        outbox.defer(db, "motion", "gate", now, "{}", events=[1])
         db.execute("UPDATE deferred SET events = '[1'")
         commands.add(db, commands.Ordered("A" * 26, "restart", "ops", "accepted", b"{}", True, "ops", None, now))
         db.execute("UPDATE command SET answer = 'yes'")
@@ -80,9 +80,9 @@ def test_a_full_outbox_is_folded_past_messages_that_nobody_can_read(db, hand_clo
 def test_messages_that_wait_for_a_word_go_past_one_that_nobody_can_read(db, hand_clock):
     with transaction(db):
         for number in range(3):
-            deferred.add(db, [number], "motion", "gate", hand_clock.now(), "{}")
+            outbox.defer(db, "motion", "gate", hand_clock.now(), "{}", events=[number])
         db.execute("UPDATE deferred SET data = '{' WHERE n = 2")
-    assert deferred.settle(db, hand_clock.now()).released_n == 2
+    assert outbox.settle_deferred(db, hand_clock.now()).released_n == 2
     assert [row["seq"] for row in outbox.after(db, 0, 9)] == [1, 2]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from agent.core.card_ladder import Budget
 from agent.host.clock import SystemClock
 from agent.host.probes.file_system import Abort, refuses
-from agent.store import restart_budget
+from agent.store import restarts
 
 CARD, BOOT = Path("/run/card"), Path("/run/boot")
 KERNEL = Path("/sys/fs/ext4/sda")
@@ -42,12 +42,12 @@ def card() -> dict[str, Any]:
     note, program = CARD / "card.json", CARD / "busybox"
     shutil.copy("/usr/bin/busybox", program)
     watch = Abort(CARD)
-    told = {"well": watch.seen(), "kept": restart_budget.keep(note, Budget())}
+    told = {"well": watch.seen(), "kept": restarts.write_budget(note, Budget())}
     (KERNEL / "trigger_fs_error").write_text("a test")
     until_s = time.monotonic() + NOTED_WITHIN_S
     while not int((KERNEL / "errors_count").read_text()) and time.monotonic() < until_s:
         time.sleep(0.1)
-    told |= {"given_up": watch.seen(), "refuses": refuses(CARD), "keeps": restart_budget.keep(note, Budget()),
+    told |= {"given_up": watch.seen(), "refuses": refuses(CARD), "keeps": restarts.write_budget(note, Budget()),
              "read": answer(note.read_bytes), "exec": answer(lambda: subprocess.run([program, "true"], check=True)),
              "mount": next(line for line in Path("/proc/mounts").read_text().splitlines() if f" {CARD} " in line)}
     run("/usr/bin/umount", CARD)
@@ -61,17 +61,17 @@ def boot_partition() -> dict[str, Any]:
     """The note on a FAT that is full, read-only, and mounted anew."""
     run("/usr/bin/mount", "-t", "vfat", "/dev/vda", BOOT)
     note, now = BOOT / "taimat-restarts.json", SystemClock().now()
-    told = {"laid": restart_budget.keep(note, Budget().renewed(now))}
+    told = {"laid": restarts.write_budget(note, Budget().renewed(now))}
     with contextlib.suppress(OSError), (BOOT / "kernels").open("wb", buffering=0) as rest:
         while rest.write(bytes(1 << 16)):
             pass
     os.sync()
-    told["full"] = restart_budget.keep(note, Budget().restarted(now))
+    told["full"] = restarts.write_budget(note, Budget().restarted(now))
     run("/usr/bin/mount", "-o", "remount,ro", BOOT)
-    told["read_only"] = restart_budget.keep(note, Budget())
+    told["read_only"] = restarts.write_budget(note, Budget())
     run("/usr/bin/umount", BOOT)
     run("/usr/bin/mount", "-t", "vfat", "/dev/vda", BOOT)
-    return told | {"restarts_n": len(restart_budget.load([note]).restarts_ms)}
+    return told | {"restarts_n": len(restarts.load_budget([note]).restarts_ms)}
 
 
 if __name__ == "__main__":

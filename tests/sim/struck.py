@@ -26,10 +26,8 @@ from agent.store import (
     absences,
     boots,
     clips,
-    command_log,
     commands,
     damage,
-    deferred,
     events,
     holds,
     notify,
@@ -84,7 +82,7 @@ def _fill(day: Day) -> None:
         for number in range(40):
             boot = f"0c{number:06x}"
             boots.date(db, boot, now.wall_ms - number * 10_000_000)
-            deferred.add(db, [number + 1], "motion", "gate", now, f'{{"event":{number + 1},"pad":"{"x" * 60}"}}')
+            outbox.defer(db, "motion", "gate", now, f'{{"event":{number + 1},"pad":"{"x" * 60}"}}', events=[number + 1])
             absences.note_camera(db, "gate", 5, True, now)
             _order(db, number, now)
         for number in range(3):         # longer than a page
@@ -104,7 +102,7 @@ def _fill(day: Day) -> None:
 def _order(db: sqlite3.Connection, number: int, now: Instant) -> None:
     """A command of the ward's, and a request that has come to its end, or goes on."""
     ulid = f"01JDZQ4T8R5V6W7X8Y9Z{number:06d}"
-    answer = wire.encode(command_log.response(ulid, "accepted" if number % 8 == 0 else "done", None, now))
+    answer = wire.encode(commands.response(ulid, "accepted" if number % 8 == 0 else "done", None, now))
     commands.add(db, Ordered(ulid, "clip.export", "ops", "accepted" if number % 8 == 0 else "done", answer, True, "ops",
                              None, now))
     requests.add(db, WardRequest(id=ulid, kind="clip", camera="gate", case_no=f"case {number}", purpose="theft",

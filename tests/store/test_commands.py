@@ -53,13 +53,13 @@ def test_of_too_many_the_signed_and_the_unfinished_go_last(db, monkeypatch):
 
 def test_a_final_answer_is_final_and_is_sent_until_somebody_has_it(db):
     order(db, "id", state="accepted")
-    assert commands.untold(db, 9) == [] and [each.id for each in commands.unfinished(db)] == ["id"]
+    assert commands.unsent(db, 9) == [] and [each.id for each in commands.unfinished(db)] == ["id"]
     (running,) = commands.unfinished(db)
     assert commands.finish(db, running, "failed", b"{}") and not commands.finish(db, running, "done", b"2")
-    (waiting,) = commands.untold(db, 9)
+    (waiting,) = commands.unsent(db, 9)
     assert (waiting.answer, waiting.state, waiting.who, waiting.correlation) == (b"{}", "failed", "ops", b"42")
-    commands.told(db, "id")
-    assert commands.untold(db, 9) == [] and commands.answer(db, "id") == b"{}"
+    commands.mark_sent(db, "id")
+    assert commands.unsent(db, 9) == [] and commands.answer(db, "id") == b"{}"
 
 
 def test_what_was_sent_without_the_wards_key_stands_in_the_way_of_no_signed_command(db):

@@ -16,11 +16,10 @@ from agent.store import clips
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, connect
 from agent.store.decisions import database as decisions
-from agent.store.encryption import days
-from agent.store.encryption.ciphers import file_key, new_private, public_of
+from agent.store.encryption import file_keys
+from agent.store.encryption.ciphers import Encrypter, file_key, new_private, public_of
 from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
 from agent.store.encryption.file_keys import Keyring
-from agent.store.encryption.writer import Encrypter
 from agent.store.export import prepare, write
 from tests.capture.test_recorder_faults import Recorder, clip
 from tests.core.cut_material import packets_of
@@ -186,7 +185,7 @@ def test_lost_databases_find_their_keys_and_adopt_their_encrypted_clips(vault, d
     row = clips.get(fresh, name)
     assert (row.state, row.frames, row.bytes) == ("recovered", 40, folders.clip(seq, name).stat().st_size)
     assert DayKeys(folders).destroy_unused(own, fresh, hand_clock.now()) == 0
-    assert [day.id for day in days.living(folders)] == [1]
+    assert [day.id for day in file_keys.living(folders)] == [1]
     fresh.close()
     own.close()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent.core.evidence.encrypted import AES_GCM, CHACHA, LockedError
 from agent.store import clips
 from agent.store.export import Export, prepare, write
-from agent.store.export.film_file import FilmFile, FilmLayout
+from agent.store.export.write import FilmFile, FilmLayout
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.core.sound_material import hear

@@ -49,9 +49,9 @@ def test_a_hold_for_two_reasons_needs_two_releases(own, db, hand_clock: HandCloc
     for reason in ("case 7", "insurance"):
         holds.place(own, db, [clip], reason, None, now, AMPLE_B)
     assert holds.total_b(db) == 100
-    assert holds.release(own, db, clip, now, "case 7") == ["case 7"] and may_go(db) == []
-    assert holds.release(own, db, clip, now) == ["insurance"] and may_go(db) == [clip.seq]
-    assert holds.release(own, db, clip, now) == []
+    assert holds.release(own, db, [clip], now, "case 7") == 1 and may_go(db) == []
+    assert holds.release(own, db, [clip], now) == 1 and may_go(db) == [clip.seq]
+    assert holds.release(own, db, [clip], now) == 0
 
 
 def test_above_the_ceiling_a_new_hold_is_refused_whole_and_what_is_held_stays(own, db, hand_clock: HandClock):
@@ -74,7 +74,7 @@ def test_what_an_export_reads_stays_as_long_as_it_reads_and_is_nobody_s_act(own,
         with holds.while_read(db, [clip], now):
             assert may_go(db) == []
         assert may_go(db) == [] and holds.placed(db) == [] and holds.total_b(db) == 0
-        assert holds.release(own, db, clip, now) == []
+        assert holds.release(own, db, [clip], now) == 0
     assert may_go(db) == [clip.seq] and acts(db) == []
 
 

@@ -20,7 +20,7 @@ from agent.keeper import ballast, repair
 from agent.keeper.canary import Canary
 from agent.keeper.deletion import drop_pictures
 from agent.keeper.renewal import admit_writers
-from agent.store import clips, events, pause, reboot_history
+from agent.store import clips, events, pause, restarts
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, WAITING, StoreError, connect, current
 from agent.store.distrust import distrust
@@ -163,7 +163,7 @@ def test_a_pipe_in_a_file_s_place_holds_up_nobody(home, tmp_path):
             return walk.adopted_n, walk.missing_n
 
     assert home.as_role("keeper", keep) == (0, 0)
-    assert home.as_role("capture", lambda: reboot_history.load(root / "ladder-gate.json")) == reboot_history.UNKNOWN
+    assert home.as_role("capture", lambda: restarts.load_reboots(root / "ladder-gate.json")) == restarts.NO_REBOOT
     assert (root / "ballast").stat().st_size > 4096 and (root / "canary").is_file()
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from agent.host.clock import Instant
 from agent.store import boots, clips, commands, requests
-from agent.store.command_log import follow
-from agent.store.commands import Ordered
+from agent.store.commands import Ordered, follow
 from agent.store.database import transaction
 from agent.store.decisions import decided
 from agent.store.requests import WAITING_MAX, RequestError

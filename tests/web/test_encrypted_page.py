@@ -11,7 +11,7 @@ import pytest
 
 from agent.host.address import primary_address
 from agent.store.decisions import browsers
-from agent.store.page_certificate import CERTIFICATE, KEY, fingerprint, page_folder
+from agent.store.identity import CERTIFICATE, KEY, fingerprint, page_folder
 from agent.web.server import page_server
 from tests.rigs.household import Household, happen
 from tests.rigs.wait import HANG_S, until

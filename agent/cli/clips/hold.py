@@ -16,11 +16,10 @@ from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant, SystemClock
 from agent.store import clips
 from agent.store import holds as kept
-from agent.store.clips import Clip, reaching_into
+from agent.store.clips import Clip, cameras, reaching_into
 from agent.store.database import StoreError
-from agent.store.export.find import cameras
 from agent.store.holds import Hold, HoldError
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 
 REASON_LETTERS_MAX = 200
 

@@ -17,7 +17,7 @@ from agent.host.users import as_before
 from agent.store import clips
 from agent.store.database import StoreError
 from agent.store.export import Export, ExportError, Written, prepare, prepare_clip, write
-from agent.store.export.errors import spell, spell_gap
+from agent.store.export.prepare import spell, spell_gap
 from agent.store.folders import Folders
 
 ClipName = Annotated[str | None, typer.Argument(

@@ -23,11 +23,9 @@ from agent.store import clips, holds
 from agent.store.bound import as_told
 from agent.store.database import StoreError
 from agent.store.export import ExportError, prepare
-from agent.store.export.age import demand_keys, listed
-from agent.store.export.errors import spell, spell_gap
-from agent.store.export.package import ENDING, Made, Packer, name
-from agent.store.export.ready import signed_until
-from agent.store.export.signature import AskKeeper, Sign, unsigned
+from agent.store.export.package import ENDING, Made, Packer, listed_recipients, name, require_keys
+from agent.store.export.prepare import spell, spell_gap
+from agent.store.export.signature import AskKeeper, Sign, signed_until, unsigned
 from agent.store.folders import Folders
 from agent.store.holds import HoldError
 
@@ -47,8 +45,8 @@ class PackageOptions:
 
     def keys(self) -> list[str]:
         """All recipients. Raises ExportError for a key that can't be used."""
-        keys = [*self.recipients, *(listed(self.recipients_file) if self.recipients_file else ())]
-        demand_keys(keys)
+        keys = [*self.recipients, *(listed_recipients(self.recipients_file) if self.recipients_file else ())]
+        require_keys(keys)
         return keys
 
     def wish(self, camera: str, begin_ms: int, end_ms: int, keys: list[str]) -> ExportWish:

@@ -21,7 +21,7 @@ from agent.host.datagram import Outlet
 from agent.host.updates import Result
 from agent.privileged.update import adoption, root
 from agent.store import updates
-from agent.store.database import StoreError, demand_usable
+from agent.store.database import StoreError, require_usable
 from agent.store.updates import UpdateOrder
 
 STATES = {"waiting": "waits for you: taimat update approve, or refuse", "approved": "approved, being fetched",
@@ -111,7 +111,7 @@ def ready(version: str, config: Config = None) -> None:
     """What the version before this one asks: whether this one can work here. Nothing is changed."""
     if version != __version__:
         _fail(f"this is {__version__}, and was announced as {version}")
-    demand_usable(Path(load(config_path(config)).store.folder))
+    require_usable(Path(load(config_path(config)).store.folder))
     for role in ROLES:
         try:
             importlib.import_module(f"agent.{role}.main")

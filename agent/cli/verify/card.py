@@ -15,7 +15,7 @@ from urllib.parse import quote
 from agent.core.evidence.ledger import CardContents, FoundFile, KnownClip, LedgerLine, Row
 from agent.host.digest import sha256
 from agent.store import ledger, meta
-from agent.store.database import FILE, StoreError, demand_known
+from agent.store.database import FILE, StoreError, require_known
 from agent.store.folders import Folders
 from agent.store.names import FOLDER, OURS
 from agent.store.row_check import sound
@@ -43,7 +43,7 @@ def read(folder: Path, tell: Callable[[int], None]) -> CardContent:
                          ) from error
     files = dict(_files(Folders(folder), tell))
     with _opened(folder) as db:
-        if not demand_known(db, folder / FILE):
+        if not require_known(db, folder / FILE):
             raise StoreError(f"{folder / FILE} holds nothing: no Taimat has been at work here; name another folder")
         db.execute("BEGIN")
         known = {row["name"]: KnownClip(**row) for row in sound(db, "clip", f"SELECT {KNOWN} FROM clip")}

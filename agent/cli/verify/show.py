@@ -10,7 +10,7 @@ from agent.core.evidence.ledger import CardContents, Checked, ClipSigned, Flaw, 
 from agent.core.evidence.ledger.claim import Manifest
 from agent.core.harmless import one_line
 from agent.core.household.pause import TRUSTED
-from agent.store.export.errors import spell
+from agent.store.export.prepare import spell
 
 NAME_N = 64             # letters; a digest has so many
 NO_HEAD = ("From the card alone nobody can tell whether the ledger's end was cut off: "

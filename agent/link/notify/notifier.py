@@ -28,8 +28,7 @@ from agent.link.notify.send import send
 from agent.store import home, notify
 from agent.store.database import StoreConnection, connect, current
 from agent.store.folders import Folders
-from agent.store.keeper_client import ask_keeper
-from agent.store.link_questions import keep_notified
+from agent.store.link_questions import ask_keeper, keep_notified
 from agent.store.notify import PlaceState
 
 WAITS = Waits(lost_s=10.0, step_s=30.0, longest_s=600.0, hopeless_s=(600.0, 1200.0))

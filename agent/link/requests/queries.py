@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from agent.store import commands, membership, requests
-from agent.store.command_log import News, state
-from agent.store.commands import Ordered
+from agent.store.commands import News, Ordered, state
 from agent.store.requests import WardRequest
 
 LOOK_EVERY_S = 2.0              # for a poke gets lost at times: while something is to leave,

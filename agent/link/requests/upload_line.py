@@ -13,7 +13,7 @@ from agent.link.requests.queries import OpenRequests
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
 from agent.link.store_thread import StoreThread
-from agent.store.command_log import of_request
+from agent.store.commands import of_request
 from agent.store.folders import Folders
 from agent.store.link_questions import note_upload
 from agent.store.requests import WardRequest

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.host.updates import FOLDER, Result, UpdateFolders
 from agent.store import commands, updates
-from agent.store.command_log import News
+from agent.store.commands import News
 from agent.store.updates import State, UpdateOrder
 
 LOOK_EVERY_S = 2.0          # while an order is open

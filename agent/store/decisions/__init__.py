@@ -1,5 +1,1 @@
-"""What the household has decided, in a database of the keeper's own: nobody else can read or write it.
-
-Rows of the shared database that say the same are views for the other roles, and worth nothing by themselves. The
-keeper decides by these tables, and so does the command line, which root and the owner alone may use on a store.
-"""
+"""The household's decisions, in a database that only the keeper (and the command line as root or owner) may open."""

@@ -1,7 +1,7 @@
-"""Browsers of the household: the pairing code, links that let one in, and the paired ones by their tokens' digests.
+"""The household's browsers: the pairing code, links that pair one browser, and paired ones by their tokens' digests.
 
-One is an owner, whose word is the household's, or a viewer. The first one is an owner, and one that a link lets in, for
-who makes links could make owners; others are viewers until an owner, or root, says otherwise.
+A browser is an owner, which decides for the household, or a viewer. The first one is an owner. So is one that a link
+pairs, because a user who can make links could make owners. Others are viewers until an owner, or root, changes that.
 """
 import contextlib
 import hashlib
@@ -18,13 +18,13 @@ from agent.store.database import transaction
 
 ID_DIGITS = 12
 BROWSERS_MAX = 50
-LINK_MS = 60_000            # a link's life: as long as somebody needs to click on it
+LINK_MS = 60_000            # a link's life: the time to click on it
 USED_STEP_MS = 3_600_000
 EVER_KEY = "browser_ever"           # set with the first pairing
 
 
 def pairing_code(own: sqlite3.Connection) -> str:
-    """The device's code, made at its first use and kept, so that it can be shown again."""
+    """Returns the device's code, made at its first use and kept, so that it can be shown again."""
     if code := meta.get(own, access.CODE_KEY):
         return code
     with transaction(own):
@@ -32,12 +32,11 @@ def pairing_code(own: sqlite3.Connection) -> str:
 
 
 def code_to_show(own: sqlite3.Connection) -> str:
-    """The code for the screen: "" once a browser is paired, for from then on that one shows it."""
+    """Returns the code for the screen; "" once a browser is paired, because from then on that browser shows it."""
     return "" if own.execute("SELECT 1 FROM browser LIMIT 1").fetchone() else pairing_code(own)
 
 
 def use_first_code(own: sqlite3.Connection, code: str) -> bool:
-    """Use that code, if no browser was ever paired; whether it is in use."""
     with transaction(own):
         if meta.get(own, EVER_KEY) or own.execute("SELECT 1 FROM browser LIMIT 1").fetchone():
             return False
@@ -46,10 +45,9 @@ def use_first_code(own: sqlite3.Connection, code: str) -> bool:
 
 
 def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instant, *, as_owner: bool = False) -> str:
-    """Let a browser in; returns its token. The oldest beyond `BROWSERS_MAX` are forgotten, viewers first.
-
-    `db` is the shared database, for the ledger, which is told first: a cut in between keeps out a browser that tries
-    again, and lets none in unseen. Raises sqlite3.Error.
+    """Pairs a browser; returns its token. Beyond `BROWSERS_MAX` the oldest are forgotten, viewers first. `db` is the
+    shared database. Its ledger is written first: a power cut in between keeps out a browser that will try again, and
+    never lets one in without a row. Raises sqlite3.Error.
     """
     token = secrets.token_urlsafe(32)
     digest = _digest(token)
@@ -68,18 +66,18 @@ def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instan
 
 
 def use(own: sqlite3.Connection, token: str, now: Instant) -> BrowserRole | None:
-    """The role of the paired browser with this token; notes that it was here, if the card can be written."""
+    """Returns the role of the paired browser with this token, and notes the visit if the card can be written."""
     row = own.execute("SELECT used_wall_ms, role FROM browser WHERE token_sha256 = ?", (_digest(token),)).fetchone()
     if row is not None and abs(now.wall_ms - row["used_wall_ms"]) > USED_STEP_MS:
-        with contextlib.suppress(sqlite3.OperationalError):     # a household sees on its page that the card is unwell
+        with contextlib.suppress(sqlite3.OperationalError):     # the page shows that the card fails
             own.execute("UPDATE browser SET used_wall_ms = ? WHERE token_sha256 = ?", (now.wall_ms, _digest(token)))
     return row and row["role"]
 
 
 def give_role(own: sqlite3.Connection, db: sqlite3.Connection, which: str, role: BrowserRole, by: str,
               now: Instant) -> bool:
-    """Let the browser with this id be that; whether there is one. `db` is for the ledger. Raises sqlite3.Error."""
-    with transaction(own), transaction(db):     # the ledger's row is committed first
+    """Changes the role of the browser with this id; returns whether there is one. Raises sqlite3.Error."""
+    with transaction(own), transaction(db):     # the shared one, with the ledger's row, is committed first
         row = own.execute(f"UPDATE browser SET role = ? WHERE SUBSTR(token_sha256, 1, {ID_DIGITS}) = ? RETURNING 1",
                           (role, which)).fetchone()
         if row is not None:
@@ -88,24 +86,20 @@ def give_role(own: sqlite3.Connection, db: sqlite3.Connection, which: str, role:
 
 
 def is_last_owner(own: sqlite3.Connection, which: str) -> bool:
-    """Whether without the browser with this id there would be viewers, and nobody who could make one of them more."""
-    others = [each.role for each in paired(own) if each.id != which]
+    """Whether without this browser only viewers would be left, none of which could become an owner."""
+    others = [browser.role for browser in paired(own) if browser.id != which]
     return bool(others) and "owner" not in others
 
 
 def paired(own: sqlite3.Connection) -> list[PairedBrowser]:
-    """All paired browsers, the one that was used last first."""
     return [PairedBrowser(id=row["token_sha256"][:ID_DIGITS], name=row["name"], role=row["role"],
                           paired_wall_ms=row["paired_wall_ms"], used_wall_ms=row["used_wall_ms"])
             for row in own.execute("SELECT * FROM browser ORDER BY used_wall_ms DESC, token_sha256")]
 
 
 def unpair(own: sqlite3.Connection, db: sqlite3.Connection, which: str, now: Instant) -> list[str]:
-    """Forget the browser with this id, or all of them ("") with the code that let them in; returns their ids.
-
-    `db` is the shared database, for the ledger. Raises sqlite3.Error.
-    """
-    with transaction(own), transaction(db):     # the ledger's row is committed first, as above
+    """Forgets the browser with this id, or all of them ("") and the code; returns their ids. Raises sqlite3.Error."""
+    with transaction(own), transaction(db):     # the shared one, with the ledger's row, is committed first, as above
         if not which:
             _make_code(own)
             own.execute("DELETE FROM link")
@@ -118,7 +112,7 @@ def unpair(own: sqlite3.Connection, db: sqlite3.Connection, which: str, now: Ins
 
 
 def make_link(own: sqlite3.Connection, now: Instant) -> str:
-    """A secret that lets one browser in within `LINK_MS`, on this start of the machine."""
+    """Returns a secret that pairs one browser within `LINK_MS`, in this boot."""
     link = secrets.token_urlsafe(24)
     with transaction(own):
         own.execute("DELETE FROM link WHERE boot <> ? OR until_mono_ms < ?", (now.boot, now.mono_ms))
@@ -128,13 +122,13 @@ def make_link(own: sqlite3.Connection, now: Instant) -> str:
 
 
 def open_link(own: sqlite3.Connection, link: str, now: Instant) -> bool:
-    """Whether that link lets a browser in now; it does so once. Within the caller's transaction."""
+    """Whether that link pairs a browser now; each link does so once. Within the caller's transaction."""
     return bool(own.execute("DELETE FROM link WHERE token_sha256 = ? AND boot = ? AND until_mono_ms >= ? RETURNING 1",
                             (_digest(link), now.boot, now.mono_ms)).fetchall())
 
 
 def new_code(own: sqlite3.Connection) -> str:
-    """Another pairing code from now on; who is paired stays so. Raises sqlite3.Error."""
+    """Makes another pairing code; paired browsers stay. Raises sqlite3.Error."""
     with transaction(own):
         return _make_code(own)
 

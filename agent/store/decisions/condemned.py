@@ -1,7 +1,6 @@
-"""Clips that are to go: no file is removed that the keeper, or the household, has not condemned here first.
+"""Clips to delete. No file is removed unless the keeper, or the household, has first listed its clip here.
 
-The shared rows say so, too, from then on, so that nobody is shown the clips any more. A row that says it by itself is
-set right.
+The shared rows then say so too, which hides the clips. A row that says so by itself is corrected.
 """
 import logging
 import sqlite3
@@ -14,17 +13,14 @@ from agent.store import clips, holds, ledger
 from agent.store.database import transaction
 from agent.store.names import OURS
 
-ERASED = "erased"           # on the household's word, and not to make room
+ERASED = "erased"           # by the household, and not to make room
 
 _log = logging.getLogger(__name__)
 
 
 def condemn(own: sqlite3.Connection, db: sqlite3.Connection, names: Iterable[str], why: str, now: Instant) -> None:
-    """Say, before the files go, that they are to go: a cut in between leaves no row without a file.
-
-    A hold that was placed since they were chosen is heeded. Raises sqlite3.Error.
-    """
-    names = [name for name in names if OURS.match(f"{name}.mp4")]      # a row may say anything, also ../keys
+    """Lists clips before their files go, except those on hold by now. Raises sqlite3.Error."""
+    names = [name for name in names if OURS.match(f"{name}.mp4")]      # a row may say anything, even ../keys
     with transaction(own):
         held = holds.names(own)
         own.executemany("INSERT OR IGNORE INTO condemned (clip, why) VALUES (?, ?)",
@@ -35,31 +31,30 @@ def condemn(own: sqlite3.Connection, db: sqlite3.Connection, names: Iterable[str
 
 
 def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Bring the shared rows to what was decided, with a row for the ledger of what is new. Raises sqlite3.Error.
-
-    The shared rows are read first: whoever else condemns a clip enters it here first and there last.
+    """Makes the shared rows agree with the list; the ledger gets a row for new ones. Raises sqlite3.Error. The shared
+    rows are read first, because another writer enters a clip here first and there last.
     """
     shown = {clip.name for clip in clips.in_state(db, "deleting")}
     doomed = {row["clip"]: row["why"] for row in own.execute("SELECT clip, why FROM condemned")}
     if shown == doomed.keys():
         return
-    with transaction(own) if ERASED in doomed.values() else nullcontext(), transaction(db):     # a copy of such a row
+    with transaction(own) if ERASED in doomed.values() else nullcontext(), transaction(db):     # with a copy
         for why in sorted(set(doomed.values())):
             wanted = [name for name, its in doomed.items() if its == why and name not in shown]
             if going := clips.condemn(db, wanted, why):
                 ledger.note(db, now, Deletion(clips=going, why=why))
         for name in shown - doomed.keys():
             if clips.spare(db, name):
-                _log.error("clip %s was to be deleted on nobody's word; it stays", name)
+                _log.error("clip %s was marked for deletion without a decision; it stays", name)
 
 
 def erasing(own: sqlite3.Connection, why: str) -> bool:
-    """Whether files of clips that were condemned for that reason are still there."""
+    """Whether clips that were listed for that reason still have files."""
     with closing(own.execute("SELECT 1 FROM condemned WHERE why = ? LIMIT 1", (why,))) as rows:
         return rows.fetchone() is not None
 
 
 def settle(own: sqlite3.Connection, names: Iterable[str]) -> None:
-    """Their files are gone, and their rows say so."""
+    """Drops clips whose files are gone and whose rows say so."""
     with transaction(own):
         own.executemany("DELETE FROM condemned WHERE clip = ?", ((name,) for name in names))

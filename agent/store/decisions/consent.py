@@ -1,66 +1,115 @@
-"""What the household agrees to by its settings and its page: noted for the ledger each time it changes, and followed.
+"""What the household agrees to by its settings and its page: noted for the ledger at each change, and applied.
 
-The membership of a ward is kept here; the shared database has a copy, by which the other roles keep messages or not.
+The membership of a ward is kept here. The shared database has a copy, which tells the other roles which messages to
+keep. A withdrawal on the page must not wait for root, nor fail with it. So the keeper obeys the page at once, and the
+stricter of page and configuration as long as they differ.
 """
 import hashlib
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.core.evidence.ledger import Agreed, canonical
 from agent.core.household import consent
-from agent.core.household.consent import BY_CARD, BY_PAGE
+from agent.core.household.consent import BY_CARD, BY_PAGE, Switch
+from agent.core.household.labels import PEOPLE
+from agent.core.household.sharing_rules import Rules
 from agent.host.clock import Instant
 from agent.store import boots, commands, ledger, membership, meta, outbox, ward_settings
 from agent.store.database import transaction
-from agent.store.decisions import decided, page_word
-from agent.store.decisions.page_word import PageWord
+from agent.store.decisions import decided
 from agent.store.membership import Membership
 
 AGREED = "agreed"               # in meta: the digest of what was noted last
-LEAVING = "leaving"             # by which requests are refused whose ward the household has left
+HEARD_MS = 180_000          # root obeys a change within two minutes or never
+NO_PICTURES = Rules("never", {}, "never")
+LEAVING = "leaving"             # the origin of refusals after the household has left its ward
+
+
+class PageWord(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What the household has said on its page, as far as the configuration does not say it yet."""
+
+    left: str = ""                  # the ward that it has left
+    kept: list[Switch] = []         # the parts that it withholds
+    people: bool = False            # the ward only gets motion of people and vehicles
+    no_pictures: bool = False       # for any purpose
+    joins: str = ""                 # the ward that it joins once root has changed the configuration
+    change: str = ""                # the newest change of settings with such content
+    boot: str = ""                  # when it came
+    mono_ms: int = 0
+
+    def over(self, agreed: Agreed) -> Agreed:
+        if agreed.ward is None or agreed.ward == self.left:
+            return replace(agreed, ward=None, text=None, told=[], only=[], pictures={}, snapshots=None,
+                           configurable=False)
+        rules = rules_of(agreed) if not self.no_pictures else NO_PICTURES
+        gone = {kind for switch in self.kept for kind in consent.KINDS_OF[switch]}
+        return replace(agreed, told=[kind for kind in agreed.told if kind not in gone],
+                       only=[*PEOPLE] if self.people else agreed.only,
+                       pictures={"*": rules.default, **rules.by_purpose}, snapshots=rules.snapshots)
+
+    def beside(self, agreed: Agreed) -> "PageWord":
+        withheld = consent.withheld(agreed.told)
+        return replace(self, left=self.left if agreed.ward == self.left else "",
+                       kept=[part for part in self.kept if part not in withheld],
+                       people=self.people and not agreed.only and "events" not in withheld,
+                       no_pictures=self.no_pictures and not rules_of(agreed).is_shut,
+                       joins=self.joins if agreed.ward != self.joins else "")
+
+    def door(self, agreed: Agreed, known_ward: str | None, now: Instant) -> str:
+        """Returns whether the configuration's present content came from the page or from the settings."""
+        heard = self.boot == now.boot and now.mono_ms - self.mono_ms <= HEARD_MS
+        joining = agreed.ward is not None and agreed.ward != known_ward
+        return consent.BY_PAGE if heard and (not joining or self.joins == agreed.ward) else consent.BY_SETTINGS
+
+
+def rules_of(agreed: Agreed) -> Rules:
+    purposes = {purpose: rule for purpose, rule in agreed.pictures.items() if purpose != "*"}
+    return Rules(agreed.pictures.get("*", "never"), purposes, agreed.snapshots or "never")
+
+
+read_word, put_word = meta.stored("page_word", PageWord, PageWord())
 
 
 def agree(own: sqlite3.Connection, db: sqlite3.Connection, stated: Agreed, now: Instant,
           said: Callable[[PageWord], PageWord] | None = None, by_card: str = "") -> bool:
-    """Note what holds if it is something else than before; another ward is joined, or none, by it.
+    """Notes a change of what holds; by it a ward may be joined or left. Returns whether there was a change.
 
-    `stated` is what the configuration says; beside it holds what only the page has said so far, which `said` changes
-    now. A ward that was joined under an earlier text stays joined under that: an update of ours is no consent to the
-    later. `by_card` is the ward whose card has joined this recorder: that counts once, and for no later joining.
-    `db` is the shared database: its ledger is told first, and a cut in between has it told twice.
-    Raises sqlite3.Error.
+    `stated` is what the configuration says. What only the page has said so far is added; `said` changes that now. A
+    ward that was joined under an earlier text stays joined under that text: our update is no consent to a later one.
+    `by_card` is the ward whose card joined this recorder, which counts once. The ledger in `db` is written first, so a
+    power cut may write it twice. Raises sqlite3.Error.
     """
     with transaction(own):              # keeper and desk are two threads
-        before, known = page_word.read(own), membership.read(own)
+        before, known = read_word(own), membership.read(own)
         word = said(before) if said else before.beside(stated)
         by = BY_PAGE if said else before.door(stated, known.ward if known else None, now)
         if by_card and by_card == stated.ward and not membership.ever(own):
             by = BY_CARD
         if word != before:
-            page_word.put(own, word)
+            put_word(own, word)
         changed = _note(own, db, word.over(stated), now, by)
     refuse(own, db, now)
     return changed
 
 
 def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Refuse what is open, where nothing may leave the house any more. Raises sqlite3.Error."""
+    """Refuses open requests if nothing may leave the house. Raises sqlite3.Error."""
     if membership.read(own) is None:
         decided.refuse_all(own, db, LEAVING, now)
-    elif page_word.read(own).no_pictures:
+    elif read_word(own).no_pictures:
         decided.refuse_all(own, db, BY_PAGE, now)
 
 
 def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> bool:
-    """Have the shared database's copy say the same, whatever became of it; True where it did not.
-
-    What was kept for a ward that is none of ours goes, and what ours is not told. Raises sqlite3.Error.
+    """Makes the shared copy agree; returns True if it did not. Raises sqlite3.Error. Deletes what was kept for a ward
+    that was left, and what the ward may no longer get.
     """
     if membership.read(own) == membership.read(db):
         return False
-    with transaction(own), transaction(db):         # somebody may be leaving at the desk in this moment
+    with transaction(own), transaction(db):         # the household may leave at this moment
         wanted = membership.read(own)
         _forget(db, membership.read(db), wanted)
         for boot in wanted.boots if wanted else ():
@@ -70,7 +119,7 @@ def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> boo
 
 
 def _note(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: Instant, by: str) -> bool:
-    """In the caller's transaction of `own`; returns whether it is something else than before."""
+    """In the caller's transaction of `own`; returns whether it is a change."""
     known = membership.read(own)
     then = _membership(known, agreed, by, now)
     if then:
@@ -90,7 +139,6 @@ def _note(own: sqlite3.Connection, db: sqlite3.Connection, agreed: Agreed, now: 
 
 
 def _membership(known: Membership | None, agreed: Agreed, by: str, now: Instant) -> Membership | None:
-    """That which follows on `known`."""
     if agreed.ward is None:
         return None
     if known is None or known.ward != agreed.ward:
@@ -110,9 +158,7 @@ def _less(kinds: Sequence[str], others: Collection[str]) -> list[str]:
 
 
 def _forget(db: sqlite3.Connection, before: Membership | None, then: Membership | None) -> None:
-    """Delete what waits for a ward that is left, and what it has set, or what it is told no more; in the caller's
-    transaction.
-    """
+    """Deletes what waits for a ward that is left, or what it may no longer get; in the caller's transaction."""
     if before is None:
         return
     if then is None or then.ward != before.ward:

@@ -1,4 +1,4 @@
-"""The keeper's own database, `keys/decisions.db`, and the mark of its acts that no key could sign at once."""
+"""The keeper's own database, `keys/decisions.db`, and the mark of acts that could not be signed at once."""
 import hmac
 import os
 import sqlite3
@@ -83,16 +83,13 @@ CREATE TABLE condemned (                  -- clips whose files are to go, on who
     clip TEXT PRIMARY KEY,
     why TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-""" + LEDGER        # the last, as in a database that was made before there was this table
+""" + LEDGER        # last, as in a database that was made before this table existed
 
 Mark = Callable[[bytes], bytes]
 
 
 def connect(folders: Folders, file: str = FILE, busy_s: float = BUSY_S) -> StoreConnection:
-    """Open (and if need be make) the database; one connection a thread.
-
-    Raises StoreError, which tells a user without the right to it what to do.
-    """
+    """Opens (and if necessary creates) the database; use one connection per thread. Raises StoreError."""
     path = folders.keys / file
     try:
         if not folders.keys.is_dir():
@@ -100,7 +97,7 @@ def connect(folders: Folders, file: str = FILE, busy_s: float = BUSY_S) -> Store
             sync_folder(folders.root)
         return open_file(path, _make, busy_s)
     except PermissionError as error:
-        raise StoreError(f"{path}: the recorder's owner alone decides") from error
+        raise StoreError(f"{path}: only the recorder's owner may decide") from error
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}; check that the card is not full or "
                          "read-only (taimat doctor)") from error
@@ -109,11 +106,11 @@ def connect(folders: Folders, file: str = FILE, busy_s: float = BUSY_S) -> Store
 def _make(db: StoreConnection, path: Path) -> None:
     if _schema(db) == 0:
         with transaction(db):
-            if make_tables(db, TABLES, SCHEMA):     # else another process has been quicker
+            if make_tables(db, TABLES, SCHEMA):     # otherwise another process was faster
                 meta.put(db, MARK_KEY, os.urandom(32).hex())
     if _schema(db) < SCHEMA:
         with transaction(db):
-            if _schema(db) == 1:                    # it knew no roles: every paired browser was as good as an owner
+            if _schema(db) == 1:                    # it had no roles: every paired browser was an owner
                 db.execute("ALTER TABLE browser ADD COLUMN role TEXT NOT NULL DEFAULT 'owner'")
             if _schema(db) < SCHEMA:
                 db.execute(LEDGER)
@@ -125,9 +122,6 @@ def _schema(db: sqlite3.Connection) -> int:
 
 
 def mark(own: sqlite3.Connection) -> Mark:
-    """The keeper's mark of some bytes: HMAC-SHA-256 (RFC 2104) with a key that its own database alone has.
-
-    Raises sqlite3.Error.
-    """
+    """Returns the keeper's mark, HMAC-SHA-256 with a key that only its own database has. Raises sqlite3.Error."""
     key = bytes.fromhex(str(meta.get(own, MARK_KEY)))
     return lambda data: hmac.digest(key, data, sha256)

@@ -1,7 +1,7 @@
 """The ward's requests as the keeper has taken them up, and what was decided on each.
 
-A word is written down here first. Then the shared row, the act for the ledger and the message to the ward follow in one
-transaction: a kill in between costs time, and neither a word nor a second row of the ledger.
+A decision is written here first. Shared row, ledger and message to the ward follow in one transaction, so a kill in
+between causes neither a lost decision nor a second row of the ledger.
 """
 import contextlib
 import json
@@ -16,38 +16,37 @@ from agent.core.household.sharing_rules import Decision, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, meta, outbox, requests
 from agent.store.database import transaction
-from agent.store.export.preview import preview
-from agent.store.requests import RequestError, WardRequest
+from agent.store.requests import RequestError, WardRequest, preview
 
-Agreed = Mapping[str, str | None]       # SHA-256 (hex) by the clip's name; None: it was not known yet
+Agreed = Mapping[str, str | None]       # SHA-256 (hex) by the clip's name; None if it was not known yet
 Word = Decision | Literal["waiting", "failed"]
 
-AGREED = "agreed "                  # with the request, the key in the keeper's meta: what a yes was about, as JSON
-KEPT_MS = 30 * 86_400_000           # a command can't come again after that: core.contract.wire.commands.AHEAD_MAX_MS
-RELEASED_MS = 7 * 86_400_000        # after its approval nothing is packed any more
+AGREED = "agreed "                  # and the request's id: the key in the keeper's meta of what was approved, as JSON
+KEPT_MS = 30 * 86_400_000           # later a command can't come again: core.contract.wire.commands.AHEAD_MAX_MS
+RELEASED_MS = 7 * 86_400_000        # after its approval; nothing is packed later
 UNDER_WAY: tuple[State, ...] = ("approved", "packed")
 
 
 @dataclass(frozen=True, slots=True)
 class RequestDecision:
-    """A request, and the newest word on it. Times are UTC in ms."""
+    """A request, and the newest decision on it. Times are UTC in ms."""
 
     request: str
     digest: str                     # WardRequest.digest of what was shown and decided on
     expires_ms: int                 # from then on its command is refused
-    until_ms: int                   # then nobody waits for the household any more
+    until_ms: int                   # then the household is too late
     code: Word
     by: str | None
-    when: Instant                   # the word was given
+    when: Instant                   # of the decision
     told: bool                      # the shared row, the ledger and the ward have it
-    clips: Agreed | None = None     # that it is about; None: all that there are, by a rule
+    clips: Agreed | None = None     # the approved clips; None: all, by a rule
 
     def releases(self, request: WardRequest) -> bool:
-        """Whether these very pictures may leave the house."""
+        """Whether exactly these pictures may leave the house."""
         return self.code == "approved" and self.digest == request.digest
 
     def is_told_by(self, row: WardRequest) -> bool:
-        """Whether the shared row says so already, wherever the request has come since."""
+        """Whether the shared row says so already, however far the request has come since."""
         if (row.decided_by, row.decided_ms, row.until_ms) != (self.by, self._decided_ms, self.until_ms):
             return False
         return row.state == self.code or (self.code == "approved" and row.state not in ("new", "waiting"))
@@ -57,22 +56,20 @@ class RequestDecision:
         return self.when.wall_ms if self.by else None
 
     def tell(self, db: sqlite3.Connection) -> None:
-        """Have the shared row say so; in the caller's transaction."""
-        requests.stand(db, self.request, self.code, self.by, self._decided_ms, self.until_ms)
+        requests.stand(db, self.request, self.code, self.by, self._decided_ms, until_ms=self.until_ms)
 
 
 def find(own: sqlite3.Connection, request_id: str) -> RequestDecision | None:
-    """The word on this request; None for one that the keeper has not taken up."""
+    """Returns the decision on this request; None if the keeper has not taken it up."""
     return next(iter(_read(own, "request = ?", request_id)), None)
 
 
 def waiting(own: sqlite3.Connection) -> list[RequestDecision]:
-    """All that wait for the household."""
     return _read(own, "code = 'waiting'")
 
 
 def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecision) -> None:
-    """A request that the ward has signed for certain, with the word of the household's rule. Raises sqlite3.Error."""
+    """Adds a request that the ward has certainly signed, decided by the household's rule. Raises sqlite3.Error."""
     with transaction(own):
         own.execute("INSERT INTO decision (request, digest, expires_ms, until_ms, code, by, boot, mono_ms, wall_ms, "
                     "clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -83,10 +80,8 @@ def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecis
 
 def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, digest: str, code: Decision, by: str,
            now: Instant, shown: str = "") -> WardRequest:
-    """Somebody's word on what has this digest, and on the clips that have `shown` as theirs ("": on those that there
-    are); returns how the request stands now.
-
-    Raises RequestError where it is too late, or something else than what was shown, and sqlite3.Error.
+    """Decides on what has this digest, and on the clips with the digest `shown` ("": on the present ones). Returns the
+    request's present state. Raises sqlite3.Error, and RequestError if it is too late or if something else was shown.
     """
     tell(own, db)
     with transaction(own):
@@ -109,19 +104,19 @@ def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, dig
 
 
 def refuse_all(own: sqlite3.Connection, db: sqlite3.Connection, by: str, now: Instant) -> None:
-    """Nothing that was asked for leaves any more. Raises sqlite3.Error."""
-    for each in _read(own, "code IN ('waiting', 'approved')"):
+    """Raises sqlite3.Error."""
+    for decision in _read(own, "code IN ('waiting', 'approved')"):
         with contextlib.suppress(RequestError):         # the ward has it already
-            decide(own, db, each.request, each.digest, "refused", by, now)
+            decide(own, db, decision.request, decision.digest, "refused", by=by, now=now)
 
 
 def fail(own: sqlite3.Connection, request_id: str) -> None:
-    """Nothing can come of it any more: nobody knows what it was about."""
+    """Ends a request of which it is not known what it asks for."""
     own.execute("UPDATE decision SET code = 'failed', told = 1 WHERE request = ?", (request_id,))
 
 
 def put_right(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str) -> bool:
-    """Have the shared row say what was decided; returns whether it said something else. Raises sqlite3.Error."""
+    """Makes the shared row say what was decided; returns whether it said something else. Raises sqlite3.Error."""
     with transaction(own), transaction(db):
         known, row = find(own, request_id), requests.find(db, request_id)
         wrong = bool(known and row and known.told and not known.is_told_by(row))
@@ -131,27 +126,26 @@ def put_right(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str) 
 
 
 def tell(own: sqlite3.Connection, db: sqlite3.Connection) -> bool:
-    """Bring what was decided into the shared row, the ledger and the outbox; returns whether there was something.
-
-    `db` is a connection that marks. Raises sqlite3.Error.
-    """
+    """Writes decisions into shared row, ledger and outbox, by a `db` that marks; returns whether there were any."""
     untold = _read(own, "told = 0")
-    for each in untold:
+    for decision in untold:
         with transaction(own), transaction(db):         # the shared one is committed first
-            known, row = find(own, each.request), requests.find(db, each.request)
+            known, row = find(own, decision.request), requests.find(db, decision.request)
             if known and row and row.digest == known.digest and not known.is_told_by(row):
                 known.tell(db)
                 if known.code not in ("waiting", "failed"):
-                    _note(db, row, known.code, known.by or "", known.when)
-            own.execute("UPDATE decision SET told = 1 WHERE request = ?", (each.request,))
+                    ledger.note(db, known.when, Decided(
+                        request=row.id, code=known.code, by=known.by or "", asked=row.kind, camera=row.camera,
+                        case=row.case_no, purpose=row.purpose, officer=row.officer, basis=row.basis,
+                        begin_ms=row.begin_ms, end_ms=row.end_ms))
+                    outbox.append(db, "consent", row.camera, known.when, wire.encode(wire.ConsentData(
+                        request=row.id, code=known.code, by=known.by or "", case=row.case_no)))
+            own.execute("UPDATE decision SET told = 1 WHERE request = ?", (decision.request,))
     return bool(untold)
 
 
 def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-    """Drop what no command can ask for again; only a clock that is right tells. Raises sqlite3.Error.
-
-    Asked often, so it writes only where there is something.
-    """
+    """Drops decisions that no command can ask for again, if the clock is right. Raises sqlite3.Error."""
     over = f"code != 'waiting' AND told = 1 AND MAX(expires_ms, wall_ms) < {now.wall_ms - KEPT_MS:d}"
     if _read(own, over) and boots.is_sure(db, now.boot, now.clock):
         with transaction(own):
@@ -159,17 +153,10 @@ def forget(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
             own.execute(f"DELETE FROM decision WHERE {over}")
 
 
-def _note(db: sqlite3.Connection, row: WardRequest, code: Decision, by: str, when: Instant) -> None:
-    ledger.note(db, when, Decided(
-        request=row.id, code=code, by=by, asked=row.kind, camera=row.camera, case=row.case_no, purpose=row.purpose,
-        officer=row.officer, basis=row.basis, begin_ms=row.begin_ms, end_ms=row.end_ms))
-    outbox.append(db, "consent", row.camera, when, wire.encode(wire.ConsentData(
-        request=row.id, code=code, by=by, case=row.case_no)))
-
-
 def _read(own: sqlite3.Connection, which: str, *values: str) -> list[RequestDecision]:
-    return [RequestDecision(row["request"], row["digest"], row["expires_ms"], row["until_ms"], row["code"], row["by"],
-                            Instant(row["boot"], row["mono_ms"], row["wall_ms"], row["clock"]), bool(row["told"]),
-                            json.loads(row["clips"]) if row["clips"] else None)
-            for row in own.execute(f"SELECT *, (SELECT value FROM meta WHERE key = '{AGREED}' || request) AS clips "
-                                   f"FROM decision WHERE {which}", values)]
+    rows = own.execute(f"SELECT *, (SELECT value FROM meta WHERE key = '{AGREED}' || request) AS clips FROM decision "
+                       f"WHERE {which}", values)
+    return [RequestDecision(request=row["request"], digest=row["digest"], expires_ms=row["expires_ms"],
+                            until_ms=row["until_ms"], code=row["code"], by=row["by"], when=boots.instant(row),
+                            told=bool(row["told"]), clips=json.loads(row["clips"]) if row["clips"] else None)
+            for row in rows]

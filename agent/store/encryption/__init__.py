@@ -1,4 +1,1 @@
-"""Encryption at rest: files on the card that only those can read who have the key of their day.
-
-docs/design/storage.md tells who has which key and what it costs.
-"""
+"""Encryption at rest: a file on the card can only be read with the key of its day (docs/design/storage.md)."""

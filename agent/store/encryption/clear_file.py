@@ -1,7 +1,4 @@
-"""Files of the store in the clear, whether they are encrypted or not: for page, export, sweep and tools.
-
-What a file is its first bytes tell, not its name: a clip has one name, whatever was set when it was recorded.
-"""
+"""Reads files of the store in the clear, encrypted or not; their first bytes, not their names, say which they are."""
 import contextlib
 import errno
 import hashlib
@@ -32,27 +29,26 @@ if TYPE_CHECKING:
 
 
 def day_of(path: Path) -> int | None:
-    """For which day's key a file is encrypted; None: for none. Raises OSError and DamagedError."""
+    """Returns the day whose key encrypts the file; None if it is not encrypted. Raises OSError and DamagedError."""
     with os.fdopen(open_plain(path), "rb") as file:
         head = head_of(file.fileno())
     return head.day if head else None
 
 
 def head_of(handle: int) -> FileHead | None:
-    """The head of a file that is encrypted; None: it is not. Raises OSError and DamagedError."""
+    """Returns the head of an encrypted file; None if it is not encrypted. Raises OSError and DamagedError."""
     def read_at(offset: int, size_b: int) -> bytes:
         return os.pread(handle, size_b, offset)
     return read_file_head(read_at) if is_encrypted(read_at) else None
 
 
 class DecryptedFile:
-    """An encrypted file. The record read last stays decrypted, for reading goes on where it was.
-
-    Its methods import the cryptography library: it costs a role 7 MB, and most roles never open such a file.
+    """An encrypted file. It keeps the last record decrypted, because readers usually go on from there. Its methods
+    import the cryptography library, which costs a role 7 MB; most roles never open such a file.
     """
 
     def __init__(self, handle: int, name: str, file_key: FileKey) -> None:
-        """`name` is what the key was bound to. Raises OSError, DamagedError, LockedError."""
+        """`name` is what the key was bound to. Raises OSError, DamagedError and LockedError."""
         from agent.store.encryption.ciphers import cipher
 
         self._handle, self._name = handle, name
@@ -64,19 +60,17 @@ class DecryptedFile:
         self._begins = [record.head.offset for record in self._bodies]
         self._last: tuple[EncryptedRecord, bytes] | None = None
         heads = [record for record in found if record.head.kind != BODY]
-        self._over = self._decrypt(heads[-1]) if heads else b""         # stands in for the first bytes
+        self._over = self._decrypt(heads[-1]) if heads else b""         # replaces the first bytes
         self.size_b = self._begins[-1] + self._bodies[-1].head.size_b if self._bodies else 0
 
     def complete(self) -> None:
-        """Give a clip that a cut has torn the head it would have got; nothing is written. What is none stays as it is.
-        """
+        """Gives a torn clip the head that it would have got, in memory only. Leaves a file that is no clip as it is."""
         if not self._over:
             with contextlib.suppress(Mp4Error):
                 kept = salvage(self.read_at)
                 self._over, self.size_b = kept.head, kept.size_b
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Bytes of it, fewer only at its end. Raises OSError, and DamagedError for what was changed."""
         end, pieces, at = min(offset + size_b, self.size_b), [], offset
         if at < min(end, len(self._over)):
             pieces.append(self._over[at:end])
@@ -89,7 +83,6 @@ class DecryptedFile:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        """Let go of it."""
         os.close(self._handle)
 
     def _raw(self, offset: int, size_b: int) -> bytes:
@@ -112,37 +105,34 @@ class DecryptedFile:
 
 
 class ClearFile(Protocol):
-    """A file that is open for reading, in the clear."""
+    """A file open for reading, in the clear."""
 
     size_b: int
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Bytes of it, fewer only at its end. Raises OSError, and DamagedError for what was changed."""
+        """Returns bytes of it, fewer only at its end. Raises OSError, and DamagedError if it was changed."""
 
     def close(self) -> None:
-        """Let go of it."""
+        ...
 
 
 class PlainFile:
-    """A file that is not encrypted; `handle` is its descriptor, for who copies it in the kernel."""
+    """A file that is not encrypted; `handle` is its descriptor, so that the kernel can copy it."""
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
         self.size_b = os.fstat(handle).st_size
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Bytes of it, fewer only at its end. Raises OSError."""
         return os.pread(self.handle, size_b, offset)
 
     def close(self) -> None:
-        """Let go of it."""
         os.close(self.handle)
 
 
 def open_clear(path: Path, file_key: FileKey, handle: int | None = None) -> ClearFile:
-    """The file at `path`, or of that `handle`; its key is bound to its name without endings (of a clip: the clip's).
-
-    Raises OSError, and of an encrypted file LockedError and DamagedError.
+    """Opens the file at `path`, or of `handle`; its key is bound to its name without endings. Raises OSError, and for
+    an encrypted file LockedError and DamagedError.
     """
     handle = open_plain(path) if handle is None else handle
     try:
@@ -153,7 +143,7 @@ def open_clear(path: Path, file_key: FileKey, handle: int | None = None) -> Clea
 
 
 def open_clip(path: Path, file_key: FileKey, handle: int | None = None) -> ClearFile:
-    """A finished clip's file, with its head completed if a cut has kept the recorder from it. As `open_clear`."""
+    """Opens a finished clip as `open_clear` does, and completes its head if a cut kept the recorder from that."""
     file = open_clear(path, file_key, handle)
     if not isinstance(file, PlainFile):
         file.complete()
@@ -161,30 +151,23 @@ def open_clip(path: Path, file_key: FileKey, handle: int | None = None) -> Clear
 
 
 class ClearStream(io.RawIOBase):
-    """A clear file as a stream, for who reads nothing else; closing it closes the file."""
+    """A clear file as a stream; closing it closes the file."""
 
     def __init__(self, file: ClearFile) -> None:
         self._file, self._at = file, 0
 
     def readable(self) -> bool:
-        """Yes."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; returns it, from the file's beginning."""
         self._at = max(0, offset + (0, self._at, self._file.size_b)[whence])
         return self._at
 
-    def tell(self) -> int:
-        """The place."""
-        return self._at
-
     def readinto(self, buffer: bytearray | memoryview) -> int:
-        """The next bytes; 0 at the end. What was changed by somebody ends the stream with an OSError."""
+        """Reads the next bytes; returns 0 at the end. Raises OSError for bytes that were changed."""
         try:
             data = self._file.read_at(self._at, len(buffer))
         except DamagedError as error:
@@ -194,7 +177,6 @@ class ClearStream(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """Let go of the file."""
         if not self.closed:
             self._file.close()
         super().close()

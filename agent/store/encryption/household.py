@@ -1,7 +1,7 @@
-"""The household's own key to its footage: made of a secret on paper; the device has the public half.
+"""The household's own key to its footage, derived from a secret on paper; the device only has the public half.
 
-With it a card opens on any computer, when the device is broken or its keys are gone. A household that loses it makes
-another one, for which the device then wraps the keys of all days that it still has.
+It opens a card on any computer if the device is broken or its keys are gone. A household that loses it makes another
+one. The device then wraps the keys of all days that it still has for the new one.
 """
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -9,28 +9,24 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.core.household.access import ALPHABET, code_from, tidy
 from agent.store.encryption.ciphers import EPHEMERAL_B, KEY_B, public_of, unwrap
-from agent.store.encryption.days import living
-from agent.store.encryption.file_keys import Household
+from agent.store.encryption.file_keys import Household, living
 from agent.store.folders import Folders
 
-SECRET_B = 20               # 160 bits, 32 letters: nobody guesses it, and it fits on a label
+SECRET_B = 20               # 160 bits, 32 letters: it cannot be guessed, and fits on a label
 
 
 def secret_from(random: bytes) -> str:
-    """The secret that `SECRET_B` random bytes make, as it is written down, without dashes."""
+    """Returns the secret that `SECRET_B` random bytes make, as it is written down, without dashes."""
     return code_from(random)
 
 
 def public_half(secret: str) -> bytes:
-    """For which the device wraps all its days' keys, if the household makes this its key."""
+    """Returns the public key for which the device wraps its day keys, if the household makes this its secret."""
     return public_of(_private(secret))
 
 
 def opener(folders: Folders, typed: str) -> Household:
-    """How a keyring gets days' keys with the secret that somebody typed.
-
-    Raises LockedError for what can't be one, and OSError where the card's keys can't be read.
-    """
+    """Returns a function that opens day keys with the typed secret. Raises LockedError and OSError."""
     secret = tidy(typed)
     if len(secret) != SECRET_B * 8 // 5:
         raise LockedError(f"a household's key has {SECRET_B * 8 // 5} letters and digits, and this has {len(secret)}: "

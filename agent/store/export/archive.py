@@ -1,8 +1,6 @@
-"""Files one after the other as a tar or zip archive, in pieces: nothing lies on a disk in between.
-
-The libraries are imported by an archive: page and keeper can make one, and seldom do.
-"""
+"""Files as a tar or zip archive, in pieces, without a disk. The libraries are imported when an archive is made."""
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,11 +12,11 @@ class Item(NamedTuple):
 
     name: str
     size_b: int
-    pieces: Iterable[bytes]     # of that size in sum
+    pieces: Iterable[bytes]     # of that size in total
 
 
 def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
-    """The tar archive of these items in the folder `folder`, made at `made_s` (Unix time)."""
+    """Yields the tar archive of these items in the folder `folder`, made at `made_s` (Unix time)."""
     import tarfile
 
     for item in items:
@@ -31,8 +29,7 @@ def tar(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
 
 
 def zipped(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
-    """The same as a zip archive, which every household's computer opens; nothing is compressed, for films are already.
-    """
+    """Yields a zip archive, which any computer opens. It is not compressed, because films already are."""
     import zipfile
 
     sink, made = _Sink(), datetime.fromtimestamp(made_s)
@@ -48,7 +45,7 @@ def zipped(folder: str, items: Iterable[Item], made_s: int) -> Iterator[bytes]:
 
 
 class _Sink:
-    """Holds what was written until it is taken; zipfile sees that it can't go back in it."""
+    """Holds what was written until it is taken. zipfile notices that it cannot seek."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -58,10 +55,7 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """As zipfile asks of a file; there is nothing to do."""
-
-    def close(self) -> None:
-        """Likewise."""
+        ...
 
     def taken(self) -> bytes:
         data = b"".join(self._parts)
@@ -69,18 +63,16 @@ class _Sink:
         return data
 
 
+@dataclass(slots=True)
 class PieceReader:
-    """Pieces as something that is read."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
+    pieces: Iterator[bytes]
+    _rest: bytes = b""
 
     def read(self, size_b: int = -1) -> bytes:
-        """The next bytes, fewer than asked for only at the end."""
+        """Returns the next bytes, fewer than asked for only at the end."""
         parts, have_b = [self._rest], len(self._rest)
         while size_b < 0 or have_b < size_b:
-            piece = next(self._pieces, None)
+            piece = next(self.pieces, None)
             if piece is None:
                 break
             parts.append(piece)

@@ -1,4 +1,4 @@
-"""The files of the clips that are cut, one open at a time: a day has more of them than a process may open."""
+"""The files of the clips that are cut, one open at a time, because a day has more of them than a process may open."""
 import errno
 import os
 from collections.abc import Sequence
@@ -13,16 +13,15 @@ PIECE_B = 1 << 20
 
 
 class ClipFiles:
-    """Opens a clip when it is its turn, in the clear. Use it as a context."""
+    """Opens each clip when it is needed, in the clear. Use it as a context."""
 
     def __init__(self, folders: Folders, clips: Sequence[Clip], file_key: FileKey) -> None:
         self._paths = [(folders.clip(clip.seq, clip.name), folders.part(clip.seq, clip.name)) for clip in clips]
         self._file_key = file_key
-        self._open: tuple[int, ClearFile] | None = None     # whose, and its file
+        self._open: tuple[int, ClearFile] | None = None     # a clip's number, and its file
 
     def file(self, number: int) -> ClearFile:
-        """The open file of that clip, valid until another is asked for. Raises OSError, LockedError and DamagedError.
-        """
+        """Returns the clip's open file, valid until the next call. Raises OSError, LockedError and DamagedError."""
         if self._open is None or self._open[0] != number:
             self.close()
             final, part = self._paths[number]
@@ -34,10 +33,7 @@ class ClipFiles:
         return self._open[1]
 
     def reader(self, number: int) -> ReadAt:
-        """How that clip is read. Where the card can't read it, or it was changed, it counts as ended.
-
-        Raises LockedError, and other OSErrors.
-        """
+        """Returns a reader of the clip, for which damage is its end. It raises LockedError, and other OSErrors."""
         def read_at(offset: int, size_b: int) -> bytes:
             try:
                 return self.file(number).read_at(offset, size_b)
@@ -50,20 +46,16 @@ class ClipFiles:
         return read_at
 
     def copy(self, number: int, offset: int, size_b: int, target: int) -> int:
-        """Append some of that clip to the file `target`; returns how many bytes that were, 0 at the clip's end.
-
-        Raises OSError.
-        """
+        """Appends bytes of the clip to the file `target`; returns how many, 0 at the clip's end. Raises OSError."""
         file = self.file(number)
         if isinstance(file, PlainFile):
-            return os.sendfile(target, file.handle, offset, size_b)     # takes no bytes into the process
+            return os.sendfile(target, file.handle, offset, size_b)     # copies inside the kernel
         try:
             return os.write(target, file.read_at(offset, min(size_b, PIECE_B)))
         except DamagedError as error:
             raise OSError(errno.EIO, str(error)) from error
 
     def close(self) -> None:
-        """Close what is open; it is opened again when it is asked for."""
         if self._open is not None:
             self._open[1].close()
             self._open = None

@@ -1,33 +1,40 @@
-"""An export as a package that a stranger can check: films, manifest, signatures, rows of the ledger, how to check it.
-
-As a folder, or sealed for named recipients as one file, which then never lies anywhere in the clear.
-"""
+"""An export as a package that a stranger can check: a folder, or one file encrypted for named recipients."""
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
 
 import msgspec
 
-from agent.core.evidence.ledger import fingerprint, seals, stretch
-from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest
+import agent
+from agent.core.evidence.ledger import ClipSigned, WardIdentity, fingerprint, seals, stretch
+from agent.core.evidence.ledger.claim import (
+    Claim,
+    ClipTold,
+    ExportWish,
+    FileTold,
+    FilmTold,
+    GapTold,
+    Manifest,
+    StretchTold,
+)
+from agent.core.media.mp4.cut import CutFilm
 from agent.host.files import write_durably
 from agent.store import identity, ledger, meta
 from agent.store.bound import Signed, rows_of
+from agent.store.clips import Clip
 from agent.store.database import StoreConnection
-from agent.store.export import age
 from agent.store.export.archive import Item, PieceReader, tar
-from agent.store.export.describe import describe
-from agent.store.export.draft import file_draft, folder_draft
-from agent.store.export.errors import spell
-from agent.store.export.prepare import Export
+from agent.store.export.prepare import Export, ExportError, spell
 from agent.store.export.signature import Sign, told_by
-from agent.store.export.stream import stream
 from agent.store.export.summary import LANGUAGES, About, summary
-from agent.store.export.write import Tell, demand_room, write
+from agent.store.export.write import Tell, file_draft, folder_draft, require_room, stream, write
 
 CHECKER = "verify.py"
 ENDING = ".tar.age"
+SOFTWARE = f"taimat {agent.__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +47,49 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Packer:
-    """Makes packages out of one store; `sign` gives the manifest, and `is_signed` says whether that has signatures."""
+    """Makes packages from one store; `sign` returns the manifest, and `is_signed` says whether that has signatures."""
 
     db: StoreConnection
     sign: Sign
     is_signed: bool = True
 
     def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
-        """Write the package as the folder `target`, which must not be there. `tell` hears how many bytes are done.
-
-        Raises ExportError, and sqlite3.Error; then nothing is left.
+        """Writes the package as the new folder `target`; calls `tell` with the bytes done. Raises ExportError,
+        sqlite3.Error.
         """
         with folder_draft(target) as draft:
             written = write(found, draft / f"{name(found)}.mp4", tell=tell)
-            films = [FileTold(file=each.path.name, bytes=each.size_b, sha256=each.sha256) for each in written]
+            films = [FileTold(file=film.path.name, bytes=film.size_b, sha256=film.sha256) for film in written]
             manifest, papers = self._papers(found, wish, films)
             for file, data in papers.items():
                 write_durably(draft / file, data)
         return Made(target, manifest)
 
     def sealed(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
-        """The same as one file, NAME.tar.age, that only the wish's recipients can open."""
-        age.demand_keys(wish.recipients)
+        """Writes the package as one file, NAME.tar.age, that only the wish's recipients can open."""
+        require_keys(wish.recipients)
         with file_draft(target) as draft:
-            demand_room(target.parent, sum(film.size_b for film in found.films))
+            require_room(target.parent, sum(film.size_b for film in found.films))
             manifest, items = self.items(found, wish, tell)
             pieces = tar(target.name.removesuffix(ENDING), items, wish.end_ms // 1000)
-            age.seal(PieceReader(pieces), draft, wish.recipients)
+            _seal(PieceReader(pieces), draft, wish.recipients)
         return Made(target, manifest)
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
-        """The same to be sent on, signed already; its films are read when they are taken.
-
-        Raises ExportError, OSError and sqlite3.Error.
+        """Returns the signed package as files to send; films are read later. Raises ExportError, OSError,
+        sqlite3.Error.
         """
         films = _hashed(found, tell)
         manifest, papers = self._papers(found, wish, films)
         return manifest, [*(Item(file, len(data), [data]) for file, data in papers.items()),
-                          *(Item(each.file, each.bytes, stream(found, film))
-                            for each, film in zip(films, found.films, strict=True))]
+                          *(Item(file.file, file.bytes, stream(found, film))
+                            for file, film in zip(films, found.films, strict=True))]
 
     def _papers(self, found: Export, wish: ExportWish,
                 films: Sequence[FileTold]) -> tuple[Manifest, Mapping[str, bytes]]:
-        """All files but the films."""
         signed = rows_of(self.db, found.clips)
         ward = identity.at_ward(self.db) if self.is_signed else None
-        claim = describe(found, wish, films, signed, ward=ward, demand_rows=self.is_signed)
+        claim = describe(found, wish, films, signed, ward=ward, require_rows=self.is_signed)
         explained = self._explained(claim, signed)
         answer = self.sign(msgspec.structs.replace(claim, files=[
             FileTold(file=file, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
@@ -96,22 +100,21 @@ class Packer:
         return manifest, {seals.MANIFEST: answer.manifest, stretch.FILE: rows, **explained, **answer.signatures, **keys}
 
     def _explained(self, claim: Claim, signed: Signed) -> dict[str, bytes]:
-        """What helps people to understand and check it: the manifest names these files, too."""
+        """Returns the files that help people to understand and check it; the manifest names them too."""
         serial = next((row.serial for _, row in signed.values() if row.serial), None)
         key = bytes.fromhex(meta.get(self.db, ledger.KEY) or "")
         about = About(identity.named(self.db.store) or identity.UNNAMED, serial, fingerprint(key) if key else None,
                       self.is_signed)
-        return {f"summary.{each}.html": summary(claim, about, each) for each in LANGUAGES} | {
+        return {f"summary.{language}.html": summary(claim, about, language) for language in LANGUAGES} | {
             CHECKER: Path(__file__).with_name(CHECKER).read_bytes()}
 
 
 def name(found: Export) -> str:
-    """What the export is called: its camera, and when its first frame was filmed, in the machine's own zone."""
+    """Returns the export's name: its camera, and when its first frame was filmed, in the machine's own zone."""
     return f"{found.camera}-{spell(found.films[0].begin_ms, '%Y%m%d-%H%M%S')}"
 
 
 def _hashed(found: Export, tell: Tell) -> list[FileTold]:
-    """The films as they would be written, and their digests."""
     films, done_b = [], 0
     for number, film in enumerate(found.films, 1):
         digest, begun_b = hashlib.sha256(), done_b
@@ -122,3 +125,100 @@ def _hashed(found: Export, tell: Tell) -> list[FileTold]:
         file = f"{name(found)}.mp4" if number == 1 else f"{name(found)}-{number}.mp4"
         films.append(FileTold(file=file, bytes=done_b - begun_b, sha256=digest.hexdigest()))
     return films
+
+
+def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed: Signed, files: Sequence[FileTold] = (),
+             ward: WardIdentity | None = None, require_rows: bool = True) -> Claim:
+    """Returns the claim of an export whose `films` have these names and digests and whose clips have these rows. `ward`
+    is the certificate by which a ward knows the recorder. Raises ExportError for a clip without a row; if rows are not
+    demanded, the claim leaves the clip out. The keeper makes the claim again before it signs.
+    """
+    used = dict.fromkeys(number for film in found.films for number in film.strips)
+    clips = [found.clips[number] for number in used]
+    if require_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):
+        raise ExportError(f"the clip {unsigned} is not signed yet, which takes the keeper a few seconds: try again; "
+                          "if it stays so, taimat doctor says more")
+    return Claim(wish=wish, films=[_film(found, film, file) for film, file in zip(found.films, films, strict=True)],
+                 clips=[_clip(clip, *signed[clip.name]) for clip in clips if clip.name in signed],
+                 gaps=[GapTold(begin_ms=gap.begin_ms, end_ms=gap.end_ms, why=gap.why) for gap in found.gaps],
+                 sure=found.sure, software=SOFTWARE, until_ms=found.until_ms, ward=ward,
+                 files=list(files))
+
+
+def _film(found: Export, film: CutFilm, file: FileTold) -> FilmTold:
+    stream = film.plan.stream
+    return FilmTold(file=file.file, bytes=file.bytes, sha256=file.sha256, dur_ms=film.dur_us // 1000,
+                    frames=film.frames_n, sounds=film.sounds_n, codec=stream.codec, width=stream.width,
+                    height=stream.height, clips=list(dict.fromkeys(found.clips[number].name for number in film.strips)),
+                    stretches=[StretchTold(begin_ms=part.begin_us // 1000, end_ms=part.end_us // 1000,
+                                           at_ms=part.at_us // 1000) for part in film.stretches])
+
+
+def _clip(clip: Clip, n: int, signed: ClipSigned) -> ClipTold:
+    return ClipTold(clip=clip.name, n=n, sha256=signed.sha256, begin_ms=clip.wall_ms, dur_ms=signed.dur_ms,
+                    clock=signed.clock, off_ms=clip.wall_ms - signed.wall_ms, settings=signed.settings,
+                    masks=signed.masks, masked_by=signed.masked_by, detector=signed.detector)
+
+
+def listed_recipients(path: Path) -> list[str]:
+    """Reads the recipients in a file: one per line, # begins a comment. Raises ExportError."""
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(f"{path}: {getattr(error, 'strerror', None) or 'is no text'}; a file of recipients has an "
+                          "age1... or ssh-ed25519 key a line") from error
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise ExportError(f"{path} names no recipient: write an age1... or ssh-ed25519 key on a line of its own")
+    return found
+
+
+def _seal(source: PieceReader, target: BinaryIO, recipients: Sequence[str]) -> None:
+    ends = _Ends(source, target)
+    try:
+        _pyrage().encrypt_io(ends, ends, require_keys(recipients))
+    except _pyrage().EncryptError:
+        if ends.error is None:
+            raise
+        raise ends.error from None
+
+
+class _Ends:
+    """Both ends at once. The library passes on only the text of their errors, so they are kept here."""
+
+    def __init__(self, source: PieceReader, target: BinaryIO) -> None:
+        self.error: Exception | None = None
+        self.read, self.write, self.flush = map(self._keeping, (source.read, target.write, target.flush))
+
+    def _keeping(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*values: Any) -> Any:
+            try:
+                return call(*values)
+            except Exception as error:
+                self.error = error
+                raise
+        return called
+
+
+def require_keys(recipients: Sequence[str]) -> list[object]:
+    """Returns the recipients' keys. Raises ExportError, which names the recipient that is not a key."""
+    return [_key(text) for text in recipients]
+
+
+def _key(text: str) -> object:
+    pyrage = _pyrage()
+    kind = pyrage.ssh if text.startswith("ssh-") else pyrage.x25519
+    try:
+        return kind.Recipient.from_str(text)
+    except pyrage.RecipientError as error:
+        raise ExportError(f"{text} is no key to seal for ({error}): a recipient's public key begins with age1 "
+                          "(age-keygen prints it) or ssh-ed25519") from error
+
+
+def _pyrage() -> ModuleType:
+    try:
+        import pyrage
+    except ImportError as error:
+        raise ExportError("to seal an export the Python package pyrage is needed: pip install pyrage, or "
+                          "export without recipients and seal it elsewhere with age") from error
+    return pyrage

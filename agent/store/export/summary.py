@@ -1,7 +1,4 @@
-"""The page to print: what was exported, how to check it, what is missing, what the clock was, in words.
-
-HTML for A4, in Vietnamese and English: any browser prints it or makes a PDF of it, and nothing more is needed here.
-"""
+"""The page to print, in Vietnamese and English: what was exported, what is missing, and how to check it."""
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.claim import NOT_AGREED, STILL_RECORDED, Claim, ClipTold, GapTold
 from agent.core.moment import moment
-from agent.store.export.errors import BRIEF_MS
+from agent.store.export.prepare import BRIEF_MS
 
 if TYPE_CHECKING:
     import jinja2
@@ -21,13 +18,11 @@ if TYPE_CHECKING:
 LANGUAGES = ("vi", "en")
 REASONS = {STILL_RECORDED: "recording", NOT_AGREED: "not_agreed"}
 HERE = Path(__file__).parent
-NEAR_MS = 2_000                     # less is no difference that matters to anybody
+NEAR_MS = 2_000                     # smaller differences do not matter
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose export it is."""
-
     device: str
     serial: str | None              # the board's
     key: str | None                 # fingerprint of the device's key
@@ -35,17 +30,16 @@ class About:
 
 
 def summary(claim: Claim, about: About, language: str) -> bytes:
-    """The page in that language."""
     words = _words()[language]
     page = _template().render(
         language=language, words=words, claim=claim, about=about, files=seals, clocks=_clocks(claim.clips, words),
-        purposes=[(words[each], getattr(claim.wish, each)) for each in ("case", "purpose", "officer")])
+        purposes=[(words[part], getattr(claim.wish, part)) for part in ("case", "purpose", "officer")])
     return page.encode()
 
 
 @functools.cache
 def _words() -> Mapping[str, Mapping[str, str]]:
-    return {each: tomllib.loads((HERE / f"summary.{each}.toml").read_text()) for each in LANGUAGES}
+    return {name: tomllib.loads((HERE / f"summary.{name}.toml").read_text()) for name in LANGUAGES}
 
 
 @functools.cache
@@ -53,13 +47,16 @@ def _template() -> "jinja2.Template":
     import jinja2  # exports are rare, and the keeper would carry it in memory for good
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"local": _local, "utc": _utc, "minutes": _minutes, "megabytes": _megabytes, "missing": _missing,
-                    "why": _why}
+    env.filters |= {
+        "local": _local, "missing": _missing,
+        "utc": lambda wall_ms: f"{moment(wall_ms, UTC):%Y-%m-%d %H:%M:%S}",
+        "minutes": lambda dur_ms: f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d}",
+        "megabytes": lambda size_b: f"{size_b / 1e6:.1f} MB",
+        "why": lambda gap, words: gap.why if gap.is_damage else words[REASONS.get(gap.why, "nothing")]}
     return env.get_template("summary.html")
 
 
 def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
-    """What is to be said of the clock: a sentence for each thing that was so while these clips were filmed."""
     said = [words[f"clock_{state}"] for state in ("ntp", "rtc", "saved", "unset")
             if any(clip.clock == state for clip in clips)]
     off_ms = [clip.off_ms for clip in clips if abs(clip.off_ms) >= NEAR_MS]
@@ -78,19 +75,3 @@ def _missing(gap: GapTold, words: Mapping[str, str]) -> str:
     if gap_ms >= BRIEF_MS:
         return f"{_local(gap.begin_ms)} – {_local(gap.end_ms)}"
     return words["brief"].format(seconds=f"{gap_ms / 1000:.1f}".replace(".", words["decimal"]), at=_local(gap.begin_ms))
-
-
-def _why(gap: GapTold, words: Mapping[str, str]) -> str:
-    return gap.why if gap.is_damage else words[REASONS.get(gap.why, "nothing")]
-
-
-def _utc(wall_ms: int) -> str:
-    return f"{moment(wall_ms, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _minutes(dur_ms: int) -> str:
-    return f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d}"
-
-
-def _megabytes(size_b: int) -> str:
-    return f"{size_b / 1e6:.1f} MB"

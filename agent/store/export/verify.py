@@ -2,13 +2,13 @@
 
     python3 verify.py [--head N:HEX ...] [--key HEX] [FOLDER]
 
---key:  the fingerprint of the recorder's key, as somebody wrote it down who had the recorder before him.
+--key:  the fingerprint of the recorder's key, as it was noted at the recorder.
 --head: a row's number and the beginning of its hash, as the ward has kept them from the recorder's reports.
-Exit code 0: all holds; 1: something does not. Do not take this copy's word for it if you can have another one.
+Exit code 0: everything holds; 1: something does not. If you can, use a copy of this program from another source.
 
 `manifest.json` names the films with their SHA-256 and is signed (Ed25519) with the recorder's key. `ledger.jsonl` is a
-stretch of the recorder's diary: each row's hash covers the row before it, each is signed with that key. The rows of
-the clips from which the films were cut are in it; its last row tells of this export.
+part of the recorder's ledger: each row's hash covers the row before it, and each row is signed with that key. It has
+the rows of the clips from which the films were cut, and ends with the row about this export.
 """
 import argparse
 import hashlib
@@ -33,7 +33,7 @@ def add(one, two):
 
 
 def times(number, point):
-    """A point added to itself so often."""
+    """The point added to itself `number` times."""
     result = ZERO
     while number:
         result = add(result, point) if number & 1 else result
@@ -42,7 +42,7 @@ def times(number, point):
 
 
 def point_of(data):
-    """The point that 32 bytes stand for; None if they stand for none."""
+    """The point that these 32 bytes encode; None if they encode no point."""
     y, odd = int.from_bytes(data, "little") & 2**255 - 1, data[31] >> 7
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
@@ -68,25 +68,25 @@ def signed(key, signature, message):
 
 
 def name(value):
-    """A name out of the export, as it is shown: nothing in it ends a line, or passes for words of this program."""
-    return "".join(each if each.isascii() and (each.isalnum() or each in "._:-") else "?" for each in str(value))[:80]
+    """A name from the export, made safe to print: it cannot end a line or imitate output of this program."""
+    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "._:-") else "?" for sign in str(value))[:80]
 
 
 def check_files(folder, manifest, tell):
-    """Whether each file that the manifest names is there, as it was."""
-    for each in manifest["claim"]["films"] + manifest["claim"].get("files", []):
-        path, digest = folder / Path(each["file"]).name, hashlib.sha256()
+    """Whether each file in the manifest is there and unchanged."""
+    for entry in manifest["claim"]["films"] + manifest["claim"].get("files", []):
+        path, digest = folder / Path(entry["file"]).name, hashlib.sha256()
         try:
             with path.open("rb") as file:
                 for piece in iter(lambda: file.read(1 << 20), b""):
                     digest.update(piece)
-            tell(digest.hexdigest() == each["sha256"], name(each["file"]) + " is the file that was exported")
+            tell(digest.hexdigest() == entry["sha256"], name(entry["file"]) + " is the file that was exported")
         except OSError as error:
-            tell(False, f"{name(each['file'])} can be read ({error.strerror})")
+            tell(False, f"{name(entry['file'])} can be read ({error.strerror})")
 
 
 def check_rows(lines, manifest, key, tell):
-    """Whether the rows follow on each other and are signed; returns them by number, each with its hash."""
+    """Whether the rows are chained and signed; returns them by number, each with its hash."""
     rows, n, prev = {}, manifest["after"]["n"], manifest["after"]["hash"]
     for line in map(json.loads, lines):
         doc, row_hash = line["doc"].encode(), bytes.fromhex(line["hash"])
@@ -106,10 +106,10 @@ def check_rows(lines, manifest, key, tell):
 
 
 def check_claim(rows, manifest, tell):
-    """Whether the rows tell of the export, and of the clips, as the manifest does."""
+    """Whether the rows agree with the manifest about the export and its clips."""
     claim = json.dumps(manifest["claim"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     body = rows.get(manifest["last"]["n"], ({"body": {}},))[0]["body"]
-    tell(body.get("claim") == hashlib.sha256(claim).hexdigest(), "the last row tells of this export")
+    tell(body.get("claim") == hashlib.sha256(claim).hexdigest(), "the last row is about this export")
     wish, offsets = manifest["claim"]["wish"], {}
     for row, _ in rows.values():
         if row["kind"] in ("clock", "begin"):
@@ -117,7 +117,7 @@ def check_claim(rows, manifest, tell):
     for clip in manifest["claim"]["clips"]:
         body = rows.get(clip["n"], ({"body": {}},))[0]["body"]
         tell((body.get("clip"), body.get("sha256")) == (clip["clip"], clip["sha256"]),
-             f"row {name(clip['n'])} vouches for the clip {name(clip['clip'])}")
+             f"row {name(clip['n'])} has the digest of the clip {name(clip['clip'])}")
         tell(body.get("camera") == wish["camera"],
              f"the clip {name(clip['clip'])} is of the camera {name(wish['camera'])}")
         wall, mono, begin = body.get("wall_ms", 0), body.get("mono_ms", 0), clip["begin_ms"]
@@ -133,16 +133,16 @@ def check_claim(rows, manifest, tell):
 
 
 def check_time(claim, tell):
-    """Whether all of the time that was asked for is in the films, or told as missing."""
-    wish, told = claim["wish"], claim["gaps"] + [each for film in claim["films"] for each in film["stretches"]]
+    """Whether films and listed gaps cover the requested time."""
+    wish, told = claim["wish"], claim["gaps"] + [part for film in claim["films"] for part in film["stretches"]]
     reached, silent = wish["begin_ms"], 0
-    for begin, end in sorted((each["begin_ms"], each["end_ms"]) for each in told) + [(wish["end_ms"], 0)]:
+    for begin, end in sorted((part["begin_ms"], part["end_ms"]) for part in told) + [(wish["end_ms"], 0)]:
         silent, reached = max(silent, begin - reached), max(reached, end)
     tell(silent <= 2000, "films and gaps make up the time that was asked for")
 
 
 def main():
-    """Check, and say what holds and what not."""
+    """Checks everything and prints what holds and what does not."""
     parser = argparse.ArgumentParser(description="Checks an export.")
     parser.add_argument("folder", nargs="?", default=Path(__file__).resolve().parent, type=Path)
     parser.add_argument("--head", action="append", default=[], metavar="N:HEX")
@@ -162,7 +162,7 @@ def main():
         rows = check_rows((wishes.folder / "ledger.jsonl").read_bytes().splitlines(), manifest, key, tell)
         check_claim(rows, manifest, tell)
         check_time(manifest["claim"], tell)
-    except Exception as error:                          # whatever it is made of
+    except Exception as error:                          # of any kind
         sys.exit(f"FAILS this is no whole export: {name(repr(error))}")
     for number, _, digits in (head.partition(":") for head in wishes.head):
         if number.isdigit() and int(number) in rows:

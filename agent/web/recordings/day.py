@@ -12,7 +12,7 @@ from agent.core.contract.decisions import MarkSeen
 from agent.core.household.day_lane import LanePiece, WallSpan
 from agent.look.forms import number
 from agent.look.words import PageWords, local
-from agent.store import events, recordings
+from agent.store import clips, events, recordings
 from agent.store.boots import Dates
 from agent.store.events import StoredEvent
 from agent.store.recordings import CameraDay, DayEvent
@@ -148,8 +148,14 @@ class RecordingsPage(FilmHandlers):
             done=asked.get("done", ""), unseen=[event.id for event in taken if not event.seen][:SEEN_N_MAX],
             data=_data(query, span, now_ms, one_lane, taken) if query.camera else "")
 
+<<<<<<< HEAD
     def _days(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> dict[str, CameraDay]:
         names = dict.fromkeys([*(camera.name for camera in self._settings.camera), *recordings.cameras_of(db)])
+=======
+    def _day(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> DayFound:
+        known = [camera.name for camera in self._settings.camera]
+        cameras = known + [name for name in clips.cameras(db) if name not in known]
+>>>>>>> w-store
         dates = Dates(db)
         return {name: recordings.camera_day(db, dates, name, span, now_ms) for name in names}
 
@@ -181,7 +187,7 @@ class RecordingsPage(FilmHandlers):
         days = present_day.month_of(query.day)
 
         def footage(db: sqlite3.Connection) -> tuple[list[bool], int | None]:
-            known = recordings.cameras_of(db)
+            known = clips.cameras(db)
             cameras = [query.camera] if query.camera in known else known
             spans = [present_day.span_of(day) for day in days]
             return recordings.days_with_footage(db, cameras, spans), recordings.undated_ms(db, cameras)

@@ -27,8 +27,8 @@ from agent.store import clips, events
 from agent.store.encryption.file_keys import Keyring
 from agent.store.events import StoredEvent
 from agent.store.export import prepare
-from agent.store.export.errors import ExportError, NothingRecorded
-from agent.store.export.film_file import FilmFile, FilmLayout
+from agent.store.export.prepare import ExportError, NothingRecorded
+from agent.store.export.write import FilmFile, FilmLayout
 from agent.web.server.parts import FormRefused, Handlers, PageParts
 from agent.web.server.response import OpenedFile, answer_file
 from agent.web.server.store_pool import CardTrouble, StorePool

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from agent.store.encryption.clear_file import PlainFile
-from agent.store.export.film_file import FilmFile
+from agent.store.export.write import FilmFile
 from agent.web.recordings.films import Films, SpanFilms, asked_part, asked_wish
 from agent.web.server.parts import BackgroundTask, FormRefused, PageParts
 from agent.web.server.questions import program

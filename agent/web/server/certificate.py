@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.host.files import write_durably
-from agent.store.page_certificate import CERTIFICATE, KEY
+from agent.store.identity import CERTIFICATE, KEY
 
 # Fixed, because a recorder may have no clock. Hardware does not outlive these dates.
 BEGIN, END = datetime(2020, 1, 1), datetime(2049, 12, 31)

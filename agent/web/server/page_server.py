@@ -21,7 +21,7 @@ from agent.host.address import primary_address
 from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
-from agent.store.page_certificate import CERTIFICATE, KEY, page_folder
+from agent.store.identity import CERTIFICATE, KEY, page_folder
 
 AWAKE_S = 2.0               # between two looks at messages of other roles, while a browser is connected
 END_WITHIN_S = 1

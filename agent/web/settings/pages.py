@@ -25,7 +25,7 @@ from agent.look.templates import LANGUAGE_COOKIE, YEAR_S
 from agent.look.words import PageWords
 from agent.store import retention_queries
 from agent.store.folders import Folders
-from agent.store.space import Space
+from agent.store.retention_queries import Space
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, fields_of
 from agent.web.server.questions import ask_program

@@ -25,12 +25,11 @@ from agent.store.encryption.file_keys import Keyring
 from agent.store.export import ExportError, prepare
 from agent.store.export.archive import zipped
 from agent.store.export.package import Packer, name
-from agent.store.export.ready import signed_until
-from agent.store.export.signature import AskKeeper
+from agent.store.export.signature import AskKeeper, signed_until
 from agent.store.holds import HoldError
-from agent.store.keeper_client import ask_keeper
 from agent.store.link_questions import (
     LinkQuestion,
+    ask_keeper,
     ask_signature,
     hold_for_export,
     release_export,

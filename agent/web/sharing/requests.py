@@ -20,9 +20,8 @@ from agent.look.forms import number
 from agent.look.words import PageWords
 from agent.store import identity, ledger, meta, requests
 from agent.store.database import StoreConnection
-from agent.store.export.describe import SOFTWARE
-from agent.store.export.preview import ExportPreview, preview
-from agent.store.requests import WardRequest
+from agent.store.export.package import SOFTWARE
+from agent.store.requests import ExportPreview, WardRequest, preview
 from agent.web.recordings.films import FilmGap, FilmListed, Films, FilmWish
 from agent.web.server.access import token_of
 from agent.web.server.parts import FormRefused, Handlers, PageParts, fields_of
