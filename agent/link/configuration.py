@@ -11,9 +11,9 @@ from typing import NamedTuple
 from agent.core.contract import wire
 from agent.core.household.ward_settings import BadSetting, demand
 from agent.core.rate import RateLimit
+from agent.link.actions import SettingsInForce
 from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
-from agent.link.settings_in_force import SettingsInForce
 from agent.link.verifier import BUSY, UNCHECKED
 from agent.mqtt.connection import Outgoing
 from agent.store.link_questions import keep_configuration

@@ -18,17 +18,16 @@ from agent.core.contract import wire
 from agent.core.evidence.ledger.row import canonical
 from agent.core.household.ward_settings import KEYS
 from agent.host.clock import Instant
+from agent.link.actions import SettingsInForce
 from agent.link.audit import Audit, EventWriter
 from agent.link.configuration import DOCUMENTS_A_MINUTE, Configuration
 from agent.link.flow import FlowRunner
-from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.settings_in_force import SettingsInForce
 from agent.link.verifier import WAITING_MAX, Verifier
 from agent.store import identity, outbox, ward_settings
 from agent.store.folders import COMMAND_KEYS, Folders
 from agent.store.ward_settings import Given
-from tests.rigs.desk import NOW, TOPICS, HandClock
+from tests.rigs.desk import NOW, TOPICS, CountedPresence, HandClock
 from tests.rigs.examples import examples
 from tests.rigs.joined import join
 from tests.rigs.kept_store import KeptStore
@@ -47,19 +46,16 @@ class Desk:
                                                       serialization.PublicFormat.SubjectPublicKeyInfo))
         (folders.household / identity.FILE).write_text(TOPICS.dev)
         own = Settings(ward=msgspec.structs.replace(ward or Ward(enabled=True), command_key=str(key)))
-        self.store, self.births_n = KeptStore(folder, self.clock, own), 0
+        self.store = KeptStore(folder, self.clock, own)
         self.store.write(join)
         pen = EventWriter(self.store, lambda: None)
         self.audit = Audit(pen, self.clock)
         self.verifier = Verifier(str(key), folders.household / COMMAND_KEYS, self.clock)
-        self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen),
-                                         Presence(own, self.clock), self._born)
+        self.presence = CountedPresence(own, self.clock)
+        self.in_force = SettingsInForce(own, folder, Reporter(own, folders, self.clock, pen), self.presence)
         self.in_force.apply(self.store.wait_for(ward_settings.read, None))
         flows = FlowRunner(self.store, self.verifier, self.clock)
         self.configuration = Configuration(TOPICS, self.audit, flows, self.in_force, lambda: None)
-
-    def _born(self) -> None:
-        self.births_n += 1
 
     def settle(self) -> None:
         """Let the checker and the store's thread do all that there is to do."""
@@ -107,10 +103,10 @@ def desk(tmp_path):
 def test_the_same_document_is_answered_from_memory_and_done_once(desk):
     payload = document({"retention_d": 5})
     assert desk.reports(payload) == [(18, "applied", None)]
-    births_n = desk.births_n
+    births_n = desk.presence.births_n
     desk.configuration.receive(payload)
     assert desk.verifier.wait_s() == float("inf"), "nothing is checked again"
-    assert desk.reports() == [(18, "applied", None)] and desk.births_n == births_n
+    assert desk.reports() == [(18, "applied", None)] and desk.presence.births_n == births_n
     refused = document({"retention_d": 5}, 17)
     assert desk.reports(refused) == desk.reports(refused) == [(17, "refused", "old_version")]
     assert desk.audit.seen_n == 1 and len(desk.events("config")) == 1

@@ -6,7 +6,7 @@ import pytest
 from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
 from agent.mqtt import credentials
-from agent.mqtt.connection import Accepted, Connection, ConnectRefused, Ended
+from agent.mqtt.connection import Accepted, Connection, ConnectOptions, ConnectRefused, Ended
 from agent.mqtt.fault import LinkFault, of_text
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.pki import Authority
@@ -42,7 +42,8 @@ class Nothing:
 
 def met(ward: Ward) -> str:
     """What one attempt comes to: "accepted", or the fault's code."""
-    connection = Connection(ward.host, ward.port, credentials.load(ward, ""), 30, Nothing(), None, 0, 0)
+    options = ConnectOptions(30, session_s=0)
+    connection = Connection(ward.host, ward.port, credentials.load(ward, ""), Nothing(), options)
     try:
         connection.dial()
     except LinkFault as fault:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.core.contract.facts import Poke
 from agent.host.datagram import Inbox
-from agent.link import outbox_bound
+from agent.link import outbox_upkeep
 from agent.store import commands, damage, deferred, outbox
 from agent.store.database import transaction
 from tests.rigs.broker import Broker
@@ -71,10 +71,10 @@ def test_a_full_outbox_is_folded_past_messages_that_nobody_can_read(db, hand_clo
             outbox.append(db, "motion", "gate", hand_clock.now(), json.dumps({"event": number, "pad": "x" * 200,
                                                                               "dur_ms": "long"}))
         db.execute("UPDATE outbox SET data = '' WHERE seq % 9 = 0")
-    backlog = outbox_bound.measure(db, hand_clock.now())
+    backlog = outbox_upkeep.measure(db, hand_clock.now())
     while outbox.keep(db, hand_clock, 0, backlog.bytes // 4):
         pass
-    assert outbox_bound.measure(db, hand_clock.now()).bytes < backlog.bytes / 4
+    assert outbox_upkeep.measure(db, hand_clock.now()).bytes < backlog.bytes / 4
 
 
 def test_messages_that_wait_for_a_word_go_past_one_that_nobody_can_read(db, hand_clock):

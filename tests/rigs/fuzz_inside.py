@@ -34,7 +34,7 @@ from agent.keeper.desk import DecisionDesk
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.link_desk import LinkDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.link.outbox_bound import OutboxBacklog
+from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.report import health
 from agent.look import words
 from agent.process.monitor import UnitHistory
@@ -79,7 +79,7 @@ def datagram(data: bytes) -> None:
                   cameras_n=1)
     _, conditions = HealthMachine().step(facts, NOW_S)
     told: Report = report(facts, conditions, NOW_S)
-    msgspec.json.encode(health(told, NOW, 1, 30, OutboxBacklog(), 0))
+    msgspec.json.encode(health(told, NOW, seq=1, every_s=30, backlog=OutboxBacklog(), reconnects_n=0))
     msgspec.json.encode(health_of(told, NOW))
     health_view(told, None, NOW, _words())
 

@@ -20,7 +20,7 @@ from agent.core.household.ward_settings import KEYS, BadSetting, demand, outcome
 from agent.helpers import signature
 from agent.host import tar
 from agent.host.clock import Instant
-from agent.link import verdict
+from agent.link import answers
 from agent.mqtt.connection import Arrived
 from agent.store.export.archive import Item
 from agent.store.export.archive import tar as packed
@@ -65,7 +65,7 @@ def command(payload: bytes) -> None:
     assert wire.decode(wire.Command, json.dumps(plain(order)).encode()) == order
     for name in (*COMMANDS, "no.such"):
         for to_all in (False, True):
-            found = verdict.judge(order, name, Arrived("", payload, False, None, None), to_all, TOPICS, NOW)
+            found = answers.judge(order, name, Arrived("", payload, False, None, None), TOPICS, NOW, to_all=to_all)
             assert found or name in COMMANDS
     _is_checked(payload, "command")
 

@@ -18,8 +18,9 @@ from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.updates import UpdateFolders
-from agent.link import leap, ward_link
-from agent.link.main import LinkTempo, serve
+from agent.link import outbox_upkeep, ward_link
+from agent.link.context import LinkTempo
+from agent.link.main import serve
 from agent.process import heartbeat
 from agent.process.role import Role
 from agent.process.role import main as live_as
@@ -127,7 +128,7 @@ class LinkRig:
 
 
 def _serve(role: Role) -> None:
-    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = leap.EVERY_S = 0.2
+    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = outbox_upkeep.LEAP_EVERY_S = 0.2
     serve(role, QUICK, UpdateFolders(role.runtime / "update", role.folders.root / "told"))
 
 

@@ -1,55 +1,53 @@
-"""Home Assistant's commands: its pause switch and its update button do what the page and the command line do, too."""
+"""What the home sink asks of the keeper: Home Assistant's pause switch and update button, and pictures for it."""
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
-import msgspec
-
-from agent.core.contract.decisions import SOCKET, DecisionAnswer, PauseFromHome
+from agent.core.contract.decisions import PauseFromHome, PictureForHome
 from agent.core.contract.facts import Poke
 from agent.core.contract.home.discovery import INSTALL
 from agent.core.rate import RateLimit
 from agent.home.context import HomeContext
 from agent.host.datagram import Outlet
-from agent.host.sockets import ask
+from agent.link.context import ask_desk
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived
 from agent.store.link_questions import approve_update
 
 COMMANDS_A_MINUTE = 30
-WORDS = {b"ON": True, b"OFF": False}
+SWITCH = {b"ON": True, b"OFF": False}
+PICTURE_B_MAX = 200_000
 
 _log = logging.getLogger(__name__)
 
 
 class HomeCommands:
-    """Asks the keeper on the store's thread; a retained word is refused: it would count again at each reconnect."""
+    """Asks on the store's thread. It refuses retained commands, because each reconnection would repeat them."""
 
     def __init__(self, home: HomeContext, store: StoreThread, changed: Callable[[], None]) -> None:
-        """`changed` is called when a word is on the card."""
+        """`changed` is called when the keeper has written."""
         self._home, self._store, self._changed = home, store, changed
         self._topics, self._outlet, self._rate = home.topics, Outlet(home.runtime), RateLimit(COMMANDS_A_MINUTE)
 
     def handle(self, message: Arrived) -> None:
-        """Obey a message on one of the command topics."""
         if message.topic == self._topics.update_set:
             self._update(message)
         elif camera := self._topics.paused_camera(message.topic):
             self._pause(message, camera)
 
     def _pause(self, message: Arrived, camera: str) -> None:
-        on, home = WORDS.get(message.payload), self._home
+        on, home = SWITCH.get(message.payload), self._home
         if (message.retained or on is None or camera not in home.cameras
                 or not self._rate.allows(home.clock.mono_s())):
             _log.info("a pause command was refused: retained, not ON or OFF, for no camera of ours, or one too many")
             return
 
-        question = msgspec.json.encode(PauseFromHome(camera=camera, paused=on)) + b"\n"
-
         def job(_: sqlite3.Connection) -> None:
             try:
-                answer = msgspec.json.decode(ask(home.runtime / SOCKET, question), type=DecisionAnswer)
-            except (OSError, msgspec.DecodeError) as error:
+                answer = ask_desk(home.runtime, PauseFromHome(camera=camera, paused=on))
+            except OSError as error:
                 _log.error("the keeper, which pauses cameras, does not answer: %s", error)
                 return
             if answer.why:
@@ -67,3 +65,31 @@ class HomeCommands:
         if waited:
             self._outlet.send(Poke(what="updates"), "link")
         self._changed()
+
+
+class PictureAsker:
+    """Asks for the picture of the event that has just ended. While it asks for one, it ignores other questions."""
+
+    def __init__(self, runtime: Path, came: Callable[[str, bytes], None]) -> None:
+        """`came(camera, jpeg)` is called on a thread of this object."""
+        self._runtime, self._came = runtime, came
+        self._asking: threading.Thread | None = None
+        self._logged: set[str] = set()      # cameras with a log line that their pictures are too large
+
+    def ask(self, camera: str) -> None:
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(target=self._ask, args=(camera,), name="snapshot", daemon=True)
+            self._asking.start()
+
+    def _ask(self, camera: str) -> None:
+        try:
+            jpeg = ask_desk(self._runtime, PictureForHome(camera=camera)).picture
+        except OSError:                     # the keeper is not there, or is just starting
+            return
+        if len(jpeg) > PICTURE_B_MAX:
+            if camera not in self._logged:
+                _log.warning("%s: its pictures are too large for the home sink (%d bytes, at most %d): "
+                             "set [home] snapshots = false", camera, len(jpeg), PICTURE_B_MAX)
+            self._logged.add(camera)
+        elif jpeg:
+            self._came(camera, jpeg)

@@ -1,9 +1,11 @@
-"""Tells Home Assistant what happens, and hears its switches. Best effort: nothing is stored, nothing waits."""
+"""Sends Home Assistant the device's states, and handles its switches. Best effort: nothing is stored for later."""
 import functools
 import logging
 import math
+import os
 import sqlite3
 import threading
+from collections import deque
 from dataclasses import dataclass
 
 import msgspec
@@ -15,12 +17,11 @@ from agent.core.household.pause import Pauses
 from agent.home.context import HomeContext
 from agent.home.removal import FORGET_S
 from agent.home.session import HomeSession, status
-from agent.link.home.commands import HomeCommands
-from agent.link.home.mailbox import CameraPicture, Mailbox, PictureAsker
+from agent.link.home.commands import HomeCommands, PictureAsker
 from agent.link.home.state_publisher import DeviceView, StatePublisher
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived, Outgoing
-from agent.mqtt.session import Acknowledged, Session, Told, Up
+from agent.mqtt.session import Acknowledged, Session, SessionEvent, Up
 from agent.store import home as home_store
 from agent.store import pause, updates
 from agent.store.folders import Folders
@@ -28,11 +29,51 @@ from agent.store.home import RetainedTopics
 from agent.store.updates import UpdateOrder
 
 TICK_S = 1.0                # also between looks at the store, in case a poke was lost
-STARTED_S = 10.0            # Home Assistant has much to do when it has just started
+STARTED_S = 10.0            # Home Assistant is busy when it has just started
 PICTURE_EXPIRY_S = 60
 FAREWELL_S = 1.0
+WAITING_MAX = 64
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPicture:
+    """A camera's picture as JPEG."""
+
+    camera: str
+    jpeg: bytes
+
+
+class Mailbox:
+    """A bounded queue from the link's loop to the sink's; the oldest entry is lost if it is full.
+
+    `fileno` is readable while something is in it.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Message | Report | CameraPicture] = deque(maxlen=WAITING_MAX)
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def fileno(self) -> int:
+        return self._bell
+
+    def put(self, piece: Message | Report | CameraPicture) -> None:
+        """Adds a piece, from any thread, without waiting."""
+        self._waiting.append(piece)
+        self.ring()
+
+    def ring(self) -> None:
+        """Wakes up the reader."""
+        os.eventfd_write(self._bell, 1)
+
+    def empty(self) -> list[Message | Report | CameraPicture]:
+        """Removes and returns everything."""
+        try:
+            os.eventfd_read(self._bell)
+        except BlockingIOError:
+            return []
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +87,25 @@ class StoreView:
 
 
 def look(db: sqlite3.Connection, folders: Folders, boot: str, after_id: int | None) -> StoreView:
-    """Events after `after_id`; None for only those that go on now."""
+    """Reads events after `after_id`; with None, only those that go on now."""
     after_id = home_store.last_event(db) if after_id is None else after_id
     return StoreView(home_store.motions(db, boot, after_id), pause.load(folders), updates.read(db),
                      home_store.moved(db, boot))
 
 
 class Announcer:
-    """Shows the device in Home Assistant, and takes away what an earlier life has left there."""
+    """Shows the device in Home Assistant, and removes what an earlier process has left there."""
 
     def __init__(self, home: HomeContext, session: Session, before: RetainedTopics | None) -> None:
         self._home, self._session, self._before = home, session, before
-        self._stale: set[str] = set()       # topics of cameras that are no more
+        self._stale: set[str] = set()       # topics of cameras that were removed
         self._due_mono_s, self._stale_mono_s = math.inf, 0.0
 
     def announce_in(self, seconds: float) -> None:
-        """Announce the device so much later."""
         self._due_mono_s = self._home.clock.mono_s() + seconds
 
     def turn(self) -> bool:
-        """Do what is due; returns whether the device was announced anew."""
+        """Does what is due. Returns whether the device was announced."""
         now_mono_s = self._home.clock.mono_s()
         announced = now_mono_s >= self._due_mono_s
         if announced:
@@ -93,27 +133,27 @@ class HomeSink:
     """One thread's loop around a session with the household's broker."""
 
     def __init__(self, home: HomeContext, store: StoreThread, mailbox: Mailbox, before: RetainedTopics | None) -> None:
-        """`before` is what an earlier life has left at this broker."""
+        """`before` is what an earlier process has left at this broker."""
         self._home, self._store, self._mailbox, self._topics = home, store, mailbox, home.topics
         self._session = HomeSession(home, home.shown.where, f"taimat-{home.own_id}")
         self._announcer = Announcer(home, self._session, before)
         self._pictures = PictureAsker(home.runtime, lambda camera, jpeg: mailbox.put(CameraPicture(camera, jpeg)))
         self._publisher = StatePublisher(home, self._session, self._motion_ended)
-        self._commands = HomeCommands(home, store, self._hurry)
+        self._commands = HomeCommands(home, store, self._look_now)
         self._device = DeviceView()
-        self._last_id: int | None = None        # of the newest event that was told; None before the first look
+        self._last_id: int | None = None        # of the newest event that was sent; None before the first look
         self._looking, self._look_mono_s = False, 0.0
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the connection, in a line; for any thread."""
+        """Returns the fault of the connection in a line; for any thread."""
         return str(self._session.fault) if self._session.fault else None
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop; then leave in order."""
+        """Works until `stop` is set, then says goodbye to the broker."""
         while not stop.is_set():
-            for told in self._session.wait(TICK_S, (self._mailbox, self._store)):
-                self._hear(told)
+            for event in self._session.wait(TICK_S, (self._mailbox, self._store)):
+                self._hear(event)
             self._store.turn()
             for piece in self._mailbox.empty():
                 self._learn(piece)
@@ -121,11 +161,11 @@ class HomeSink:
                 self._speak()
         self._session.leave(status(self._home, "offline"), FAREWELL_S)
 
-    def _hear(self, told: Told) -> None:
-        match told:
+    def _hear(self, event: SessionEvent) -> None:
+        match event:
             case Up():
-                self._last_id = None        # what happened meanwhile is not told afterwards
-                self._hurry()
+                self._last_id = None        # events of the meantime are not sent later
+                self._look_now()
                 self._announcer.announce_in(0.0)
             case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the household's broker refused our message on %s (reason 0x%02x): see its ACL", tag,
@@ -133,7 +173,7 @@ class HomeSink:
             case Arrived(topic, payload) if topic == self._topics.assistant and payload == b"online":
                 self._announcer.announce_in(STARTED_S * self._home.draw())
             case Arrived():
-                self._commands.handle(told)
+                self._commands.handle(event)
 
     def _learn(self, piece: Message | Report | CameraPicture) -> None:
         match piece:
@@ -143,13 +183,12 @@ class HomeSink:
                 self._device.report = piece
                 self._device.facts = {facts.camera: facts for facts in piece.cameras}
             case Poke():
-                self._hurry()
+                self._look_now()
             case CameraPicture(camera, jpeg) if not self._device.is_paused(camera, self._home.clock.now()):
                 self._session.post(Outgoing(self._topics.snapshot(camera), jpeg, qos=0, expiry_s=PICTURE_EXPIRY_S,
                                             content_type="image/jpeg"))
 
-    def _hurry(self) -> None:
-        """Look at the store at once."""
+    def _look_now(self) -> None:
         self._look_mono_s = 0.0
 
     def _speak(self) -> None:
@@ -165,9 +204,9 @@ class HomeSink:
             self._publisher.publish(self._device)
 
     def _looked(self, after_id: int | None, view: StoreView | None) -> None:
-        """What the store held after that event; None where the card does not answer."""
+        """Takes the events after `after_id`; `view` is None if the card does not answer."""
         self._looking = False
-        if view is None or after_id != self._last_id:       # of the connection before this one
+        if view is None or after_id != self._last_id:       # asked for the connection before this one
             return
         for camera in view.motions.over - view.motions.going_on - self._device.open:
             if camera in self._home.cameras:        # it began and ended between two looks

@@ -6,21 +6,20 @@ from agent.core.contract.facts import Message
 from agent.core.health.report import Report
 from agent.home.context import HomeContext
 from agent.home.removal import remove
-from agent.link.home.mailbox import Mailbox
-from agent.link.home.sink import HomeSink
+from agent.link.home.sink import HomeSink, Mailbox
 from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
 from agent.store import home
 from agent.store.link_questions import show_home
 
-MOVED_S = 30.0              # for a broker that is not ours any more
-PATIENT_S = 7 * 86_400.0    # for one that is switched off just now
+MOVED_S = 30.0              # for the broker that was used before
+PATIENT_S = 7 * 86_400.0    # if the sink is switched off: the broker may be off, too
 
 _log = logging.getLogger(__name__)
 
 
 class HomeThread(SideThread):
-    """Shows the device to the household's Home Assistant; or, once that is switched off, takes it away again."""
+    """Shows the device in the household's Home Assistant, or removes it once the sink is switched off."""
 
     def __init__(self, home: HomeContext) -> None:
         super().__init__("home")
@@ -29,17 +28,16 @@ class HomeThread(SideThread):
         self._sink: HomeSink | None = None
 
     def hear(self, piece: Message) -> None:
-        """Pass on a message of another role."""
         self._mailbox.put(piece)
 
     def report(self, report: Report | None) -> None:
-        """Pass on the newest report if it is another one."""
+        """Passes on the newest report if it is another one."""
         if report is not None and report is not self._reported:
             self._reported = report
             self._mailbox.put(report)
 
     def state(self) -> tuple[Literal["off", "connected", "unreachable"], str | None]:
-        """For the heartbeat: whether the household's broker is reached, and why not."""
+        """Returns whether the household's broker is reached, and why not."""
         sink = self._sink
         if sink is None:
             return "off", None
