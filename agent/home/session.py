@@ -17,7 +17,7 @@ class HomeSession(Session):
         """Connects to the broker at `where`, as client `name`, once `wait` is called."""
         def connect() -> Connection:
             """The broker keeps no session: a waiting command could pause a camera much later."""
-            return Connection(*where, credentials(home.home, name), home.topics,
+            return Connection(*where, credentials(home.home, name), home.topics.subscriptions,
                               ConnectOptions(KEEPALIVE_S, status(home, "offline"), session_s=0))
 
         super().__init__(connect, home.clock, Backoff(home.waits), home.draw, HOUSEHOLD)

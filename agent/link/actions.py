@@ -2,10 +2,9 @@
 import logging
 import platform
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -17,9 +16,8 @@ from agent.config.ward_settings import in_effect, listens, weighed
 from agent.core.contract import wire
 from agent.core.contract.decisions import ChangeCommandKeys
 from agent.core.contract.facts import LinkFacts
+from agent.core.contract.wire import commands as orders
 from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Restarted
-from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
-from agent.core.household.ward_settings import Weighed
 from agent.core.key_slots import KeysChange
 from agent.link.answers import Outcome
 from agent.link.context import LinkContext, ask_desk
@@ -30,6 +28,7 @@ from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.requests.flow import RequestFlow
 from agent.link.update_flow import UpdateFlow
+from agent.mqtt.connection import Outgoing
 from agent.process import log_level, restart
 from agent.store import ward_settings
 from agent.store.schema import SCHEMA
@@ -42,18 +41,6 @@ NOT_DECIDED = ("card", "not_yours", "not_understood")      # answers of the keep
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class WardParts:
-    """The parts of the link that send to the ward, or do what it orders."""
-
-    drain: Drain
-    meter: OutboxMeter
-    reporter: Reporter
-    presence: Presence
-    requests: RequestFlow
-    updates: UpdateFlow
-
-
 class SettingsInForce:
     """The ward's settings within the limits of the household's own: in force here at once, elsewhere within seconds.
 
@@ -62,21 +49,26 @@ class SettingsInForce:
 
     def __init__(self, settings: Settings, runtime: Path, reporter: Reporter, presence: Presence) -> None:
         self._settings, self._runtime, self._reporter, self._presence = settings, runtime, reporter, presence
-        self.listens = listens(settings)        # whether the household lets the ward set anything
         self.given = NOTHING
+        self.report_due = False             # set also with each connection, in case the household's file has changed
 
     @property
     def ver(self) -> int | None:
-        """Returns the number of the ward's configuration in force; None without one."""
-        return self.given.ver if self.listens and self.given != NOTHING else None
+        """Returns `iat` of the ward's command in force; None if there is none, or the household allows none."""
+        return self.given.ver if listens(self._settings) and self.given != NOTHING else None
 
-    def weighed(self, document: Mapping[str, Any] | None = None) -> Weighed:
-        """Returns the values that this document would set; without one, those in force."""
-        return weighed(self._settings, self.given.cfg if document is None else document)
+    def report(self, topics: wire.Topics) -> Outgoing | None:
+        """Returns the report if one is due."""
+        due, self.report_due = self.report_due, False
+        if not due or self.ver is None:
+            return None
+        holds = weighed(self._settings, self.given.cfg)
+        return Outgoing(topics.cfg_reported, wire.encode(wire.Reported(
+            v=wire.VERSION, ver=self.ver, cfg=holds.values, clamped=dict(holds.clamped))), retain=True)
 
     def apply(self, given: Given) -> None:
-        """Puts this configuration, which is on the card, into force."""
-        self.given = given
+        """Puts what the card has into force."""
+        self.given, self.report_due = given, True
         now = in_effect(self._settings, given.cfg)
         self._reporter.set_interval(now.ward.health_every_s)
         self._presence.configured(now, self.ver)
@@ -89,12 +81,24 @@ class SettingsInForce:
 
 
 @dataclass(frozen=True, slots=True)
+class WardParts:
+    """The parts of the link that send to the ward, or do what it orders."""
+
+    drain: Drain
+    meter: OutboxMeter
+    reporter: Reporter
+    presence: Presence
+    requests: RequestFlow
+    updates: UpdateFlow
+    in_force: SettingsInForce
+
+
+@dataclass(frozen=True, slots=True)
 class Actions:
     """Carries out commands that have passed all checks, on the loop's thread."""
 
     link: LinkContext
     parts: WardParts
-    in_force: SettingsInForce
     facts: Callable[[], LinkFacts]        # the link's own
 
     def do(self, name: str, args: Struct, command: bytes) -> Outcome | StoreJob:
@@ -106,22 +110,24 @@ class Actions:
         match name, args:
             case "rebirth", _:
                 return Outcome(then=parts.presence.want_birth)
-            case "time_hint", TimeHint(utc_ms):
+            case "time_hint", orders.TimeHint(utc_ms):
                 return Outcome(data=self._clocks(utc_ms))
-            case "replay", Replay(first, last):
+            case "replay", orders.Replay(first, last):
                 return self._replay(max(1, first), last, command)
             case "pause.state", _:
                 return Outcome(data=self._pauses()) if parts.reporter.is_shared else Outcome("refused", "withheld")
             case "diagnostics", _:
                 return Outcome(data=self._diagnostics())
-            case "restart", Restart(role):
+            case "restart", orders.Restart(role):
                 return self._restart(role)
-            case _, Snapshot() | ClipExport() | ClipCancel():
+            case _, orders.Snapshot() | orders.ClipExport() | orders.ClipCancel():
                 return Outcome(command=command, then=parts.requests.changed)
-            case _, Update():
+            case _, orders.Update():
                 return Outcome(command=command, then=parts.updates.look_now)
+            case _, orders.SetSettings():
+                return Outcome(command=command, then=self._read_settings)
             case _, KeysChange():
-                return StoreJob(lambda db: self._change_keys(db, command))
+                return StoreJob(lambda _: self._change_keys(command))
         return Outcome("refused", "unsupported")
 
     def _clocks(self, utc_ms: int) -> Clocks:
@@ -155,7 +161,15 @@ class Actions:
             return replace(found, health=replace(found.health, cams=[]))
         return found
 
-    def _change_keys(self, db: sqlite3.Connection, command: bytes) -> Outcome:
+    def _read_settings(self) -> None:
+        def then(given: Given | None) -> None:
+            if given is not None and given != self.parts.in_force.given:
+                _log.info("the ward has set %s", given.cfg)
+                self.parts.in_force.apply(given)
+
+        self.link.store.ask(ward_settings.read, then)
+
+    def _change_keys(self, command: bytes) -> Outcome:
         """Only the keeper changes the ward's keys. It also drops the settings that the old key has signed."""
         try:
             why = ask_desk(self.link.runtime, ChangeCommandKeys(command=command.decode(errors="replace"))).why
@@ -164,8 +178,7 @@ class Actions:
             return Outcome("failed", "keeper")
         if why:
             return Outcome("failed", "keeper") if why in NOT_DECIDED else Outcome("refused", why)
-        given = ward_settings.read(db)
-        return Outcome(then=lambda: None if given == self.in_force.given else self.in_force.apply(given))
+        return Outcome(then=self._read_settings)
 
     def _restart(self, role: str) -> Outcome:
         named = [unit for unit, its_role in units(self.link.settings).items() if its_role == role]

@@ -54,7 +54,6 @@ class Audit:
             count.n, count.detail = count.n + 1, detail
 
     def turn(self) -> None:
-        """Sends the counts that are due."""
         now_mono_s = self._clock.mono_s()
         for code, count in list(self._counts.items()):
             if now_mono_s - count.sent_mono_s < EVERY_S:

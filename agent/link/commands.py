@@ -97,7 +97,8 @@ class CommandHandler:
         delay_s = self._draw() * TO_ALL_DELAY_S if to_all else 0.0
 
         known = yield StoreJob(note_command(ordered, given.code))
-        payload, is_new = known or (self._failed(ordered), False)
+        failed = command_log.response(command.id, "failed", "store", self._clock.now())     # if the card is
+        payload, is_new = known or (wire.encode(failed), False)
         message.confirm()
         self._link.written()
         if delay_s:
@@ -129,16 +130,11 @@ class CommandHandler:
             self._answers.put(ordered, ordered.answer)
 
     def _ordered(self, command: wire.Command, message: Arrived, name: str, given: Outcome) -> Ordered:
-        """Returns the command as it is logged."""
         now = self._clock.now()
         answer = wire.encode(command_log.response(command.id, given.state, given.code, now))
         return Ordered(id=command.id, name=name[:64], by=command.by, state=given.state, answer=answer,
                        signed=given.state == "accepted" and rule_of(name).signed, who=self._asker(message),
                        correlation=message.correlation, when=now)
-
-    def _failed(self, ordered: Ordered) -> bytes:
-        """Returns the answer if the card cannot be written."""
-        return wire.encode(command_log.response(ordered.id, "failed", "store", self._clock.now()))
 
     def _asker(self, message: Arrived) -> str:
         """Returns the sender as one level of the answer's topic: without wildcards, 64 characters at most."""

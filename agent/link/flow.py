@@ -7,8 +7,8 @@ import contextlib
 import functools
 import sqlite3
 from collections.abc import Callable, Collection, Generator
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
 
 from agent.host.clock import Clock
 from agent.link.context import LinkContext
@@ -91,20 +91,13 @@ class FlowRunner:
                         self._waiting.append((flow, until))
 
 
-class FollowedView(Protocol):
+@dataclass(frozen=True, slots=True)
+class FollowedView:
     """One look at the store."""
 
-    @property
-    def news(self) -> News:
-        """Answers to send."""
-
-    @property
-    def open_ids(self) -> Collection[str]:
-        """Ids of the commands that still go on, oldest first."""
-
-    @property
-    def again_s(self) -> float:
-        """Seconds until the next look if no poke comes."""
+    news: News = field(default_factory=list)        # answers to send
+    open_ids: Collection[str] = ()                  # of the commands that still go on, oldest first
+    again_s: float = float("inf")                   # until the next look if no poke comes
 
 
 V = TypeVar("V", bound=FollowedView)
@@ -141,7 +134,6 @@ class Follower(abc.ABC, Generic[V]):
         self._flows.start(self._watch())
 
     def look_now(self) -> None:
-        """Something has changed."""
         self._due_mono_s = 0.0
 
     def up(self) -> None:

@@ -10,7 +10,7 @@ from agent.host.datagram import Inbox
 from agent.link.actions import WardParts
 from agent.link.context import LinkContext
 from agent.link.flow import FlowRunner
-from agent.link.home.thread import HomeThread
+from agent.link.home.sink import HomeThread
 from agent.link.notifier import NotifyThread
 from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.side_thread import SideThread

@@ -14,11 +14,10 @@ from agent.link.actions import Actions, SettingsInForce, WardParts
 from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
 from agent.link.commands import CommandHandler
-from agent.link.configuration import Configuration
 from agent.link.context import LinkContext, LinkTempo
 from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
-from agent.link.home.thread import HomeThread
+from agent.link.home.sink import HomeThread
 from agent.link.loop import LinkLoop
 from agent.link.notifier import NotifyContext, NotifyThread
 from agent.link.outbox_upkeep import OutboxMeter
@@ -28,7 +27,7 @@ from agent.link.requests.flow import RequestFlow
 from agent.link.store_thread import StoreThread
 from agent.link.update_flow import UpdateFlow
 from agent.link.verifier import Verifier
-from agent.link.ward_link import COUNT_WITHIN_S, WITHDRAWN, Inbound, WardLink
+from agent.link.ward_link import COUNT_WITHIN_S, WITHDRAWN, WardLink
 from agent.process.role import Role
 from agent.process.role import main as live_as
 from agent.store import home, membership, ward_settings
@@ -55,28 +54,29 @@ def serve(role: Role, tempo: LinkTempo | None = None, doors: UpdateFolders | Non
     link = LinkContext(role.settings, role.folders, role.runtime, role.clock, store=store, audit=audit,
                        answers=AnswerQueue())
     flows = FlowRunner(store, Verifier("", role.folders.household / COMMAND_KEYS, role.clock), role.clock)
+    reporter = Reporter(role.settings, role.folders, role.clock, audit.writer)
+    presence = Presence(role.settings, role.clock)
     parts = WardParts(
         drain=Drain(store, role.clock, audit, delivery=role.settings.ward.delivery, pace=tempo.pace, written=moved),
-        meter=OutboxMeter(store, role.clock), presence=Presence(role.settings, role.clock),
-        reporter=Reporter(role.settings, role.folders, role.clock, audit.writer),
-        requests=RequestFlow(link, flows, own_id, tempo.upload), updates=UpdateFlow(link, flows, doors, tempo.update))
-    loop = LinkLoop(role, link, parts, flows, home=_home(role, own_id, store, tempo), notify=_notify(role, tempo))
-    in_force = SettingsInForce(role.settings, role.runtime, parts.reporter, parts.presence)
-    in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)
+        meter=OutboxMeter(store, role.clock), reporter=reporter, presence=presence,
+        requests=RequestFlow(link, flows, own_id, tempo.upload), updates=UpdateFlow(link, flows, doors, tempo.update),
+        in_force=SettingsInForce(role.settings, role.runtime, reporter, presence))
+    notify = NotifyThread(NotifyContext(role.settings, role.folders, role.runtime, role.clock, draw=random.random,
+                                        waits=tempo.notify)) if role.settings.notify else None
+    loop = LinkLoop(role, link, parts, flows, home=_home(role, own_id, store, tempo), notify=notify)
+    parts.in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)
     if role.settings.ward.enabled:
-        inbound = _inbound(link, parts, in_force, loop.facts)
-        loop.ward = WardLink(link, own_id, parts, inbound, tempo, draw=random.random)
+        commands = _commands(link, Actions(link, parts, loop.facts))
+        loop.ward = WardLink(link, own_id, parts, commands, tempo, draw=random.random)
     _run(role, loop, link, parts, doors)
 
 
-def _inbound(link: LinkContext, parts: WardParts, in_force: SettingsInForce,
-             facts: Callable[[], LinkFacts]) -> Callable[[wire.Topics], Inbound]:
-    actions, keys = Actions(link, parts, in_force, facts), link.folders.household / COMMAND_KEYS
+def _commands(link: LinkContext, actions: Actions) -> Callable[[wire.Topics], CommandHandler]:
+    key_file, keys = link.settings.ward.command_key, link.folders.household / COMMAND_KEYS
 
-    def make(topics: wire.Topics) -> Inbound:
-        flows = FlowRunner(link.store, Verifier(link.settings.ward.command_key, keys, link.clock), link.clock)
-        return Inbound(link, topics, parts, CommandHandler(link, topics, flows, actions),
-                       Configuration(topics, link.audit, flows, in_force, link.written))
+    def make(topics: wire.Topics) -> CommandHandler:
+        return CommandHandler(link, topics, FlowRunner(link.store, Verifier(key_file, keys, link.clock), link.clock),
+                              actions)
 
     return make
 
@@ -87,11 +87,6 @@ def _home(role: Role, own_id: str, store: StoreThread, tempo: LinkTempo) -> Home
         return None
     return HomeThread(HomeContext(role.settings, role.folders, role.runtime, role.clock, own_id=own_id,
                                   waits=tempo.home, draw=random.random))
-
-
-def _notify(role: Role, tempo: LinkTempo) -> NotifyThread | None:
-    return NotifyThread(NotifyContext(role.settings, role.folders, role.runtime, role.clock, draw=random.random,
-                                      waits=tempo.notify)) if role.settings.notify else None
 
 
 def _run(role: Role, loop: LinkLoop, link: LinkContext, parts: WardParts, doors: UpdateFolders) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from agent.link.context import ask_desk
 from agent.link.notify_send import send
 from agent.link.side_thread import SideThread
 from agent.store import home, notify
-from agent.store.database import StoreConnection, connect, current
+from agent.store.database import connect, current
 from agent.store.folders import Folders
 from agent.store.keeper_client import ask_keeper
 from agent.store.link_questions import keep_notified
@@ -64,21 +64,12 @@ class NotifyContext:
     send: Callable[[SendNotification], NotificationSent] = send
 
 
-@dataclass(slots=True)
 class Notifier:
     """Needs a thread of its own, because a card or a service may hang."""
 
-    about: NotifyContext
-    states: dict[str, PlaceState] = field(init=False)
-    _db: StoreConnection = field(init=False)
-    _saved: dict[str, PlaceState] = field(init=False)
-    _saved_mono_s: float = field(default=-math.inf, init=False)
-    _retries: dict[str, Retry] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, about: NotifyContext) -> None:
         """A new place gets events from now on. Raises StoreError and sqlite3.Error."""
-        about = self.about
-        self._db = connect(about.folders.root, read_only=True)
+        self.about, self._db = about, connect(about.folders.root, read_only=True)
         self._saved = notify.states(self._db)
         begin = Progress(after_id=home.last_event(self._db))
         self.states = {place.name: self._saved.get(place.name) or PlaceState(progress=begin)

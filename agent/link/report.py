@@ -65,7 +65,6 @@ class Reporter:
         self._due_mono_s = self._clock.mono_s()
 
     def wait_s(self) -> float:
-        """Seconds until `turn` has something to do."""
         return self._due_mono_s - self._clock.mono_s()
 
     def turn(self, session: Session | None, topics: wire.Topics | None, backlog: OutboxBacklog) -> None:

@@ -9,17 +9,15 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.release import Code
 from agent.helpers import fetch
 from agent.host.updates import ASK, FOLDER, Result, UpdateFolders, bundle
 from agent.link.context import LinkContext
-from agent.link.flow import Flow, FlowRunner, Follower, StoreJob, Until
+from agent.link.flow import Flow, FlowRunner, FollowedView, Follower, StoreJob, Until
 from agent.store import commands, updates
-from agent.store.command_log import News
 from agent.store.link_questions import move_update
 from agent.store.updates import State, UpdateOrder
 
@@ -32,21 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateView:
+class UpdateView(FollowedView):
     """One look at the newest order."""
 
     order: UpdateOrder | None = None
-    news: News = field(default_factory=list)
     result: Result | None = None        # root's result, once it has ended
     at_work: bool = False               # whether root installs
-
-    @property
-    def open_ids(self) -> Collection[str]:
-        return (self.order.id,) if self.order and self.order.open else ()
-
-    @property
-    def again_s(self) -> float:
-        return LOOK_EVERY_S if self.order and self.order.open else float("inf")
 
     def state(self, order_id: str) -> State | None:
         """Returns that order's state; None if there is no order, or another one."""
@@ -74,9 +63,10 @@ class UpdateFlow(Follower[UpdateView]):
         if (order := updates.read(db)) is None:
             return UpdateView()
         news = [(ordered, ordered.answer) for ordered in commands.unfinished(db) if repeat and ordered.id == order.id]
-        if order.state != "handed":
-            return UpdateView(order, news)
-        return UpdateView(order, news, self._doors.result(order.id), self._doors.under_way())
+        handed = order.state == "handed"
+        return UpdateView(news, (order.id,) if order.open else (), LOOK_EVERY_S if order.open else float("inf"), order,
+                          result=self._doors.result(order.id) if handed else None,
+                          at_work=handed and self._doors.under_way())
 
     def _ended(self) -> None:
         self._link.written()

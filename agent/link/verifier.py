@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -27,11 +26,6 @@ LOOK_EVERY_S = 0.1
 Then = Callable[[str | None], None]
 
 
-class _Waiting(NamedTuple):
-    signed: SignedPayload
-    then: Then
-
-
 class Verifier:
     """Its owner calls `turn` at least every `wait_s`; `then` gets None for a good signature, else a code."""
 
@@ -40,8 +34,8 @@ class Verifier:
         """`key_file` is a PEM file with the ward's public keys, or ""; `kept` has their changes."""
         self._key_file, self._kept, self._clock, self._chance = key_file, kept, clock, chance
         self._pace = BurstLimit(AT_ONCE_N, EVERY_S)
-        self._waiting: list[_Waiting] = []
-        self._batch: list[_Waiting] = []
+        self._waiting: list[tuple[SignedPayload, Then]] = []
+        self._batch: list[tuple[SignedPayload, Then]] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._since_mono_s = 0.0
 
@@ -52,12 +46,11 @@ class Verifier:
         elif len(payload) > LARGEST_B:
             then(UNCHECKED)
         else:
-            self._waiting.append(_Waiting(SignedPayload(payload, key), then))
+            self._waiting.append((SignedPayload(payload, key), then))
             if len(self._waiting) > WAITING_MAX:
-                self._waiting.pop(self._chance(len(self._waiting))).then(BUSY)
+                self._waiting.pop(self._chance(len(self._waiting)))[1](BUSY)
 
     def wait_s(self) -> float:
-        """Seconds until `turn` has something to do."""
         if self._process is not None:
             return LOOK_EVERY_S
         return self._pace.wait_s(self._clock.mono_s()) if self._waiting else float("inf")
@@ -80,7 +73,7 @@ class Verifier:
         command = [sys.executable, "-m", "agent.helpers.signature", self._key_file, str(self._kept)]
         try:
             with os.fdopen(os.memfd_create("signed"), "w+b") as work:       # a pipe would not hold it all
-                work.write(msgspec.json.encode([waiting.signed for waiting in self._batch]))
+                work.write(msgspec.json.encode([signed for signed, _ in self._batch]))
                 work.seek(0)
                 self._process = subprocess.Popen(command, stdin=work, stdout=subprocess.PIPE)
         except OSError:             # no memory for a process
@@ -91,5 +84,5 @@ class Verifier:
         results = self._process.stdout.read() if self._process and self._process.stdout else b""
         batch, self._batch, self._process = self._batch, [], None
         self._waiting[:0] = batch[len(results) + 1:]
-        for waiting, code in zip(batch, [*map(CODES.get, results), UNCHECKED], strict=False):
-            waiting.then(code)
+        for (_, then), code in zip(batch, [*map(CODES.get, results), UNCHECKED], strict=False):
+            then(code)

@@ -1,7 +1,6 @@
 """The session with the ward's broker: handles what comes from there, and sends what is due."""
 import functools
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from agent.core.delivery.backoff import Backoff
 from agent.core.household.consent import Switch
 from agent.link.actions import WardParts
 from agent.link.commands import CommandHandler
-from agent.link.configuration import Configuration
 from agent.link.context import LinkContext, LinkTempo
 from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load
@@ -48,14 +46,14 @@ class MembershipWatch:
         self._due_mono_s = 0.0
 
     def look_now(self) -> None:
-        """The keeper has written something."""
         self._due_mono_s = 0.0
 
     def turn(self) -> None:
         now_mono_s = self._link.clock.mono_s()
         if not self._looking and now_mono_s >= self._due_mono_s:
             self._due_mono_s = now_mono_s + LOOK_EVERY_S
-            self._looking = self._link.store.ask(_standing, self._found)
+            self._looking = self._link.store.ask(
+                lambda db: (membership.read(db), membership.has_left(db)), self._found)
 
     def _found(self, standing: tuple[Membership | None, bool] | None) -> None:
         self._looking = False
@@ -72,14 +70,12 @@ class MembershipWatch:
 
 
 class Inbound:
-    """Handles the ward's messages: receipts, the ingest's state, commands, configuration. It trusts none of them, and
-    ignores none without a security event.
+    """Handles the ward's messages: receipts, the ingest's state, commands. It trusts none of them; those that it cannot
+    use become security events.
     """
 
-    def __init__(self, link: LinkContext, topics: wire.Topics, parts: WardParts, handler: CommandHandler,
-                 configuration: Configuration) -> None:
-        self._audit, self._topics, self._parts = link.audit, topics, parts
-        self.handler, self.configuration = handler, configuration
+    def __init__(self, link: LinkContext, topics: wire.Topics, parts: WardParts, handler: CommandHandler) -> None:
+        self._audit, self._topics, self._parts, self.handler = link.audit, topics, parts, handler
         self._ingest_online = True
 
     def handle(self, message: Arrived) -> None:
@@ -92,11 +88,6 @@ class Inbound:
             kind = "command" if self._topics.command(message.topic) else message.topic.rsplit("/", 1)[-1]
             self._audit.note("bad_payload", f"{kind}: {error}")
         message.confirm()
-
-    def up(self) -> None:
-        """A connection has come up."""
-        self.handler.up()
-        self.configuration.up()
 
     def published(self, topic: str) -> None:
         """A subscriber has what was published on this topic."""
@@ -112,19 +103,17 @@ class Inbound:
             if online and not self._ingest_online:
                 self._parts.drain.resume()
             self._ingest_online = online
-        elif message.topic == self._topics.cfg_desired:
-            self.configuration.receive(message.payload)
-        else:
+        elif not message.topic.endswith("/cfg/desired"):        # an earlier version's subscription, in the session
             self._audit.note("strange_topic")
 
 
 class WardLink:
     """Its owner's loop waits, then calls `hear` and `speak`, both only while `membership.joined`."""
 
-    def __init__(self, link: LinkContext, own_id: str, parts: WardParts, inbound: Callable[[wire.Topics], Inbound],
-                 tempo: LinkTempo, draw: Callable[[], float]) -> None:
-        """`inbound` makes the handler of the messages on these topics."""
-        self._link, self._parts, self._new_inbound = link, parts, inbound
+    def __init__(self, link: LinkContext, own_id: str, parts: WardParts,
+                 handler: Callable[[wire.Topics], CommandHandler], tempo: LinkTempo, draw: Callable[[], float]) -> None:
+        """`handler` makes what handles the commands on these topics."""
+        self._link, self._parts, self._new_handler = link, parts, handler
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
         self.membership = MembershipWatch(link, self._left, self._switched)
@@ -141,17 +130,14 @@ class WardLink:
         return self._session.readers(), self._session.writers()
 
     def hear(self) -> None:
-        """Handles what has come."""
         for event in self._session.wait(0.0):
             self._hear(event)
 
     def speak(self) -> None:
         """Continues with the ward's orders, and sends what is due."""
         session, topics, parts = self._session, self._topics, self._parts
-        reports: list[Outgoing] = []
         if self._inbound:
             self._inbound.handler.flows.turn()
-            reports = self._inbound.configuration.due()
         parts.requests.turn(session.up)
         parts.drain.deferral.turn()
         parts.reporter.turn(session, topics, parts.meter.backlog)
@@ -162,7 +148,9 @@ class WardLink:
         report = parts.reporter.report
         if parts.presence.birth_is_due(report.cameras if report else None):
             self._send_birth(topics)
-        for message in [*reports, *self._link.answers.remove(topics)]:
+        if settings := parts.in_force.report(topics):
+            session.post(settings)
+        for message in self._link.answers.remove(topics):
             session.post(message, "" if is_final(message.payload) else PROGRESS)
         parts.drain.turn(session, topics)
 
@@ -228,7 +216,8 @@ class WardLink:
         self._forget_health()
         self._session.post(self._parts.presence.online(topics))
         self._parts.reporter.report_now()
-        for part in (self._inbound, self._parts.requests, self._parts.updates):
+        self._parts.in_force.report_due = True
+        for part in (self._inbound and self._inbound.handler, self._parts.requests, self._parts.updates):
             if part:
                 part.up()
 
@@ -244,13 +233,10 @@ class WardLink:
         credentials = load(ward, own_id)
         topics = wire.Topics(ward.ward, credentials.dev)
         if topics != self._topics:
-            self._topics, self._inbound = topics, self._new_inbound(topics)
+            self._topics = topics
+            self._inbound = Inbound(self._link, topics, self._parts, self._new_handler(topics))
         counted = self._link.store.wait_for(count_connection(), COUNT_WITHIN_S)
         will = self._parts.presence.next_connection(topics, counted)
-        return Connection(ward.host, ward.port, credentials, topics,
+        return Connection(ward.host, ward.port, credentials, topics.subscriptions,
                           ConnectOptions(ward.keepalive_s, will, will_delay_s, confirm_later=True))
 
-
-def _standing(db: sqlite3.Connection) -> tuple[Membership | None, bool]:
-    """Returns the ward that the household is in, and whether it has left one and is in none."""
-    return membership.read(db), membership.has_left(db)

@@ -11,9 +11,9 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt import MQTTException
@@ -38,12 +38,6 @@ READS_A_TURN = 50
 # Errors that the library raises for bytes that are not a packet.
 BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
 Tag = int | str
-
-
-class Listener(Protocol):
-    """The topics of a subscriber."""
-
-    subscriptions: tuple[str, ...]      # topic filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +155,10 @@ class ConnectOptions:
 class Connection:
     """One connection to the broker."""
 
-    def __init__(self, host: str, port: int, credentials: Credentials, topics: Listener,
+    def __init__(self, host: str, port: int, credentials: Credentials, filters: Sequence[str],
                  options: ConnectOptions) -> None:
-        """Prepares the connection; sends nothing yet."""
-        self.host, self.port, self.credentials, self._topics = host, port, credentials, topics
+        """Prepares the connection, which subscribes to `filters` of topics; sends nothing yet."""
+        self.host, self.port, self.credentials, self._filters = host, port, credentials, filters
         self._options = options
         self.keepalive_s, self.in_flight_max = options.keepalive_s, IN_FLIGHT_MAX       # unless CONNACK gives less
         self.packet_max_b, self.retains = PACKET_MAX_B, True
@@ -265,7 +259,7 @@ class Connection:
     def subscribe(self) -> None:
         """Subscribes; messages keep their retain flag, so that a retained command is recognised."""
         options = SubscribeOptions(qos=1, retainAsPublished=True)
-        self._client.subscribe([(topic, options) for topic in self._topics.subscriptions])
+        self._client.subscribe([(topic, options) for topic in self._filters])
 
     def close(self) -> None:
         """Sends DISCONNECT, so that the broker does not publish the will."""

@@ -87,11 +87,9 @@ class Session:
         self.connects_n = self.dropped_n = 0
 
     def socket(self) -> Any:
-        """Returns the socket to wait on, or None."""
         return self.connection.socket() if self.connection else None
 
     def wants_write(self) -> bool:
-        """Whether to wait until the socket is writable, too."""
         return self.connection is not None and self.connection.wants_write()
 
     def readers(self) -> list[Any]:
@@ -103,7 +101,6 @@ class Session:
         return self.readers() if self.wants_write() else []
 
     def holds_more(self) -> bool:
-        """Whether there is data to read that `select` does not announce."""
         return self.connection is not None and self.connection.holds_more()
 
     def wait_s(self) -> float:
@@ -136,7 +133,6 @@ class Session:
         return max(0, self.connection.room_n - len(self._posted)) if self.connection and self.up else 0
 
     def fits(self, message: Outgoing) -> bool:
-        """Whether the broker takes a message of this size."""
         return self.connection is None or self.connection.fits(message)
 
     def publish(self, message: Outgoing, tag: Tag) -> None:

@@ -15,7 +15,7 @@ def greet(broker: Ward | Home, known: Credentials) -> str:
     """Connects, waits for CONNACK, and disconnects. Returns a line for a person. Raises LinkFault."""
     where, began_s = f"{broker.host}:{broker.port}", time.monotonic()
     session_s = SESSION_S if isinstance(broker, Ward) else 0        # what waits for the link goes on waiting
-    connection = Connection(broker.host, broker.port, known, _Nothing(),
+    connection = Connection(broker.host, broker.port, known, (),
                             ConnectOptions(KEEPALIVE_S, session_s=session_s, confirm_later=True))
     connection.dial()
     tls = getattr(connection.socket(), "version", lambda: None)()
@@ -27,10 +27,6 @@ def greet(broker: Ward | Home, known: Credentials) -> str:
         connection.cut()
     took_ms = 1000 * (time.monotonic() - began_s)
     return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
-
-
-class _Nothing:
-    subscriptions = ()
 
 
 def _await_connack(connection: Connection, where: str) -> None:

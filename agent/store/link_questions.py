@@ -5,7 +5,6 @@ taken over can do by them what a link must do, and no more. Each is a function h
 names: its parameters behind the first two are what is asked with.
 """
 import contextlib
-import hashlib
 import inspect
 import logging
 from collections.abc import Callable
@@ -16,10 +15,20 @@ from msgspec import Meta, Struct
 
 from agent import __version__
 from agent.config.settings import Settings
+from agent.config.ward_settings import listens, weighed
 from agent.core import release
 from agent.core.contract import wire
-from agent.core.contract.wire.answers import Replayed
-from agent.core.contract.wire.commands import COMMANDS, ClipCancel, ClipExport, Replay, Snapshot, Update, args
+from agent.core.contract.wire.answers import Replayed, SettingsInEffect
+from agent.core.contract.wire.commands import (
+    COMMANDS,
+    ClipCancel,
+    ClipExport,
+    Replay,
+    SetSettings,
+    Snapshot,
+    Update,
+    args,
+)
 from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept
@@ -231,25 +240,6 @@ def note_upload(db: StoreConnection, by: Writer, request: Word, sent_b: Seq | No
 
 
 @question
-def keep_configuration(db: StoreConnection, by: Writer, payload: Payload, clamped: dict[str, str]) -> bool:
-    """The ward has set this, `clamped` by the household's settings. Does it hold, or was a newer one there?"""
-    desired = wire.decode(wire.Desired, payload)
-    by.demand(db, payload, desired.dev)
-    digest = hashlib.sha256(payload).hexdigest()
-    given = Given(ver=desired.ver, cfg=desired.cfg, digest=digest, payload=payload.decode())
-    with transaction(db):
-        known = ward_settings.read(db)
-        if not given.overtakes(known):
-            return False
-        ward_settings.put(db, given)
-        if given.ver != known.ver:
-            told = wire.ConfigData(ver=given.ver, cfg=given.cfg, clamped=clamped)
-            outbox.append(db, "config", None, by.now, wire.encode(told))
-            ledger.note(db, by.now, Configured(ver=given.ver, cfg=given.cfg))
-    return True
-
-
-@question
 def move_update(db: StoreConnection, by: Writer, order: Word, state: updates.State,
                 code: release.Code | None = None) -> News:
     """The version that was ordered is further, or at its end."""
@@ -306,7 +296,8 @@ PAGE_QUESTIONS = (hold_for_export, release_export, ask_signature, take_back_sign
 Questions = Union[tuple(QUESTIONS)]     # noqa: UP007
 
 
-def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes, news: News) -> Replayed | None:
+def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes,
+              news: News) -> Replayed | SettingsInEffect | None:
     """What a command leaves on the card, within the transaction of its answer.
 
     Returns the answer's data, where there is some; answers to others are added to `news`. Raises CommandRefused.
@@ -322,9 +313,29 @@ def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes,
             _cancel(db, request, command)
         case Update():
             news += _order(db, by, ordered.id, wish)
+        case SetSettings():
+            return _set(db, by, command)
         case Replay(first=first, last=last):
             return _announce(db, by.now, max(1, first), last)
     return None
+
+
+def _set(db: StoreConnection, by: Writer, command: bytes) -> SettingsInEffect:
+    order = wire.decode(wire.Command, command)
+    by.demand(db, command, order.dev)
+    given = Given(ver=order.iat, cfg=order.args, payload=command.decode(), id=order.id)
+    if order.name != "set":
+        raise CommandRefused("other_order")
+    if not listens(by.settings):
+        raise CommandRefused("not_allowed")
+    if not given.overtakes(ward_settings.read(db)):
+        raise CommandRefused("old_version")
+    holds = weighed(by.settings, given.cfg)
+    ward_settings.put(db, given)
+    outbox.append(db, "config", None, by.now, wire.encode(wire.ConfigData(
+        ver=given.ver, cfg=given.cfg, clamped=dict(holds.clamped))))
+    ledger.note(db, by.now, Configured(ver=given.ver, cfg=given.cfg))
+    return SettingsInEffect(cfg=holds.values, clamped=dict(holds.clamped))
 
 
 def _open(db: StoreConnection, by: Writer, command: bytes) -> None:

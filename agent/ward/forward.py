@@ -120,7 +120,8 @@ class Forwarder:
         """Prepare the next connection. Raises LinkFault."""
         city = self._own.city
         credentials = load_credentials(city, f"{NAME}-{self._own.ward.ward}")
-        return Connection(city.host, city.port, credentials, self._topics, ConnectOptions(city.keepalive_s))
+        return Connection(city.host, city.port, credentials, self._topics.subscriptions,
+                          ConnectOptions(city.keepalive_s))
 
 
 def mark_all(own: settings.Settings) -> None:

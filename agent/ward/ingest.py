@@ -250,7 +250,7 @@ class Ingest:
         """Prepare the next connection. Raises LinkFault."""
         ward = self._own.ward
         credentials = load_credentials(ward, ward.name)
-        return Connection(ward.host, ward.port, credentials, self._topics, ConnectOptions(
+        return Connection(ward.host, ward.port, credentials, self._topics.subscriptions, ConnectOptions(
             ward.keepalive_s, self._state(online=False), WILL_DELAY_S, SHARED_SESSION_S if ward.shared else SESSION_S))
 
     def _leave(self) -> None:

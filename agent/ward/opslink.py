@@ -32,13 +32,6 @@ class OpsFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """Topic filters."""
-
-    subscriptions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class OpsAccount:
     """An account at the ward's broker: TLS and CA are the ingest's, the rest is its own."""
 
@@ -59,7 +52,7 @@ class OpsLink:
         given = own.ops if name == "ops" else own.desk
         self._account = OpsAccount(self._ward.tls, self._ward.ca, given.cert, given.key, given.user,
                                    given.password_file)
-        self._listening = Listening(tuple(listen))
+        self._listening = tuple(listen)
         self._arrived: deque[Arrived] = deque()
         self._session = Session(self._connect, clock, Backoff(WAITS), random.random,
                                 WARD_DESK if name == "ops" else WARD_PAGE)

@@ -36,14 +36,10 @@ def house(tmp_path_factory):
                           key=str(key)) for name, (cert, key) in issued.items()}
 
 
-class Nothing:
-    subscriptions = ()
-
-
 def met(ward: Ward) -> str:
     """What one attempt comes to: "accepted", or the fault's code."""
     options = ConnectOptions(30, session_s=0)
-    connection = Connection(ward.host, ward.port, credentials.load(ward, ""), Nothing(), options)
+    connection = Connection(ward.host, ward.port, credentials.load(ward, ""), (), options)
     try:
         connection.dial()
     except LinkFault as fault:

@@ -92,11 +92,12 @@ class DeskRig:
         self.answer_queue, self.flows = AnswerQueue(), FlowRunner(self.store, verifier, clock)
         link = LinkContext(settings, folders, folder, clock, self.store, self.audit, self.answer_queue)
         self.presence = CountedPresence(settings, clock)
-        parts = WardParts(self.drain, OutboxMeter(self.store, clock), Reporter(settings, folders, clock, writer),
-                          self.presence, RequestFlow(link, self.flows, TOPICS.dev, Waits()),
-                          UpdateFlow(link, self.flows, UpdateFolders(), Waits()))
-        self.actions = Actions(link, parts, SettingsInForce(settings, folder, parts.reporter, self.presence),
-                               lambda: LinkFacts(outbox_n=3, broker_detail="secret"))
+        reporter = Reporter(settings, folders, clock, writer)
+        parts = WardParts(self.drain, OutboxMeter(self.store, clock), reporter, self.presence,
+                          requests=RequestFlow(link, self.flows, TOPICS.dev, Waits()),
+                          updates=UpdateFlow(link, self.flows, UpdateFolders(), Waits()),
+                          in_force=SettingsInForce(settings, folder, reporter, self.presence))
+        self.actions = Actions(link, parts, lambda: LinkFacts(outbox_n=3, broker_detail="secret"))
         self.store.write(join)
         self.store.ask(close_interrupted())
         self.handler = CommandHandler(link, TOPICS, self.flows, self.actions, draw=lambda: 0.5)

@@ -206,10 +206,11 @@ LINK_QUESTIONS = (
     link_questions.overtake(9, [1], [2]), link_questions.note_command(ORDERED),
     *(link_questions.finish_command(replace(ORDERED, name=name), "done", None, {"a": 1}, json.dumps(
         {"id": ORDERED.id, "iat": 1, "exp": 2, "name": name, "args": given}).encode()) for name, given in (
-            ("replay", {"from": 1, "to": 9}), ("clip.cancel", {"request": ORDERED.id}), ("snapshot", {}))),
+            ("replay", {"from": 1, "to": 9}), ("clip.cancel", {"request": ORDERED.id}), ("snapshot", {}),
+            ("set", {"retention_d": 3}))),
     link_questions.got_answer("x"), link_questions.close_interrupted(), link_questions.follow_commands("requests"),
     link_questions.end_request("x", "", "{}"), link_questions.end_request("x", "undelivered"),
-    link_questions.note_upload("x", 5), link_questions.keep_configuration(b'{"ver":1,"cfg":{}}', {}),
+    link_questions.note_upload("x", 5),
     link_questions.move_update("x", "failed", "download"), link_questions.approve_update(),
     link_questions.keep_notified({"Mai": PlaceState(progress=Progress(after_id=1))}), link_questions.show_home(None))
 

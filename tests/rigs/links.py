@@ -62,11 +62,15 @@ class LinkRig:
         self.db = join(connect(folder / "store"), tomllib.loads(self.config.read_text())["ward"]["ward"])
         self.dev()                      # no keeper gives it one here
         self.clock = SystemClock()
-        self.desk = link_desk(folder / "store", self.runtime, self.clock, load(self.config))
+        self.open_desk()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
         self.process: Forked | None = None
         self.log = folder / "link.log"
+
+    def open_desk(self) -> None:
+        """Serve the keeper's desk by the configuration as it is now."""
+        self.desk = link_desk(self.folder / "store", self.runtime, self.clock, load(self.config))
 
     def start(self) -> "LinkRig":
         """Start the process."""

@@ -121,8 +121,9 @@ class Hand:
         credentials = Credentials(TOPICS.dev, tls, None, None, None)
         self._draw = 0.0
         options = ConnectOptions(KEEPALIVE_S, will, 30)
-        self.session = Session(lambda: Connection("127.0.0.1", port, credentials, TOPICS, options), self.clock,
-                               Backoff(), lambda: self._draw)
+        self.session = Session(
+            lambda: Connection("127.0.0.1", port, credentials, TOPICS.subscriptions, options), self.clock, Backoff(),
+            lambda: self._draw)
         self._draw = 0.999
 
     def turn(self) -> list[SessionEvent]:

@@ -1,11 +1,9 @@
-"""What the home sink asks of the keeper: Home Assistant's pause switch and update button, and pictures for it."""
+"""Home Assistant's pause switch and update button, which do what page and command line do."""
 import logging
 import sqlite3
-import threading
 from collections.abc import Callable
-from pathlib import Path
 
-from agent.core.contract.decisions import PauseFromHome, PictureForHome
+from agent.core.contract.decisions import PauseFromHome
 from agent.core.contract.facts import Poke
 from agent.core.contract.home.discovery import INSTALL
 from agent.core.rate import RateLimit
@@ -18,7 +16,6 @@ from agent.store.link_questions import approve_update
 
 COMMANDS_A_MINUTE = 30
 SWITCH = {b"ON": True, b"OFF": False}
-PICTURE_B_MAX = 200_000
 
 _log = logging.getLogger(__name__)
 
@@ -65,31 +62,3 @@ class HomeCommands:
         if waited:
             self._outlet.send(Poke(what="updates"), "link")
         self._changed()
-
-
-class PictureAsker:
-    """Asks for the picture of the event that has just ended. While it asks for one, it ignores other questions."""
-
-    def __init__(self, runtime: Path, came: Callable[[str, bytes], None]) -> None:
-        """`came(camera, jpeg)` is called on a thread of this object."""
-        self._runtime, self._came = runtime, came
-        self._asking: threading.Thread | None = None
-        self._logged: set[str] = set()      # cameras with a log line that their pictures are too large
-
-    def ask(self, camera: str) -> None:
-        if self._asking is None or not self._asking.is_alive():
-            self._asking = threading.Thread(target=self._ask, args=(camera,), name="snapshot", daemon=True)
-            self._asking.start()
-
-    def _ask(self, camera: str) -> None:
-        try:
-            jpeg = ask_desk(self._runtime, PictureForHome(camera=camera)).picture
-        except OSError:                     # the keeper is not there, or is just starting
-            return
-        if len(jpeg) > PICTURE_B_MAX:
-            if camera not in self._logged:
-                _log.warning("%s: its pictures are too large for the home sink (%d bytes, at most %d): "
-                             "set [home] snapshots = false", camera, len(jpeg), PICTURE_B_MAX)
-            self._logged.add(camera)
-        elif jpeg:
-            self._came(camera, jpeg)

@@ -7,18 +7,23 @@ import sqlite3
 import threading
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from agent.core.contract.decisions import PictureForHome
 from agent.core.contract.facts import Beat, Message, Poke
 from agent.core.contract.home.discovery import discovery
 from agent.core.health.report import Report
 from agent.core.household.pause import Pauses
 from agent.home.context import HomeContext
-from agent.home.removal import FORGET_S
+from agent.home.removal import FORGET_S, remove
 from agent.home.session import HomeSession, status
-from agent.link.home.commands import HomeCommands, PictureAsker
+from agent.link.context import ask_desk
+from agent.link.home.commands import HomeCommands
 from agent.link.home.state_publisher import DeviceView, StatePublisher
+from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.mqtt.session import Acknowledged, Session, SessionEvent, Up
@@ -26,23 +31,19 @@ from agent.store import home as home_store
 from agent.store import pause, updates
 from agent.store.folders import Folders
 from agent.store.home import RetainedTopics
+from agent.store.link_questions import show_home
 from agent.store.updates import UpdateOrder
 
 TICK_S = 1.0                # also between looks at the store, in case a poke was lost
 STARTED_S = 10.0            # Home Assistant is busy when it has just started
 PICTURE_EXPIRY_S = 60
+PICTURE_B_MAX = 200_000
+MOVED_S = 30.0              # for the broker that was used before
+PATIENT_S = 7 * 86_400.0    # if the sink is switched off: the broker may be off, too
 FAREWELL_S = 1.0
 WAITING_MAX = 64
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CameraPicture:
-    """A camera's picture as JPEG."""
-
-    camera: str
-    jpeg: bytes
 
 
 class Mailbox:
@@ -52,13 +53,13 @@ class Mailbox:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Message | Report | CameraPicture] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[Message | Report] = deque(maxlen=WAITING_MAX)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def fileno(self) -> int:
         return self._bell
 
-    def put(self, piece: Message | Report | CameraPicture) -> None:
+    def put(self, piece: Message | Report) -> None:
         """Adds a piece, from any thread, without waiting."""
         self._waiting.append(piece)
         self.ring()
@@ -67,7 +68,7 @@ class Mailbox:
         """Wakes up the reader."""
         os.eventfd_write(self._bell, 1)
 
-    def empty(self) -> list[Message | Report | CameraPicture]:
+    def empty(self) -> list[Message | Report]:
         """Removes and returns everything."""
         try:
             os.eventfd_read(self._bell)
@@ -91,6 +92,14 @@ def look(db: sqlite3.Connection, folders: Folders, boot: str, after_id: int | No
     after_id = home_store.last_event(db) if after_id is None else after_id
     return StoreView(home_store.motions(db, boot, after_id), pause.load(folders), updates.read(db),
                      home_store.moved(db, boot))
+
+
+def picture(_: sqlite3.Connection, runtime: Path, camera: str) -> bytes:
+    """Asks the keeper for the picture of the event that has just ended; empty if there is none."""
+    try:
+        return ask_desk(runtime, PictureForHome(camera=camera)).picture
+    except OSError:                     # the keeper is not there, or is just starting
+        return b""
 
 
 class Announcer:
@@ -137,12 +146,12 @@ class HomeSink:
         self._home, self._store, self._mailbox, self._topics = home, store, mailbox, home.topics
         self._session = HomeSession(home, home.shown.where, f"taimat-{home.own_id}")
         self._announcer = Announcer(home, self._session, before)
-        self._pictures = PictureAsker(home.runtime, lambda camera, jpeg: mailbox.put(CameraPicture(camera, jpeg)))
         self._publisher = StatePublisher(home, self._session, self._motion_ended)
         self._commands = HomeCommands(home, store, self._look_now)
         self._device = DeviceView()
         self._last_id: int | None = None        # of the newest event that was sent; None before the first look
-        self._looking, self._look_mono_s = False, 0.0
+        self._looking, self._look_mono_s, self._asking = False, 0.0, False
+        self._too_large: set[str] = set()       # cameras with a log line that their pictures are too large
 
     @property
     def fault(self) -> str | None:
@@ -175,7 +184,7 @@ class HomeSink:
             case Arrived():
                 self._commands.handle(event)
 
-    def _learn(self, piece: Message | Report | CameraPicture) -> None:
+    def _learn(self, piece: Message | Report) -> None:
         match piece:
             case Beat():
                 self._device.facts |= {facts.camera: facts for facts in piece.cameras}
@@ -184,9 +193,6 @@ class HomeSink:
                 self._device.facts = {facts.camera: facts for facts in piece.cameras}
             case Poke():
                 self._look_now()
-            case CameraPicture(camera, jpeg) if not self._device.is_paused(camera, self._home.clock.now()):
-                self._session.post(Outgoing(self._topics.snapshot(camera), jpeg, qos=0, expiry_s=PICTURE_EXPIRY_S,
-                                            content_type="image/jpeg"))
 
     def _look_now(self) -> None:
         self._look_mono_s = 0.0
@@ -217,5 +223,70 @@ class HomeSink:
             self._publisher.publish(self._device)
 
     def _motion_ended(self, camera: str) -> None:
-        if self._home.home.snapshots:
-            self._pictures.ask(camera)
+        """Asks for the event's picture; while one is asked for, others are not."""
+        if self._home.home.snapshots and not self._asking:
+            self._asking = self._store.ask(functools.partial(picture, runtime=self._home.runtime, camera=camera),
+                                           functools.partial(self._send_picture, camera))
+
+    def _send_picture(self, camera: str, jpeg: bytes | None) -> None:
+        self._asking = False
+        if jpeg and len(jpeg) > PICTURE_B_MAX:
+            if camera not in self._too_large:
+                _log.warning("%s: its pictures are too large for the home sink (%d bytes, at most %d): "
+                             "set [home] snapshots = false", camera, len(jpeg), PICTURE_B_MAX)
+            self._too_large.add(camera)
+        elif jpeg and not self._device.is_paused(camera, self._home.clock.now()):
+            self._session.post(Outgoing(self._topics.snapshot(camera), jpeg, qos=0, expiry_s=PICTURE_EXPIRY_S,
+                                        content_type="image/jpeg"))
+
+
+class HomeThread(SideThread):
+    """Shows the device in the household's Home Assistant, or removes it once the sink is switched off."""
+
+    def __init__(self, home: HomeContext) -> None:
+        super().__init__("home")
+        self._home, self._mailbox = home, Mailbox()
+        self._reported: Report | None = None
+        self._sink: HomeSink | None = None
+
+    def hear(self, piece: Message) -> None:
+        self._mailbox.put(piece)
+
+    def report(self, report: Report | None) -> None:
+        """Passes on the newest report if it is another one."""
+        if report is not None and report is not self._reported:
+            self._reported = report
+            self._mailbox.put(report)
+
+    def state(self) -> tuple[Literal["off", "connected", "unreachable"], str | None]:
+        """Returns whether the household's broker is reached, and why not."""
+        sink = self._sink
+        if sink is None:
+            return "off", None
+        return "unreachable" if sink.fault else "connected", sink.fault
+
+    def _wake(self) -> None:
+        self._mailbox.ring()
+
+    def _work(self) -> None:
+        store = StoreThread(self._home.folders.root, self._home.runtime)
+        try:
+            before, now = store.wait_for(home_store.shown, None), None
+            if self._home.home.enabled:
+                now = self._home.shown
+            if before and (now is None or now.where != before.where):
+                self._clear(before, MOVED_S if now else PATIENT_S)
+            if not self._over.is_set():
+                store.wait_for(show_home(now), None)
+                if now:
+                    self._sink = HomeSink(self._home, store, self._mailbox, before)
+                    self._sink.run(self._over)
+        finally:
+            store.close()
+
+    def _clear(self, before: RetainedTopics, within_s: float) -> None:
+        fault = remove(self._home, before, self._over, within_s, f"taimat-{self._home.own_id}")
+        if fault is None:
+            _log.info("removed from Home Assistant at %s:%d", *before.where)
+        elif not self._over.is_set():
+            _log.warning("still shown by Home Assistant at %s:%d (%s): delete the device there", *before.where, fault)

@@ -40,14 +40,6 @@ class DeviceView:
         return by_hours or self.pauses.of(camera, now) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The payload that was published last on a topic, and when."""
-
-    payload: bytes
-    mono_s: float
-
-
 class StatePublisher:
     """Remembers what was published in this connection."""
 
@@ -55,7 +47,7 @@ class StatePublisher:
         """`motion_ended` is called with a camera whose motion sensor has gone off."""
         self._home, self._session, self._motion_ended = home, session, motion_ended
         self._topics, self._language = home.topics, home.settings.device.language
-        self._published: dict[str, Published] = {}
+        self._published: dict[str, tuple[bytes, float]] = {}      # by topic: the last payload, and when
 
     def forget(self) -> None:
         """Publishes everything again."""
@@ -84,16 +76,16 @@ class StatePublisher:
         """Publishes ON or OFF. Returns what was published before."""
         before = self._published.get(topic)
         self._publish(topic, on_off(on), TEXT)
-        return before.payload == on_off(True) if before else None
+        return before[0] == on_off(True) if before else None
 
     def _state(self, topic: str, state: msgspec.Struct) -> None:
         self._publish(topic, msgspec.json.encode(state), "application/json")
 
     def _publish(self, topic: str, payload: bytes, content_type: str) -> None:
         now_mono_s, before = self._home.clock.mono_s(), self._published.get(topic)
-        if before and before.payload == payload and now_mono_s - before.mono_s < REFRESH_S:
+        if before and before[0] == payload and now_mono_s - before[1] < REFRESH_S:
             return
-        self._published[topic] = Published(payload, now_mono_s)
+        self._published[topic] = payload, now_mono_s
         self._session.post(Outgoing(topic, payload, qos=0, retain=True, expiry_s=EXPIRY_S, content_type=content_type))
 
 

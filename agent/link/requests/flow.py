@@ -1,6 +1,5 @@
 """Takes each request to its end: uploads it once the keeper has packed it, checks the receipt, answers the ward."""
 import logging
-import sqlite3
 
 from agent.core.contract import wire
 from agent.core.contract.facts import Poke
@@ -26,6 +25,7 @@ class RequestFlow(Follower[OpenRequests]):
     """Works on the loop's thread; the store and an uploader have threads of their own."""
 
     followed = "requests"
+    _look = staticmethod(look)
 
     def __init__(self, link: LinkContext, flows: FlowRunner, own_id: str, waits: Waits) -> None:
         """`waits` are the uploader's."""
@@ -41,7 +41,6 @@ class RequestFlow(Follower[OpenRequests]):
         self._line.clear()
 
     def wait_s(self) -> float:
-        """Seconds until `turn` may have something to do."""
         return AT_WORK_S if self._line.uploader else float("inf")
 
     def turn(self, ward_is_up: bool) -> None:
@@ -62,9 +61,6 @@ class RequestFlow(Follower[OpenRequests]):
         """A request is new, or the ward has cancelled one."""
         self.look_now()
         self._outlet.send(Poke(what="requests"), "keeper", "web")
-
-    def _look(self, db: sqlite3.Connection, repeat: bool) -> OpenRequests:
-        return look(db, repeat)
 
     def _ended(self) -> None:
         self._link.written()

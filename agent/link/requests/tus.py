@@ -125,13 +125,11 @@ class TusClient:
             raise
 
     def _connect(self) -> None:
-        if not self._is_open():
+        line = self._http.sock
+        if line is None:
             self._http.connect()
             self._http.sock.settimeout(SILENCE_S)
             self._connected(self._http.sock)
-
-    def _is_open(self) -> bool:
-        return self._http.sock is not None
 
     def _answer(self) -> TusAnswer:
         with self._http.getresponse() as response:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Waits
 from agent.link.context import LinkContext
+from agent.link.flow import FollowedView
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
 from agent.store import commands, membership, requests
-from agent.store.command_log import News, of_request, state
+from agent.store.command_log import of_request, state
 from agent.store.commands import Ordered
 from agent.store.link_questions import note_upload
 from agent.store.requests import WardRequest
@@ -28,23 +29,11 @@ TURN_S = 60.0                   # an upload without progress for so long gives w
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRequests:
+class OpenRequests(FollowedView):
     """One look at all requests."""
 
-    news: News = field(default_factory=list)
     open: Mapping[str, WardRequest] = field(default_factory=dict)       # by id, oldest first
     orders: Mapping[str, Ordered] = field(default_factory=dict)         # the commands that they came with, by id
-
-    @property
-    def open_ids(self) -> Collection[str]:
-        return self.open.keys()
-
-    @property
-    def again_s(self) -> float:
-        if not (self.open or self.orders):
-            return float("inf")
-        idle = bool(self.open) and all(request.state == "waiting" for request in self.open.values())
-        return LOOK_IDLE_S if idle else LOOK_EVERY_S
 
     @property
     def packed(self) -> Collection[str]:
@@ -66,7 +55,10 @@ def look(db: sqlite3.Connection, repeat: bool) -> OpenRequests:
     orders = {ordered.id: ordered for ordered in commands.going_on(db)}
     news = [(ordered, ordered.answer) for ordered in orders.values() if repeat and state(ordered.answer) != "accepted"]
     wanted = [] if membership.has_left(db) else [one for one in requests.open_ones(db) if one.cancel is None]
-    return OpenRequests(news, {request.id: request for request in wanted}, orders)
+    idle = bool(wanted) and all(request.state == "waiting" for request in wanted)
+    again_s = float("inf") if not (wanted or orders) else LOOK_IDLE_S if idle else LOOK_EVERY_S
+    found = {request.id: request for request in wanted}
+    return OpenRequests(news, found, again_s, open=found, orders=orders)
 
 
 class UploadLine:

@@ -102,7 +102,7 @@ class SimulatedDevice:
     def _connect(self) -> Connection:
         credentials = load(self._papers, self.dev)
         self._tally.dials_n += 1
-        return Connection(next(self._hosts), self._port, credentials, self._topics,
+        return Connection(next(self._hosts), self._port, credentials, self._topics.subscriptions,
                           ConnectOptions(KEEPALIVE_S, self.reports.will(), WILL_DELAY_S, confirm_later=True))
 
     def _hear(self, told: SessionEvent) -> None:

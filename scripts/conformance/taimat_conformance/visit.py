@@ -32,13 +32,6 @@ class VisitAccount:
     password_file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Topic filters."""
-
-    subscriptions: tuple[str, ...]
-
-
 class VisitFault(Exception):
     """The visit can't begin or go on; the text is one line with the remedy."""
 
@@ -81,7 +74,7 @@ class Visit:
         Faults are told to `audience`. Raises VisitFault.
         """
         self._ward, self._account, self._will = ward, account, will
-        self._listening, self.record = Listening(listen), record
+        self._listening, self.record = listen, record
         self._clock = record.clock
         self.name, self._up_s = client_id(account, name, audience), float("inf")
         self._session = Session(self._connect, self._clock, Backoff(WAITS), random.random, audience)
