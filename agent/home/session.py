@@ -2,7 +2,7 @@
 from agent.core.delivery.backoff import Backoff
 from agent.home.account import credentials
 from agent.home.context import HomeContext
-from agent.mqtt.connection import Connection, Outgoing
+from agent.mqtt.connection import Connection, ConnectOptions, Outgoing
 from agent.mqtt.fault import HOUSEHOLD
 from agent.mqtt.session import Session
 
@@ -17,8 +17,8 @@ class HomeSession(Session):
         """Connects to the broker at `where`, as client `name`, once `wait` is called."""
         def connect() -> Connection:
             """The broker keeps no session: a waiting command could pause a camera much later."""
-            return Connection(*where, credentials(home.home, name), KEEPALIVE_S, home.topics, status(home, "offline"),
-                              will_delay_s=0, session_s=0)
+            return Connection(*where, credentials(home.home, name), home.topics.subscriptions,
+                              ConnectOptions(KEEPALIVE_S, status(home, "offline"), session_s=0))
 
         super().__init__(connect, home.clock, Backoff(home.waits), home.draw, HOUSEHOLD)
 

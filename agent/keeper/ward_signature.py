@@ -11,12 +11,14 @@ from agent.core.delivery import certificate
 from agent.core.key_slots import KeySlots
 from agent.host import command_key
 from agent.store import identity, ward_settings
+from agent.store.commands import CommandRefused
 from agent.store.folders import COMMAND_KEYS, Folders
+from agent.store.ward_settings import SignedSettings
 
 _log = logging.getLogger(__name__)
 
 
-class NotGenuine(Exception):
+class NotGenuine(CommandRefused):
     """It is not what the ward has signed; the text is the code of the reason."""
 
 
@@ -61,13 +63,13 @@ class WardSignature:
             self._judged = given.payload, changed_ns, self._is_genuine(db, given.payload)
         if not self._judged[2]:
             return {}
-        return wire.decode(wire.Desired, given.payload.encode()).cfg
+        return wire.decode(SignedSettings, given.payload.encode()).values
 
     def _is_genuine(self, db: sqlite3.Connection, payload: str) -> bool:
         if not payload:
             return False
         try:
-            self.demand(db, payload.encode(), wire.decode(wire.Desired, payload.encode()).dev)
+            self.demand(db, payload.encode(), wire.decode(SignedSettings, payload.encode()).dev)
         except (NotGenuine, wire.BadPayload) as fault:
             _log.error("the ward has not signed the configuration in the database, so it does not count: %s", fault)
             return False

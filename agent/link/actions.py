@@ -1,4 +1,4 @@
-"""Carries out commands. What a command only asks for is its answer's data; docs/reference/subscriber.md lists both."""
+"""Carries out commands. docs/reference/subscriber.md lists what each does and the data of its answer."""
 import logging
 import platform
 import sqlite3
@@ -12,77 +12,127 @@ from msgspec.structs import replace
 
 from agent.config.derived import units
 from agent.config.settings import Settings
+from agent.config.ward_settings import in_effect, listens, weighed
 from agent.core.contract import wire
-from agent.core.contract.decisions import SOCKET, ChangeCommandKeys, DecisionAnswer
+from agent.core.contract.decisions import ChangeCommandKeys
 from agent.core.contract.facts import LinkFacts
+from agent.core.contract.wire import commands as orders
 from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Restarted
-from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
 from agent.core.key_slots import KeysChange
-from agent.host.clock import Clock
-from agent.host.sockets import ask
+from agent.link.answers import Outcome
+from agent.link.context import LinkContext, ask_desk
 from agent.link.drain import Drain
 from agent.link.flow import StoreJob
+from agent.link.outbox_upkeep import OutboxMeter
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.settings_in_force import SettingsInForce
-from agent.link.update.flow import UpdateFlow
-from agent.link.verdict import Outcome
-from agent.process import restart
+from agent.link.requests.flow import RequestFlow
+from agent.link.update_flow import UpdateFlow
+from agent.mqtt.connection import Outgoing
+from agent.process import log_level, restart
 from agent.store import ward_settings
 from agent.store.schema import SCHEMA
+from agent.store.ward_settings import NOTHING, Given
 
-DATA_B = 6_000              # of an answer, which must stay within a message's 8 KiB
-CONDITIONS_TOLD = 16
-COULD_NOT = ("card", "not_yours", "not_understood")      # of the keeper's answers: the rest are refusals
+DATA_B = 6_000              # of an answer, which must fit into a message of 8 KiB
+CONDITIONS_MAX = 16
+NOT_DECIDED = ("card", "not_yours", "not_understood")      # answers of the keeper that are no refusals
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
-    """Carries out what has passed all checks, on the loop's thread."""
+class SettingsInForce:
+    """The ward's settings within the limits of the household's own: in force here at once, elsewhere within seconds.
 
-    settings: Settings
-    runtime: Path
-    clock: Clock
+    The keeper reads them from the store when it plans what to delete.
+    """
+
+    def __init__(self, settings: Settings, runtime: Path, reporter: Reporter, presence: Presence) -> None:
+        self._settings, self._runtime, self._reporter, self._presence = settings, runtime, reporter, presence
+        self.given = NOTHING
+        self.report_due = False             # set also with each connection, in case the household's file has changed
+
+    @property
+    def ver(self) -> int | None:
+        """Returns `iat` of the ward's command in force; None if there is none, or the household allows none."""
+        return self.given.ver if listens(self._settings) and self.given != NOTHING else None
+
+    def report(self, topics: wire.Topics) -> Outgoing | None:
+        """Returns the report if one is due."""
+        due, self.report_due = self.report_due, False
+        if not due or self.ver is None:
+            return None
+        holds = weighed(self._settings, self.given.cfg)
+        return Outgoing(topics.cfg_reported, wire.encode(wire.Reported(
+            v=wire.VERSION, ver=self.ver, cfg=holds.values, clamped=dict(holds.clamped))), retain=True)
+
+    def apply(self, given: Given) -> None:
+        """Puts what the card has into force."""
+        self.given, self.report_due = given, True
+        now = in_effect(self._settings, given.cfg)
+        self._reporter.set_interval(now.ward.health_every_s)
+        self._presence.configured(now, self.ver)
+        self._presence.want_birth()
+        try:
+            log_level.tell(self._runtime, now.log.level if now.log != self._settings.log else None)
+        except OSError as error:
+            _log.warning("%s: %s: the log level that the ward has set does not reach the other processes",
+                         self._runtime, error.strerror)
+
+
+@dataclass(frozen=True, slots=True)
+class WardParts:
+    """The parts of the link that send to the ward, or do what it orders."""
+
     drain: Drain
+    meter: OutboxMeter
     reporter: Reporter
     presence: Presence
-    requests_changed: Callable[[], None]
+    requests: RequestFlow
     updates: UpdateFlow
     in_force: SettingsInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Carries out commands that have passed all checks, on the loop's thread."""
+
+    link: LinkContext
+    parts: WardParts
     facts: Callable[[], LinkFacts]        # the link's own
-    reborn: Callable[[], None]          # has the birth sent again
 
     def do(self, name: str, args: Struct, command: bytes) -> Outcome | StoreJob:
-        """Carry it out, or as much of it as may come before its answer is written; `command` is all of it as it came.
+        """Does the part of the command that comes before its answer is written; `command` is its whole payload.
 
-        A job's result is the outcome, or None where it did not come to one.
+        The result of a job is the outcome, or None if it failed.
         """
+        parts = self.parts
         match name, args:
             case "rebirth", _:
-                return Outcome(then=self.reborn)
-            case "time_hint", TimeHint(utc_ms):
-                return _telling(self._clocks(utc_ms))
-            case "replay", Replay(first, last):
+                return Outcome(then=parts.presence.want_birth)
+            case "time_hint", orders.TimeHint(utc_ms):
+                return Outcome(data=self._clocks(utc_ms))
+            case "replay", orders.Replay(first, last):
                 return self._replay(max(1, first), last, command)
             case "pause.state", _:
-                return _telling(self._pauses()) if self.reporter.tells else Outcome("refused", "withheld")
+                return Outcome(data=self._pauses()) if parts.reporter.is_shared else Outcome("refused", "withheld")
             case "diagnostics", _:
-                return _telling(self._diagnostics())
-            case "restart", Restart(role):
+                return Outcome(data=self._diagnostics())
+            case "restart", orders.Restart(role):
                 return self._restart(role)
-            case _, Snapshot() | ClipExport() | ClipCancel():
-                return Outcome(command=command, then=self.requests_changed)
-            case _, Update():
-                return Outcome(command=command, then=self.updates.hurry)
+            case _, orders.Snapshot() | orders.ClipExport() | orders.ClipCancel():
+                return Outcome(command=command, then=parts.requests.changed)
+            case _, orders.Update():
+                return Outcome(command=command, then=parts.updates.look_now)
+            case _, orders.SetSettings():
+                return Outcome(command=command, then=self._read_settings)
             case _, KeysChange():
-                return StoreJob(lambda db: self._change_keys(db, command))
+                return StoreJob(lambda _: self._change_keys(command))
         return Outcome("refused", "unsupported")
 
     def _clocks(self, utc_ms: int) -> Clocks:
-        """Nobody sets a clock by a stranger's word, but whoever gave it can date this boot's events by the answer."""
-        now = self.clock.now()
+        """Sets no clock by the hint, but its sender can date this boot's events by the answer."""
+        now = self.link.clock.now()
         if now.clock == "unset":
             return Clocks(boot=now.boot, mono_ms=now.mono_ms, clock=now.clock)
         return Clocks(boot=now.boot, mono_ms=now.mono_ms, clock=now.clock, utc_ms=now.wall_ms,
@@ -91,48 +141,52 @@ class Actions:
     def _replay(self, first: int, last: int, command: bytes) -> Outcome:
         if first > last:
             return Outcome("refused", "bad_args")
-        return Outcome(command=command, then=lambda: self.drain.again(first, last))
+        return Outcome(command=command, then=lambda: self.parts.drain.again(first, last))
 
     def _pauses(self) -> PausesAnswer:
-        cameras = self.reporter.report.cameras if self.reporter.report else ()
-        return PausesAnswer(cams=[CameraPause(c=each.camera, paused=each.paused_by is not None, by=each.paused_by,
-                                              until_ms=each.paused_until_ms) for each in cameras])
+        report = self.parts.reporter.report
+        return PausesAnswer(cams=[CameraPause(c=facts.camera, paused=facts.paused_by is not None, by=facts.paused_by,
+                                              until_ms=facts.paused_until_ms)
+                                  for facts in (report.cameras if report else ())])
 
     def _diagnostics(self) -> Diagnostics:
-        told = Diagnostics(
-            versions={**self.presence.versions(), "python": platform.python_version(),
+        sent = self.parts.reporter.sent
+        found = Diagnostics(
+            versions={**self.parts.presence.versions(), "python": platform.python_version(),
                       "sqlite": sqlite3.sqlite_version, "store": str(SCHEMA)},
             link={key: value for key, value in msgspec.structs.asdict(self.facts()).items()
                   if isinstance(value, int | float)},
-            health=self.reporter.told and replace(self.reporter.told, cond=self.reporter.told.cond[:CONDITIONS_TOLD]))
-        if told.health and len(wire.encode(told)) > DATA_B:
-            return replace(told, health=replace(told.health, cams=[]))
-        return told
+            health=sent and replace(sent, cond=sent.cond[:CONDITIONS_MAX]))
+        if found.health and len(wire.encode(found)) > DATA_B:
+            return replace(found, health=replace(found.health, cams=[]))
+        return found
 
-    def _change_keys(self, db: sqlite3.Connection, command: bytes) -> Outcome:
-        """The keeper alone decides whose commands count. With the old key goes what it has set here."""
-        question = msgspec.json.encode(ChangeCommandKeys(command=command.decode(errors="replace"))) + b"\n"
+    def _read_settings(self) -> None:
+        def then(given: Given | None) -> None:
+            if given is not None and given != self.parts.in_force.given:
+                _log.info("the ward has set %s", given.cfg)
+                self.parts.in_force.apply(given)
+
+        self.link.store.ask(ward_settings.read, then)
+
+    def _change_keys(self, command: bytes) -> Outcome:
+        """Only the keeper changes the ward's keys. It also drops the settings that the old key has signed."""
         try:
-            why = msgspec.json.decode(ask(self.runtime / SOCKET, question), type=DecisionAnswer).why
-        except (OSError, msgspec.DecodeError) as error:
+            why = ask_desk(self.link.runtime, ChangeCommandKeys(command=command.decode(errors="replace"))).why
+        except OSError as error:
             _log.error("the keeper, which keeps the ward's keys, does not answer: %s", error)
             return Outcome("failed", "keeper")
         if why:
-            return Outcome("failed", "keeper") if why in COULD_NOT else Outcome("refused", why)
-        given = ward_settings.read(db)
-        return Outcome(then=lambda: None if given == self.in_force.given else self.in_force.apply(given))
+            return Outcome("failed", "keeper") if why in NOT_DECIDED else Outcome("refused", why)
+        return Outcome(then=self._read_settings)
 
     def _restart(self, role: str) -> Outcome:
-        asked = [unit for unit, its_role in units(self.settings).items() if its_role == role]
-        if not asked:
+        named = [unit for unit, its_role in units(self.link.settings).items() if its_role == role]
+        if not named:
             return Outcome("failed", "no_such_role")
         try:
-            for unit in asked:
-                restart.ask(self.runtime, unit, self.clock.now())
+            for unit in named:
+                restart.ask(self.link.runtime, unit, self.link.clock.now())
         except OSError:
             return Outcome("failed", "runtime")
-        return _telling(Restarted(units=asked))
-
-
-def _telling(data: Struct) -> Outcome:
-    return Outcome(data=data)
+        return Outcome(data=Restarted(units=named))

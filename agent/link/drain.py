@@ -1,4 +1,4 @@
-"""Drains the outbox: offers messages in order, forgets the settled ones, sets aside those that are never accepted."""
+"""Drains the outbox: offers messages in order, deletes settled ones, sets aside those that the ward never accepts."""
 import functools
 import logging
 import sqlite3
@@ -12,8 +12,7 @@ from agent.core.delivery.outbox import LARGEST_B, Offers, OutboxPace, is_late
 from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
-from agent.link.deferral import Deferral
-from agent.link.leap import REUSED, Leap
+from agent.link.outbox_upkeep import REUSED, Deferral, Leap
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
@@ -21,7 +20,7 @@ from agent.mqtt.session import Session
 from agent.store import outbox
 from agent.store.link_questions import SEQS_MAX, settle_messages
 
-LOOK_EVERY_S = 10.0         # a poke gets lost at times: look anyway
+LOOK_EVERY_S = 10.0         # in case a poke gets lost
 HOLD_S = 2.0                # while the store fails
 NO_MATCHING_SUBSCRIBERS = 16
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -35,12 +34,12 @@ class DrainCounts:
 
     sent_n: int = 0
     settled_n: int = 0
-    unheard_n: int = 0          # that the broker had nobody for
+    unheard_n: int = 0          # the broker had no subscriber for them
     refused_n: int = 0
 
 
 class Drain:
-    """Decides on the loop's thread, has the store's thread read and the keeper write."""
+    """Decides on the loop's thread; the store's thread reads, and the keeper writes."""
 
     def __init__(self, store: StoreThread, clock: Clock, audit: Audit, delivery: Literal["receipt", "puback"],
                  pace: OutboxPace, written: threading.Event) -> None:
@@ -53,14 +52,14 @@ class Drain:
         self._fetching = self._settling = False
         self._more = written                    # new messages may lie behind the cursor
         self._more.set()
-        self._done: list[int] = []              # settled, and not yet told to the store's thread
+        self._done: list[int] = []              # settled, and not yet deleted
         self._look_mono_s = self._held_mono_s = 0.0
         self.counts = DrainCounts()
 
     def poke(self) -> None:
-        """A message was written, or a word that one waits for."""
+        """A message was written, or a label that a message waits for."""
         self._more.set()
-        self.deferral.hurry()
+        self.deferral.look_now()
 
     def wait_s(self, room_n: int) -> float:
         """Seconds until `turn` has something to do, given the session's room."""
@@ -71,7 +70,7 @@ class Drain:
         return max(self._held_mono_s - now_mono_s, due_s)
 
     def turn(self, session: Session, topics: wire.Topics) -> None:
-        """Have fetched what is due and what is new, as far as rate, window and the broker allow."""
+        """Fetches due and new messages, as far as rate, window and the broker allow."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s >= self._look_mono_s:
             self._look_mono_s = now_mono_s + LOOK_EVERY_S
@@ -108,11 +107,11 @@ class Drain:
             _log.warning("%s", text)
 
     def receipt(self, ack: wire.Ack) -> None:
-        """The ward has a message for good, or rejects it.
+        """The ward has stored messages, or rejects them.
 
-        Only what was offered counts: a receipt from another life of this device must not empty the outbox.
+        Only messages that were offered count: a receipt for another card of this device must not empty the outbox.
         """
-        rejected = {each.seq: each.code for each in ack.reject}
+        rejected = {refusal.seq: refusal.code for refusal in ack.reject}
         for seq in self.offers.out(rejected):
             if rejected[seq] == REUSED and self._delivery == "receipt":
                 self._leap.refused(seq)
@@ -125,20 +124,19 @@ class Drain:
             self._settle(sorted(has - rejected.keys()))
 
     def ready(self) -> None:
-        """The broker has answered what we said first: what it kept for us has come before that."""
+        """The broker has confirmed our first message, so everything that it kept for us has come."""
         self._leap.ready = True
 
-    def hurry(self) -> None:
+    def resume(self) -> None:
         """The ward's ingest is at work again."""
         self.offers.hurry(self._clock.mono_s())
 
     def again(self, first: int, last: int) -> None:
-        """The ward misses these sequence numbers: offer those at once that are there."""
+        """The ward misses these sequence numbers: offers those at once that exist."""
         self.offers.again(first, last, self._clock.mono_s())
         self.poke()
 
     def lost(self) -> None:
-        """The connection is gone."""
         self._leap.ready = False
         self.offers.lost(self._clock.mono_s())
 
@@ -152,7 +150,7 @@ class Drain:
         self._fetching = bool(spoiled) and self._store.ask(settle_messages(spoiled, "undecodable"), self._spoiled_aside)
         for seq in spoiled:
             self._audit.note("undecodable", None, seq)
-        self.offers.settled(set(again) - {entry.seq for entry in entries})      # somebody else has removed them
+        self.offers.settled(set(again) - {entry.seq for entry in entries})      # removed meanwhile
         if fresh_n > 0 and sum(entry.seq > self.offers.cursor for entry in entries) == fresh_n:
             self._more.set()
         now = self._clock.now()
@@ -169,7 +167,7 @@ class Drain:
             self._hold()
 
     def _hold(self) -> None:
-        """The store fails or is slow: leave it alone for a while."""
+        """Makes a pause, because the store fails or is slow."""
         self._held_mono_s = self._clock.mono_s() + HOLD_S
 
     def _offer(self, entry: wire.Entry, session: Session, topics: wire.Topics, now: Instant) -> None:
@@ -190,7 +188,7 @@ class Drain:
             self._settling = self._store.ask(settle_messages(batch), functools.partial(self._settled, batch))
 
     def _settled(self, seqs: list[int], done: list[str] | None) -> None:
-        """These are gone from the card, or the card failed: then they are offered again, and settled then."""
+        """They are deleted; or the card failed, so they are offered again and settled then."""
         self._settling = False
         if done is not None:
             self.offers.settled(seqs)
@@ -203,7 +201,7 @@ class Drain:
             if kinds is None:
                 return                          # the store failed: it is offered again, and set aside then
             self.offers.settled([seq])
-            if kinds and kinds[0] != "security":    # gone already; or of a kind that must not bring forth itself
+            if kinds and kinds[0] != "security":    # gone already; or an event about an event, without end
                 self._audit.note(why, code, seq)
 
         self._store.ask(settle_messages([seq], code), then)
@@ -211,8 +209,8 @@ class Drain:
 
 def _fetch(db: sqlite3.Connection, again: Sequence[int], after: int,
            fresh_n: int) -> tuple[list[wire.Entry], list[int]]:
-    """Those of `again` that still exist, and up to `fresh_n` behind `after`; of these, the seqs of spoiled ones."""
-    there = outbox.seqs(db, after + 1, WHOLE_MAX, fresh_n)      # before the rows: whatever comes meanwhile is no gap
+    """Returns those of `again` that still exist and up to `fresh_n` after `after`; and the seqs of unreadable ones."""
+    there = outbox.seqs(db, after + 1, WHOLE_MAX, fresh_n)      # before the rows: a new message is no gap
     rows = [row for seq in again for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
     rows += outbox.after(db, after, fresh_n) if fresh_n else []
     spoiled = sorted(set(there) - {row["seq"] for row in rows})

@@ -1,4 +1,4 @@
-"""The messages by which the ward sees this device: status with its will, and birth. See docs/design/ward.md."""
+"""The messages that present this device to the ward: status with its will, and birth. See docs/design/ward.md."""
 import contextlib
 import hashlib
 import os
@@ -15,13 +15,13 @@ from agent.core.household.consent import Switch
 from agent.core.passwords import redact
 from agent.host import board
 from agent.host.clock import Clock
-from agent.link.outbox_bound import OutboxBacklog
+from agent.link.outbox_upkeep import OutboxBacklog
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.credentials import Credentials
 
-ONLINE_EXPIRY_S = 1200          # an "online" that nobody refreshes goes: the broker may die together with the device
+ONLINE_EXPIRY_S = 1200          # an "online" that is not refreshed expires: the broker may die together with the device
 REFRESH_S = 600.0
-BIRTH_EVERY_S = 10.0            # cameras that come up one after the other are one birth
+BIRTH_EVERY_S = 10.0            # so that cameras that start one after the other make one birth
 SCHEMAS = {"status": 1, "birth": 1, "health": 1, "evt": 1, "cmd": 1, "cfg": 1}
 
 
@@ -41,56 +41,49 @@ class Presence:
         self.configured(settings, None)
 
     def configured(self, in_effect: Settings, ver: int | None) -> None:
-        """These settings hold; `ver` is the number of the ward's configuration in them, if there is one."""
+        """These settings are in effect; `ver` is the number of the ward's configuration in them, if there is one."""
         redacted = redact(msgspec.json.encode(in_effect).decode())
         self._settings_sha256, self._cfg_ver = hashlib.sha256(redacted.encode()).hexdigest(), ver
 
     def next_connection(self, topics: wire.Topics, counted: int | None) -> Outgoing:
-        """The will of the next connection, which is number `counted`.
-
-        None when the card does not answer, which keeps nobody from connecting.
-        """
+        """Returns the will of the next connection, number `counted`; None if the card does not answer in time."""
         self._conn = max(self._conn + 1, counted or 0)
         return self._status(topics, online=False, why="lost", dated=False)
 
     def online(self, topics: wire.Topics) -> Outgoing:
-        """"Online", for the next twenty minutes."""
+        """Returns "online", which is valid for ONLINE_EXPIRY_S."""
         self._refresh_mono_s = self._clock.mono_s() + REFRESH_S
         return self._status(topics, online=True)
 
     def offline(self, topics: wire.Topics, why: str) -> Outgoing:
-        """The planned end of the connection."""
         return self._status(topics, online=False, why=why)
 
     def stale(self) -> bool:
-        """Whether "online" must be said again."""
+        """Whether "online" must be sent again."""
         return self._clock.mono_s() >= self._refresh_mono_s
 
     def want_birth(self) -> None:
-        """Have the birth sent again, whatever has changed."""
+        """Sends the birth again even if no camera has changed."""
         self._birth_wanted = True
 
-    def keep(self, withheld: Sequence[Switch], only: Sequence[str]) -> None:
-        """Tell from now on that the household keeps these parts to itself, and of cameras no more than that allows.
+    def withhold(self, withheld: Sequence[Switch], only: Sequence[str]) -> None:
+        """The birth says from now on that the household withholds these parts, and leaves out what they cover.
 
-        Of motion it tells of what has one of the words `only`, or none.
+        The ward gets motion that has one of the labels `only`, or no label; all motion if `only` is empty.
         """
         self._withheld, self._only, self._birth_wanted = withheld, only, True
 
     def birth_is_due(self, cameras: Sequence[CameraFacts] | None) -> bool:
-        """Whether a birth is wanted, or the cameras are others, or deliver other pictures, than in the last one.
-
-        `cameras` is None while nothing is known of them.
-        """
+        """Whether a birth is wanted, or cameras or their pictures differ from the last one; None: not known yet."""
         settled = self._clock.mono_s() >= self._birth_mono_s
-        return self._birth_wanted or (cameras is not None and settled and self._told_of(cameras) != self._cameras)
+        return self._birth_wanted or (cameras is not None and settled and self._described(cameras) != self._cameras)
 
     def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
               backlog: OutboxBacklog) -> Outgoing:
-        """The message that describes this device, sent now."""
+        """Returns the message that describes this device, to be sent now."""
         now = self._clock.now()
         self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
-        self._cameras = self._told_of(cameras)
+        self._cameras = self._described(cameras)
         not_after = credentials.cert_not_after
         return Outgoing(topics.birth, wire.encode(wire.Birth(
             v=wire.VERSION, boot=now.boot, conn=self._conn, mono_ms=now.mono_ms, clock=now.clock,
@@ -102,15 +95,14 @@ class Presence:
             only=[*self._only])), retain=True)
 
     def versions(self) -> dict[str, str]:
-        """Of agent, system and board, as far as known."""
+        """Returns the versions of agent, system and board, as far as known."""
         return {"agent": __version__, "os": self._os, **({"hw": self._hw} if self._hw else {})}
 
-    def _told_of(self, cameras: Sequence[CameraFacts]) -> list[wire.BirthCamera]:
-        if "health" in self._withheld:          # what a camera delivers says whether it is well
-            return [wire.BirthCamera(c=each.camera) for each in cameras]
-        return [wire.BirthCamera(c=each.camera, src=each.source, w=each.width, h=each.height, fps_set=each.fps_set,
-                                 codec=each.codec)
-                for each in cameras]
+    def _described(self, cameras: Sequence[CameraFacts]) -> list[wire.BirthCamera]:
+        if "health" in self._withheld:          # because a camera's pictures show whether it works
+            return [wire.BirthCamera(c=facts.camera) for facts in cameras]
+        return [wire.BirthCamera(c=facts.camera, src=facts.source, w=facts.width, h=facts.height,
+                                 fps_set=facts.fps_set, codec=facts.codec) for facts in cameras]
 
     def _status(self, topics: wire.Topics, online: bool, why: str | None = None, dated: bool = True) -> Outgoing:
         now = self._clock.now()
@@ -122,7 +114,7 @@ class Presence:
 
 
 def _os_name() -> str:
-    """Such as "debian-13 6.12.47 aarch64"."""
+    """Returns a text such as "debian-13 6.12.47 aarch64"."""
     names = {}
     with contextlib.suppress(OSError):
         names = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)

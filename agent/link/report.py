@@ -1,4 +1,4 @@
-"""The health report in the contract's words: what the monitor found, and the link's own numbers."""
+"""The health report in the contract's form: the monitor's findings, and the link's own numbers."""
 from collections.abc import Sequence
 
 from agent.config.derived import units
@@ -10,19 +10,19 @@ from agent.core.household.consent import Switch
 from agent.host.clock import Clock, Instant
 from agent.host.probes.machine import Probes
 from agent.link.audit import EventWriter
-from agent.link.outbox_bound import OutboxBacklog
+from agent.link.outbox_upkeep import OutboxBacklog
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
 from agent.process.monitor import Monitor
 from agent.store.folders import Folders
 
 HISTORY_EVERY_S = 300.0
-THINNED_S = 300             # while the ward's ingest is away nobody reads more
-AWAY_S = 300.0              # "away" is believed this long, as long as the broker keeps it
+THINNED_S = 300             # while the ward's ingest is away, because only the last report is kept
+AWAY_S = 300.0              # "away" counts this long, as long as the broker keeps it
 
 
 class Reporter:
-    """Receives heartbeats, looks at the device in time, and sends the report."""
+    """Receives heartbeats, looks at the device when it is time, and sends the report."""
 
     def __init__(self, settings: Settings, folders: Folders, clock: Clock, writer: EventWriter) -> None:
         self._clock, self._writer, self._usual_s = clock, writer, settings.ward.health_every_s
@@ -32,54 +32,49 @@ class Reporter:
                                 cameras_n=sum(camera.enabled for camera in settings.camera),
                                 endurance_tb=settings.store.card_endurance_tb)
         self.report: Report | None = None
-        self.told: wire.Health | None = None        # the last report as the ward got it
-        self.tells = True                           # the household may keep all of it to itself
+        self.sent: wire.Health | None = None        # the last report as the ward got it
+        self.is_shared = True                       # the household may withhold the whole report
         self._seq = 0
         self._thin_until_mono_s = 0.0
         self._due_mono_s = clock.mono_s()
         self._history_mono_s = clock.mono_s() + HISTORY_EVERY_S
 
-    def keep(self, withheld: Sequence[Switch]) -> None:
-        """The household keeps these parts to itself from now on, and no others."""
-        self.tells = "health" not in withheld
-        self.told = self.told if self.tells else None
-        self.hurry()
+    def withhold(self, withheld: Sequence[Switch]) -> None:
+        """The household withholds only these parts from now on."""
+        self.is_shared = "health" not in withheld
+        self.sent = self.sent if self.is_shared else None
+        self.report_now()
 
     def receive(self, beat: Beat) -> None:
-        """A heartbeat has come."""
         self._monitor.receive(beat, self._clock.mono_s())
 
-    def report_each(self, usual_s: int) -> None:
-        """Report so often from now on, in seconds."""
+    def set_interval(self, usual_s: int) -> None:
         self._usual_s = usual_s
         self._due_mono_s = min(self._due_mono_s, self._clock.mono_s() + self._every_s)
 
     def thin_out(self, thin: bool) -> None:
-        """Report less often for a while, because the ward's ingest is away, or as usual again."""
+        """Reports less often while the ward's ingest is away, or as usual again."""
         self._thin_until_mono_s = self._clock.mono_s() + AWAY_S if thin else 0.0
         self._due_mono_s = min(self._due_mono_s, self._clock.mono_s() + self._every_s)
 
     @property
     def _every_s(self) -> int:
-        """The present interval."""
         return max(THINNED_S, self._usual_s) if self._clock.mono_s() < self._thin_until_mono_s else self._usual_s
 
-    def hurry(self) -> None:
-        """A connection has come up: report at once."""
+    def report_now(self) -> None:
         self._due_mono_s = self._clock.mono_s()
 
     def wait_s(self) -> float:
-        """Seconds until `turn` has something to do."""
         return self._due_mono_s - self._clock.mono_s()
 
     def turn(self, session: Session | None, topics: wire.Topics | None, backlog: OutboxBacklog) -> None:
-        """Look and report if it is time. Without a broker it only looks."""
+        """Looks and reports if it is time; without a broker it only looks."""
         now_mono_s = self._clock.mono_s()
         if now_mono_s < self._due_mono_s:
             return
         self._due_mono_s = now_mono_s + self._every_s
         self.report = self._monitor.look(now_mono_s)
-        if session is None or not self.tells:
+        if session is None or not self.is_shared:
             return
         if session.up and topics:
             self._history_mono_s = now_mono_s + HISTORY_EVERY_S
@@ -91,14 +86,14 @@ class Reporter:
 
     def _health(self, report: Report, session: Session, backlog: OutboxBacklog) -> wire.Health:
         self._seq += 1
-        self.told = health(report, self._clock.now(), self._seq, self._every_s, backlog,
-                           max(0, session.connects_n - 1))
-        return self.told
+        self.sent = health(report, self._clock.now(), seq=self._seq, every_s=self._every_s, backlog=backlog,
+                           reconnects_n=max(0, session.connects_n - 1))
+        return self.sent
 
 
-def health(report: Report, now: Instant, seq: int, every_s: int, backlog: OutboxBacklog,
+def health(report: Report, now: Instant, *, seq: int, every_s: int, backlog: OutboxBacklog,
            reconnects_n: int) -> wire.Health:
-    """One report; what is unknown is left out."""
+    """Returns one report, without unknown values."""
     host, keeper = report.host, _keeper(report)
     ledger = keeper.ledger
     beats = [unit.beat for unit in report.units if unit.beat and not unit.silent]
@@ -117,12 +112,12 @@ def health(report: Report, now: Instant, seq: int, every_s: int, backlog: Outbox
         clips_n=keeper.clips_n, clips_b=keeper.clips_b,
         outbox_n=backlog.n, outbox_old_s=backlog.old_s, quarantine_n=backlog.quarantine_n or None,
         rssi_dbm=host.rssi_dbm, net_tx_b=host.net_tx_b, net_rx_b=host.net_rx_b, mqtt_rc_n=reconnects_n,
-        cams=[_camera(each, keeper.kept_days.get(each.camera)) for each in report.cameras],
+        cams=[_camera(facts, keeper.kept_days.get(facts.camera)) for facts in report.cameras],
         roles={name: role.state for name, role in report.roles.items()},
         restarts_n={name: role.restarts_n for name, role in report.roles.items() if role.restarts_n},
         ledger=ledger and wire.LedgerHead(n=ledger.n, head=ledger.head, key=ledger.key),
-        cond=[wire.HealthCondition(code=each.code, sev=each.severity, c=each.camera, unit=each.unit)
-              for each in report.conditions])
+        cond=[wire.HealthCondition(code=found.code, sev=found.severity, c=found.camera, unit=found.unit)
+              for found in report.conditions])
 
 
 def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
@@ -135,8 +130,8 @@ def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
 
 
 def _keeper(report: Report) -> KeeperFacts:
-    """What the keeper tells; nothing while it is silent."""
-    return next((told for unit in report.units if (told := unit.told(KeeperFacts))), KeeperFacts())
+    """Returns the keeper's facts; empty ones while it is silent."""
+    return next((facts for unit in report.units if (facts := unit.told(KeeperFacts))), KeeperFacts())
 
 
 def _whole(value: float | None) -> int | None:
@@ -144,5 +139,5 @@ def _whole(value: float | None) -> int | None:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    """The number in as few bytes as possible: 1180, not 1180.0. Each is sent 2,880 times a day."""
+    """Returns the number in few bytes: 1180, not 1180.0. Each is sent 2,880 times a day."""
     return None if value is None else round(value, digits or None)

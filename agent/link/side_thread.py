@@ -1,4 +1,4 @@
-"""A thread of the link beside the loop that carries the ward's events: whatever goes wrong in it, those go on."""
+"""A thread beside the link's loop: no fault in it stops the ward's events."""
 import abc
 import logging
 import sqlite3
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class SideThread(threading.Thread, abc.ABC):
-    """Works until it is told to end; `name` is what it is for."""
+    """Works until `end` is called; `name` is its purpose."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -23,28 +23,27 @@ class SideThread(threading.Thread, abc.ABC):
 
     @abc.abstractmethod
     def hear(self, piece: Message) -> None:
-        """Take in a message of another role."""
+        """Receives a message of another role."""
 
     @abc.abstractmethod
     def _work(self) -> None:
-        """Return once `_over` is set. Raises StoreError and sqlite3.Error; then it is called again."""
+        """Works until `_over` is set. Raises StoreError and sqlite3.Error; then it is called again."""
 
     @abc.abstractmethod
     def _wake(self) -> None:
-        """`_over` has been set: look at once."""
+        """`_over` has been set: ends a wait at once."""
 
     def end(self) -> None:
-        """Tell the thread to end."""
         self._over.set()
         self._wake()
 
     def leave(self) -> None:
-        """Wait until the thread has ended; whoever hangs out there is not waited for."""
+        """Ends the thread; waits at most ENDING_S, because a peer of it may hang."""
         self.end()
         self.join(ENDING_S)
 
     def run(self) -> None:
-        """Work until told to end. A fault of ours must not end the role."""
+        """Works until `end` is called. A bug in it must not end the role."""
         while not self._over.is_set():
             try:
                 return self._work()

@@ -1,5 +1,6 @@
-"""Two threads beside the link's loop, so that a hanging card stops neither health nor heartbeats: one reads the store,
-the other has the keeper write.
+"""Two threads beside the link's loop, so that a hanging card stops neither health nor heartbeats.
+
+One reads the store; the other asks the keeper to write.
 """
 import contextlib
 import functools
@@ -30,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 class StoreThread:
-    """Does jobs on the database in order, and asks questions of the keeper in theirs; `turn` hands their results on.
+    """Does jobs on the database in order, and asks the keeper in order; `turn` passes on the results.
 
     `fileno` becomes readable when there is something for `turn`.
     """
 
     def __init__(self, folder: Path, runtime: Path) -> None:
-        """Open the store in `folder`; in `runtime` the keeper is asked. Raises StoreError."""
+        """Opens the store in `folder`; the keeper answers in `runtime`. Raises StoreError."""
         self._jobs: Asked = queue.Queue(JOBS_MAX)
         self._questions: Asked = queue.Queue(JOBS_MAX)
         self._done: deque[tuple[Then, Any]] = deque()
@@ -45,48 +46,44 @@ class StoreThread:
         self._ear.setblocking(False)
         self._opened = threading.Event()
         self._problem: StoreError | None = None
-        self._faults: dict[str, tuple[str, str | None]] = {}       # by thread: what was said last, while it fails
+        self._faults: dict[str, tuple[str, str | None]] = {}       # by thread: the last error, while it fails
         self._folder, self._runtime = folder, runtime
         self.dropped_n = 0
         self._threads = [threading.Thread(target=work, name=name, daemon=True)
                          for name, work in (("store", self._read), ("keeper", self._write))]
-        for each in self._threads:
-            each.start()
+        for thread in self._threads:
+            thread.start()
         self._opened.wait()
         if self._problem:
             raise self._problem
 
     @property
     def fault(self) -> str | None:
-        """What the store or the keeper said last, while it fails."""
+        """Returns the last error, while the store or the keeper fails."""
         return next((text for text, _ in self._faults.copy().values()), None)
 
     @property
     def card_fault(self) -> str | None:
-        """The condition behind that, if it is the card's."""
+        """Returns the condition behind that error, if it is the card's."""
         return next((fault for _, fault in self._faults.copy().values() if fault), None)
 
     def fileno(self) -> int:
-        """The file to wait on."""
         return self._ear.fileno()
 
     def bell(self) -> int:
-        """A file to write to in order to make `fileno` readable: for signals, which else end no `select`."""
+        """Returns a file; a byte written to it makes `fileno` readable. For signals, which end no `select`."""
         return self._bell.fileno()
 
     def ask(self, work: Job | LinkQuestion, then: Then = lambda _: None) -> bool:
-        """Have a job done, or a question answered; `then` gets the result, or None when the store failed.
+        """Starts a job or a question; `then` gets the result, or None if the store failed.
 
-        Returns False, and counts the work as dropped, when too much waits already.
+        Returns False, and counts the work as dropped, if too much waits already.
         """
-        return self._put(work, functools.partial(self._hand_on, then))
+        return self._put(work, functools.partial(self._pass_on, then))
 
     def wait_for(self, work: Callable[[sqlite3.Connection], Result] | LinkQuestion,
                  timeout_s: float | None) -> Result | None:
-        """The result if it comes in time, else None; for the few that nothing can go on without.
-
-        Without a `timeout_s` it waits as long as it takes.
-        """
+        """Blocks until the result has come. Returns None after `timeout_s`; None waits without end."""
         answer: queue.Queue[Result | None] = queue.Queue(1)
         with contextlib.suppress(queue.Empty):
             return answer.get(timeout=timeout_s) if self._put(work, answer.put_nowait) else None
@@ -100,13 +97,13 @@ class StoreThread:
             return False
         return True
 
-    def _hand_on(self, then: Then, result: Any) -> None:
+    def _pass_on(self, then: Then, result: Any) -> None:
         self._done.append((then, result))
         with contextlib.suppress(BlockingIOError):
             self._bell.send(b"!")
 
     def turn(self) -> None:
-        """Hand on the results of the jobs that are done."""
+        """Passes on the results that have come."""
         with contextlib.suppress(BlockingIOError):
             while self._ear.recv(256):
                 pass
@@ -115,12 +112,12 @@ class StoreThread:
             then(result)
 
     def close(self) -> None:
-        """Do what waits, then end; a card that hangs is not waited for."""
+        """Does what waits, then ends; waits ENDING_S at most, because the card may hang."""
         for waiting in (self._jobs, self._questions):
             with contextlib.suppress(queue.Full):
                 waiting.put_nowait(None)
-        for each in self._threads:
-            each.join(ENDING_S)
+        for thread in self._threads:
+            thread.join(ENDING_S)
 
     def _read(self) -> None:
         try:
@@ -133,7 +130,7 @@ class StoreThread:
 
         def do(job: Job) -> Any:
             nonlocal db
-            db = current(db)                # a damaged one is replaced
+            db = current(db)                # a new one if it was damaged
             return job(db)
 
         self._serve(self._jobs, do)
@@ -150,7 +147,7 @@ class StoreThread:
     def _try(self, do: Callable[[Any], Any], work: Any) -> Any:
         try:
             result = do(work)
-        except Exception as error:      # a spoiled row's may be of any kind
+        except Exception as error:      # a spoiled row can raise anything
             self._faults[threading.current_thread().name] = str(error), fault_of(error, self._folder)
             damage.meet(error)
             _log.error("the store failed: %s; recording and health go on, messages wait; see: taimat doctor", error,

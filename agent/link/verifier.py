@@ -1,7 +1,7 @@
-"""Has signatures checked by a process that ends afterwards: see agent/helpers/signature.py.
+"""Checks signatures in a process that ends afterwards: see agent/helpers/signature.py.
 
-Starting it is what costs, not checking. So it takes all that waits at once, and is started only so often: whoever sends
-badly signed orders by the hundred delays a good one by seconds, and does not keep the machine busy.
+Its start costs most, so one process takes all waiting payloads, and its starts are limited. A sender of hundreds of
+badly signed orders delays a good one by seconds, but does not keep the machine busy.
 """
 import os
 import random
@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +18,7 @@ from agent.host.clock import Clock
 
 UNCHECKED, BUSY = "unchecked", "busy"
 PATIENCE_S = 20.0           # a Zero needs two seconds to load the library
-WAITING_MAX = 256           # 2 MB; beyond that, chance says which is turned away
+WAITING_MAX = 256           # 2 MB; beyond that, a random one is refused
 LARGEST_B = 8192            # of a payload: orders, configurations and receipts have a tenth of that
 AT_ONCE_N, EVERY_S = 12, 5.0    # processes
 LOOK_EVERY_S = 0.1
@@ -27,44 +26,37 @@ LOOK_EVERY_S = 0.1
 Then = Callable[[str | None], None]
 
 
-class _Waiting(NamedTuple):
-    signed: SignedPayload
-    then: Then
-
-
 class Verifier:
-    """Its owner calls `turn` each `wait_s` at least; `then` gets None for a good signature, else the refusal's code."""
+    """Its owner calls `turn` at least every `wait_s`; `then` gets None for a good signature, else a code."""
 
     def __init__(self, key_file: str, kept: Path, clock: Clock,
                  chance: Callable[[int], int] = random.randrange) -> None:
-        """`key_file` is a PEM file with the ward's public keys, "" means that there is none; `kept` has their changes.
-        """
+        """`key_file` is a PEM file with the ward's public keys, or ""; `kept` has their changes."""
         self._key_file, self._kept, self._clock, self._chance = key_file, kept, clock, chance
         self._pace = BurstLimit(AT_ONCE_N, EVERY_S)
-        self._waiting: list[_Waiting] = []
-        self._batch: list[_Waiting] = []
+        self._waiting: list[tuple[SignedPayload, Then]] = []
+        self._batch: list[tuple[SignedPayload, Then]] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._since_mono_s = 0.0
 
     def check(self, payload: bytes, then: Then, key: str = "") -> None:
-        """Have the signature in this payload checked: by the ward's key, or by `key` (hex)."""
+        """Checks the signature in this payload by the ward's key, or by `key` (hex)."""
         if not key and not self._key_file:
             then("unknown_key")
         elif len(payload) > LARGEST_B:
             then(UNCHECKED)
         else:
-            self._waiting.append(_Waiting(SignedPayload(payload, key), then))
+            self._waiting.append((SignedPayload(payload, key), then))
             if len(self._waiting) > WAITING_MAX:
-                self._waiting.pop(self._chance(len(self._waiting))).then(BUSY)
+                self._waiting.pop(self._chance(len(self._waiting)))[1](BUSY)
 
     def wait_s(self) -> float:
-        """Seconds until `turn` has something to do."""
         if self._process is not None:
             return LOOK_EVERY_S
         return self._pace.wait_s(self._clock.mono_s()) if self._waiting else float("inf")
 
     def turn(self) -> None:
-        """Start the next process, or see what became of the one that is at work."""
+        """Starts the next process, or reads the result of the present one."""
         now_mono_s = self._clock.mono_s()
         if self._process is None:
             if self._waiting and self._pace.allows(now_mono_s):
@@ -80,18 +72,17 @@ class Verifier:
         self._batch, self._waiting, self._since_mono_s = self._waiting, [], now_mono_s
         command = [sys.executable, "-m", "agent.helpers.signature", self._key_file, str(self._kept)]
         try:
-            with os.fdopen(os.memfd_create("signed"), "w+b") as work:       # a pipe would not take it all at once
-                work.write(msgspec.json.encode([each.signed for each in self._batch]))
+            with os.fdopen(os.memfd_create("signed"), "w+b") as work:       # a pipe would not hold it all
+                work.write(msgspec.json.encode([signed for signed, _ in self._batch]))
                 work.seek(0)
                 self._process = subprocess.Popen(command, stdin=work, stdout=subprocess.PIPE)
         except OSError:             # no memory for a process
             self._end()
 
     def _end(self) -> None:
-        """Hand the verdicts out. The payload at which the process ended gets none; those behind it are looked at again.
-        """
-        verdicts = self._process.stdout.read() if self._process and self._process.stdout else b""
+        """Passes the results on. The payload at which the process ended is unchecked; those after it wait again."""
+        results = self._process.stdout.read() if self._process and self._process.stdout else b""
         batch, self._batch, self._process = self._batch, [], None
-        self._waiting[:0] = batch[len(verdicts) + 1:]
-        for each, code in zip(batch, [*map(CODES.get, verdicts), UNCHECKED], strict=False):
-            each.then(code)
+        self._waiting[:0] = batch[len(results) + 1:]
+        for (_, then), code in zip(batch, [*map(CODES.get, results), UNCHECKED], strict=False):
+            then(code)

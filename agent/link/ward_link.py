@@ -1,7 +1,6 @@
-"""The session with the ward's broker: hands on what comes from there, and sends what is due."""
+"""The session with the ward's broker: handles what comes from there, and sends what is due."""
 import functools
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,138 +8,163 @@ from msgspec.structs import replace
 
 from agent.core.contract import wire
 from agent.core.contract.facts import LinkFacts
-from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.delivery.backoff import Backoff
 from agent.core.household.consent import Switch
-from agent.host.clock import Clock
-from agent.link.answers import AnswerQueue
-from agent.link.audit import Audit
-from agent.link.drain import Drain
-from agent.link.inbound import Inbound
-from agent.link.outbox_bound import OutboxMeter
-from agent.link.presence import Presence
-from agent.link.report import Reporter
-from agent.link.requests.flow import RequestFlow
-from agent.link.store_thread import StoreThread
-from agent.link.update.flow import UpdateFlow
-from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.link.actions import WardParts
+from agent.link.commands import CommandHandler
+from agent.link.context import LinkContext, LinkTempo
+from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load
-from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
-from agent.process.role import Role
+from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent, Up
 from agent.store import membership
 from agent.store.commands import is_final
 from agent.store.link_questions import count_connection
 from agent.store.membership import Membership
 
-COUNT_WITHIN_S = 1.0        # what the card may take to count a connection
-LOOK_EVERY_S = 10.0         # whether the household is in the ward: the keeper's poke may get lost
+COUNT_WITHIN_S = 1.0        # for the card to count a connection
+LOOK_EVERY_S = 10.0         # whether the household is in the ward, in case the keeper's poke gets lost
 FAREWELL_S = 1.5
 WITHDRAWN = "consent_withdrawn"
-PROGRESS = "progress"       # tag of answers after which another follows
+PROGRESS = "progress"       # tag of answers that are not the last
 
 _log = logging.getLogger(__name__)
 
 
 class MembershipWatch:
-    """Whether the household is in this ward, and what it keeps to itself: not by the settings alone, but once the
-    keeper has noted its consent.
+    """Whether the household is in this ward, and what it withholds: not the settings say so, but the keeper's record of
+    its consent.
     """
 
-    def __init__(self, store: StoreThread, clock: Clock, ward: str, left: Callable[[], None],
+    def __init__(self, link: LinkContext, left: Callable[[], None],
                  switched: Callable[[Sequence[Switch], Sequence[str]], None]) -> None:
-        """`left` is called when it has left; until then `joined` stays true. `switched` is told what is withheld, and
-        the words alone that are told of, at first and after each change.
+        """`left` is called when it has left, while `joined` is still true. `switched` gets the withheld parts and the
+        only labels that the ward gets, first and after each change.
         """
-        self._store, self._clock, self._ward, self._left, self._switched = store, clock, ward, left, switched
+        self._link, self._left, self._switched = link, left, switched
         self.joined = self._looking = False
         self._kept: tuple[Sequence[Switch], Sequence[str]] | None = None
         self._due_mono_s = 0.0
 
-    def hurry(self) -> None:
-        """The keeper has noted something: look at once."""
+    def look_now(self) -> None:
         self._due_mono_s = 0.0
 
     def turn(self) -> None:
-        """Look now and then."""
-        now_mono_s = self._clock.mono_s()
+        now_mono_s = self._link.clock.mono_s()
         if not self._looking and now_mono_s >= self._due_mono_s:
             self._due_mono_s = now_mono_s + LOOK_EVERY_S
-            self._looking = self._store.ask(_standing, self._found)
+            self._looking = self._link.store.ask(
+                lambda db: (membership.read(db), membership.has_left(db)), self._found)
 
     def _found(self, standing: tuple[Membership | None, bool] | None) -> None:
         self._looking = False
         known, has_left = standing or (None, False)
-        if known and known.ward == self._ward:
+        if known and known.ward == self._link.settings.ward.ward:
             kept = known.withheld, known.only
             if kept != self._kept:
                 self._kept = kept
                 self._switched(*kept)
             self.joined = True
-        elif self.joined and (known or has_left):       # a database without the row can't tell
+        elif self.joined and (known or has_left):       # a database without the row does not prove it
             self._left()
             self.joined, self._kept = False, None
+
+
+class Inbound:
+    """Handles the ward's messages: receipts, the ingest's state, commands. It trusts none of them; those that it cannot
+    use become security events.
+    """
+
+    def __init__(self, link: LinkContext, topics: wire.Topics, parts: WardParts, handler: CommandHandler) -> None:
+        self._audit, self._topics, self._parts, self.handler = link.audit, topics, parts, handler
+        self._ingest_online = True
+
+    def handle(self, message: Arrived) -> None:
+        try:
+            if command := self._topics.command(message.topic):
+                self.handler.handle(message, *command)      # which confirms it
+                return
+            self._dispatch(message)
+        except wire.BadPayload as error:
+            kind = "command" if self._topics.command(message.topic) else message.topic.rsplit("/", 1)[-1]
+            self._audit.note("bad_payload", f"{kind}: {error}")
+        message.confirm()
+
+    def published(self, topic: str) -> None:
+        """A subscriber has what was published on this topic."""
+        if command_id := self._topics.answered(topic):
+            self.handler.answered(command_id)
+
+    def _dispatch(self, message: Arrived) -> None:
+        if message.topic == self._topics.ack:
+            self._parts.drain.receipt(wire.decode(wire.Ack, message.payload))
+        elif message.topic == self._topics.ward_state:
+            online = wire.decode(wire.WardState, message.payload).online
+            self._parts.reporter.thin_out(not online)
+            if online and not self._ingest_online:
+                self._parts.drain.resume()
+            self._ingest_online = online
+        elif not message.topic.endswith("/cfg/desired"):        # an earlier version's subscription, in the session
+            self._audit.note("strange_topic")
 
 
 class WardLink:
     """Its owner's loop waits, then calls `hear` and `speak`, both only while `membership.joined`."""
 
-    def __init__(self, role: Role, own_id: str, store: StoreThread, audit: Audit, drain: Drain, meter: OutboxMeter,
-                 reporter: Reporter, presence: Presence, answers: AnswerQueue, requests: RequestFlow,
-                 updates: UpdateFlow, inbound: Callable[[wire.Topics], Inbound], waits: Waits, will_delay_s: int,
-                 draw: Callable[[], float]) -> None:
-        """`inbound` makes what handles the messages on these topics."""
-        self._role, self._store, self._audit, self._drain, self._meter = role, store, audit, drain, meter
-        self._reporter, self._presence, self._answers = reporter, presence, answers
-        self._requests, self._updates, self._new_inbound = requests, updates, inbound
+    def __init__(self, link: LinkContext, own_id: str, parts: WardParts,
+                 handler: Callable[[wire.Topics], CommandHandler], tempo: LinkTempo, draw: Callable[[], float]) -> None:
+        """`handler` makes what handles the commands on these topics."""
+        self._link, self._parts, self._new_handler = link, parts, handler
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
-        self.membership = MembershipWatch(store, role.clock, role.settings.ward.ward,
-                                          self._left, self._switched)
-        connect = functools.partial(self._connect, own_id=own_id, will_delay_s=will_delay_s)
-        self._session = Session(connect, role.clock, Backoff(waits), draw)
+        self.membership = MembershipWatch(link, self._left, self._switched)
+        connect = functools.partial(self._connect, own_id=own_id, will_delay_s=tempo.will_delay_s)
+        self._session = Session(connect, link.clock, Backoff(tempo.waits), draw)
 
     def wait_s(self) -> float:
         """Seconds until `hear` or `speak` has something to do."""
-        inbound_s = self._inbound.wait_s() if self._inbound else float("inf")
-        return min(inbound_s, self._drain.wait_s(self._session.room_n), self._session.wait_s())
+        inbound_s = self._inbound.handler.flows.wait_s() if self._inbound else float("inf")
+        return min(inbound_s, self._parts.drain.wait_s(self._session.room_n), self._session.wait_s())
 
     def ends(self) -> tuple[list[Any], list[Any]]:
-        """What a select waits on: to hear the broker, and for room to send."""
+        """Returns what `select` waits on for reading and for writing."""
         return self._session.readers(), self._session.writers()
 
     def hear(self) -> None:
-        """Handle what has come."""
-        for each in self._session.wait(0.0):
-            self._hear(each)
+        for event in self._session.wait(0.0):
+            self._hear(event)
 
     def speak(self) -> None:
-        """Go on with what the ward wants, and send what is due."""
-        session, topics = self._session, self._topics
-        reports = self._inbound.turn() if self._inbound else []
-        self._requests.turn(session.up)
-        self._drain.deferral.turn()
-        self._reporter.turn(session, topics, self._meter.backlog)
+        """Continues with the ward's orders, and sends what is due."""
+        session, topics, parts = self._session, self._topics, self._parts
+        if self._inbound:
+            self._inbound.handler.flows.turn()
+        parts.requests.turn(session.up)
+        parts.drain.deferral.turn()
+        parts.reporter.turn(session, topics, parts.meter.backlog)
         if not (topics and session.up):
             return
-        if self._presence.stale():
-            session.post(self._presence.online(topics))
-        report = self._reporter.report
-        if self._presence.birth_is_due(report.cameras if report else None):
-            self._be_born(topics)
-        for message in [*reports, *self._answers.remove(topics)]:
+        if parts.presence.stale():
+            session.post(parts.presence.online(topics))
+        report = parts.reporter.report
+        if parts.presence.birth_is_due(report.cameras if report else None):
+            self._send_birth(topics)
+        if settings := parts.in_force.report(topics):
+            session.post(settings)
+        for message in self._link.answers.remove(topics):
             session.post(message, "" if is_final(message.payload) else PROGRESS)
-        self._drain.turn(session, topics)
+        parts.drain.turn(session, topics)
 
     def leave(self, why: str) -> None:
-        """Say that this is a planned stop, and wait a little until the broker has heard it."""
-        farewell = self._presence.offline(self._topics, why) if self._session.up and self._topics else None
+        """Announces a planned stop, and waits up to FAREWELL_S for the broker's confirmation."""
+        farewell = self._parts.presence.offline(self._topics, why) if self._session.up and self._topics else None
         if farewell and self._topics and why == WITHDRAWN:
             for topic in (self._topics.health, self._topics.birth):
                 self._session.post(Outgoing(topic, b"", retain=True))
         self._session.leave(farewell, FAREWELL_S, self._hear)
 
     def facts(self, own: LinkFacts) -> LinkFacts:
-        """The heartbeat's part about the broker, added to the link's `own`."""
-        session, drain, counts = self._session, self._drain, self._drain.counts
+        """Adds the heartbeat's part about the broker to the link's `own`."""
+        session, drain, counts = self._session, self._parts.drain, self._parts.drain.counts
         trouble = session.fault or (drain.fault if session.up else None)
         return replace(
             own, broker=trouble.kind if trouble else "connected" if session.up else "unreachable",
@@ -148,71 +172,71 @@ class WardLink:
             mqtt_connects_n=session.connects_n, mqtt_dropped_n=session.dropped_n, evt_sent_n=counts.sent_n,
             evt_settled_n=counts.settled_n, evt_unheard_n=counts.unheard_n, evt_refused_n=counts.refused_n)
 
-    def _hear(self, told: Told) -> None:
-        if isinstance(told, Acknowledged) and self._topics and told.tag == self._topics.status:
-            self._drain.ready()
-        match told:
+    def _hear(self, event: SessionEvent) -> None:
+        parts = self._parts
+        if isinstance(event, Acknowledged) and self._topics and event.tag == self._topics.status:
+            parts.drain.ready()
+        match event:
             case Up() if self._topics:
                 self._come_up(self._topics)
             case Down(fault):
-                self._drain.lost()
-                self._requests.heard()
+                parts.drain.lost()
+                parts.requests.progress_confirmed()
                 if fault.code == "taken_over":
-                    self._audit.note(fault.code)
+                    self._link.audit.note(fault.code)
             case Acknowledged(tag, reason) if isinstance(tag, int):
-                self._drain.acknowledged(tag, reason)
+                parts.drain.acknowledged(tag, reason)
             case Acknowledged(tag) if tag == PROGRESS:
-                self._requests.heard()
+                parts.requests.progress_confirmed()
             case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
             case Acknowledged(str(topic), reason) if reason == 0 and self._inbound:
                 self._inbound.published(topic)
             case Arrived() if self._inbound:
-                self._inbound.handle(told)
+                self._inbound.handle(event)
 
     def _left(self) -> None:
-        """The household is in this ward no more."""
-        self._requests.leave()
+        """The household has left this ward."""
+        self._parts.requests.leave()
         self.leave(WITHDRAWN)
 
     def _switched(self, withheld: Sequence[Switch], only: Sequence[str]) -> None:
-        """The household keeps these parts to itself from now on, and no others; of motion it tells of these words."""
-        self._reporter.keep(withheld)
-        self._presence.keep(withheld, only)
+        """The household withholds only these parts from now on; `only` limits motion by its label."""
+        self._parts.reporter.withhold(withheld)
+        self._parts.presence.withhold(withheld, only)
         self._forget_health()
 
     def _forget_health(self) -> None:
-        """Take the newest report away from the broker, where the household tells of none any more."""
-        if self._topics and self._session.up and not self._reporter.tells:
+        """Deletes the retained report at the broker if the household withholds reports."""
+        if self._topics and self._session.up and not self._parts.reporter.is_shared:
             self._session.post(Outgoing(self._topics.health, b"", retain=True))
 
     def _come_up(self, topics: wire.Topics) -> None:
-        self._be_born(topics)
+        self._send_birth(topics)
         self._forget_health()
-        self._session.post(self._presence.online(topics))
-        self._reporter.hurry()
-        for part in (self._inbound, self._requests, self._updates):
+        self._session.post(self._parts.presence.online(topics))
+        self._parts.reporter.report_now()
+        self._parts.in_force.report_due = True
+        for part in (self._inbound and self._inbound.handler, self._parts.requests, self._parts.updates):
             if part:
                 part.up()
 
-    def _be_born(self, topics: wire.Topics) -> None:
-        report = self._reporter.report
+    def _send_birth(self, topics: wire.Topics) -> None:
+        report = self._parts.reporter.report
         if connection := self._session.connection:
-            self._session.post(self._presence.birth(topics, connection.credentials, report.cameras if report else (),
-                                                    self._meter.backlog))
+            self._session.post(self._parts.presence.birth(
+                topics, connection.credentials, report.cameras if report else (), self._parts.meter.backlog))
 
     def _connect(self, own_id: str, will_delay_s: int) -> Connection:
-        """Prepare the next connection, counted and with its will. Raises LinkFault."""
-        ward = self._role.settings.ward
+        """Prepares the next connection, counted and with its will. Raises LinkFault."""
+        ward = self._link.settings.ward
         credentials = load(ward, own_id)
         topics = wire.Topics(ward.ward, credentials.dev)
         if topics != self._topics:
-            self._topics, self._inbound = topics, self._new_inbound(topics)
-        counted = self._store.wait_for(count_connection(), COUNT_WITHIN_S)
-        return Connection(ward.host, ward.port, credentials, ward.keepalive_s, topics,
-                          self._presence.next_connection(topics, counted), will_delay_s, confirm_later=True)
+            self._topics = topics
+            self._inbound = Inbound(self._link, topics, self._parts, self._new_handler(topics))
+        counted = self._link.store.wait_for(count_connection(), COUNT_WITHIN_S)
+        will = self._parts.presence.next_connection(topics, counted)
+        return Connection(ward.host, ward.port, credentials, topics.subscriptions,
+                          ConnectOptions(ward.keepalive_s, will, will_delay_s, confirm_later=True))
 
-
-def _standing(db: sqlite3.Connection) -> tuple[Membership | None, bool]:
-    """The ward that the household is in, and whether it has left one and is in none."""
-    return membership.read(db), membership.has_left(db)

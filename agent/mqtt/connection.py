@@ -11,9 +11,9 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt import MQTTException
@@ -38,12 +38,6 @@ READS_A_TURN = 50
 # Errors that the library raises for bytes that are not a packet.
 BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
 Tag = int | str
-
-
-class Listener(Protocol):
-    """The topics of a subscriber."""
-
-    subscriptions: tuple[str, ...]      # topic filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,7 @@ class Client(paho.Client):
     """The library's client without two faults of paho 2.1, the version in Debian 13; 2.2 corrects both.
 
     paho 2.1 only reads the broker's reason for ending the connection if properties follow, and mosquitto sends none.
-    And it waits for the TLS handshake as long as the keepalive, whatever its connect timeout is.
+    And its TLS handshake may take as long as the keepalive, because it ignores its own connect timeout.
     """
 
     end_reason: int | None = None
@@ -147,38 +141,44 @@ class Client(paho.Client):
             self._keepalive = keepalive_s
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectOptions:
+    """What CONNECT asks of the broker."""
+
+    keepalive_s: int
+    will: Outgoing | None = None
+    will_delay_s: int = 0
+    session_s: int = SESSION_S          # the session lives so long after the connection; 0 also drops an earlier one
+    confirm_later: bool = False         # each message comes again on the next connection until `confirm` was called
+
+
 class Connection:
     """One connection to the broker."""
 
-    def __init__(self, host: str, port: int, credentials: Credentials, keepalive_s: int, topics: Listener,
-                 will: Outgoing | None, will_delay_s: int, session_s: int = SESSION_S,
-                 confirm_later: bool = False) -> None:
-        """Prepares the connection; sends nothing yet.
-
-        The broker keeps the session for `session_s` after the connection; with 0 it also drops an earlier session.
-        With `confirm_later`, each message comes again on the next connection until its `confirm` was called.
-        """
-        self.host, self.port, self.credentials, self._topics = host, port, credentials, topics
-        self._session_s, self._confirm_later = session_s, confirm_later
-        self.keepalive_s, self.in_flight_max = keepalive_s, IN_FLIGHT_MAX       # unless CONNACK gives less
+    def __init__(self, host: str, port: int, credentials: Credentials, filters: Sequence[str],
+                 options: ConnectOptions) -> None:
+        """Prepares the connection, which subscribes to `filters` of topics; sends nothing yet."""
+        self.host, self.port, self.credentials, self._filters = host, port, credentials, filters
+        self._options = options
+        self.keepalive_s, self.in_flight_max = options.keepalive_s, IN_FLIGHT_MAX       # unless CONNACK gives less
         self.packet_max_b, self.retains = PACKET_MAX_B, True
         self._unacked: dict[int, Tag] = {}
         self._happenings: deque[Happening] = deque()
         self._complaint = ""
-        self._client = self._build(will, will_delay_s)
+        self._client = self._build(options)
 
-    def _build(self, will: Outgoing | None, will_delay_s: int) -> Client:
+    def _build(self, options: ConnectOptions) -> Client:
         client = Client(paho.CallbackAPIVersion.VERSION2, client_id=self.credentials.dev, protocol=paho.MQTTv5,
-                        reconnect_on_failure=False, manual_ack=self._confirm_later)
+                        reconnect_on_failure=False, manual_ack=options.confirm_later)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(IN_FLIGHT_MAX)
         if self.credentials.tls:
             client.tls_set_context(self.credentials.tls)
         if self.credentials.user or self.credentials.password:
             client.username_pw_set(self.credentials.user or "", self.credentials.password)
-        if will:
+        if will := options.will:
             client.will_set(will.topic, will.payload, will.qos, will.retain,
-                            _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay_s,
+                            _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=options.will_delay_s,
                                         ContentType=will.content_type))
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
@@ -189,9 +189,9 @@ class Connection:
     def dial(self) -> None:
         """Connects and sends CONNECT; blocks CONNECT_TIMEOUT_S per address, and for the resolver. Raises LinkFault."""
         try:
-            wanted = _properties(PacketTypes.CONNECT, SessionExpiryInterval=self._session_s,
+            wanted = _properties(PacketTypes.CONNECT, SessionExpiryInterval=self._options.session_s,
                                  ReceiveMaximum=IN_FLIGHT_MAX, MaximumPacketSize=TAKEN_MAX_B)
-            self._client.connect(self.host, self.port, self.keepalive_s, clean_start=not self._session_s,
+            self._client.connect(self.host, self.port, self.keepalive_s, clean_start=not self._options.session_s,
                                  properties=wanted)
             if (connected := self._client.socket()) is None:    # ended already: CONNECT could not be sent
                 raise of_text(self._complaint, f"{self.host}:{self.port}")
@@ -259,7 +259,7 @@ class Connection:
     def subscribe(self) -> None:
         """Subscribes; messages keep their retain flag, so that a retained command is recognised."""
         options = SubscribeOptions(qos=1, retainAsPublished=True)
-        self._client.subscribe([(topic, options) for topic in self._topics.subscriptions])
+        self._client.subscribe([(topic, options) for topic in self._filters])
 
     def close(self) -> None:
         """Sends DISCONNECT, so that the broker does not publish the will."""
@@ -293,12 +293,13 @@ class Connection:
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         properties = message.properties
-        self._happenings.append(Arrived(message.topic, bytes(message.payload), message.retain,
-                                        getattr(properties, "ResponseTopic", None),
-                                        getattr(properties, "CorrelationData", None),
-                                        getattr(properties, "MessageExpiryInterval", None),
-                                        functools.partial(self._client.ack, message.mid, message.qos),
-                                        message.qos, getattr(properties, "ContentType", None)))
+        self._happenings.append(Arrived(
+            message.topic, bytes(message.payload), message.retain, qos=message.qos,
+            response_topic=getattr(properties, "ResponseTopic", None),
+            correlation=getattr(properties, "CorrelationData", None),
+            expiry_s=getattr(properties, "MessageExpiryInterval", None),
+            content_type=getattr(properties, "ContentType", None),
+            confirm=functools.partial(self._client.ack, message.mid, message.qos)))
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, _reason: object, _none: object) -> None:
         self._happenings.append(Ended(self._client.end_reason, self._complaint))

@@ -1,5 +1,7 @@
-"""Loads the credentials for each connection, so that a renewed certificate needs no restart."""
+"""Loads the credentials for each connection, so that a renewed certificate needs no restart; tests them by TLS."""
+import contextlib
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.core.delivery import certificate
-from agent.mqtt.fault import LinkFault
+from agent.mqtt.fault import LinkFault, of_error
 
 NAME = re.compile(r"[a-z0-9-]{1,64}")
+CONNECT_S = 8.0
+ALERT_WAIT_S = 0.5          # TLS 1.3 refuses a client's certificate only after the handshake
 
 
 class BrokerAccount(Protocol):
@@ -86,3 +90,21 @@ def _password(path: str) -> str:
         raise _unusable("password_file", f"{{account}} password_file: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise _unusable("password_file", f"{{account}} password_file: {path}: not a UTF-8 text") from error
+
+
+def shake_hands(host: str, port: int, tls: ssl.SSLContext | None) -> str:
+    """Connects, and waits for the broker to refuse our certificate. Returns the TLS version, "" without TLS.
+
+    TLS only, because a second MQTT session would end the first one. Raises LinkFault.
+    """
+    try:
+        with socket.create_connection((host, port), CONNECT_S) as plain:
+            if tls is None:
+                return ""
+            with tls.wrap_socket(plain, server_hostname=host) as secure:
+                secure.settimeout(ALERT_WAIT_S)
+                with contextlib.suppress(TimeoutError):
+                    secure.recv(1)
+                return secure.version() or ""
+    except OSError as error:
+        raise of_error(error, f"{host}:{port}", tls is not None) from error

@@ -3,41 +3,46 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["unreachable", "refused"]        # check the broker | check our credentials
 
 
+WORDS = {"broker": "[ward]",            # the table with host, port, tls and ca
+         "account": "[ward]",           # the table with user and password_file
+         "cert": "[ward] cert", "cert_and_key": "[ward] cert and key",
+         "us": "this device", "our": "this device's", "ours": "this device's",
+         "renew": "enrol again",        # how to get another certificate
+         "enrol_or": "enrol, or "}
+WORD = re.compile(r"\{(" + "|".join(WORDS) + r")\}")
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A reader of faults. A fault's text may have these words in braces."""
+    """A reader of faults. A fault's text may have the keys of WORDS in braces; `words` are this reader's own values."""
 
-    broker: str = "[ward]"                  # the table with host, port, tls and ca
-    account: str = "[ward]"                 # the table with user and password_file
-    cert: str = "[ward] cert"
-    cert_and_key: str = "[ward] cert and key"
-    us: str = "this device"
-    our: str = "this device's"
-    ours: str = "this device's"
-    renew: str = "enrol again"              # how to get another certificate
-    enrol_or: str = "enrol, or "
+    words: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)      # by code, if the remedy differs
 
     def text(self, code: str, text: str) -> str:
-        return WORD.sub(lambda word: getattr(self, word[1]), self.texts.get(code, text))
+        return WORD.sub(lambda word: self.words.get(word[1], WORDS[word[1]]), self.texts.get(code, text))
 
 
-WORD = re.compile(r"\{(broker|account|cert|cert_and_key|us|our|ours|renew|enrol_or)\}")
+def _table(account: str, broker: str = "", **words: str) -> dict[str, str]:
+    return {"broker": broker or account, "account": account, "cert": f"{account} cert",
+            "cert_and_key": f"{account} cert and key", **words}
+
+
 DEVICE = Audience()
-TESTED_SUBSCRIBER = Audience(cert="--cert", cert_and_key="--cert and --key", renew="give another one", enrol_or="")
-FORWARDER = Audience("[city]", "[city]", "[city] cert", "[city] cert and key", "this forwarder", "this forwarder's",
-                     "this forwarder's")
-WARD_DESK = Audience("[ward]", "[ops]", "[ops] cert", "[ops] cert and key", "us", "our", "ours",
-                     "have another one made", texts={
-    "not_authorised": "the broker does not let us in: see {cert}, or user and password_file"})
-WARD_PAGE = replace(WARD_DESK, account="[desk]", cert="[desk] cert", cert_and_key="[desk] cert and key")
-HOUSEHOLD = Audience("[home]", "[home]", "[home] cert", "[home] cert and key", texts={
+TESTED_SUBSCRIBER = Audience({"cert": "--cert", "cert_and_key": "--cert and --key", "renew": "give another one",
+                              "enrol_or": ""})
+FORWARDER = Audience(_table("[city]", us="this forwarder", our="this forwarder's", ours="this forwarder's"))
+WARD_WORDS = {"us": "us", "our": "our", "ours": "ours", "renew": "have another one made"}
+WARD_TEXTS = {"not_authorised": "the broker does not let us in: see {cert}, or user and password_file"}
+WARD_DESK = Audience(_table("[ops]", "[ward]", **WARD_WORDS), WARD_TEXTS)
+WARD_PAGE = Audience(_table("[desk]", "[ward]", **WARD_WORDS), WARD_TEXTS)
+HOUSEHOLD = Audience(_table("[home]"), texts={
     "client_id": "the household's broker does not accept this recorder's id: see its log",
     "password": "the household's broker does not know this user and password: see [home] user and password_file",
     "not_authorised": "the household's broker does not let us in: see [home] user and password_file",

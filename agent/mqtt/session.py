@@ -49,7 +49,7 @@ class Down:
     fault: LinkFault
 
 
-Told = Up | Down | Acknowledged | Arrived
+SessionEvent = Up | Down | Acknowledged | Arrived
 
 
 class Dial(threading.Thread):
@@ -87,11 +87,9 @@ class Session:
         self.connects_n = self.dropped_n = 0
 
     def socket(self) -> Any:
-        """Returns the socket to wait on, or None."""
         return self.connection.socket() if self.connection else None
 
     def wants_write(self) -> bool:
-        """Whether to wait until the socket is writable, too."""
         return self.connection is not None and self.connection.wants_write()
 
     def readers(self) -> list[Any]:
@@ -103,7 +101,6 @@ class Session:
         return self.readers() if self.wants_write() else []
 
     def holds_more(self) -> bool:
-        """Whether there is data to read that `select` does not announce."""
         return self.connection is not None and self.connection.holds_more()
 
     def wait_s(self) -> float:
@@ -113,13 +110,13 @@ class Session:
             return 0.0 if self.connection.holds_more() else tick_s
         return DIALLING_TICK_S if self._dial else max(0.0, min(TICK_S, self._due_mono_s - self._clock.mono_s()))
 
-    def wait(self, timeout_s: float, others: Sequence[Any] = ()) -> list[Told]:
+    def wait(self, timeout_s: float, others: Sequence[Any] = ()) -> list[SessionEvent]:
         """Sleeps up to `timeout_s`, until data comes here or at `others`, or work is due; then works as `turn` does."""
         timeout_s = max(0.0, min(timeout_s, self.wait_s()))
         readable, _, _ = select.select([*self.readers(), *others], self.writers(), [], timeout_s)
         return self.turn(readable=self.socket() in readable or self.holds_more())
 
-    def turn(self, readable: bool) -> list[Told]:
+    def turn(self, readable: bool) -> list[SessionEvent]:
         """Does all work without blocking; returns what the owner must know."""
         now_mono_s = self._clock.mono_s()
         if self.connection:
@@ -136,7 +133,6 @@ class Session:
         return max(0, self.connection.room_n - len(self._posted)) if self.connection and self.up else 0
 
     def fits(self, message: Outgoing) -> bool:
-        """Whether the broker takes a message of this size."""
         return self.connection is None or self.connection.fits(message)
 
     def publish(self, message: Outgoing, tag: Tag) -> None:
@@ -159,15 +155,15 @@ class Session:
             self._end(fault, self._clock.mono_s())
 
     def leave(self, farewell: Outgoing | None, within_s: float,
-              hear: Callable[[Told], object] = lambda _: None) -> None:
+              hear: Callable[[SessionEvent], object] = lambda _: None) -> None:
         """Publishes `farewell`, waits until the broker has it, and closes; `hear` gets what comes meanwhile."""
         deadline_mono_s, confirmed = self._clock.mono_s() + within_s, farewell is None
         if farewell and self.up:
             self.post(farewell, FAREWELL)
         while not confirmed and self.up and self._clock.mono_s() < deadline_mono_s:
-            for each in self.wait(FAREWELL_TICK_S):
-                confirmed = confirmed or (isinstance(each, Acknowledged) and each.tag == FAREWELL)
-                hear(each)
+            for event in self.wait(FAREWELL_TICK_S):
+                confirmed = confirmed or (isinstance(event, Acknowledged) and event.tag == FAREWELL)
+                hear(event)
         self.close()
 
     def close(self) -> None:
@@ -193,10 +189,10 @@ class Session:
             self.connection = dial.connection
             self._since_mono_s = self._heard_mono_s = now_mono_s
 
-    def _drive(self, connection: Connection, readable: bool, now_mono_s: float) -> list[Told]:
+    def _drive(self, connection: Connection, readable: bool, now_mono_s: float) -> list[SessionEvent]:
         if readable:
             self._heard_mono_s = now_mono_s
-        news: list[Told] = []
+        news: list[SessionEvent] = []
         for happening in connection.turn(readable):
             news += self._handle(connection, happening, now_mono_s)
         if self.connection and (fault := self._silence(connection, now_mono_s)):
@@ -205,7 +201,7 @@ class Session:
             self._flush(connection)
         return news
 
-    def _handle(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[Told]:
+    def _handle(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[SessionEvent]:
         match happening:
             case Acknowledged() | Arrived():
                 return [happening]
@@ -240,7 +236,7 @@ class Session:
         return LinkFault("silent", "the broker has fallen silent: is it overloaded, or the network gone?",
                          where=self._where(connection))
 
-    def _end(self, fault: LinkFault, now_mono_s: float) -> list[Told]:
+    def _end(self, fault: LinkFault, now_mono_s: float) -> list[SessionEvent]:
         was_up = self.up
         self._drop()
         if not was_up:

@@ -1,9 +1,9 @@
-"""Whether a broker lets a client in: connected once, and ended properly."""
+"""Tests whether a broker accepts a client: one MQTT connection, ended properly."""
 import select
 import time
 
 from agent.config.settings import Home, Ward
-from agent.mqtt.connection import SESSION_S, Accepted, Connection, ConnectRefused, Ended
+from agent.mqtt.connection import SESSION_S, Accepted, Connection, ConnectOptions, ConnectRefused, Ended
 from agent.mqtt.credentials import Credentials
 from agent.mqtt.fault import LinkFault, of_reason, of_text
 
@@ -12,15 +12,15 @@ KEEPALIVE_S, TICK_S = 60, 0.2
 
 
 def greet(broker: Ward | Home, known: Credentials) -> str:
-    """Connect, wait for CONNACK, say goodbye. Returns what was found; raises LinkFault."""
+    """Connects, waits for CONNACK, and disconnects. Returns a line for a person. Raises LinkFault."""
     where, began_s = f"{broker.host}:{broker.port}", time.monotonic()
     session_s = SESSION_S if isinstance(broker, Ward) else 0        # what waits for the link goes on waiting
-    connection = Connection(broker.host, broker.port, known, KEEPALIVE_S, _Nothing(), None, 0, session_s,
-                            confirm_later=True)
+    connection = Connection(broker.host, broker.port, known, (),
+                            ConnectOptions(KEEPALIVE_S, session_s=session_s, confirm_later=True))
     connection.dial()
     tls = getattr(connection.socket(), "version", lambda: None)()
     try:
-        _demand_connack(connection, where)
+        _await_connack(connection, where)
         connection.close()
         connection.turn(readable=False)
     finally:
@@ -29,11 +29,7 @@ def greet(broker: Ward | Home, known: Credentials) -> str:
     return f"{where} accepts this device as {known.dev} ({tls or 'no TLS'}, MQTT 5, {took_ms:.0f} ms)"
 
 
-class _Nothing:
-    subscriptions = ()
-
-
-def _demand_connack(connection: Connection, where: str) -> None:
+def _await_connack(connection: Connection, where: str) -> None:
     until_s = time.monotonic() + CONNECT_S
     while (left_s := until_s - time.monotonic()) > 0 and (socket_ := connection.socket()):
         readable, _, _ = select.select([socket_], [], [], 0 if connection.holds_more() else min(left_s, TICK_S))

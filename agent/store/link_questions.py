@@ -5,7 +5,6 @@ taken over can do only what a link must. Each question is a function here, which
 name and its parameters after the first two.
 """
 import contextlib
-import hashlib
 import inspect
 import logging
 import time
@@ -18,10 +17,20 @@ from msgspec import Meta, Struct
 
 from agent import __version__
 from agent.config.settings import Settings
+from agent.config.ward_settings import listens, weighed
 from agent.core import release
 from agent.core.contract import wire
-from agent.core.contract.wire.answers import Replayed
-from agent.core.contract.wire.commands import COMMANDS, ClipCancel, ClipExport, Replay, Snapshot, Update, args
+from agent.core.contract.wire.answers import Replayed, SettingsInEffect
+from agent.core.contract.wire.commands import (
+    COMMANDS,
+    ClipCancel,
+    ClipExport,
+    Replay,
+    SetSettings,
+    Snapshot,
+    Update,
+    args,
+)
 from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept
@@ -30,7 +39,19 @@ from agent.core.evidence.ledger.claim import Claim
 from agent.host import sockets
 from agent.host.clock import Clock, Instant
 from agent.host.updates import key_file
-from agent.store import commands, holds, ledger, meta, notify, numbers, outbox, requests, signing_requests, updates
+from agent.store import (
+    commands,
+    holds,
+    ledger,
+    meta,
+    notify,
+    numbers,
+    outbox,
+    requests,
+    signing_requests,
+    updates,
+    ward_settings,
+)
 from agent.store.announce import storage
 from agent.store.boots import is_sure
 from agent.store.commands import CommandRefused, News, Ordered, going_on, state
@@ -39,8 +60,6 @@ from agent.store.home import RetainedTopics, remember
 from agent.store.requests import RequestError, WishRefused, request_of
 from agent.store.updates import UpdateOrder
 from agent.store.ward_settings import Given
-from agent.store.ward_settings import put as put_settings
-from agent.store.ward_settings import read as read_settings
 
 QUESTION_B_MAX = 1 << 20        # the claim of an hour in short clips
 SOCKET = "keeper/link.sock"             # in the runtime folder
@@ -221,25 +240,6 @@ def note_upload(db: StoreConnection, by: Writer, request: Word, sent_b: Seq | No
 
 
 @question
-def keep_configuration(db: StoreConnection, by: Writer, payload: Payload, clamped: dict[str, str]) -> bool:
-    """Stores the ward's settings, `clamped` by the household's. Returns False if a newer version was there."""
-    desired = wire.decode(wire.Desired, payload)
-    by.require_signed(db, payload, desired.dev)
-    digest = hashlib.sha256(payload).hexdigest()
-    given = Given(ver=desired.ver, cfg=desired.cfg, digest=digest, payload=payload.decode())
-    with transaction(db):
-        known = read_settings(db)
-        if not given.overtakes(known):
-            return False
-        put_settings(db, given)
-        if given.ver != known.ver:
-            data = wire.ConfigData(ver=given.ver, cfg=given.cfg, clamped=clamped)
-            outbox.append(db, "config", None, by.now, wire.encode(data))
-            ledger.note(db, by.now, Configured(ver=given.ver, cfg=given.cfg))
-    return True
-
-
-@question
 def move_update(db: StoreConnection, by: Writer, order: Word, state: updates.State,
                 code: release.Code | None = None) -> News:
     """Changes the state of the ordered version."""
@@ -314,7 +314,8 @@ def ask_keeper(runtime: Path, question: LinkQuestion) -> Any:
     return msgspec.json.decode(answer.said, type=question.answer)
 
 
-def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes, news: News) -> Replayed | None:
+def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes,
+              news: News) -> Replayed | SettingsInEffect | None:
     """Writes the rows that a command asks for, within the transaction of its answer. Returns the answer's data, if any;
     answers to others are added to `news`. Raises CommandRefused.
     """
@@ -329,9 +330,29 @@ def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes,
             _cancel(db, request, command)
         case Update():
             news += _order(db, by, ordered.id, wish)
+        case SetSettings():
+            return _set(db, by, command)
         case Replay(first=first, last=last):
             return _announce(db, by.now, max(1, first), last)
     return None
+
+
+def _set(db: StoreConnection, by: Writer, command: bytes) -> SettingsInEffect:
+    order = wire.decode(wire.Command, command)
+    by.require_signed(db, command, order.dev)
+    given = Given(ver=order.iat, cfg=order.args, payload=command.decode(), id=order.id)
+    if order.name != "set":
+        raise CommandRefused("other_order")
+    if not listens(by.settings):
+        raise CommandRefused("not_allowed")
+    if not given.overtakes(ward_settings.read(db)):
+        raise CommandRefused("old_version")
+    in_effect = weighed(by.settings, given.cfg)
+    ward_settings.put(db, given)
+    outbox.append(db, "config", None, by.now, wire.encode(wire.ConfigData(
+        ver=given.ver, cfg=given.cfg, clamped=dict(in_effect.clamped))))
+    ledger.note(db, by.now, Configured(ver=given.ver, cfg=given.cfg))
+    return SettingsInEffect(cfg=in_effect.values, clamped=dict(in_effect.clamped))
 
 
 def _open(db: StoreConnection, by: Writer, command: bytes) -> None:

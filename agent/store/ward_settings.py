@@ -1,4 +1,4 @@
-"""The settings that the ward has given this recorder: the newest accepted ones, kept for good."""
+"""The settings that the ward has set on this recorder, as its last command `set` has them; kept until the next."""
 from typing import Any
 
 from msgspec import Struct
@@ -7,17 +7,30 @@ from agent.store import meta
 
 
 class Given(Struct, kw_only=True, frozen=True):
-    """The ward's document as it was accepted; what holds of it depends on the household's settings."""
+    """What the ward has set; the household's settings limit it."""
 
-    ver: int                        # the ward's number of it
+    ver: int                        # `iat` of the command
     cfg: dict[str, Any] = {}        # by core.household.ward_settings
-    digest: str = ""                # SHA-256 of the payload that it came in, hex
-    payload: str = ""               # as received, with the ward's signature, which the keeper checks
+    payload: str = ""               # as it came, with the ward's signature: the keeper believes nothing else
+    id: str = ""                    # of the command; "": a document of a version before the command
 
     def overtakes(self, other: "Given") -> bool:
-        """Whether it may replace the other: it is newer, or says the same."""
-        return self.ver > other.ver or (self.ver, self.cfg) == (other.ver, other.cfg)
+        """Whether it may replace the other, which is older. A document's number is no time, so it does not count."""
+        return not other.id or self.ver > other.ver
 
 
-NOTHING = Given(ver=-1)             # until the ward has given something
+class SignedSettings(Struct, kw_only=True, frozen=True):
+    """The payload of a `Given`: the command, or a document with `cfg` of a version before the command."""
+
+    dev: str | None = None
+    name: str | None = None
+    args: dict[str, Any] = {}
+    cfg: dict[str, Any] = {}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return self.args if self.name == "set" else self.cfg
+
+
+NOTHING = Given(ver=-1)             # until the ward sets something
 read, put = meta.stored("ward_config", Given, NOTHING)

@@ -1,12 +1,8 @@
-"""`taimat ward configure`: sets on devices what a ward may set there, and shows what they made of it.
-
-What is asked for is signed and retained, so a device that is away gets it later.
-"""
-import functools
+"""`taimat ward configure`: sets on devices what a ward may set, by the signed command `set`; or shows what holds."""
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,33 +17,30 @@ from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.core.household.ward_settings import KEYS, BadSetting, demand
 from agent.host.clock import SystemClock
-from agent.mqtt.connection import Outgoing
 from agent.ward import settings
-from agent.ward.command_signer import CommandKey
 from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.opslink import OpsLink
+from agent.ward.orders import GOING_ON, order_all
+from agent.ward.settings import Settings
 
 COLUMNS = ("device", "state", "why", "in effect", "not as wished")
 COLOURS = {"applied": "green", "refused": "red", "silent": "yellow"}
 LOOK_S = 2.0                    # what is retained comes at once
-Ver = Annotated[int, Meta(ge=0, le=WHOLE_MAX - 1)]
 
 
 class SettingsReport(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What a device says of its configuration; devices are not trusted, so each field is within bounds."""
+    """A device's settings, from its report or its answer; devices are not trusted, so each field is within bounds."""
 
     dev: str = ""                       # by the topic
-    st: Literal["applied", "refused", "silent"]
-    ver: Ver
+    st: Literal["", "applied", "refused", "silent"] = ""
     code: Code | None = None
-    key: Line | None = None
-    cfg_ver: Ver | None = None
+    ver: Annotated[int, Meta(ge=0, le=WHOLE_MAX - 1)] | None = None     # only in a report
     cfg: Annotated[dict[Code, int | float | Line], Meta(max_length=64)] = {}
     clamped: Annotated[dict[Code, Code], Meta(max_length=64)] = {}
 
     def cells(self) -> tuple[str, ...]:
         """One line, in the order of the columns."""
-        why = "no answer" if self.st == "silent" else " ".join(filter(None, (self.code, self.key)))
+        why = "no answer" if self.st == "silent" else self.code or ""
         return (self.dev, self.st, why, *(", ".join(f"{key}={json.dumps(value)}" for key, value in table.items())
                                           for table in (self.cfg, self.clamped)))
 
@@ -68,7 +61,7 @@ def asked_for(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
     try:
         demand(document)
     except BadSetting as bad:
-        raise ConfigError(f"{bad.key}: {_remedy(bad.key)}") from bad
+        raise ConfigError(f"{bad}: {_remedy(str(bad))}") from bad
     return document
 
 
@@ -80,35 +73,35 @@ def _remedy(name: str) -> str:
         f"takes {', '.join(values)}")
 
 
-def reports(ops: OpsLink, devices: Mapping[str, wire.Topics], patience_s: float, ver: int = 0,
-            send: Callable[[str, int], None] | None = None) -> Iterator[SettingsReport]:
-    """What each device has reported last; or its answer, where `send` asks it for something under the number `ver`.
+def _ordered(own: Settings, devices: Sequence[str], document: Mapping[str, Any],
+             patience_s: float) -> Iterator[SettingsReport]:
+    """Sends the command to each device; yields the answers, then "silent" for the others. Raises OpsFault."""
+    left = dict.fromkeys(devices)
+    for dev, answer in order_all(own, devices, "set", document, SystemClock(), patience_s=patience_s):
+        if answer.st not in GOING_ON and dev in left:
+            del left[dev]
+            state, code = ("applied", None) if answer.st == "done" else ("refused", answer.code or answer.st)
+            yield msgspec.structs.replace(_read(answer.data, dev) or SettingsReport(dev=dev), st=state, code=code)
+    yield from (SettingsReport(dev=dev, st="silent") for dev in left)
 
-    Those that say nothing in time come last, as "silent". Raises OpsFault.
-    """
-    left, heard = dict.fromkeys(devices, ver), {topics.cfg_reported: dev for dev, topics in devices.items()}
-    if send:
-        for dev in devices:
-            send(dev, ver)
-    for arrived in ops.answers(patience_s):
-        report = _read(arrived.payload, heard.get(arrived.topic, ""))
-        if report is None or report.dev not in left or send and report.ver != left[report.dev]:
-            continue
-        if send and report.code == "old_version" and (report.cfg_ver or 0) >= report.ver:
-            left[report.dev] = (report.cfg_ver or 0) + 1        # somebody's clock was ahead of ours
-            send(report.dev, left[report.dev])
-            continue
-        del left[report.dev]
-        yield report
-        if not left:
-            return
-    yield from (SettingsReport(dev=dev, st="silent", ver=asked) for dev, asked in left.items())
+
+def _retained(own: Settings, devices: Sequence[str]) -> Iterator[SettingsReport]:
+    """Yields each device's retained report, then "silent" for the others. Raises OpsFault."""
+    left = {wire.Topics(own.ward.ward, dev).cfg_reported: dev for dev in devices}
+    with OpsLink(own, list(left), SystemClock()) as ops:
+        for arrived in ops.answers(LOOK_S):
+            if arrived.topic in left and (report := _read(arrived.payload, left[arrived.topic])):
+                del left[arrived.topic]
+                yield report
+            if not left:
+                return
+    yield from (SettingsReport(dev=dev, st="silent") for dev in left.values())
 
 
 def _read(payload: bytes, dev: str) -> SettingsReport | None:
-    """The report of this device; None for a payload that is not one."""
+    """Returns the settings in effect on this device by a payload of it; None if it is not readable."""
     try:
-        return msgspec.structs.replace(msgspec.json.decode(payload, type=SettingsReport), dev=dev)
+        return msgspec.structs.replace(msgspec.json.decode(payload, type=SettingsReport), dev=dev, st="applied")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -133,20 +126,9 @@ def show(heard: Iterable[SettingsReport], as_json: bool) -> bool:
 def run(config: Path, names: Sequence[str], pairs: Sequence[str], file: Path | None, *, clear: bool, wait_s: float,
         as_json: bool) -> int:
     """Ask these devices, and print what they made of it; without any wish, what they have."""
-    own, clock = settings.load(config), SystemClock()
+    own = settings.load(config)
     if wrong := [dev for dev in names if not settings.ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
     document = asked_for(pairs, file)
-    key = CommandKey.load(own.ops.command_key) if document or clear or file else None
-    devices = {dev: wire.Topics(own.ward.ward, dev) for dev in names}
-    with OpsLink(own, [topics.cfg_reported for topics in devices.values()], clock) as ops:
-        heard = reports(ops, devices, wait_s, clock.now().wall_ms, functools.partial(
-            _send, ops, devices, key, document)) if key else reports(ops, devices, LOOK_S)
-        return 0 if show(heard, as_json) else EXIT_UNDONE
-
-
-def _send(ops: OpsLink, devices: Mapping[str, wire.Topics], key: CommandKey, document: dict[str, Any], dev: str,
-          ver: int) -> None:
-    """Ask one device, signed; it stays at the broker for one that is away. Raises OpsFault."""
-    signed = key.sign({"v": wire.VERSION, "ver": ver, "dev": dev, "cfg": document})
-    ops.send(Outgoing(devices[dev].cfg_desired, msgspec.json.encode(signed), retain=True))
+    heard = _ordered(own, names, document, wait_s) if document or clear or file else _retained(own, names)
+    return 0 if show(heard, as_json) else EXIT_UNDONE

@@ -17,10 +17,10 @@ from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Clock
 from agent.host.notify import notify
 from agent.host.stop import Stop
-from agent.mqtt.connection import Acknowledged, Arrived, Connection
+from agent.mqtt.connection import Acknowledged, Arrived, Connection, ConnectOptions
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
-from agent.mqtt.session import Down, Session, Told, Up
+from agent.mqtt.session import Down, Session, SessionEvent, Up
 from agent.ward import database, forward_marks, settings
 from agent.ward.database import DatabaseFault, open_engine, while_there
 from agent.ward.device_cache import read_devices
@@ -83,7 +83,7 @@ class Forwarder:
             notify("WATCHDOG=1")
             self._queue.measure()
 
-    def _hear(self, each: Told) -> None:
+    def _hear(self, each: SessionEvent) -> None:
         match each:
             case Up():
                 self._queue.hurry()
@@ -120,7 +120,8 @@ class Forwarder:
         """Prepare the next connection. Raises LinkFault."""
         city = self._own.city
         credentials = load_credentials(city, f"{NAME}-{self._own.ward.ward}")
-        return Connection(city.host, city.port, credentials, city.keepalive_s, self._topics, None, 0)
+        return Connection(city.host, city.port, credentials, self._topics.subscriptions,
+                          ConnectOptions(city.keepalive_s))
 
 
 def mark_all(own: settings.Settings) -> None:

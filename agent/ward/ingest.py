@@ -21,10 +21,10 @@ from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
 from agent.host.notify import notify
 from agent.host.stop import Stop
-from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault
-from agent.mqtt.session import Acknowledged, Session, Told, Up
+from agent.mqtt.session import Acknowledged, Session, SessionEvent, Up
 from agent.ward import certificates, settings
 from agent.ward.authority.findings import CertificateEnds, FindingsFigures
 from agent.ward.database import while_there
@@ -158,7 +158,7 @@ class Ingest:
         for each in self._session.wait(timeout_s):
             self._hear(each)
 
-    def _hear(self, each: Told) -> None:
+    def _hear(self, each: SessionEvent) -> None:
         match each:
             case Up():
                 self._state_mono_s = float("-inf")
@@ -250,8 +250,8 @@ class Ingest:
         """Prepare the next connection. Raises LinkFault."""
         ward = self._own.ward
         credentials = load_credentials(ward, ward.name)
-        return Connection(ward.host, ward.port, credentials, ward.keepalive_s, self._topics,
-                          self._state(online=False), WILL_DELAY_S, SHARED_SESSION_S if ward.shared else SESSION_S)
+        return Connection(ward.host, ward.port, credentials, self._topics.subscriptions, ConnectOptions(
+            ward.keepalive_s, self._state(online=False), WILL_DELAY_S, SHARED_SESSION_S if ward.shared else SESSION_S))
 
     def _leave(self) -> None:
         """Send the owed receipts, say that the ingest goes, and wait a little until the broker has that."""

@@ -11,10 +11,10 @@ from typing import Literal
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import WARD_DESK, WARD_PAGE
-from agent.mqtt.session import Acknowledged, Down, Session, Told
+from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent
 from agent.ward.settings import Settings
 
 OrdersBy = Literal["ops", "desk"]   # who visits: a second one of a name takes the first one's place at the broker
@@ -29,13 +29,6 @@ WAITS = Waits(start_s=0, lost_s=2.0, step_s=2.0, longest_s=10.0, hopeless_s=(15.
 
 class OpsFault(Exception):
     """An order did not get through; the text is one line with the remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Topic filters."""
-
-    subscriptions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,7 @@ class OpsLink:
         given = own.ops if name == "ops" else own.desk
         self._account = OpsAccount(self._ward.tls, self._ward.ca, given.cert, given.key, given.user,
                                    given.password_file)
-        self._listening = Listening(tuple(listen))
+        self._listening = tuple(listen)
         self._arrived: deque[Arrived] = deque()
         self._session = Session(self._connect, clock, Backoff(WAITS), random.random,
                                 WARD_DESK if name == "ops" else WARD_PAGE)
@@ -120,10 +113,10 @@ class OpsLink:
 
     def _connect(self) -> Connection:
         """Prepare a connection. Raises LinkFault."""
-        return Connection(self._ward.host, self._ward.port, load(self._account, self._name), KEEPALIVE_S,
-                          self._listening, None, 0, SESSION_S)
+        return Connection(self._ward.host, self._ward.port, load(self._account, self._name), self._listening,
+                          ConnectOptions(KEEPALIVE_S, session_s=SESSION_S))
 
-    def _wait(self, until_mono_s: float) -> list[Told]:
+    def _wait(self, until_mono_s: float) -> list[SessionEvent]:
         told = self._session.wait(until_mono_s - self._clock.mono_s())
         self._arrived.extend(each for each in told if isinstance(each, Arrived))
         return told

@@ -28,6 +28,7 @@ class OrderAnswer(msgspec.Struct, frozen=True):
     id: str
     st: Code
     code: Code | None = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class OrderWriter:
         return ops.send(Outgoing(order.topic, order.command.encode(), expiry_s=VALID_MS // 1000))
 
 
-def _order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], clock: Clock,
+def order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], clock: Clock, *,
               patience_s: float) -> Iterator[tuple[str, OrderAnswer]]:
     """Give all these devices the same order; yields each answer, with its device, as it comes.
 
@@ -100,7 +101,7 @@ def give(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, An
     if wrong := [dev for dev in devices if not ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
     last = dict.fromkeys(devices, "silent")
-    for dev, heard in _order_all(own, devices, name, args, SystemClock(), patience_s):
+    for dev, heard in order_all(own, devices, name, args, SystemClock(), patience_s=patience_s):
         last[dev] = heard.st
         if as_json:
             print(msgspec.json.encode({"dev": dev, "st": heard.st, "code": heard.code}).decode(), flush=True)

@@ -48,14 +48,14 @@ def above(ward: str) -> Iterator[BrokerUser]:
 def within(ward: str, devices: Iterable[str]) -> Iterator[BrokerUser]:
     """Of a ward whose devices come here: they, and the ward's programs, each with the ward behind its name."""
     yield ingest(f"ingest-{ward}", ward)
-    yield BrokerUser(f"ops-{ward}", rf"{ward}\.({ONE}\.(cmd\..+|cfg\.desired)|_all\.cmd\..+)",
+    yield BrokerUser(f"ops-{ward}", rf"{ward}\.({ONE}|_all)\.cmd\..+",
                      rf"{ward}\.{ONE}\.({TOLD}|rsp\.ops\.[*#]|cfg\..+)")
     yield BrokerUser(f"desk-{ward}", rf"{ward}\.{ONE}\.cmd\.(clip\.export|clip\.cancel|snapshot)",
                      rf"{ward}\.{ONE}\.rsp\.ops\.[*#]")
     yield BrokerUser(f"reader-{ward}", "", rf"{ward}\.{ONE}\.({TOLD})")
     for dev in devices:
         yield BrokerUser(dev, rf"{ward}\.{dev}\.({TOLD}|rsp\..+|cfg\.reported)",
-                         rf"{ward}\.({dev}\.(cmd\.#|cfg\.desired|ack)|_all\.cmd\.#|_ward\.state)")
+                         rf"{ward}\.({dev}\.(cmd\.#|ack)|_all\.cmd\.#|_ward\.state)")
 
 
 def definitions(users: Sequence[BrokerUser]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ CHANNELS = (
             "Online or not. \"Online\" expires and is repeated each 10 minutes; \"offline\" does not expire. The will, "
             "sent by the broker 30 s after the connection broke, says why: lost.")),
     Channel("birth", TOPICS.birth, "send", retain=True, messages=("birth",), about=(
-            "What the device is and speaks; after each subscription, and when its cameras or the ward's configuration "
+            "What the device is and speaks; after each subscription, and when its cameras or what the ward has set "
             "change.")),
     Channel("health", TOPICS.health, "send", qos=0, retain=True, expiry_s=HEALTH_EXPIRY, messages=("health",), about=(
             "How the device is, each int_s seconds.")),
@@ -71,12 +71,8 @@ CHANNELS = (
             "An order to all devices of the ward; each answers after up to 30 s. Never retained.")),
     Channel("response", TOPICS.response("{who}", "{id}"), "send", expiry_s=WEEK_S, messages=("response",), about=(
             "What became of a command, with its Correlation Data.")),
-    Channel("cfg-desired", TOPICS.cfg_desired, "receive", retain=True, messages=("cfg-desired",),
-            reply="cfg-reported", about=(
-            "All that the ward wants set, within what the household's own settings allow. Signed by its command key; a "
-            "lower ver than one that was taken is refused. Taken away, it goes on to hold.")),
     Channel("cfg-reported", TOPICS.cfg_reported, "send", retain=True, messages=("cfg-reported",), about=(
-            "What became of the configuration that was wanted, and what is in effect; again with each connection.")),
+            "The settings in effect once the ward has set some with the command set; again with each connection.")),
     Channel("ward-state", TOPICS.ward_state, "receive", retain=True, expiry_s=300, messages=("ward-state",), about=(
             "Whether the ward's ingest is at work. While it is not, devices report less.")),
 )

@@ -51,7 +51,7 @@ HAPPENINGS: dict[str, tuple[str | None, Struct]] = {        # by kind: the camer
         code="sync", utc_ms=WALL_MS, offset_ms=WALL_MS - MONO_MS, step_ms=-312, err_ms=40)),
     "security": (None, wire.SecurityData(code="retained", n=3, detail="command")),
     "command": (None, wire.CommandData(id=ULID, name="rebirth", st="done", by="w07/officer-118")),
-    "config": (None, wire.ConfigData(ver=18, cfg={"health_int_s": 60, "retention_d": 30},
+    "config": (None, wire.ConfigData(ver=WALL_MS, cfg={"health_int_s": 60, "retention_d": 30},
                                      clamped={"retention_d": "household"})),
     "consent": ("gate", wire.ConsentData(request=ULID, code="approved", by="page", case="W07-2026-0093")),
     "delivery": ("gate", wire.DeliveryData(request=ULID, bytes=62_914_560, sha256=DIGEST, case="W07-2026-0093",
@@ -66,13 +66,13 @@ FROM_WARD: dict[str, dict[str, Any]] = {
     "ack": {"v": 1, "upto": 10_481, "also": [10_484], "reject": [{"seq": 10_479, "code": "schema"}],
             "top": 10_484},
     "command": {"v": 1, "id": ULID, "iat": WALL_MS, "exp": WALL_MS + 86_400_000, "by": "w07/officer-118", "args": {}},
-    "cfg-desired": {"v": 1, "ver": 18, "dev": DEV, "cfg": {"health_int_s": 60, "retention_d": 30}, **SIGNED},
     "ward-state": {"v": 1, "online": True},
 }
 WANTED = {"cam": "gate", "case": "W07-2026-0093", "purpose": "theft", "officer": "Tran Van B", "receipt_key": DIGEST,
           "basis": "Criminal Procedure Code 2015, article 107", "upload": "https://ward07.example.invalid:8443/exports"}
 ARGS: dict[str, dict[str, Any]] = {
     "replay": {"from": 10_470, "to": 10_480}, "time_hint": {"utc_ms": WALL_MS}, "restart": {"role": "capture"},
+    "set": {"health_int_s": 60, "retention_d": 30},
     "update": {"version": "0.2.0", "url": "https://ward07.example.invalid:8444/taimat_0.2.0_arm64.update",
                "sha256": DIGEST, "bytes": 81_788_928},
     "snapshot": WANTED, "clip.cancel": {"request": ULID},
@@ -98,10 +98,8 @@ FROM_DEVICE: dict[str, dict[str, Any]] = {
     "evt": {kind: _event(kind, *told) for kind, told in HAPPENINGS.items()},
     "response": {"done": _plain(wire.Response(v=1, id=ULID, st="done", ts=WALL_MS)),
                  "refused": _plain(wire.Response(v=1, id=ULID, st="refused", code="retained", ts=WALL_MS))},
-    "cfg-reported": {
-        "applied": _plain(wire.Reported(v=1, ver=18, st="applied", cfg_ver=18, cfg=IN_EFFECT,
-                                        clamped={"retention_d": "household"})),
-        "refused": _plain(wire.Reported(v=1, ver=17, st="refused", code="old_version", cfg_ver=18, cfg=IN_EFFECT))},
+    "cfg-reported": {"cfg-reported": _plain(wire.Reported(v=1, ver=WALL_MS, cfg=IN_EFFECT,
+                                                          clamped={"retention_d": "household"}))},
 }
 
 

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from agent.core.contract import wire
 from agent.core.contract.wire import commands
-from agent.core.household.ward_settings import KEYS, Key
 from scripts.contract.remarks import remarks
 
 Schema = dict[str, Any]
@@ -32,20 +31,7 @@ ADDED: Schema = {       # what the envelope puts beside the data of a kind
 
 def schemas() -> dict[str, Schema]:
     """The schema of each payload, by its name."""
-    return {**{name: _whole(kind) for name, kind in PAYLOADS.items()}, "cfg-desired": _desired(), "command": _command(),
-            "evt": _event()}
-
-
-def _desired() -> Schema:
-    """A configuration, with what may be in it; a number out of its bounds is taken for the nearest one."""
-    whole = _whole(wire.Desired)
-    whole["properties"]["cfg"] |= {"additionalProperties": False, "properties": {
-        name: _wish(key) | {"description": key.about} for name, key in KEYS.items()}}
-    return whole
-
-
-def _wish(key: Key) -> Schema:
-    return {"type": "integer"} if isinstance(key.values, range) else {"enum": list(key.values)}
+    return {**{name: _whole(kind) for name, kind in PAYLOADS.items()}, "command": _command(), "evt": _event()}
 
 
 def _command() -> Schema:

@@ -17,12 +17,11 @@ DOCUMENT = read("asyncapi.yaml")
 MESSAGES = DOCUMENT["components"]["messages"]
 EXAMPLES = {(name, each["name"]): each["payload"] for name, message in MESSAGES.items() for each in message["examples"]}
 SCHEMAS = sorted(path.name for path in (REFERENCE / "schemas").iterdir())
-FROM_WARD = {"ack": wire.Ack, "command-restart": wire.Command, "cfg-desired": wire.Desired,
-             "ward-state": wire.WardState}
+FROM_WARD = {"ack": wire.Ack, "command-restart": wire.Command, "ward-state": wire.WardState}
 NAMES_AS_KEYS = ("roles", "schemas", "args", "cfg", "clamped")      # tables without fields of their own
 GUIDE = REFERENCE / "subscriber.md"
 TELLTALE = {"specversion": "evt", "upto": "ack", "iat": "command-rebirth", "int_s": "health", "conn": "status",
-            "cfg_ver": "cfg-reported", "st": "response", "online": "ward-state", "cfg": "cfg-desired"}
+            "st": "response", "online": "ward-state", "cfg": "cfg-reported"}
 
 
 def example(message: str, name: str | None = None) -> dict[str, Any]:
@@ -59,8 +58,9 @@ def grown(value: Any) -> Any:
     ("evt", "clip", "data.bytes", 0.5), ("evt", "health_hist", "data.int_s", ...), ("ack", None, "upto", -1),
     ("ack", None, "also", list(range(1001))), ("ack", None, "reject.0.code", "a b"),
     ("command-rebirth", None, "id", "01kav0"), ("command-rebirth", None, "exp", ...),
-    ("command-replay", None, "args.to", ...), ("cfg-desired", None, "ver", "18"), ("ward-state", None, "online", 1),
-    ("response", "done", "st", "fine"), ("cfg-reported", "refused", "st", "done")])
+    ("command-replay", None, "args.to", ...), ("command-set", None, "args.masks", []),
+    ("command-set", None, "args.retention_d", "5"), ("ward-state", None, "online", 1),
+    ("response", "done", "st", "fine"), ("cfg-reported", None, "cfg", [])])
 def test_a_spoiled_example_is_refused(message: str, name: str | None, where: str, value: Any):
     spoiled = example(message, name)
     *way, last = [int(step) if step.isdigit() else step for step in where.split(".")]

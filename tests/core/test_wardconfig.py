@@ -51,7 +51,7 @@ def test_a_document_is_taken_as_a_whole_or_not_at_all(document):
     try:
         demand(document)
     except BadSetting as bad:
-        assert bad.key in document and (bad.code == "unknown_setting") == (bad.key not in KEYS)
+        assert str(bad) in document
         known = outcome(document, OWN).values
         assert known.keys() == OWN.keys() and all(type(known[key]) is type(OWN[key]) for key in known)
     else:
@@ -64,7 +64,7 @@ def test_a_document_is_taken_as_a_whole_or_not_at_all(document):
 def test_a_value_of_another_kind_is_named_by_its_key(value, key):
     with pytest.raises(BadSetting) as caught:
         demand({key: value})
-    assert (caught.value.code, caught.value.key) == ("bad_value", key)
+    assert str(caught.value) == key
 
 
 SETTINGS = Settings(ward=Ward(enabled=True, health_every_s=60), store=Store(keep_days=10, keep_continuous_days=6),

@@ -1,5 +1,6 @@
 """What the link asks of the keeper: by whom, within which bounds, and a keeper that is away for a while."""
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,16 +15,18 @@ from agent.keeper.link_desk import LinkDesk
 from agent.keeper.ward_signature import WardSignature
 from agent.link.store_thread import StoreThread
 from agent.store import ledger, notify, outbox, ward_settings
+from agent.store.commands import Ordered
 from agent.store.database import connect, transaction
 from agent.store.link_questions import (
     SEQS_MAX,
     LinkAnswer,
-    keep_configuration,
+    finish_command,
     keep_notified,
     settle_messages,
     tell_ward,
 )
 from agent.store.notify import PlaceState
+from tests.rigs.desk import ULID
 from tests.rigs.joined import join
 from tests.rigs.kept_store import link_desk
 from tests.rigs.wait import HANG_S, Stopwatch, until
@@ -73,7 +76,11 @@ def test_what_is_beyond_its_bounds_is_refused_and_writes_nothing(db, folders, ha
 
 def test_what_the_ward_has_not_signed_is_not_kept(db, folders, hand_clock, tmp_path):
     made = desk(folders, hand_clock, ward=Ward(enabled=True, command_key=""))
-    assert said(made, keep_configuration(b'{"ver":7,"cfg":{"retention_d":1}}', {})).why
+    order = {"id": ULID, "iat": 7, "exp": 8, "name": "set", "args": {"retention_d": 1}}
+    asked = Ordered(ULID, "set", None, "accepted", b'{"st":"accepted"}', True, "ops", None, hand_clock.now())
+    answer, _ = msgspec.json.decode(said(made, finish_command(
+        asked, "done", command=json.dumps(order).encode())).said, type=tuple[bytes, list[object]])
+    assert json.loads(answer)["code"] == "unknown_key"
     assert ward_settings.read(db) == ward_settings.NOTHING and not ledger.waiting(db)
 
 

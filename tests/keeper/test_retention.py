@@ -26,6 +26,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.ward_settings import Given
 from tests.conftest import HandClock
+from tests.rigs.desk import ULID
 
 MB = 1_000_000
 DAY_S = 86_400.0
@@ -181,9 +182,11 @@ def test_what_the_ward_sets_shortens_retention_from_the_next_look(db, folders, h
     keeper = keeper_of(folders, tmp_path, hand_clock, quota(500, keep_days=10), ward)
     for ver, wish, left in ((1, {"retention_d": 30}, of_day), (2, {"retention_d": 7}, of_day[3:]), (3, {}, of_day[3:]),
                             (4, {"retention_d": 1}, of_day[7:])):
-        told = {"v": 1, "ver": ver, "cfg": wish, "dev": identity.name(folders, db)}
+        told = {"v": 1, "dev": identity.name(folders, db)} | (              # in turn as earlier versions had it
+            {"ver": ver, "cfg": wish} if ver % 2 else {"id": ULID, "iat": ver, "exp": 9, "name": "set", "args": wish})
         signed = {**told, "sig": base64.b64encode(key.sign(canonical(told))).decode()}
-        for payload in (json.dumps({**signed, "cfg": {"retention_d": 3}}), json.dumps(signed)):     # a forgery first
+        forgery = {**signed, "cfg" if ver % 2 else "args": {"retention_d": 3}}
+        for payload in (json.dumps(forgery), json.dumps(signed)):
             with transaction(db):
                 ward_settings.put(db, Given(ver=ver, cfg={"retention_d": 3}, payload=payload))
             hand_clock.advance(61)

@@ -6,7 +6,7 @@ from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report
-from agent.link.outbox_bound import OutboxBacklog
+from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.report import Reporter, health
 from agent.store.folders import Folders
 from tests.conftest import HandClock
@@ -27,7 +27,7 @@ def test_what_the_keeper_tells_of_a_camera_goes_out_with_that_camera(folders: Fo
 
 def test_the_card_s_wear_is_told_in_whole_days_and_bytes(hand_clock: HandClock):
     seen = Report(1000.0, HostFacts(), (), {}, (), None, (), 21_600_000_000.4, (296.3, 740.8))
-    told = health(seen, hand_clock.now(), 1, 30, OutboxBacklog(), 0)
+    told = health(seen, hand_clock.now(), seq=1, every_s=30, backlog=OutboxBacklog(), reconnects_n=0)
     assert (told.disk_wr_day_b, told.card_life_d) == (21_600_000_000, (296, 740))
 
 
@@ -35,5 +35,5 @@ def test_of_a_keeper_that_is_silent_nothing_is_told(hand_clock: HandClock):
     silent = UnitFacts("keeper", "keeper", 60.0, 0, Beat(role="keeper", unit="keeper", pid=1, mono_s=1, up_s=1,
                                                          facts=KeeperFacts(kept_days={"gate": 5.2})))
     seen = Report(1000.0, HostFacts(), (silent,), {}, (CameraFacts(camera="gate", state="ok"),), None, ())
-    told = health(seen, hand_clock.now(), 1, 30, OutboxBacklog(), 0)
+    told = health(seen, hand_clock.now(), seq=1, every_s=30, backlog=OutboxBacklog(), reconnects_n=0)
     assert told.cams[0].kept_d is None and told.card_life_d is None and told.disk_wr_day_b is None

@@ -1,57 +1,17 @@
 """Commands through a real broker: carried out once, answered always, and what a kill interrupts is told of."""
-import base64
-import itertools
 import json
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.evidence.ledger.row import canonical
 from agent.store import commands
 from agent.store.database import transaction
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
+from tests.rigs.ops import KEY, Ops, st
 from tests.rigs.wait import HANG_S, until
 from tests.rigs.ward import Ingest
-
-KEY = Ed25519PrivateKey.generate()
-NUMBERS = itertools.count()
-
-
-class Ops:
-    """The ward's hand: orders, and reads what comes back."""
-
-    def __init__(self, ward: Ingest, rig: LinkRig) -> None:
-        self.ward, self.rig = ward, rig
-        until(lambda: ward.last("/birth"))
-        self.dev = rig.dev()
-
-    def payload(self, args=None, key=None, **more):
-        """A command's payload, signed if there is a key."""
-        now_ms = self.rig.clock.now().wall_ms
-        order = {"v": 1, "id": f"01KAV0Z6V6M3W2Q8T1B7N5{next(NUMBERS):04d}", "iat": now_ms, "exp": now_ms + 60_000,
-                 "by": "w07/officer-118", "args": args or {}, **more}
-        if key:
-            order["sig"] = base64.b64encode(key.sign(canonical(order))).decode()
-        return order
-
-    def send(self, name, order):
-        self.ward.publish(f"{self.dev}/cmd/{name}", json.dumps(order).encode(), CorrelationData=b"42",
-                          ResponseTopic=f"cam/v1/w07/{self.dev}/rsp/desk/{order['id']}")
-
-    def answers(self, order):
-        return [json.loads(each.payload) for each in self.ward.all(f"/rsp/desk/{order['id']}")]
-
-    def ask(self, what, /, args=None, key=None, **more):
-        """Order it, and wait for the answer."""
-        order = self.payload(args, key, **more)
-        self.send(what, order)
-        return until(lambda: self.answers(order))[-1]
-
-    def signed(self, what, /, args=None, key=KEY, **more):
-        """The same with a signature over an order to do this, here."""
-        return self.ask(what, args, key, **{"dev": self.dev, "name": what, **more})
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +34,6 @@ def ops(broker, key_file, tmp_path_factory):
     with Ingest(broker.port, folder) as ward, \
             LinkRig(folder / "link", broker.port, f'command_key = "{key_file}"') as rig:
         yield Ops(ward, rig)
-
-
-def st(answer):
-    return answer["st"], answer.get("code")
 
 
 def test_a_rebirth_brings_another_birth_on_the_same_connection(ops):
@@ -174,11 +130,11 @@ def test_what_a_kill_interrupted_is_told_of_at_the_next_start(ops):
 
 
 def test_a_command_that_was_not_yet_on_the_card_when_the_kill_came_is_answered_all_the_same(ops):
-    order, seen = ops.payload(), len(ops.ward.all("/cfg/reported"))
+    order, seen_n = ops.payload(), ops.rig.facts()["security_n"]
     with transaction(ops.rig.db):                   # the card keeps the link waiting
         ops.send("pause.state", order)
-        ops.ward.publish(f"{ops.dev}/cfg/desired", b'{"ver":%d,"cfg":{}}' % next(NUMBERS))
-        until(lambda: ops.ward.all("/cfg/reported")[seen:])         # so the link has read the command, too
+        ops.ward.publish(f"{ops.dev}/ack", b"no receipt")
+        until(lambda: ops.rig.facts()["security_n"] > seen_n)       # so the link has read the command, too
         ops.rig.kill()
     ops.rig.start()                     # the keeper has noted it meanwhile, for a link that was gone: as good as begun
     assert st(until(lambda: ops.answers(order))[0]) in (("done", None), ("failed", "interrupted"))

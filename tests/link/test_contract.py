@@ -1,5 +1,6 @@
 """What a real link says, message by message, against the contract that docs/reference publishes."""
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,10 @@ def fold_some_motion(rig: LinkRig) -> None:
 
 
 def signed(key: Ed25519PrivateKey, dev: str) -> dict[str, Any]:
-    """A configuration as the ward signs it."""
-    told = {"v": 1, "ver": 18, "dev": dev, "cfg": {"retention_d": 365}}
+    """A command `set` as the ward signs it."""
+    now_ms = time.time_ns() // 1_000_000
+    told = {"v": 1, "id": f"{ULID[:-1]}F", "iat": now_ms, "exp": now_ms + 60_000, "dev": dev, "name": "set",
+            "args": {"retention_d": 365}}
     return CommandKey(key, fingerprint(key.public_key().public_bytes_raw())).sign(told)
 
 
@@ -85,7 +88,7 @@ def test_every_kind_of_message_is_what_the_contract_says(tmp_path: Path):
             now_ms = rig.clock.now().wall_ms
             order = {"v": 1, "id": ULID, "iat": now_ms, "exp": now_ms + 60_000, "by": "w07/officer-118"}
             ward.publish(f"{rig.dev()}/cmd/rebirth", json.dumps(order).encode())
-            ward.publish(f"{rig.dev()}/cfg/desired", wire.encode(signed(key, rig.dev())), retain=True)
+            ward.publish(f"{rig.dev()}/cmd/set", wire.encode(signed(key, rig.dev())))
             until(lambda: ear.kinds() >= set(wire.KINDS), "an event of each kind")
             until(lambda: ear.payloads(f"/rsp/ops/{ULID}") and ear.payloads("/cfg/reported"), "answers")
         with LinkRig(tmp_path / "link", broker.port) as rig:

@@ -5,7 +5,7 @@ from agent.config.settings import Camera, Settings, Ward
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
 from agent.keeper.ledger_writer import LedgerWriter
-from agent.link.outbox_bound import OutboxBacklog
+from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.report import Reporter
 from agent.store.database import connect
 from agent.store.decisions import database as decisions

@@ -11,7 +11,7 @@ from agent.host import runtime
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.link.notify import send
+from agent.link import notify_send as send
 from agent.store import events, notify
 from agent.store.database import transaction
 from agent.store.folders import Folders

@@ -6,7 +6,7 @@ import pytest
 from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
 from agent.mqtt import credentials
-from agent.mqtt.connection import Accepted, Connection, ConnectRefused, Ended
+from agent.mqtt.connection import Accepted, Connection, ConnectOptions, ConnectRefused, Ended
 from agent.mqtt.fault import LinkFault, of_text
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.pki import Authority
@@ -36,13 +36,10 @@ def house(tmp_path_factory):
                           key=str(key)) for name, (cert, key) in issued.items()}
 
 
-class Nothing:
-    subscriptions = ()
-
-
 def met(ward: Ward) -> str:
     """What one attempt comes to: "accepted", or the fault's code."""
-    connection = Connection(ward.host, ward.port, credentials.load(ward, ""), 30, Nothing(), None, 0, 0)
+    options = ConnectOptions(30, session_s=0)
+    connection = Connection(ward.host, ward.port, credentials.load(ward, ""), (), options)
     try:
         connection.dial()
     except LinkFault as fault:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.core.contract.facts import Poke
 from agent.host.datagram import Inbox
-from agent.link import outbox_bound
+from agent.link import outbox_upkeep
 from agent.store import commands, damage, outbox
 from agent.store.database import transaction
 from tests.rigs.broker import Broker
@@ -54,7 +54,7 @@ def _spoil_all_else(rig: LinkRig) -> None:
     for _ in range(2):
         insert(rig.db, now=now)
     with transaction(rig.db) as db:
-        outbox.defer(db, "motion", "gate", now, "{}", events=[1])
+        outbox.defer(db, [1], "motion", "gate", now, "{}")
         db.execute("UPDATE deferred SET events = '[1'")
         commands.add(db, commands.Ordered("A" * 26, "restart", "ops", "accepted", b"{}", True, "ops", None, now))
         db.execute("UPDATE command SET answer = 'yes'")
@@ -71,16 +71,16 @@ def test_a_full_outbox_is_folded_past_messages_that_nobody_can_read(db, hand_clo
             outbox.append(db, "motion", "gate", hand_clock.now(), json.dumps({"event": number, "pad": "x" * 200,
                                                                               "dur_ms": "long"}))
         db.execute("UPDATE outbox SET data = '' WHERE seq % 9 = 0")
-    backlog = outbox_bound.measure(db, hand_clock.now())
+    backlog = outbox_upkeep.measure(db, hand_clock.now())
     while outbox.keep(db, hand_clock, 0, backlog.bytes // 4):
         pass
-    assert outbox_bound.measure(db, hand_clock.now()).bytes < backlog.bytes / 4
+    assert outbox_upkeep.measure(db, hand_clock.now()).bytes < backlog.bytes / 4
 
 
 def test_messages_that_wait_for_a_word_go_past_one_that_nobody_can_read(db, hand_clock):
     with transaction(db):
         for number in range(3):
-            outbox.defer(db, "motion", "gate", hand_clock.now(), "{}", events=[number])
+            outbox.defer(db, [number], "motion", "gate", hand_clock.now(), "{}")
         db.execute("UPDATE deferred SET data = '{' WHERE n = 2")
     assert outbox.settle_deferred(db, hand_clock.now()).released_n == 2
     assert [row["seq"] for row in outbox.after(db, 0, 9)] == [1, 2]

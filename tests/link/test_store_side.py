@@ -9,7 +9,7 @@ import pytest
 from agent.config.settings import Settings, Ward
 from agent.core.contract import wire
 from agent.host.clock import Instant
-from agent.link.outbox_bound import OutboxBacklog, measure
+from agent.link.outbox_upkeep import OutboxBacklog, measure
 from agent.link.report import HISTORY_EVERY_S, Reporter
 from agent.link.store_thread import JOBS_MAX, StoreThread
 from agent.store import outbox

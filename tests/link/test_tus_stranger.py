@@ -36,8 +36,9 @@ def test_a_stranger_s_server_gets_every_byte(node, tmp_path):
     try:
         url = f"https://127.0.0.1:{int(server.stdout.readline())}/exports"
         parcel = Upload(REQUEST, "clip", len(data), hashlib.sha256(data).hexdigest(), 64 * "a")
-        carriage = Uploader(Ward(ca=str(authority.ca), cert=str(cert), key=str(key)), url, parcel, tmp_path / "x.tar",
-                            1.0, SystemClock(), Waits(lost_s=0.2, step_s=0.2, longest_s=0.2))
+        carriage = Uploader(Ward(ca=str(authority.ca), cert=str(cert), key=str(key)), url, parcel,
+                            file=tmp_path / "x.tar", share=1.0, clock=SystemClock(),
+                            waits=Waits(lost_s=0.2, step_s=0.2, longest_s=0.2))
         until(lambda: carriage.sent_b == len(data), f"it has all of it: {carriage.fault}")
         carriage.stop()
         assert (there / REQUEST).read_bytes() == data

@@ -18,7 +18,7 @@ from tests.rigs.wait import HANG_S
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 BASE = "reference:/"
-FROM_WARD = re.compile(r"cam/v1/[^/]+/[^/]+/(ack|cmd/.+|cfg/desired|state)")
+FROM_WARD = re.compile(r"cam/v1/[^/]+/[^/]+/(ack|cmd/.+|state)")
 
 
 @cache

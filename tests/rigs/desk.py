@@ -11,16 +11,18 @@ from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Instant
 from agent.host.updates import UpdateFolders
-from agent.link.actions import Actions
+from agent.link.actions import Actions, SettingsInForce, WardParts
 from agent.link.answers import AnswerQueue
 from agent.link.audit import Audit, EventWriter
 from agent.link.commands import CommandHandler
+from agent.link.context import LinkContext
 from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
+from agent.link.outbox_upkeep import OutboxMeter
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.link.settings_in_force import SettingsInForce
-from agent.link.update.flow import UpdateFlow
+from agent.link.requests.flow import RequestFlow
+from agent.link.update_flow import UpdateFlow
 from agent.link.verifier import Verifier
 from agent.mqtt.connection import Arrived, Outgoing
 from agent.store import outbox
@@ -67,6 +69,15 @@ def arrived(payload: bytes, response: str | None = f"{TOPICS.root}/rsp/ops/x", r
     return Arrived(f"{TOPICS.root}/cmd/any", payload, retained, response, b"42")
 
 
+class CountedPresence(Presence):
+    """Counts the births that are wanted."""
+
+    births_n = 0
+
+    def want_birth(self) -> None:
+        self.births_n += 1
+
+
 class DeskRig:
     """One life of the desk; make another on the same folder for what comes after a kill."""
 
@@ -74,28 +85,27 @@ class DeskRig:
         settings = Settings(camera=[Camera(name="gate", source="picamera:0")], sharing=sharing or Sharing())
         self.clock, folders = clock, Folders(folder).create()
         self.store = KeptStore(folder, clock, settings)
-        self.births_n = self.written_n = 0
         writer = EventWriter(self.store, lambda: None)
         self.audit = Audit(writer, clock)
         self.drain = Drain(self.store, clock, self.audit, "receipt", OutboxPace(), threading.Event())
         verifier = Verifier(key_file, folders.household / COMMAND_KEYS, clock)
         self.answer_queue, self.flows = AnswerQueue(), FlowRunner(self.store, verifier, clock)
-        updates = UpdateFlow(settings, folder, UpdateFolders(), self.flows, Waits(), self.answer_queue, lambda: None)
-        reporter, presence = Reporter(settings, folders, clock, writer), Presence(settings, clock)
-        self.actions = Actions(settings, folder, clock, self.drain, reporter, presence,
-                               lambda: None, updates,
-                               SettingsInForce(settings, folder, reporter, presence, self._born),
-                               lambda: LinkFacts(outbox_n=3, broker_detail="secret"), self._born)
+        link = LinkContext(settings, folders, folder, clock, self.store, self.audit, self.answer_queue)
+        self.presence = CountedPresence(settings, clock)
+        reporter = Reporter(settings, folders, clock, writer)
+        parts = WardParts(self.drain, OutboxMeter(self.store, clock), reporter, self.presence,
+                          requests=RequestFlow(link, self.flows, TOPICS.dev, Waits()),
+                          updates=UpdateFlow(link, self.flows, UpdateFolders(), Waits()),
+                          in_force=SettingsInForce(settings, folder, reporter, self.presence))
+        self.actions = Actions(link, parts, lambda: LinkFacts(outbox_n=3, broker_detail="secret"))
         self.store.write(join)
         self.store.ask(close_interrupted())
-        self.handler = CommandHandler(TOPICS, self.audit, self.flows, self.actions, self.answer_queue, self._written,
-                                      draw=lambda: 0.5)
+        self.handler = CommandHandler(link, TOPICS, self.flows, self.actions, draw=lambda: 0.5)
 
-    def _written(self) -> None:
-        self.written_n += 1
-
-    def _born(self) -> None:
-        self.births_n += 1
+    @property
+    def births_n(self) -> int:
+        """How often a birth was wanted."""
+        return self.presence.births_n
 
     def settle(self) -> None:
         """Let the store's thread do all that it was asked for, and what follows from that."""

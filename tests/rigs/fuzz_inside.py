@@ -34,7 +34,7 @@ from agent.keeper.desk import DecisionDesk
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.keeper.link_desk import LinkDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.link.outbox_bound import OutboxBacklog
+from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.report import health
 from agent.look import words
 from agent.process.monitor import UnitHistory
@@ -79,7 +79,7 @@ def datagram(data: bytes) -> None:
                   cameras_n=1)
     _, conditions = HealthMachine().step(facts, NOW_S)
     told: Report = report(facts, conditions, NOW_S)
-    msgspec.json.encode(health(told, NOW, 1, 30, OutboxBacklog(), 0))
+    msgspec.json.encode(health(told, NOW, seq=1, every_s=30, backlog=OutboxBacklog(), reconnects_n=0))
     msgspec.json.encode(health_of(told, NOW))
     health_view(told, None, NOW, _words())
 
@@ -206,10 +206,11 @@ LINK_QUESTIONS = (
     link_questions.overtake(9, [1], [2]), link_questions.note_command(ORDERED),
     *(link_questions.finish_command(replace(ORDERED, name=name), "done", None, {"a": 1}, json.dumps(
         {"id": ORDERED.id, "iat": 1, "exp": 2, "name": name, "args": given}).encode()) for name, given in (
-            ("replay", {"from": 1, "to": 9}), ("clip.cancel", {"request": ORDERED.id}), ("snapshot", {}))),
+            ("replay", {"from": 1, "to": 9}), ("clip.cancel", {"request": ORDERED.id}), ("snapshot", {}),
+            ("set", {"retention_d": 3}))),
     link_questions.got_answer("x"), link_questions.close_interrupted(), link_questions.follow_commands("requests"),
     link_questions.end_request("x", "", "{}"), link_questions.end_request("x", "undelivered"),
-    link_questions.note_upload("x", 5), link_questions.keep_configuration(b'{"ver":1,"cfg":{}}', {}),
+    link_questions.note_upload("x", 5),
     link_questions.move_update("x", "failed", "download"), link_questions.approve_update(),
     link_questions.keep_notified({"Mai": PlaceState(progress=Progress(after_id=1))}), link_questions.show_home(None))
 

@@ -16,11 +16,11 @@ from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import COMMANDS, plain
 from agent.core.evidence.ledger.chain import fingerprint
 from agent.core.evidence.ledger.row import canonical
-from agent.core.household.ward_settings import KEYS, BadSetting, demand, outcome
+from agent.core.household.ward_settings import KEYS, outcome
 from agent.helpers import signature
 from agent.host import tar
 from agent.host.clock import Instant
-from agent.link import verdict
+from agent.link import answers
 from agent.mqtt.connection import Arrived
 from agent.store.export.archive import Item
 from agent.store.export.archive import tar as packed
@@ -45,8 +45,8 @@ def signed(payload: dict[str, Any]) -> dict[str, Any]:
 SEEDS = {
     "command": [ORDER, {**ORDER, "args": {"from": 1, "to": 9}}, {**ORDER, "args": {"utc_ms": 1}},
                 signed({**ORDER, "name": "restart", "args": {"role": "link"}}),
+                signed({**ORDER, "name": "set", "args": {"health_int_s": 60, "retention_d": 7, "log_level": "debug"}}),
                 signed({**ORDER, "name": "clip.export", "args": CLIP})],
-    "desired": [signed({"ver": 18, "cfg": {"health_int_s": 60, "retention_d": 7, "log_level": "debug"}})],
     "message": [{"specversion": "1.0", "id": f"{TOPICS.dev}/7", "source": "/cam/w07/c/gate", "type": "cam.gap.v1",
                  "seq": 7, "boot": "9f2c1a7e", "clock": "ntp", "time": "2026-11-24T23:20:50.1Z",
                  "data": {"mono_ms": 5, "kind": "gap", "missing": [[2, 5]]}},
@@ -65,24 +65,12 @@ def command(payload: bytes) -> None:
     assert wire.decode(wire.Command, json.dumps(plain(order)).encode()) == order
     for name in (*COMMANDS, "no.such"):
         for to_all in (False, True):
-            found = verdict.judge(order, name, Arrived("", payload, False, None, None), to_all, TOPICS, NOW)
+            found = answers.judge(order, name, Arrived("", payload, False, None, None), TOPICS, NOW, to_all=to_all)
             assert found or name in COMMANDS
     _is_checked(payload, "command")
-
-
-def desired(payload: bytes) -> None:
-    """Either refused by name, or what holds lies within the bounds and within the household's wish."""
-    wish = _decoded(wire.Desired, payload)
-    if wish is None:
-        return
-    _is_checked(payload, "desired")
-    holds = outcome(wish.cfg, OWN)
+    holds = outcome(order.args, OWN)        # as of `set`: within the bounds and the household's wish
     assert holds.values.keys() == KEYS.keys() and holds.values["retention_d"] <= OWN["retention_d"]
-    assert holds.values["health_int_s"] >= OWN["health_int_s"] and holds.clamped.keys() <= wish.cfg.keys()
-    try:
-        demand(wish.cfg)
-    except BadSetting as bad:
-        assert bad.key in wish.cfg
+    assert holds.values["health_int_s"] >= OWN["health_int_s"] and holds.clamped.keys() <= order.args.keys()
 
 
 def receipt(payload: bytes) -> None:
@@ -132,4 +120,4 @@ def _decoded(kind: type[Any], payload: bytes) -> Any:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "command": command, "desired": desired, "receipt": receipt, "message": message, "archive": archive}
+    "command": command, "receipt": receipt, "message": message, "archive": archive}

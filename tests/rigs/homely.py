@@ -12,7 +12,7 @@ from agent.host.clock import SystemClock
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.link.home.thread import HomeThread
+from agent.link.home.sink import HomeThread
 from agent.store import events, identity
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

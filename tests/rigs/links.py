@@ -18,8 +18,9 @@ from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import SystemClock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.updates import UpdateFolders
-from agent.link import leap, ward_link
-from agent.link.main import LinkTempo, serve
+from agent.link import outbox_upkeep, ward_link
+from agent.link.context import LinkTempo
+from agent.link.main import serve
 from agent.process import heartbeat
 from agent.process.role import Role
 from agent.process.role import main as live_as
@@ -61,11 +62,15 @@ class LinkRig:
         self.db = join(connect(folder / "store"), tomllib.loads(self.config.read_text())["ward"]["ward"])
         self.dev()                      # no keeper gives it one here
         self.clock = SystemClock()
-        self.desk = link_desk(folder / "store", self.runtime, self.clock, load(self.config))
+        self.open_desk()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
         self.process: Forked | None = None
         self.log = folder / "link.log"
+
+    def open_desk(self) -> None:
+        """Serve the keeper's desk by the configuration as it is now."""
+        self.desk = link_desk(self.folder / "store", self.runtime, self.clock, load(self.config))
 
     def start(self) -> "LinkRig":
         """Start the process."""
@@ -127,7 +132,7 @@ class LinkRig:
 
 
 def _serve(role: Role) -> None:
-    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = leap.EVERY_S = 0.2
+    heartbeat.EVERY_S = ward_link.LOOK_EVERY_S = outbox_upkeep.LEAP_EVERY_S = 0.2
     serve(role, QUICK, UpdateFolders(role.runtime / "update", role.folders.root / "told"))
 
 

@@ -82,7 +82,7 @@ class DeviceLook:
     def _tell_of_itself(self) -> None:
         self._heard.append(heard(0.1, "status", self._dated(-300, online=True, conn=7), stored=True, expiry_s=900))
         self._heard.append(heard(100.0, "status", self._dated(100, online=True, conn=7)))
-        self._heard.append(heard(0.1, "cfg/reported", {"v": 1, "ver": 3, "st": "applied"}, stored=True))
+        self._heard.append(heard(0.1, "cfg/reported", {"v": 1, "ver": 3, "cfg": {}}, stored=True))
         self._birth(-2000.0, stored=True)
         self._health(-10.0, 40, stored=True, expiry_s=80)
         for number in range(6):

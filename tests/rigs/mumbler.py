@@ -8,9 +8,9 @@ from typing import Any
 
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Backoff
-from agent.mqtt.connection import Connection, Outgoing
+from agent.mqtt.connection import Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import Credentials
-from agent.mqtt.session import Session, Told, Up
+from agent.mqtt.session import Session, SessionEvent, Up
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, until
 
@@ -120,11 +120,13 @@ class Hand:
         will = Outgoing(TOPICS.status, b"{}", retain=True)
         credentials = Credentials(TOPICS.dev, tls, None, None, None)
         self._draw = 0.0
-        self.session = Session(lambda: Connection("127.0.0.1", port, credentials, KEEPALIVE_S, TOPICS, will, 30),
-                               self.clock, Backoff(), lambda: self._draw)
+        options = ConnectOptions(KEEPALIVE_S, will, 30)
+        self.session = Session(
+            lambda: Connection("127.0.0.1", port, credentials, TOPICS.subscriptions, options), self.clock, Backoff(),
+            lambda: self._draw)
         self._draw = 0.999
 
-    def turn(self) -> list[Told]:
+    def turn(self) -> list[SessionEvent]:
         """What the link's loop does once; no time passes for the session."""
         session = self.session
         sockets = [session.socket()] if session.socket() else []

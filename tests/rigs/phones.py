@@ -23,8 +23,7 @@ from agent.host.clock import Clock
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.link.notify.notifier import NotifyContext
-from agent.link.notify.thread import NotifyThread
+from agent.link.notifier import NotifyContext, NotifyThread
 from agent.store import events, notify
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

@@ -96,7 +96,7 @@ def test_each_does_what_it_is_there_for_and_nothing_else(authority, above):
         f"{others}/evt", f"{own}/status", f"{own}/ack", f"{own}/cmd/replay"))
     assert not any(bridge.may(topic) for topic in (f"{own}/evt", f"{others}/status", f"{own}/ack"))
     assert ingest.may(f"{own}/ack") and ingest.may(f"{own}/cmd/replay")
-    assert not any(ingest.may(f"{own}/{tail}") for tail in ("evt", "cmd/restart", "cfg/desired"))
+    assert not any(ingest.may(f"{own}/{tail}") for tail in ("evt", "cmd/restart", "cfg/reported"))
     until(lambda: len(forward.heard) == 2 and ingest.heard)
     assert forward.heard == [f"{own}/ack", f"{own}/cmd/replay"] and not neighbour.heard
     assert ingest.heard == [f"{own}/evt"]

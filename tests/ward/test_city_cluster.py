@@ -72,7 +72,7 @@ def test_each_does_what_it_is_there_for_and_nothing_else(door, shown):
     assert not any(may(door, dev, topic) for topic in (
         f"{there}/evt", f"cam/v1/w08/{NEIGHBOUR}/evt", f"{here}/ack", f"{here}/cmd/restart", f"cam/v1/w08/{DEV}x/evt"))
     assert not may_hear(door, dev, f"cam/v1/w08/{NEIGHBOUR}/ack", ingest)
-    assert may(door, ops, f"{here}/cmd/restart") and may(door, ops, f"{here}/cfg/desired")
+    assert may(door, ops, f"{here}/cmd/restart") and not may(door, ops, f"{here}/cfg/reported")
     assert not any(may(door, ops, topic) for topic in (f"{there}/cmd/restart", f"{here}/evt"))
     assert may(door, own, f"{here}/ack") and not may(door, own, f"{there}/ack")
     assert may(door, bridge, f"{there}/status") and not may(door, bridge, f"{there}/evt")

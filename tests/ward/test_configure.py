@@ -2,12 +2,14 @@
 import json
 import re
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.config.load import ConfigError
-from agent.ward.command_signer import CommandKey
+from agent.store import ward_settings
+from agent.store.database import transaction
 from agent.ward.configure import asked_for
 from tests.cli.cli import environment, taimat
 from tests.rigs.broker import Broker
@@ -62,7 +64,7 @@ def test_what_is_set_is_applied_and_what_the_household_made_of_it_is_shown(ward)
     [told] = out
     assert (told["dev"], told["st"], told["clamped"]) == (ward.dev, "applied", {"retention_d": "household"})
     assert told["cfg"] == {"health_int_s": 90, "retention_d": 10, "log_level": "info"}
-    assert ward.heard.last("/cfg/desired")["ver"] == told["ver"] == told["cfg_ver"]
+    until(lambda: ward.heard.last("/cfg/reported"))
     code, out, _ = ward.configure(ward.dev)
     assert code == 0 and re.fullmatch(
         f'{ward.dev}\tapplied\t\thealth_int_s=90, retention_d=10, log_level="info"\tretention_d="household"\n', out)
@@ -78,23 +80,25 @@ def test_a_file_says_the_same_and_clear_takes_all_of_it_back(ward):
 
 
 def test_who_is_away_gets_it_later_and_is_named(ward):
-    code, out, _ = ward.configure(AWAY, ward.dev, "--set", "retention_d=5", "--wait", "1.5")
+    code, out, _ = ward.configure(AWAY, ward.dev, "--set", "retention_d=5", "--wait", "8")
     lines = sorted(line.split("\t")[:3] for line in out.splitlines())
     assert code == 1 and lines == sorted([[ward.dev, "applied", ""], [AWAY, "silent", "no answer"]])
-    assert ward.heard.last(f"{AWAY}/cfg/desired")["dev"] == AWAY
+    [order] = [json.loads(each.payload) for each in ward.heard.all(f"{AWAY}/cmd/set")]
+    assert (order["dev"], order["name"], order["args"]) == (AWAY, "set", {"retention_d": 5})
 
 
-def test_a_number_from_the_future_is_overtaken(ward):
-    told = {"v": 1, "ver": 9_000_000_000_000, "dev": ward.dev, "cfg": {"retention_d": 4}}
-    signed = CommandKey.load(str(ward.folder / "command.key")).sign(told)
-    ward.heard.publish(f"{ward.dev}/cfg/desired", json.dumps(signed).encode(), retain=True)
-    until(lambda: (ward.heard.last("/cfg/reported") or {}).get("ver") == told["ver"])
-    code, [told], _ = ward.configure(ward.dev, "--set", "retention_d=6", "--json")
-    assert (code, told["ver"], told["cfg"]["retention_d"]) == (0, 9_000_000_000_001, 6)
+def test_a_device_that_refuses_is_named_with_the_reason(ward):
+    with transaction(ward.rig.db):
+        known = ward_settings.read(ward.rig.db)
+        ward_settings.put(ward.rig.db, msgspec.structs.replace(known, ver=9_000_000_000_000))
+    code, out, _ = ward.configure(ward.dev, "--set", "retention_d=6")
+    assert code == 1 and out == f"{ward.dev}\trefused\told_version\t\t\n"
+    with transaction(ward.rig.db):
+        ward_settings.put(ward.rig.db, known)
 
 
 def test_what_is_wrong_at_our_end_is_said_before_anything_is_sent(ward, tmp_path):
-    sent_n = len(ward.heard.all("/cfg/desired"))
+    sent_n = len(ward.heard.all("/cmd/set"))
     for words, told in ((["--set", "healt=60"], "healt: a ward can't set that; it can set health_int_s, retention_d"),
                         (["--set", "retention_d=soon"], "retention_d: takes a whole number from 3 to 365"),
                         (["--set", "log_level=loud"], "log_level: takes debug, info, warning, error"),
@@ -104,7 +108,7 @@ def test_what_is_wrong_at_our_end_is_said_before_anything_is_sent(ward, tmp_path
         assert code == 78 and told in err and "Traceback" not in err
     code, _, err = ward.configure("C_1", "--set", "retention_d=5")
     assert code == 78 and "'C_1': a device's id is made of" in err
-    assert len(ward.heard.all("/cfg/desired")) == sent_n
+    assert len(ward.heard.all("/cmd/set")) == sent_n
 
 
 def test_without_a_broker_or_a_key_it_ends_with_the_remedy(tmp_path):

@@ -35,7 +35,7 @@ from tests.rigs.looks import (
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "subscriber.md"
 DEVICE, SUBSCRIBER = DeviceLook().whole(), subscriber_look()
 RULES = device_rules()
-NULL_IN = {"status": "mode", "birth": "site", "health": "load1", "response": "request", "cfg-reported": "code"}
+NULL_IN = {"status": "mode", "birth": "site", "health": "load1", "response": "request", "cfg-reported": "clamped"}
 
 
 def live(each: HeardMessage) -> bool:

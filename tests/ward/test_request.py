@@ -18,7 +18,7 @@ from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, args
 from agent.helpers import signature
 from agent.host.clock import SystemClock
-from agent.link import verdict
+from agent.link import answers
 from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
@@ -94,8 +94,8 @@ def test_a_device_gets_an_order_that_it_can_believe(ward, device, book):
     topics = wire.Topics("w07", DEV)
     decoded = wire.decode(wire.Command, payload)
     message = Arrived(f"{topics.root}/cmd/clip.export", payload, False, None, None)
-    assert verdict.judge(decoded, "clip.export", message, False, topics, SystemClock().now()) in (
-        None, verdict.Outcome("refused", "clock_unset"))
+    assert answers.judge(decoded, "clip.export", message, topics, SystemClock().now()) in (
+        None, answers.Outcome("refused", "clock_unset"))
     export = args(decoded, ClipExport)
     assert (export.end - export.begin, export.begin) == (timedelta(minutes=30), NOW - timedelta(hours=2))
     assert (export.case, export.purpose, export.officer, export.basis, export.cam, export.upload) == (

@@ -55,7 +55,8 @@ def test_each_does_what_it_is_there_for_and_nothing_else(authority, broker):
     assert all(ingest.may(topic) for topic in (f"{own}/ack", f"{own}/cmd/replay", "cam/v1/w07/_ward/state",
                                                "cam/v1/w07/_ward/echo"))
     assert not any(ingest.may(topic) for topic in (f"{own}/cmd/restart", f"{own}/cfg/desired", f"{own}/evt"))
-    assert all(desk.may(topic) for topic in (f"{own}/cmd/restart", f"{own}/cfg/desired", "cam/v1/w07/_all/cmd/rebirth"))
+    assert all(desk.may(topic) for topic in (f"{own}/cmd/restart", f"{own}/cmd/set", "cam/v1/w07/_all/cmd/rebirth"))
+    assert not desk.may(f"{own}/cfg/desired")
     assert not any(desk.may(topic) for topic in (f"{own}/ack", f"{own}/evt", "cam/v1/w07/_ward/state"))
     for client in (device, ingest, desk):
         client.close()

@@ -131,7 +131,7 @@ def test_a_database_that_is_away_sets_nothing_aside(tmp_path):
     assert owed(ours) == {}
 
 
-@pytest.mark.parametrize("kind", [wire.Ack, wire.Command, wire.Desired, wire.WardState])
+@pytest.mark.parametrize("kind", [wire.Ack, wire.Command, wire.WardState])
 def test_a_device_and_a_forwarder_read_nothing_that_nests_too_deep(kind):
     for depth in range(DEPTH_MAX, 1200, 7):
         with pytest.raises(wire.BadPayload):

@@ -16,9 +16,8 @@ from agent.host.command_key import load as load_command_key
 from agent.host.users import as_owner
 from agent.host.ward_folder import CERT, EnrolState, WardFolder, WardRecord, shown
 from agent.mqtt import credentials
-from agent.mqtt.credentials import Credentials
+from agent.mqtt.credentials import Credentials, shake_hands
 from agent.mqtt.fault import HOUSEHOLD, LinkFault
-from agent.mqtt.handshake import shake_hands
 from agent.mqtt.trial import greet
 from agent.store import outbox
 from agent.store.card_fault import NO_ROOM, fault_of

@@ -1,55 +1,50 @@
-"""Home Assistant's commands: its pause switch and its update button do what the page and the command line do, too."""
+"""Home Assistant's pause switch and update button, which do what page and command line do."""
 import logging
 import sqlite3
 from collections.abc import Callable
 
-import msgspec
-
-from agent.core.contract.decisions import SOCKET, DecisionAnswer, PauseFromHome
+from agent.core.contract.decisions import PauseFromHome
 from agent.core.contract.facts import Poke
 from agent.core.contract.home.discovery import INSTALL
 from agent.core.rate import RateLimit
 from agent.home.context import HomeContext
 from agent.host.datagram import Outlet
-from agent.host.sockets import ask
+from agent.link.context import ask_desk
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived
 from agent.store.link_questions import approve_update
 
 COMMANDS_A_MINUTE = 30
-WORDS = {b"ON": True, b"OFF": False}
+SWITCH = {b"ON": True, b"OFF": False}
 
 _log = logging.getLogger(__name__)
 
 
 class HomeCommands:
-    """Asks the keeper on the store's thread; a retained word is refused: it would count again at each reconnect."""
+    """Asks on the store's thread. It refuses retained commands, because each reconnection would repeat them."""
 
     def __init__(self, home: HomeContext, store: StoreThread, changed: Callable[[], None]) -> None:
-        """`changed` is called when a word is on the card."""
+        """`changed` is called when the keeper has written."""
         self._home, self._store, self._changed = home, store, changed
         self._topics, self._outlet, self._rate = home.topics, Outlet(home.runtime), RateLimit(COMMANDS_A_MINUTE)
 
     def handle(self, message: Arrived) -> None:
-        """Obey a message on one of the command topics."""
         if message.topic == self._topics.update_set:
             self._update(message)
         elif camera := self._topics.paused_camera(message.topic):
             self._pause(message, camera)
 
     def _pause(self, message: Arrived, camera: str) -> None:
-        on, home = WORDS.get(message.payload), self._home
+        on, home = SWITCH.get(message.payload), self._home
         if (message.retained or on is None or camera not in home.cameras
                 or not self._rate.allows(home.clock.mono_s())):
             _log.info("a pause command was refused: retained, not ON or OFF, for no camera of ours, or one too many")
             return
 
-        question = msgspec.json.encode(PauseFromHome(camera=camera, paused=on)) + b"\n"
-
         def job(_: sqlite3.Connection) -> None:
             try:
-                answer = msgspec.json.decode(ask(home.runtime / SOCKET, question), type=DecisionAnswer)
-            except (OSError, msgspec.DecodeError) as error:
+                answer = ask_desk(home.runtime, PauseFromHome(camera=camera, paused=on))
+            except OSError as error:
                 _log.error("the keeper, which pauses cameras, does not answer: %s", error)
                 return
             if answer.why:

@@ -1,4 +1,4 @@
-"""Publishes the states that Home Assistant shows: those that have changed, and now and then all, for they expire."""
+"""Publishes the states that Home Assistant shows: at once if they change, and again before they expire."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,8 +17,8 @@ from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
 from agent.store.updates import UpdateOrder
 
-EXPIRY_S = 600              # a state that nobody repeats goes: the broker may die together with the device
-UNKNOWN = "None"            # by which Home Assistant has a sensor whose value nobody knows
+EXPIRY_S = 600              # a state that is not repeated expires: the broker may die together with the device
+UNKNOWN = "None"            # Home Assistant's word for a sensor without a value
 REFRESH_S = 300.0
 
 
@@ -30,22 +30,14 @@ class DeviceView:
     report: Report | None = None
     pauses: Pauses = field(default_factory=Pauses)
     open: frozenset[str] = frozenset()      # cameras with an event that goes on
-    order: UpdateOrder | None = None              # the version that the ward wants here
-    moved: dict[str, str] = field(default_factory=dict)             # by camera: the word for what moved last
+    order: UpdateOrder | None = None              # the update that the ward has ordered
+    moved: dict[str, str] = field(default_factory=dict)             # by camera: the label of the last motion
 
     def is_paused(self, camera: str, now: Instant) -> bool:
-        """By a word that was said, which counts at once, or by the weekly hours, which only capture can tell."""
+        """By a person, which counts at once, or by the weekly hours, which only capture knows."""
         facts = self.facts.get(camera)
         by_hours = facts is not None and facts.state == "paused" and facts.paused_by == "schedule"
         return by_hours or self.pauses.of(camera, now) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The payload that was published last on a topic, and when."""
-
-    payload: bytes
-    mono_s: float
 
 
 class StatePublisher:
@@ -55,14 +47,14 @@ class StatePublisher:
         """`motion_ended` is called with a camera whose motion sensor has gone off."""
         self._home, self._session, self._motion_ended = home, session, motion_ended
         self._topics, self._language = home.topics, home.settings.device.language
-        self._published: dict[str, Published] = {}
+        self._published: dict[str, tuple[bytes, float]] = {}      # by topic: the last payload, and when
 
     def forget(self) -> None:
-        """Publish everything anew."""
+        """Publishes everything again."""
         self._published.clear()
 
     def publish(self, device: DeviceView) -> None:
-        """Publish what Home Assistant does not know yet."""
+        """Publishes what has changed."""
         now = self._home.clock.now()
         for camera in self._home.cameras:
             facts = device.facts.get(camera)
@@ -77,30 +69,28 @@ class StatePublisher:
             self._state(self._topics.health, states.device_state(device.report, self._language, self._home.labels))
 
     def move(self, camera: str, moving: bool) -> None:
-        """Set a camera's motion sensor."""
         if self._switch(self._topics.motion(camera), moving) and not moving:
             self._motion_ended(camera)
 
     def _switch(self, topic: str, on: bool) -> bool | None:
-        """Publish ON or OFF; returns what was published before."""
+        """Publishes ON or OFF. Returns what was published before."""
         before = self._published.get(topic)
         self._publish(topic, on_off(on), TEXT)
-        return before.payload == on_off(True) if before else None
+        return before[0] == on_off(True) if before else None
 
     def _state(self, topic: str, state: msgspec.Struct) -> None:
-        """Publish a state of several values."""
         self._publish(topic, msgspec.json.encode(state), "application/json")
 
     def _publish(self, topic: str, payload: bytes, content_type: str) -> None:
         now_mono_s, before = self._home.clock.mono_s(), self._published.get(topic)
-        if before and before.payload == payload and now_mono_s - before.mono_s < REFRESH_S:
+        if before and before[0] == payload and now_mono_s - before[1] < REFRESH_S:
             return
-        self._published[topic] = Published(payload, now_mono_s)
+        self._published[topic] = payload, now_mono_s
         self._session.post(Outgoing(topic, payload, qos=0, retain=True, expiry_s=EXPIRY_S, content_type=content_type))
 
 
 def _software(order: UpdateOrder | None) -> states.UpdateState:
-    """The update entity's state: an order that has come to nothing is not shown any more."""
+    """Returns the update entity's state; it does not show an order that has ended."""
     wanted = order.version if order and order.open else __version__
     return states.UpdateState(installed_version=__version__, latest_version=wanted,
                               in_progress=order is not None and order.state in ("approved", "handed"))

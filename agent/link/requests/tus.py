@@ -1,6 +1,6 @@
 """The ward's intake as the device uses it: tus 1.0.0 (https://tus.io) with a checksum on each piece, and the receipt.
 
-No redirect is followed, nothing of an answer is believed before it was looked at, and each has a bound.
+It follows no redirect, checks all of an answer before any use, and bounds its size.
 """
 import base64
 import hashlib
@@ -21,7 +21,7 @@ SILENCE_S = 60.0                # of the intake, or of a line that takes no byte
 CODE = re.compile(r"[a-z0-9_]{1,40}\Z")
 FINAL = (403, 404, 410, 413, 422)       # a second try gets the same answer
 DIGITS_MAX = 18                 # of a number of bytes, or of seconds
-RETRY_S = (1.0, 60.0)           # bounds for what the intake says of when to ask again
+RETRY_S = (1.0, 60.0)           # bounds for the intake's Retry-After
 OCTETS = "application/offset+octet-stream"
 
 
@@ -35,7 +35,7 @@ class UploadBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file to upload, as the intake is told of it."""
+    """A file to upload, as it is announced to the intake."""
 
     request: str
     kind: str
@@ -46,8 +46,8 @@ class Upload:
     @property
     def metadata(self) -> str:
         """The Upload-Metadata header of tus."""
-        told = {REQUEST: self.request, KIND: self.kind, SHA256: self.sha256, MANIFEST: self.manifest}
-        return ",".join(f"{key} {_base64(value.encode())}" for key, value in told.items() if value is not None)
+        pairs = {REQUEST: self.request, KIND: self.kind, SHA256: self.sha256, MANIFEST: self.manifest}
+        return ",".join(f"{key} {_base64(value.encode())}" for key, value in pairs.items() if value is not None)
 
 
 class TusAnswer(NamedTuple):
@@ -62,50 +62,49 @@ Send = Callable[[bytes, Callable[[memoryview], object]], None]
 
 
 class TusClient:
-    """One connection, opened at its first use. Every method raises Broken, Turned and OSError."""
+    """One connection, opened at its first use. Every method raises UploadBroken, UploadRefused and OSError."""
 
     def __init__(self, url: str, tls: ssl.SSLContext, connected: Callable[[socket.socket], None]) -> None:
-        """`url` is where uploads are created, one that `usable` takes; `connected` sees each new socket."""
+        """`url` is where uploads are created; `connected` gets each new socket."""
         self._url, self._connected = urllib.parse.urlsplit(url), connected
         self._http = http.client.HTTPSConnection(self._url.hostname or "", self._url.port or 443,
                                                  timeout=CONNECT_S, context=tls)
 
     def create(self, upload: Upload) -> str:
-        """Announce the upload, maybe not for the first time. Returns its path."""
+        """Announces the upload, maybe again. Returns its path."""
         answer = self._ask("POST", self._url.path, {
             "Upload-Length": str(upload.size_b), "Upload-Metadata": upload.metadata, "Content-Length": "0"})
-        if answer.status == 409:        # of another length or content: what was sent before was packed anew since
+        if answer.status == 409:        # of another length or content: the file was packed again since then
             self.forget(upload.request)
             raise UploadBroken("it had another one of this request")
         return self._place(_expect(answer, 201).headers.get("location", ""))
 
     def offset_b(self, place: str) -> int:
-        """How many bytes the intake has."""
+        """Returns how many bytes the intake has."""
         return _offset_b(_kept(self._ask("HEAD", place), 200))
 
     def send(self, place: str, offset_b: int, piece: bytes, send: Send) -> int:
-        """Add a piece, which `send` sends. Returns how many bytes the intake has now."""
+        """Adds a piece by means of `send`. Returns how many bytes the intake has now."""
         headers = {"Upload-Offset": str(offset_b), "Content-Type": OCTETS, "Content-Length": str(len(piece)),
                    "Upload-Checksum": f"sha256 {_base64(hashlib.sha256(piece).digest())}"}
         return _offset_b(_kept(self._ask("PATCH", place, headers, lambda out: send(piece, out)), 204))
 
     def receipt(self, place: str) -> bytes | float:
-        """The receipt as it comes; or seconds to wait, while the intake looks at what it has."""
+        """Returns the receipt, unchecked; or seconds to wait while the intake checks the file."""
         answer = self._ask("GET", f"{place}/receipt")
         if answer.status == 202:
-            asked = answer.headers.get("retry-after", "")
-            wait_s = float(asked) if asked.isdecimal() and len(asked) <= DIGITS_MAX else 0.0
+            given = answer.headers.get("retry-after", "")
+            wait_s = float(given) if given.isdecimal() and len(given) <= DIGITS_MAX else 0.0
             return min(max(wait_s, RETRY_S[0]), RETRY_S[1])
         if answer.status == 422:
             raise UploadRefused(_code(answer))
         return _kept(answer, 200).body
 
     def forget(self, request: str) -> None:
-        """Have the intake delete what it has of that request."""
+        """Asks the intake to delete all bytes of that request."""
         self._ask("DELETE", f"{self._url.path}/{request}")
 
     def close(self) -> None:
-        """Let go of the connection."""
         self._http.close()
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str] | None = None,
@@ -126,13 +125,11 @@ class TusClient:
             raise
 
     def _connect(self) -> None:
-        if not self._is_open():
+        line = self._http.sock
+        if line is None:
             self._http.connect()
             self._http.sock.settimeout(SILENCE_S)
             self._connected(self._http.sock)
-
-    def _is_open(self) -> bool:
-        return self._http.sock is not None
 
     def _answer(self) -> TusAnswer:
         with self._http.getresponse() as response:
@@ -143,7 +140,7 @@ class TusClient:
             return TusAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
     def _place(self, location: str) -> str:
-        """The path of what was created, which must be at the same intake.
+        """Returns the path of the new upload, which must be at the same intake.
 
         An intake behind a TLS proxy may name a plain HTTP address; the scheme is kept as it was.
         """
@@ -165,17 +162,17 @@ def _expect(answer: TusAnswer, status: int) -> TusAnswer:
 
 
 def _kept(answer: TusAnswer, status: int) -> TusAnswer:
-    """The same for what was created: that it is gone, or elsewhere than we believed, is no final word."""
+    """Like `_expect`, for an upload that exists: "gone" or another offset than expected is not final."""
     if answer.status in (404, 409, 410, 460):
         raise UploadBroken(f"it answers {answer.status}: start again from what it has")
     return _expect(answer, status)
 
 
 def _offset_b(answer: TusAnswer) -> int:
-    told = answer.headers.get("upload-offset", "")
-    if not told.isdecimal() or len(told) > DIGITS_MAX:
+    given = answer.headers.get("upload-offset", "")
+    if not given.isdecimal() or len(given) > DIGITS_MAX:
         raise UploadBroken("it does not say how much it has")
-    return int(told)
+    return int(given)
 
 
 def _code(answer: TusAnswer) -> str:

@@ -1,101 +1,130 @@
-"""The one upload that may be under way, and how far it is.
+"""The open requests, and the one upload that may go on at a time, with its progress.
 
-Telling the ward how far shows whether the line is still quick for others: if the broker answers late, the upload waits.
+The progress messages also show whether the line is still quick for others: if the broker confirms one late, the upload
+waits.
 """
-from collections.abc import Collection
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
-from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Waits
-from agent.link.answers import AnswerQueue
-from agent.link.flow import FlowRunner
-from agent.link.requests.queries import OpenRequests
+from agent.link.context import LinkContext
+from agent.link.flow import FollowedView
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
-from agent.link.store_thread import StoreThread
-from agent.store.commands import of_request
-from agent.store.folders import Folders
+from agent.store import commands, membership, requests
+from agent.store.commands import Ordered, of_request, state
 from agent.store.link_questions import note_upload
 from agent.store.requests import WardRequest
 
-TOLD_EVERY_S = 2.0              # how far an upload is
+LOOK_EVERY_S = 2.0              # in case a poke gets lost: while something is to be sent,
+LOOK_IDLE_S = 15.0              # and while the household has not decided
+SENT_EVERY_S = 2.0              # an upload's progress, to the ward
 NOTED_EVERY_S = 15.0            # the same on the card, for the page
-SLOW_S = 2.0                    # the ward's answers come later than this: the line is not for uploads now
-DEAF_S = 60.0                   # after this nobody will say any more that it has come
-TURN_S = 60.0                   # an upload that gets nowhere for so long lets another one try
+SLOW_S = 2.0                    # if the broker confirms a message later than this, uploads wait
+DEAF_S = 60.0                   # after this it will not confirm the message at all
+TURN_S = 60.0                   # an upload without progress for so long gives way to another
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequests(FollowedView):
+    """One look at all requests."""
+
+    open: Mapping[str, WardRequest] = field(default_factory=dict)       # by id, oldest first
+    orders: Mapping[str, Ordered] = field(default_factory=dict)         # the commands that they came with, by id
+
+    @property
+    def packed(self) -> Collection[str]:
+        """Ids of the requests whose files can be uploaded."""
+        return [request.id for request in self.open.values() if request.state == "packed"]
+
+    def state(self, request_id: str) -> str | None:
+        """Returns the request's state; None if it is not open."""
+        request = self.open.get(request_id)
+        return request.state if request else None
+
+
+def look(db: sqlite3.Connection, repeat: bool) -> OpenRequests:
+    """Reads all requests; with `repeat`, the news have every answer that stands.
+
+    A request that the ward has cancelled is not open, and none is once the household has left the ward, even before
+    the keeper has written that.
+    """
+    orders = {ordered.id: ordered for ordered in commands.going_on(db)}
+    news = [(ordered, ordered.answer) for ordered in orders.values() if repeat and state(ordered.answer) != "accepted"]
+    wanted = [] if membership.has_left(db) else [one for one in requests.open_ones(db) if one.cancel is None]
+    idle = bool(wanted) and all(request.state == "waiting" for request in wanted)
+    again_s = float("inf") if not (wanted or orders) else LOOK_IDLE_S if idle else LOOK_EVERY_S
+    found = {request.id: request for request in wanted}
+    return OpenRequests(news, found, again_s, open=found, orders=orders)
 
 
 class UploadLine:
     """Gives the line to one request after the other: the oldest, or the next if the oldest has had its turn."""
 
-    def __init__(self, settings: Settings, folders: Folders, store: StoreThread, flows: FlowRunner, waits: Waits,
-                 answers: AnswerQueue) -> None:
-        self._settings, self._folders, self._store, self._waits = settings, folders, store, waits
-        self._clock, self._answers = flows.clock, answers
+    def __init__(self, link: LinkContext, waits: Waits) -> None:
+        self._link, self._waits = link, waits
         self._holder: str | None = None             # the request that has the line
         self._turns_n: dict[str, int] = {}          # how often each open request has had it
         self.uploader: Uploader | None = None
-        self._told_b, self._told_mono_s, self._noted_mono_s = 0, 0.0, 0.0
-        self._asked_mono_s: float | None = None     # when the ward was told last, as long as nobody says that it hears
+        self._sent_b, self._sent_mono_s, self._noted_mono_s = 0, 0.0, 0.0
+        self._asked_mono_s: float | None = None     # when progress was sent that the broker has not confirmed yet
 
     def is_free_for(self, request_id: str, view: OpenRequests) -> bool:
         """Whether this request is the next one."""
         self._turns_n = {key: n for key, n in self._turns_n.items() if key in view.open}
-        return self._holder is None and request_id == min(_packed(view), key=lambda each: self._turns_n.get(each, 0))
+        return self._holder is None and request_id == min(view.packed, key=lambda packed: self._turns_n.get(packed, 0))
 
     def begin(self, request: WardRequest) -> Uploader:
-        """Give the line to this request, whose file lies there; returns what uploads it."""
+        """Gives the line to this request, which is packed, and starts its upload."""
         assert request.bytes is not None and request.sha256 is not None
+        settings = self._link.settings
         self._holder, self._turns_n[request.id] = request.id, self._turns_n.get(request.id, 0) + 1
-        self._told_b, self._noted_mono_s = 0, 0.0
+        self._sent_b, self._noted_mono_s = 0, 0.0
+        upload = Upload(request.id, request.kind, request.bytes, request.sha256, request.manifest)
         self.uploader = Uploader(
-            self._settings.ward, request.upload,
-            Upload(request.id, request.kind, request.bytes, request.sha256, request.manifest),
-            self._folders.export(request.id, request.kind), self._settings.sharing.upload_pct / 100, self._clock,
-            self._waits)
+            settings.ward, request.upload, upload, file=self._link.folders.export(request.id, request.kind),
+            share=settings.sharing.upload_pct / 100, clock=self._link.clock, waits=self._waits)
         return self.uploader
 
     def may_go_on(self, uploader: Uploader, view: OpenRequests) -> bool:
-        """Whether the upload is alive, still wanted, and keeps no other one waiting while it gets nowhere."""
+        """Whether the upload is alive, still wanted, and does not block another one while it makes no progress."""
         request = view.open.get(uploader.upload.request)
         return (request is not None and request.state == "packed" and request.sha256 == uploader.upload.sha256
-                and uploader.is_alive() and not (len(_packed(view)) > 1 and uploader.stuck_s > TURN_S))
+                and uploader.is_alive() and not (len(view.packed) > 1 and uploader.stuck_s > TURN_S))
 
     def stop(self) -> None:
-        """Stop the upload, if one is under way; its request still has the line."""
+        """Stops the upload if one goes on; its request still has the line."""
         if self.uploader:
             self.uploader.stop()
         self.uploader = None
 
     def release(self) -> None:
-        """Let another request have the line."""
+        """Lets another request have the line."""
         self._holder = None
 
     def clear(self) -> None:
-        """The broker has the last message about an upload, or it was lost with the connection."""
+        """The broker has the last progress message, or the connection has lost it."""
         self._asked_mono_s = None
 
     def turn(self, view: OpenRequests, ward_is_up: bool) -> None:
-        """Slow the upload down where others need the line; note and tell how far it is."""
-        uploader, now_mono_s = self.uploader, self._clock.mono_s()
+        """Pauses the upload if others need the line; notes and sends its progress."""
+        uploader, now_mono_s = self.uploader, self._link.clock.mono_s()
         if uploader is None:
             return
         waited_s = now_mono_s - (now_mono_s if self._asked_mono_s is None else self._asked_mono_s)
         uploader.hold(SLOW_S < waited_s < DEAF_S)
         if uploader.sent_b and now_mono_s - self._noted_mono_s >= NOTED_EVERY_S:
             self._noted_mono_s = now_mono_s
-            self._store.ask(note_upload(uploader.upload.request, uploader.sent_b))
+            self._link.store.ask(note_upload(uploader.upload.request, uploader.sent_b))
         if ward_is_up:
-            self._tell(uploader, view, now_mono_s)
+            self._send_progress(uploader, view, now_mono_s)
 
-    def _tell(self, uploader: Uploader, view: OpenRequests, now_mono_s: float) -> None:
-        since_s = now_mono_s - self._told_mono_s
-        too_early = since_s < TOLD_EVERY_S or (self._asked_mono_s is not None and since_s < DEAF_S)
+    def _send_progress(self, uploader: Uploader, view: OpenRequests, now_mono_s: float) -> None:
+        since_s = now_mono_s - self._sent_mono_s
+        too_early = since_s < SENT_EVERY_S or (self._asked_mono_s is not None and since_s < DEAF_S)
         request, ordered = view.open.get(uploader.upload.request), view.orders.get(uploader.upload.request)
-        if request and ordered and uploader.sent_b != self._told_b and not too_early:
-            self._told_b, self._told_mono_s, self._asked_mono_s = uploader.sent_b, now_mono_s, now_mono_s
-            self._answers.put(ordered, wire.encode(of_request(request, self._clock.now(), uploader.sent_b)))
-
-
-def _packed(view: OpenRequests) -> Collection[str]:
-    return [each.id for each in view.open.values() if each.state == "packed"]
+        if request and ordered and uploader.sent_b != self._sent_b and not too_early:
+            self._sent_b, self._sent_mono_s, self._asked_mono_s = uploader.sent_b, now_mono_s, now_mono_s
+            self._link.answers.put(ordered, wire.encode(of_request(request, self._link.clock.now(), uploader.sent_b)))

@@ -1,4 +1,4 @@
-"""Uploads one file to the ward's intake, on a thread of its own, however often the line breaks."""
+"""Uploads one file to the ward's intake on a thread of its own, and tries again as often as the line breaks."""
 import contextlib
 import functools
 import logging
@@ -21,7 +21,7 @@ from agent.link.requests.tus import TusClient, Upload, UploadBroken, UploadRefus
 from agent.mqtt.credentials import context
 from agent.mqtt.fault import LinkFault
 
-RECORD_B = 16 << 10              # a TLS record: so much may be under way in the kernel unsent when somebody says stop
+RECORD_B = 16 << 10              # a TLS record: at a stop, the kernel holds at most so much unsent
 UNSENT_B = 32 << 10
 SO_MAX_PACING_RATE = 47         # not in Python's socket module
 TCP_NOTSENT_LOWAT = 25
@@ -30,21 +30,21 @@ INFO_B, RTT, MIN_RTT, DELIVERY_RATE = 168, 68, 148, 160
 
 
 class PacedSocket:
-    """Sends at the pace that leaves the line to others. It outlives connections: what was learned of the line stays."""
+    """Sends at a pace that leaves room on the line. It outlives connections, so that its measurements stay."""
 
     def __init__(self, share: float, mono_s: Callable[[], float]) -> None:
-        """`share` of the line is ours, 0..1."""
+        """`share` of the line may be used, 0..1."""
         self._uplink, self._mono_s = Uplink(share), mono_s
         self._socket: socket.socket | None = None
 
     def use(self, connected: socket.socket) -> None:
-        """Send on this connection from now on. Raises OSError."""
+        """Sends on this connection from now on. Raises OSError."""
         self._socket = connected
         connected.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_B)
         self._pace(connected)
 
     def send(self, data: bytes, send: Callable[[memoryview], object], may_go_on: Callable[[], None]) -> None:
-        """Have all of it sent by `send`, a little at a time; `may_go_on` waits, or raises, before each."""
+        """Passes the data to `send` record by record; before each, `may_go_on` waits or raises."""
         with memoryview(data) as rest:
             for at in range(0, len(rest), RECORD_B):
                 may_go_on()
@@ -71,27 +71,27 @@ _log = logging.getLogger(__name__)
 
 
 class UploadStopped(Exception):
-    """The upload is not wanted any more."""
+    """The owner has stopped the upload."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadDone:
-    """The file is there; `receipt` is the intake's statement, not yet checked."""
+    """The intake has the file; its `receipt` is not yet checked."""
 
     receipt: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class NotAccepted:
-    """The intake, or the file, makes the upload impossible."""
+    """The intake refuses the file, or there is no file."""
 
     code: str
 
 
 class Uploader(threading.Thread):
-    """Uploads one file. `outcome` is None until the file is there, or will never be."""
+    """Uploads one file. `outcome` is None until the intake has it, or never will."""
 
-    def __init__(self, ward: Ward, url: str, upload: Upload, file: Path, share: float, clock: Clock,
+    def __init__(self, ward: Ward, url: str, upload: Upload, *, file: Path, share: float, clock: Clock,
                  waits: Waits) -> None:
         super().__init__(name="upload", daemon=True)
         self._ward, self.url, self.upload, self._file = ward, url, upload, file
@@ -100,29 +100,27 @@ class Uploader(threading.Thread):
         self._over, self._held = threading.Event(), threading.Event()
         self._socket: socket.socket | None = None
         self.sent_b = 0
-        self.fault: str | None = None           # why it does not go on just now
-        self._well_mono_s = clock.mono_s()      # when it went on last
+        self.fault: str | None = None           # why it makes no progress now
+        self._progress_mono_s = clock.mono_s()      # of the last progress
         self.outcome: UploadDone | NotAccepted | None = None
         self.start()
 
     @property
     def stuck_s(self) -> float:
-        """Seconds since it went on, while something is wrong."""
-        return self._clock.mono_s() - self._well_mono_s if self.fault else 0.0
+        """Seconds without progress, while there is a fault."""
+        return self._clock.mono_s() - self._progress_mono_s if self.fault else 0.0
 
     def hold(self, held: bool) -> None:
-        """Wait while others need the line, or go on."""
+        """Pauses or resumes the upload."""
         (self._held.set if held else self._held.clear)()
 
     def stop(self) -> None:
-        """Give it up at once."""
         self._over.set()
         if (connected := self._socket) is not None:
             with contextlib.suppress(OSError):
                 connected.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> None:
-        """Upload the file."""
         while not self._over.is_set():
             began_mono_s, had_b = self._clock.mono_s(), self.sent_b
             try:
@@ -145,17 +143,16 @@ class Uploader(threading.Thread):
         self._over.wait(wait_s)
 
     def _try(self) -> UploadDone | NotAccepted:
-        """One connection's work."""
         intake = TusClient(self.url, context(self._ward), self._connected)
         try:
             place = intake.create(self.upload)
             self._send(intake, place)
-            while not isinstance(told := intake.receipt(place), bytes):
-                if self._over.wait(told):
+            while not isinstance(answer := intake.receipt(place), bytes):
+                if self._over.wait(answer):
                     raise UploadStopped
-            return UploadDone(told)
-        except UploadRefused as turned:
-            return NotAccepted(str(turned))
+            return UploadDone(answer)
+        except UploadRefused as refused:
+            return NotAccepted(str(refused))
         finally:
             self._socket = None
             intake.close()
@@ -175,7 +172,7 @@ class Uploader(threading.Thread):
                     raise UploadBroken("it says that it has more than there is")
                 self.sent_b = intake.send(place, self.sent_b, piece,
                                           functools.partial(self._flow.send, may_go_on=self._may_go_on))
-                self.fault, self._well_mono_s = None, self._clock.mono_s()
+                self.fault, self._progress_mono_s = None, self._clock.mono_s()
 
     def _may_go_on(self) -> None:
         while self._held.is_set() and not self._over.is_set():
@@ -185,7 +182,7 @@ class Uploader(threading.Thread):
 
 
 def give_up(ward: Ward, url: str, request: str) -> None:
-    """Have the intake forget what it has of this request; best effort, on a thread of its own."""
+    """Asks the intake to delete all bytes of this request; best effort, on a thread of its own."""
     def work() -> None:
         with contextlib.suppress(OSError, UploadBroken, UploadRefused, LinkFault):
             intake = TusClient(url, context(ward), lambda _: None)

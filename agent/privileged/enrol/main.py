@@ -54,8 +54,8 @@ from agent.host.ward_folder import (
     is_of,
     show,
 )
+from agent.mqtt.credentials import shake_hands
 from agent.mqtt.fault import LinkFault
-from agent.mqtt.handshake import shake_hands
 from agent.privileged.enrol.door import DoorRefused, post, tls, tls_of
 from agent.privileged.enrol.readiness import Readiness, ReadyPace
 

@@ -16,8 +16,8 @@ from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.files import write_durably, write_whole
 from agent.host.ward_folder import GREEN, WardFolder, WardRecord
+from agent.mqtt.credentials import shake_hands
 from agent.mqtt.fault import LinkFault
-from agent.mqtt.handshake import shake_hands
 from agent.privileged.enrol.door import post, tls_of
 
 LISTENER = "enrol"              # of agent.process.heartbeat

@@ -148,14 +148,8 @@ class RecordingsPage(FilmHandlers):
             done=asked.get("done", ""), unseen=[event.id for event in taken if not event.seen][:SEEN_N_MAX],
             data=_data(query, span, now_ms, one_lane, taken) if query.camera else "")
 
-<<<<<<< HEAD
     def _days(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> dict[str, CameraDay]:
-        names = dict.fromkeys([*(camera.name for camera in self._settings.camera), *recordings.cameras_of(db)])
-=======
-    def _day(self, db: sqlite3.Connection, span: WallSpan, now_ms: int) -> DayFound:
-        known = [camera.name for camera in self._settings.camera]
-        cameras = known + [name for name in clips.cameras(db) if name not in known]
->>>>>>> w-store
+        names = dict.fromkeys([*(camera.name for camera in self._settings.camera), *clips.cameras(db)])
         dates = Dates(db)
         return {name: recordings.camera_day(db, dates, name, span, now_ms) for name in names}
 

@@ -8,10 +8,10 @@ from agent.core.contract import wire
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived, Connection
+from agent.mqtt.connection import Arrived, Connection, ConnectOptions
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import LinkFault
-from agent.mqtt.session import Acknowledged, Down, Session, Told, Up
+from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent, Up
 from scripts.benches.city_simulation import payloads
 from scripts.benches.city_simulation.outbox import Outbox
 from scripts.benches.city_simulation.plan import WARD
@@ -102,10 +102,10 @@ class SimulatedDevice:
     def _connect(self) -> Connection:
         credentials = load(self._papers, self.dev)
         self._tally.dials_n += 1
-        return Connection(next(self._hosts), self._port, credentials, KEEPALIVE_S, self._topics, self.reports.will(),
-                          WILL_DELAY_S, confirm_later=True)
+        return Connection(next(self._hosts), self._port, credentials, self._topics.subscriptions,
+                          ConnectOptions(KEEPALIVE_S, self.reports.will(), WILL_DELAY_S, confirm_later=True))
 
-    def _hear(self, told: Told) -> None:
+    def _hear(self, told: SessionEvent) -> None:
         match told:
             case Up():
                 self.reports.come_up(self._session, self.outbox.last_seq + 1, len(self.outbox))

@@ -48,7 +48,7 @@ FROM_DEVICE = (
     Channel("response", "rsp/[^/]+/[^/]+", wire.Response, lives_s=ANSWER_LIVES_S),
     Channel("cfg-reported", "cfg/reported", wire.Reported, retain=True),
 )
-TO_DEVICE = "ack|cmd/.+|cfg/desired"
+TO_DEVICE = "ack|cmd/.+|cfg/desired"        # the last: retained by a ward of an earlier version
 RECEIPT = Channel("ack", "ack", wire.Ack, retain=True)
 WARD = Channel("ward-state", "_ward/state", wire.WardState, retain=True, lives_s=WARD_LIVES_S)
 

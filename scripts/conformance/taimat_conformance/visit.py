@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived, Connection, Outgoing
+from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import BrokerAccount, load
 from agent.mqtt.fault import DEVICE, Audience, LinkFault
-from agent.mqtt.session import Acknowledged, Down, Session, Told
+from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent
 from agent.ward import settings
 from taimat_conformance.transcript import HeardMessage, SaidMessage, Transcript
 
@@ -30,13 +30,6 @@ class VisitAccount:
     key: str
     user: str = ""
     password_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Topic filters."""
-
-    subscriptions: tuple[str, ...]
 
 
 class VisitFault(Exception):
@@ -81,7 +74,7 @@ class Visit:
         Faults are told to `audience`. Raises VisitFault.
         """
         self._ward, self._account, self._will = ward, account, will
-        self._listening, self.record = Listening(listen), record
+        self._listening, self.record = listen, record
         self._clock = record.clock
         self.name, self._up_s = client_id(account, name, audience), float("inf")
         self._session = Session(self._connect, self._clock, Backoff(WAITS), random.random, audience)
@@ -131,14 +124,14 @@ class Visit:
 
     def _connect(self) -> Connection:
         """Prepare the connection. The broker keeps no session: no message from before comes late."""
-        return Connection(self._ward.host, self._ward.port, load(self._account, self.name), KEEPALIVE_S,
-                          self._listening, self._will, 0, session_s=0)
+        return Connection(self._ward.host, self._ward.port, load(self._account, self.name), self._listening,
+                          ConnectOptions(KEEPALIVE_S, self._will, session_s=0))
 
     def _turn(self, within_s: float) -> None:
         for each in self._session.wait(within_s):
             self._note(each)
 
-    def _note(self, told: Told) -> None:
+    def _note(self, told: SessionEvent) -> None:
         match told:
             case Arrived():
                 now_s = self.record.at_s

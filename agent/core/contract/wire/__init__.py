@@ -32,7 +32,7 @@ from agent.core.contract.wire.events import (
     TamperData,
     encode,
 )
-from agent.core.contract.wire.inbound import Ack, BadPayload, Command, Desired, Rejected, WardState, decode
+from agent.core.contract.wire.inbound import Ack, BadPayload, Command, Rejected, WardState, decode
 from agent.core.contract.wire.topics import Topics
 
 VERSION = 1
@@ -43,5 +43,5 @@ __all__ = [
     "SecurityData", "CommandData", "ConfigData", "ConsentData", "DeliveryData", "GapData", "Hour",
     "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",
     "Reported",
-    "Ack", "Rejected", "Command", "Desired", "WardState",
+    "Ack", "Rejected", "Command", "WardState",
 ]

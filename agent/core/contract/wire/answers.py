@@ -1,4 +1,6 @@
 """The `data` of answers to commands, with "done". Absent means unknown."""
+from typing import Any
+
 from msgspec import Struct
 
 from agent.core.contract.wire.device_side import Health
@@ -49,6 +51,13 @@ class Restarted(Struct, kw_only=True, frozen=True):
     """Answer to `restart`."""
 
     units: list[str]                    # the processes that were asked to end
+
+
+class SettingsInEffect(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Answer to `set`."""
+
+    cfg: dict[str, Any]                 # what is in effect, including the household's own values
+    clamped: dict[str, str] = {}        # keys whose value was limited, and why: range | household
 
 
 class Installed(Struct, kw_only=True, frozen=True):

@@ -1,12 +1,9 @@
-"""The contract's table of commands: the conditions of each, and its args. Pure.
-
-A configuration is not a command: it is a state, so it stays retained on `cfg/desired`.
-"""
+"""The contract's table of commands: the conditions of each, and its args. Pure."""
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agent.core.contract.wire.answers import (
     Clocks,
@@ -16,6 +13,7 @@ from agent.core.contract.wire.answers import (
     PausesAnswer,
     Replayed,
     Restarted,
+    SettingsInEffect,
 )
 from agent.core.contract.wire.inbound import BadPayload, Command, Seq, Ulid, UtcMs
 from agent.core.key_slots import CHANGE, KeysChange
@@ -27,6 +25,7 @@ LONGEST_MS = 3_600_000              # the longest time in one `clip.export`
 
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]  # one line
 Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+LogLevel = Literal["debug", "info", "warning", "error"]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -51,6 +50,14 @@ class Restart(Struct, frozen=True):
     """`restart`: restart the processes of this role."""
 
     role: Literal["capture", "keeper", "link", "web"]   # whose processes
+
+
+class SetSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`set`: use these settings, within the household's limits. A missing key gets the household's own value."""
+
+    health_int_s: int | UnsetType = UNSET   # from report to report, 30 to 300; never less than the household's
+    retention_d: int | UnsetType = UNSET    # that clips are kept, 3 to 365; never more than the household's
+    log_level: LogLevel | UnsetType = UNSET     # of the device's own journal; never less than the household's
 
 
 class Update(Struct, frozen=True):
@@ -109,6 +116,7 @@ COMMANDS = {
     "diagnostics": Rule(answer=Diagnostics),
     "snapshot": Rule(Snapshot, HandedOver, signed=True),
     "restart": Rule(Restart, Restarted, signed=True),
+    "set": Rule(SetSettings, SettingsInEffect, signed=True),
     "update": Rule(Update, Installed, signed=True),
     "clip.export": Rule(ClipExport, HandedOver, signed=True),
     "clip.cancel": Rule(ClipCancel, signed=True),

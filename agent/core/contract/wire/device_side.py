@@ -51,7 +51,7 @@ class Birth(Struct, kw_only=True, omit_defaults=True, frozen=True):
     hw: str | None = None               # the board's model
     site: str | None = None             # its place, which stays if the device is replaced
     cfg_sha256: str | None = None       # of the settings in use
-    cfg_ver: int | None = None          # of the ward's configuration in them
+    cfg_ver: int | None = None          # `iat` of the ward's command `set`, if the ward has set any of them
     cert_not_after: str | None = None   # RFC 3339; from then on its certificate is refused
 
 
@@ -148,13 +148,9 @@ class Response(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class Reported(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """`cfg/reported`: what became of the desired configuration."""
+    """`cfg/reported`: the settings in effect after the ward's command `set`."""
 
     v: int
-    ver: int                            # of the configuration that was asked for
-    st: Literal["applied", "refused"]
-    code: str | None = None
-    key: str | None = None              # what the code is about, with unknown_setting and bad_value
-    cfg_ver: int | None = None          # of the configuration in effect; absent: none of the ward's
-    cfg: dict[str, Any] | None = None   # what is in effect, including the household's own values
-    clamped: dict[str, str] | None = None  # keys whose value was limited, and why: range | household
+    ver: int                            # `iat` of the command
+    cfg: dict[str, Any]                 # what is in effect, including the household's own values
+    clamped: dict[str, str] = {}        # keys whose value was limited, and why: range | household

@@ -131,9 +131,9 @@ class CommandData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class ConfigData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "config": another configuration of the ward is in effect, as far as the household's settings let it."""
+    """kind "config": the ward's command `set` is in effect, within the limits of the household's settings."""
 
-    ver: int                            # of the configuration
+    ver: int                            # `iat` of the command
     cfg: dict[str, Any]                 # what was asked for
     clamped: dict[str, str] = {}        # keys whose value was limited, and why: as in cfg/reported
 

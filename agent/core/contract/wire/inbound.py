@@ -57,17 +57,6 @@ class Command(Struct, kw_only=True, frozen=True):
     v: int = 1
 
 
-class Desired(Struct, kw_only=True, frozen=True):
-    """`cfg/desired`: all settings that the ward asks for. Signed like a command and, like it, with its device."""
-
-    ver: Seq                            # its number: the answer repeats it, and lower ones are refused from then on
-    cfg: dict[str, Any]                 # a missing key gets the household's own value
-    dev: Word | None = None             # the device's id
-    kid: Word | None = None             # the key of sig
-    sig: Annotated[str, Meta(max_length=128)] | None = None  # Ed25519, in base64
-    v: int = 1
-
-
 class WardState(Struct, kw_only=True, frozen=True):
     """`_ward/state`: whether the ward's ingest is at work."""
 
@@ -75,7 +64,7 @@ class WardState(Struct, kw_only=True, frozen=True):
     v: int = 1
 
 
-Payload = TypeVar("Payload", Ack, Command, Desired, WardState)
+Payload = TypeVar("Payload", bound=Struct)
 
 
 def is_too_deep(payload: bytes) -> bool:

@@ -42,13 +42,8 @@ class Topics:
         return f"{self.root}/ack"
 
     @property
-    def cfg_desired(self) -> str:
-        """The configuration that the ward asks for."""
-        return f"{self.root}/cfg/desired"
-
-    @property
     def cfg_reported(self) -> str:
-        """What became of it."""
+        """The settings in effect after a command `set`; retained."""
         return f"{self.root}/cfg/reported"
 
     @property
@@ -59,7 +54,7 @@ class Topics:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """All topics that this device subscribes to."""
-        return f"{self.root}/cmd/#", self.cfg_desired, self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
+        return f"{self.root}/cmd/#", self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
 
     def response(self, who: str, command_id: str) -> str:
         """Returns the topic of the answer to a command of `who`."""

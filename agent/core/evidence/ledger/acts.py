@@ -119,7 +119,7 @@ class Configured(Act, frozen=True, kw_only=True, omit_defaults=True):
 
     KIND: ClassVar[str] = "ward_config"
 
-    ver: int                        # the ward's version number
+    ver: int                        # `iat` of the ward's command, or the number of an older document
     cfg: dict[str, Any]             # what it asked for: core.household.ward_settings
 
 

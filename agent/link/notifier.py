@@ -1,14 +1,15 @@
-"""Follows the events of the store, and tells the household's phones what their rules let through.
+"""Follows the events of the store, and sends notifications to the household's phones as their rules allow.
 
-How far a phone has been told is kept once its service has the message: a link that is killed in between sends it again,
-and none is ever lost.
+A phone's progress is saved once its service has the message: a link that is killed before that sends it again, so none
+is lost. docs/design/household.md.
 """
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,32 +17,34 @@ import msgspec
 
 from agent.config.notifications import rule_of
 from agent.config.settings import Notify, Settings
-from agent.core.contract.decisions import SOCKET, DecisionAnswer, HandOutEvent
+from agent.core.contract.decisions import HandOutEvent
+from agent.core.contract.facts import Message, Poke
 from agent.core.contract.notify_send import NotificationSent, NotifyFault, SendNotification
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.household.notification_texts import told, trial
 from agent.core.household.notifications import Notification, Progress, gather, pause_ms
 from agent.core.moment import moment
 from agent.host.clock import Clock, Instant
-from agent.host.sockets import ask
-from agent.link.notify.send import send
+from agent.link.context import ask_desk
+from agent.link.notify_send import send
+from agent.link.side_thread import SideThread
 from agent.store import home, notify
-from agent.store.database import StoreConnection, connect, current
+from agent.store.database import connect, current
 from agent.store.folders import Folders
 from agent.store.link_questions import ask_keeper, keep_notified
 from agent.store.notify import PlaceState
 
-WAITS = Waits(lost_s=10.0, step_s=30.0, longest_s=600.0, hopeless_s=(600.0, 1200.0))
 HOPELESS: frozenset[NotifyFault] = frozenset({"bad_address", "refused", "not_installed", "no_file"})
-SAVE_S = 60.0               # progress past events that nobody wants to hear of
-TRIAL_MS = 300_000          # a trial that could not be sent by then is not waited for any more
+SAVE_S = 60.0               # for progress past events that no rule lets through
+TRIAL_MS = 300_000          # a trial that could not be sent by then is given up
+TICK_S = 5.0                # between looks at the store, in case a poke gets lost
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Retry:
-    """When a place is tried again."""
+    """The next try for a place after a failure."""
 
     backoff: Backoff
     at_mono_s: float = -math.inf
@@ -49,82 +52,73 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class NotifyContext:
-    """This device, as far as notifications go."""
+    """This device, as notifications need it."""
 
     settings: Settings
     folders: Folders
     runtime: Path
     clock: Clock
-    draw: Callable[[], float]           # chance, from [0, 1)
-    waits: Waits = WAITS
+    draw: Callable[[], float]           # a random number from [0, 1)
+    waits: Waits
     send: Callable[[SendNotification], NotificationSent] = send
 
 
-@dataclass(slots=True)
 class Notifier:
-    """Belongs to a thread of its own, which a hanging card or service holds up alone."""
+    """Needs a thread of its own, because a card or a service may hang."""
 
-    about: NotifyContext
-    states: dict[str, PlaceState] = field(init=False)
-    _db: StoreConnection = field(init=False)
-    _saved: dict[str, PlaceState] = field(init=False)
-    _saved_mono_s: float = field(default=-math.inf, init=False)
-    _retries: dict[str, Retry] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """A place that is new hears of what happens from now on. Raises StoreError and sqlite3.Error."""
-        about = self.about
-        self._db = connect(about.folders.root, read_only=True)
+    def __init__(self, about: NotifyContext) -> None:
+        """A new place gets events from now on. Raises StoreError and sqlite3.Error."""
+        self.about, self._db = about, connect(about.folders.root, read_only=True)
         self._saved = notify.states(self._db)
         begin = Progress(after_id=home.last_event(self._db))
-        self.states = {each.name: self._saved.get(each.name) or PlaceState(progress=begin)
-                       for each in about.settings.notify}
+        self.states = {place.name: self._saved.get(place.name) or PlaceState(progress=begin)
+                       for place in about.settings.notify}
         self._retries = {name: Retry(Backoff(about.waits)) for name in self.states}
         self.save()
 
     @property
     def fault(self) -> NotifyFault:
-        """Of a place that can't be told; "" where all can."""
+        """Returns the fault of the first place that has one; "" if none has."""
         return next((state.fault for state in self.states.values() if state.fault), "")
 
     def turn(self) -> None:
-        """Send what is due. Raises StoreError and sqlite3.Error."""
+        """Sends what is due. Raises StoreError and sqlite3.Error."""
         self._db = current(self._db)
         self._try()
         for place in self.about.settings.notify:
             if self.about.clock.mono_s() >= self._retries[place.name].at_mono_s:
-                self._tell(place)
+                self._send_events(place)
         if self.about.clock.mono_s() - self._saved_mono_s >= SAVE_S:
             self.save()
 
     def save(self) -> None:
-        """Keep how far each place has been told. Raises StoreError."""
+        """Saves the progress of each place. Raises StoreError."""
         if self.states != self._saved:
             ask_keeper(self.about.runtime, keep_notified(self.states))
             self._saved = dict(self.states)
         self._saved_mono_s = self.about.clock.mono_s()
 
     def close(self) -> None:
-        """Keep what is known, and let go of the store. Raises StoreError."""
+        """Saves, and closes the store. Raises StoreError."""
         with closing(self._db):
             self.save()
 
     def _try(self) -> None:
-        """Send the trial that somebody waits for."""
+        """Sends the trial that a person has ordered."""
         wanted, now = notify.ordered(self._db), self.about.clock.now()
-        place = next((each for each in self.about.settings.notify if wanted and each.name == wanted.to), None)
+        place = next((one for one in self.about.settings.notify if wanted and one.name == wanted.to), None)
         if (wanted is None or place is None or self.states[place.name].trial == wanted.id or wanted.boot != now.boot
                 or now.mono_ms - wanted.mono_ms > TRIAL_MS):
             return
         device = self.about.settings.device
         sent = self._send(place, *trial(device.title, device.language))
         if not sent.fault:
-            self._retries[place.name] = Retry(Backoff(self.about.waits))        # what waits goes at once, too
+            self._retries[place.name] = Retry(Backoff(self.about.waits))        # waiting messages go at once, too
         self.states[place.name] = msgspec.structs.replace(
             self.states[place.name], trial=wanted.id, trial_fault=sent.fault, trial_status=sent.status)
         self.save()
 
-    def _tell(self, place: Notify) -> None:
+    def _send_events(self, place: Notify) -> None:
         now, rule, state = self.about.clock.now(), rule_of(place), self.states[place.name]
         week = notify.week_clock(now)
         if pause_ms(rule, state.progress, now.wall_ms, week(now.wall_ms)):
@@ -153,19 +147,18 @@ class Notifier:
         _log.warning("no notification to %s: %s; tried again in %.0f s", name, fault, wait_s)
 
     def _deliver(self, place: Notify, message: Notification, now: Instant) -> NotificationSent:
-        """The keeper puts it into the ledger before it goes, and has its picture."""
+        """Sends one notification. The keeper first enters it in the ledger, and gives its picture."""
         settings = self.about.settings
-        asked = HandOutEvent(to=place.name, event=message.newest.id, events_n=message.events_n)
         try:
-            answer = msgspec.json.decode(ask(self.about.runtime / SOCKET, msgspec.json.encode(asked) + b"\n"),
-                                         type=DecisionAnswer)
-        except (OSError, msgspec.DecodeError) as error:
+            answer = ask_desk(self.about.runtime, HandOutEvent(to=place.name, event=message.newest.id,
+                                                               events_n=message.events_n))
+        except OSError as error:
             _log.error("the keeper, which has the ledger, does not answer: %s", error)
             return NotificationSent(fault="keeper")
         if answer.why:
             return NotificationSent(fault="keeper")
-        title, body = told(message, {camera.name: camera.label for camera in settings.camera},
-                           settings.device.language, _local, now.wall_ms)
+        labels = {camera.name: camera.label for camera in settings.camera}
+        title, body = told(message, labels, settings.device.language, _local, now.wall_ms)
         return self._send(place, title, body, answer.picture)
 
     def _send(self, place: Notify, title: str, body: str, picture: bytes = b"") -> NotificationSent:
@@ -177,6 +170,35 @@ class Notifier:
 
 
 def _local(wall_ms: int) -> datetime:
-    """In the device's time zone, which may be set while we run."""
+    """In the device's time zone, which may change while this process runs."""
     time.tzset()
     return moment(wall_ms)
+
+
+class NotifyThread(SideThread):
+    """Turns a `Notifier` after each poke."""
+
+    def __init__(self, about: NotifyContext) -> None:
+        super().__init__("notify")
+        self._about, self._bell = about, threading.Event()
+        self._notifier: Notifier | None = None      # outlives a store that fails, because it knows what was sent
+
+    def hear(self, piece: Message) -> None:
+        if isinstance(piece, Poke):
+            self._bell.set()
+
+    @property
+    def fault(self) -> NotifyFault:
+        """Returns why a phone gets no notifications; "" without a fault."""
+        return self._notifier.fault if self._notifier else ""
+
+    def _wake(self) -> None:
+        self._bell.set()
+
+    def _work(self) -> None:
+        notifier = self._notifier = self._notifier or Notifier(self._about)
+        while not self._over.is_set():
+            notifier.turn()
+            self._bell.wait(TICK_S)
+            self._bell.clear()
+        notifier.close()

@@ -1,6 +1,6 @@
-"""Delivers one notification, in a process of its own: `python -m agent.link.notify.send`.
+"""Delivers one notification in a process of its own: `python -m agent.link.notify_send`.
 
-Apprise takes 50 MB, which the link would otherwise keep for good.
+Apprise takes 50 MB, which the link would otherwise keep until its end.
 """
 import logging
 import os
@@ -20,12 +20,11 @@ REFUSED = range(400, 500)
 SMTP_REFUSED = range(500, 600)
 NO_ANSWER = re.compile(r"Connection error|Socket Exception|timed out", re.IGNORECASE)
 
-
 _log = logging.getLogger(__name__)
 
 
 def send(message: SendNotification) -> NotificationSent:
-    """Have a process deliver it; what came of it, once that is known. One that hangs is ended."""
+    """Delivers the message by a process, which is killed after PATIENCE_S. Returns the outcome."""
     try:
         done = subprocess.run([sys.executable, "-m", __name__], input=msgspec.json.encode(message),
                               stdout=subprocess.PIPE, timeout=PATIENCE_S, check=True)
@@ -37,56 +36,55 @@ def send(message: SendNotification) -> NotificationSent:
         return NotificationSent(fault="failed")
 
 
-class Said(logging.Handler):
-    """What Apprise logs: its answer is just yes or no."""
+class ApprisesLog(logging.Handler):
+    """Keeps the lines that Apprise logs, because its answer is only yes or no."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
         self.lines.append(record.getMessage())
 
 
 def deliver(message: SendNotification) -> NotificationSent:
-    """Have Apprise deliver it, in this process."""
+    """Delivers the message in this process."""
     try:
         import apprise
         from apprise.attachment.file import AttachFile
     except ImportError:
         return NotificationSent(fault="not_installed")
-    said, log = Said(), logging.getLogger("apprise")
-    log.handlers, log.propagate = [said], False
+    kept, log = ApprisesLog(), logging.getLogger("apprise")
+    log.handlers, log.propagate = [kept], False
     log.setLevel(logging.DEBUG)
-    # Without its own pictures, which a phone would fetch from elsewhere.
+    # Without Apprise's own pictures, which a phone would fetch from elsewhere.
     asset = apprise.AppriseAsset(app_id="Taimat", app_desc="Taimat", app_url="", image_url_mask="", image_url_logo="",
                                  async_mode=False)
     target = apprise.Apprise(asset=asset)
     if not target.add(message.url):
         return NotificationSent(fault="bad_address")
-    for each in target:
-        each.socket_connect_timeout = each.socket_read_timeout = message.within_s
+    for service in target:
+        service.socket_connect_timeout = service.socket_read_timeout = message.within_s
     picture = AttachFile(_in_memory(message.jpeg), name=PICTURE, mimetype=JPEG) if message.jpeg else None
     if target.notify(title=message.title, body=message.body, attach=picture):
         return NotificationSent()
-    return judged("\n".join(said.lines))
+    return judged("\n".join(kept.lines))
 
 
 def _in_memory(data: bytes) -> str:
-    """The path of a file that is on no card: e-mail in Debian's Apprise opens a picture by its path alone."""
+    """Returns the path of a file in memory: Debian's Apprise opens the picture of an e-mail only by its path."""
     handle = os.memfd_create(PICTURE)
     os.write(handle, data)
     return f"/proc/self/fd/{handle}"
 
 
-def judged(said: str) -> NotificationSent:
-    """What went wrong, by what Apprise has logged."""
-    if found := STATUS.search(said):
+def judged(text: str) -> NotificationSent:
+    """Returns the fault, judged by Apprise's log."""
+    if found := STATUS.search(text):
         status = int(found[1] or found[2])
-        refused = status in (REFUSED if found[1] else SMTP_REFUSED) and status != 429      # which is: too many
+        refused = status in (REFUSED if found[1] else SMTP_REFUSED) and status != 429      # too many requests
         return NotificationSent(fault="refused" if refused else "failed", status=status)
-    return NotificationSent(fault="unreachable" if NO_ANSWER.search(said) else "failed")
+    return NotificationSent(fault="unreachable" if NO_ANSWER.search(text) else "failed")
 
 
 def main() -> int:

@@ -1,1 +1,0 @@
-"""A newer version of the agent, from the ward's command to root's door: docs/design/device.md."""
