@@ -24,14 +24,12 @@ from agent.mqtt.session import Down, Session, Told, Up
 from agent.ward import database, forward_marks, settings
 from agent.ward.database import DatabaseFault, open_engine, while_there
 from agent.ward.device_cache import read_devices
-from agent.ward.exits import EXIT_NOT_WRITTEN, OPS, ended
-from agent.ward.forward_queue import ForwardMetrics, ForwardQueue
-from agent.ward.metrics import MetricsFault
-from agent.ward.metrics import serve as serve_metrics
+from agent.ward.exits import OPS, ended
+from agent.ward.forward_queue import ForwardQueue
+from agent.ward.metrics import ForwardMetrics
 from agent.ward.service import run
 
 NAME = "forward"
-EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE
 BURST_N = 20.0
 TICK_S = 0.1
 
@@ -136,10 +134,10 @@ def mark_all(own: settings.Settings) -> None:
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: ForwardTempo | None = None) -> None:
-    """Forward until `stop`, through any number of database faults. Raises MetricsFault."""
+    """Forward until `stop`, through any number of database faults. Raises CannotServe."""
     tempo, metrics = tempo or ForwardTempo(), ForwardMetrics()
     if own.metrics.enabled:
-        serve_metrics(metrics.registry, own.metrics.listen, own.city.metrics_port, "[city] metrics_port")
+        metrics.serve(own.metrics.listen, own.city.metrics_port, "[city] metrics_port")
 
     def stay(engine: sql.Engine) -> None:
         metrics.database_up.set(1)
@@ -149,8 +147,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: ForwardTempo 
 
 def main(config: Path, tempo: ForwardTempo | None = None) -> int:
     """The entry of the service. Returns the exit code."""
-    return run(NAME, config, lambda own, clock, stop: serve(_with_city(config, own), clock, stop, tempo),
-               {DatabaseFault: EXIT_NOT_WRITTEN, MetricsFault: EXIT_METRICS})
+    return run(NAME, config, lambda own, clock, stop: serve(_with_city(config, own), clock, stop, tempo))
 
 
 @ended(OPS)

@@ -6,7 +6,6 @@ import logging
 from collections import deque
 
 import sqlalchemy as sql
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from agent.core.contract import wire
 from agent.core.contract.wire.citytopics import ForwardTopics
@@ -15,36 +14,14 @@ from agent.host.clock import Clock
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
 from agent.ward import database, forward_marks
-from agent.ward.forward_marks import ForwardBacklog, MarkedEvent
+from agent.ward.forward_marks import MarkedEvent
+from agent.ward.metrics import ForwardMetrics
 
 SETTLE_EVERY_S = 0.2            # receipts come in batches: so do the commits for them
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 REFUSED_FROM = 0x80
 
 _log = logging.getLogger(__name__)
-
-
-class ForwardMetrics:
-    """The figures of one forwarder."""
-
-    def __init__(self) -> None:
-        """All at zero, and not served yet."""
-        self.registry = own = CollectorRegistry()
-        ProcessCollector(namespace="taimat_forward", registry=own)
-        self.sent = Counter("taimat_forward_sent", "Events sent to the city, repetitions included", registry=own)
-        self.settled = Counter("taimat_forward_settled", "Events that got the city's receipt", registry=own)
-        self.replays = Counter("taimat_forward_replays", "Stretches that the city asked for again", registry=own)
-        self.waiting = Gauge("taimat_forward_waiting_events", "Events without the city's receipt", registry=own)
-        self.oldest_s = Gauge("taimat_forward_oldest_seconds", "How long the first of them has waited", registry=own)
-        self.refused = Gauge("taimat_forward_refused_events", "Events that the city will not take", registry=own)
-        self.connected = Gauge("taimat_forward_connected", "1: the city's broker has us", registry=own)
-        self.database_up = Gauge("taimat_forward_database_up", "1: the ward's database can be used", registry=own)
-
-    def show(self, backlog: ForwardBacklog, now_ms: int) -> None:
-        """Show how much waits at this moment (UTC ms)."""
-        self.waiting.set(backlog.waiting_n)
-        self.refused.set(backlog.refused_n)
-        self.oldest_s.set(max(0, now_ms - backlog.oldest_ms) / 1000 if backlog.oldest_ms is not None else 0)
 
 
 class ForwardQueue:
@@ -131,7 +108,10 @@ class ForwardQueue:
         """Update the figures of what waits."""
         with database.transaction(self._engine) as db:
             backlog = forward_marks.measure(db)
-        self._metrics.show(backlog, self._clock.now().wall_ms)
+        waited_ms = 0 if backlog.oldest_ms is None else self._clock.now().wall_ms - backlog.oldest_ms
+        self._metrics.waiting.set(backlog.waiting_n)
+        self._metrics.refused.set(backlog.refused_n)
+        self._metrics.oldest_s.set(max(0, waited_ms) / 1000)
 
     def _look(self, now_mono_s: float) -> None:
         """Find marks that were never offered, among the first `window_n`: more can't be offered at once."""

@@ -5,6 +5,7 @@ While its database is away it says so to the devices, leaves the broker, and com
 import logging
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from agent.ward.authority.findings import CertificateEnds, FindingsFigures
 from agent.ward.database import while_there
 from agent.ward.device_cache import DeviceCache
 from agent.ward.gaps import SeqGap
-from agent.ward.metrics import IngestMetrics, MetricsFault
+from agent.ward.metrics import STATES, IngestMetrics
 from agent.ward.presence import presence
 from agent.ward.quota import Quota
 from agent.ward.reception import Reception
@@ -39,7 +40,6 @@ from agent.ward.service import run
 
 NAME = "ingest"
 SHARE = "ingest"                # the group of ingests that share a city's events
-EXIT_METRICS = 69               # sysexits.h EX_UNAVAILABLE
 SESSION_S = 7 * 86_400          # the broker keeps our events for so long
 SHARED_SESSION_S = 0            # not at all where another ingest takes them
 STATE_LIVES_S, STATE_EVERY_S = 300, 100.0
@@ -117,7 +117,7 @@ class Ingest:
         self._own, self._clock, self._metrics, self._cache, self._quota = own, clock, metrics, cache, quota
         self._look_s, self._echo = tempo.look_s, Echo(tempo.echo_s)
         self._topics = topics_of(own.ward)
-        self._reception = Reception(self._topics, cache, clock, metrics.reception, quota)
+        self._reception = Reception(self._topics, cache, clock, metrics, quota)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw)
         self._state_mono_s = self._look_mono_s = self._tidy_mono_s = float("-inf")
         self._prune_mono_s = clock.mono_s() + PRUNE_FIRST_S
@@ -225,8 +225,9 @@ class Ingest:
         now_ms = self._clock.now().wall_ms
         devices = self._cache.devices.values()
         maintained = self._maintained()
-        self._metrics.show_presence(presence(device.standing, now_ms, device.dev in maintained).state
-                                    for device in devices)
+        counted = Counter(presence(device.standing, now_ms, device.dev in maintained).state for device in devices)
+        for state in STATES:
+            self._metrics.devices.labels(state).set(counted[state])
         self._metrics.missing.set(sum(gap.last - gap.first + 1 for device in devices for gap in device.reach.gaps))
         now_mono_s = self._clock.mono_s()
         self._metrics.over_share.set(self._quota.over_n(now_mono_s))
@@ -298,13 +299,13 @@ def topics_of(ward: settings.Ward) -> WardTopics | CityTopics:
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo | None = None) -> None:
-    """Ingest until `stop`, through any number of database faults. Raises MetricsFault."""
+    """Ingest until `stop`, through any number of database faults. Raises CannotServe."""
     tempo, metrics = tempo or IngestTempo(), IngestMetrics()
     quota = Quota(own.database.device_mb * MB, bounded=not own.ward.wards)
     if own.metrics.enabled:
         metrics.registry.register(CertificateEnds(own.ward.cert, own.authority.ca))
         metrics.registry.register(FindingsFigures(Path(own.authority.folder)))
-        metrics.serve(own.metrics.listen, own.metrics.port)
+        metrics.serve(own.metrics.listen, own.metrics.port, "[metrics] listen and port")
 
     def stay(engine: sql.Engine) -> None:
         cache = DeviceCache(engine, for_city=bool(own.city.host))
@@ -315,4 +316,4 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
 
 def main(config: Path, tempo: IngestTempo | None = None) -> int:
     """The entry of the service. Returns the exit code."""
-    return run(NAME, config, lambda own, clock, stop: serve(own, clock, stop, tempo), {MetricsFault: EXIT_METRICS})
+    return run(NAME, config, lambda own, clock, stop: serve(own, clock, stop, tempo))

@@ -1,6 +1,7 @@
 """What the ward's programs behind the proxy have in common: socket, life, and whose certificate it was."""
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -27,6 +28,8 @@ END_WITHIN_S = 3
 WAITING_N_MAX = 100
 FIRST_FD = 3                    # of the sockets that systemd hands on, sd_listen_fds(3)
 
+_log = logging.getLogger(__name__)
+
 
 def client_certificate(header: str) -> x509.Certificate | None:
     """The certificate in the proxy's header; None for none."""
@@ -43,23 +46,25 @@ def client_name(certificate: x509.Certificate | None) -> str:
     return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""
 
 
-def listener_at(path: Path, key: str) -> socket.socket:
-    """systemd's socket, where it has made one for us; else one at `path`, which `key` sets. Raises CannotServe."""
+def answer_at(path: str, key: str, app: ASGIApp) -> None:
+    """Answers on systemd's socket, or on one at `path`, until a signal comes; then passes the signal on.
+
+    `key` is the setting of `path`. Raises CannotServe.
+    """
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
-        return socket.socket(fileno=FIRST_FD)
-    try:
-        return listen(path, WAITING_N_MAX)
-    except OSError as error:
-        raise CannotServe(f"{key}: {path}: {error.strerror}; choose another place, or let this program's user write "
-                          "there") from error
-
-
-def answer_until_told(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer there until a signal comes; it is handed on when the last answer is out."""
-    uvicorn.Server(uvicorn.Config(
-        app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
-        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S,
-    )).run(sockets=[listener])
+        listener = socket.socket(fileno=FIRST_FD)
+    else:
+        try:
+            listener = listen(Path(path), WAITING_N_MAX)
+        except OSError as error:
+            raise CannotServe(f"{key}: {path}: {error.strerror}; choose another place, or let this program's user "
+                              "write there") from error
+    with listener:
+        _log.info("listens at %s", listener.getsockname())
+        uvicorn.Server(uvicorn.Config(
+            app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
+            access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S,
+        )).run(sockets=[listener])
 
 
 @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from agent.ward import register
 from agent.ward.database import DatabaseFault, UnfitValue
 from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came
-from agent.ward.metrics import ReceptionMetrics
+from agent.ward.metrics import KINDS, IngestMetrics
 from agent.ward.quota import Excess, Quota
 from agent.ward.register import Arrival
 
@@ -84,7 +84,7 @@ class Reception:
     """Messages on their way from the broker to the cache, and the receipts for them."""
 
     def __init__(self, topics: WardTopics | CityTopics, cache: DeviceCache, clock: Clock,
-                 metrics: ReceptionMetrics, quota: Quota) -> None:
+                 metrics: IngestMetrics, quota: Quota) -> None:
         self._topics, self._cache, self._clock, self._metrics, self._quota = topics, cache, clock, metrics, quota
         self._since_mono_s: float | None = None         # the oldest message that is not committed
         self._batch: list[Received] = []
@@ -221,6 +221,7 @@ class Reception:
             self.receipts.reject(dev, seq, code)
 
     def _count(self, event: ward_side.Event, now_ms: int) -> None:
-        self._metrics.count_event(event.data.kind)
+        kind = event.data.kind
+        self._metrics.events.labels(kind if kind in KINDS else "other").inc()
         if event.time and event.clock == "ntp" and not event.data.hist:
             self._metrics.lag_s.observe(max(0.0, now_ms / 1000 - event.time.timestamp()))

@@ -22,10 +22,10 @@ from agent.link import verdict
 from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
+from agent.ward.metrics import IntakeMetrics
 from agent.ward.request.show import says
 from agent.ward.requests import OPEN, PictureRequest, PictureRequests
 from agent.ward.uploads.headers import Announced
-from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.service import UploadService
 from agent.ward.uploads.spool import Spool
 from tests.cli.cli import REPO, environment, taimat

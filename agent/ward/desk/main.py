@@ -3,7 +3,6 @@
 It listens on a Unix socket, to nobody but the proxy in front of it.
 """
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -32,17 +31,14 @@ from agent.ward.desk.render import DeskRenderer
 from agent.ward.desk.request_pages import RequestPages
 from agent.ward.desk.requests import OfficersRequests
 from agent.ward.desk.ward_page import WardPage
-from agent.ward.proxied import CERTIFICATE, answer_until_told, life, listener_at
+from agent.ward.proxied import CERTIFICATE, answer_at, life
 from agent.ward.requests import PictureRequests
-from agent.ward.service import EXIT_DATABASE, run
+from agent.ward.service import run
 from agent.ward.settings import Settings
 
 NAME = "desk"
 THREADS_N = 12
 STATIC = "/static/"         # what the refusal is drawn with
-
-_log = logging.getLogger(__name__)
-
 
 class DeskDoor:
     """Around the whole page, so no address can be forgotten: only officers come in, and only the desk's own forms.
@@ -113,13 +109,9 @@ def _error_pages(renderer: DeskRenderer) -> dict[Any, Callable[[Request, Excepti
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     """Answer until told to stop. Raises CannotServe, DatabaseFault."""
     engine = open_engine(own.database.url)
-    app = build(own, engine, clock, lambda _: _life(stop))
-    listener = listener_at(Path(own.desk.socket), "[desk] socket")
-    _log.info("listens at %s", listener.getsockname())
     try:
-        answer_until_told(app, listener)
+        answer_at(own.desk.socket, "[desk] socket", build(own, engine, clock, lambda _: _life(stop)))
     finally:
-        listener.close()
         engine.dispose()
 
 
@@ -133,4 +125,4 @@ async def _life(stop: Stop) -> AsyncIterator[None]:
 
 def main(config: Path) -> int:
     """The entry of the service. Returns the exit code."""
-    return run(NAME, config, serve, {DatabaseFault: EXIT_DATABASE})
+    return run(NAME, config, serve)

@@ -13,10 +13,10 @@ from starlette.types import Lifespan
 
 from agent.core.contract.wire import requests
 from agent.ward.database import DatabaseFault
+from agent.ward.metrics import IntakeMetrics
 from agent.ward.settings import UPLOADS_PATH
 from agent.ward.uploads import headers as tus
 from agent.ward.uploads.headers import UploadRefusal
-from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.service import LATER_S, SOON_S, UploadService
 
 SILENCE_S = 30.0                # within a piece

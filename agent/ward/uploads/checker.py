@@ -23,9 +23,9 @@ from agent.core.contract.wire.requests import Receipt
 from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
+from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads.check import EXIT_DISK, Job, UploadVerdict
-from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.spool import CHECKING, Spool, remove
 
 RECEIPT, ASKED, REASON = "receipt.json", "request.json", "reason.json"

@@ -14,13 +14,12 @@ from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
-from agent.ward.metrics import MetricsFault
-from agent.ward.proxied import answer_until_told, life, listener_at
+from agent.ward.metrics import IntakeMetrics
+from agent.ward.proxied import answer_at, life
 from agent.ward.requests import PictureRequests
-from agent.ward.service import EXIT_CANNOT_SERVE, EXIT_DATABASE, CannotServe, run
+from agent.ward.service import EXIT_CANNOT_SERVE, CannotServe, run
 from agent.ward.uploads.app import Application
 from agent.ward.uploads.checker import Checker
-from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.service import UploadService
 from agent.ward.uploads.spool import Spool
 
@@ -28,30 +27,26 @@ NAME = "intake"
 EXIT_SECOND = 75                # sysexits.h EX_TEMPFAIL
 TIDY_EVERY_S = 600.0
 GB = 1_000_000_000
-FAULTS = {DatabaseFault: EXIT_DATABASE, AlreadyRunning: EXIT_SECOND,
-          SigningKeyFault: EXIT_CANNOT_SERVE, MetricsFault: EXIT_CANNOT_SERVE}
+FAULTS = {AlreadyRunning: EXIT_SECOND, SigningKeyFault: EXIT_CANNOT_SERVE}
 
 _log = logging.getLogger(__name__)
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
-    """Take in until told to stop. Raises CannotServe, SigningKeyFault, DatabaseFault, MetricsFault, AlreadyRunning."""
+    """Take in until told to stop. Raises CannotServe, SigningKeyFault, DatabaseFault, AlreadyRunning."""
     intake, metrics = own.intake, IntakeMetrics(own.intake.crl)
     key = CommandKey.load(intake.receipt_key, "[intake] receipt_key")
     spool, lock = _spool(Path(intake.folder))
     requests = PictureRequests(open_engine(own.database.url))
-    listener = listener_at(Path(intake.socket), "[intake] socket")
     if own.metrics.enabled:
-        metrics.serve(own.metrics.listen, intake.metrics_port)
+        metrics.serve(own.metrics.listen, intake.metrics_port, "[intake] metrics_port")
     checker = Checker(requests, spool, key, clock, metrics)
     max_b = int(intake.max_gb * GB)
     service = UploadService(requests, spool, checker, clock, metrics, int(intake.free_gb * GB), max_b)
     application = Application(service, metrics, max_b, lambda _: _life(service, stop))
-    _log.info("listens at %s", listener.getsockname())
     try:
-        answer_until_told(application.app, listener)
+        answer_at(intake.socket, "[intake] socket", application.app)
     finally:
-        listener.close()
         lock.release()
 
 
