@@ -1,4 +1,4 @@
-"""The ward's command key: it signs orders, so that devices need not trust the broker in between.
+"""The ward's command key. It signs orders, so that devices need not trust the broker in between.
 
 A device has the public half (`[ward] command_key` there), and checks each signature over the RFC 8785 form.
 """
@@ -23,14 +23,14 @@ class SigningKeyFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandKey:
-    """The private half, in memory."""
+    """The private half."""
 
     key: Ed25519PrivateKey
     kid: str                    # fingerprint of the public half
 
     @classmethod
     def load(cls, path: str, named_by: str = "[ops] command_key") -> "CommandKey":
-        """The Ed25519 key in a PEM file; `named_by` is the setting that names it. Raises SigningKeyFault."""
+        """Reads the Ed25519 key in a PEM file; the setting `named_by` names it. Raises SigningKeyFault."""
         if not path:
             raise SigningKeyFault(f"{named_by}: is not set; {MAKE_ONE}")
         try:
@@ -48,6 +48,8 @@ class CommandKey:
         return cls(key, fingerprint(key.public_key().public_bytes_raw()))
 
     def sign(self, told: dict[str, Any]) -> dict[str, Any]:
-        """`told` with the key's id and its signature. Raises NotCanonical for values that RFC 8785 has no form for."""
+        """Returns `told` with the key's id and its signature. Raises NotCanonical for values without an RFC 8785 form.
+
+        """
         named = {**told, "kid": self.kid}
         return {**named, "sig": base64.b64encode(self.key.sign(canonical(named))).decode()}

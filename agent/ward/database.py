@@ -33,7 +33,7 @@ device = sql.Table(
     sql.Column("conn", sql.BigInteger, nullable=False),
     sql.Column("status_until_ms", sql.BigInteger),
     sql.Column("health_until_ms", sql.BigInteger),
-    sql.Column("turns", sql.Text, nullable=False),              # JSON: agent.ward.clones.BootTurns
+    sql.Column("turns", sql.Text, nullable=False),              # JSON: agent.ward.register.BootTurns
     sql.Column("clock", sql.String(16)),
     sql.Column("birth", sql.Text),                              # JSON
     sql.Column("health", sql.Text),                             # JSON
@@ -125,11 +125,11 @@ class DatabaseFault(Exception):
 
 
 class UnfitValue(DatabaseFault):
-    """The database is well, and does not take a value."""
+    """The database works, but refuses a value."""
 
 
 def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
-    """An error of the database as one line with the remedy."""
+    """Returns an error of the database as one line with the remedy."""
     kind = UnfitValue if isinstance(error, DataError | IntegrityError) else DatabaseFault
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     place = sql.make_url(url).render_as_string(hide_password=True)
@@ -137,7 +137,7 @@ def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
 
 
 def open_engine(url: str, read_only: bool = False) -> sql.Engine:
-    """Connect, and make the tables if there are none. Raises DatabaseFault."""
+    """Connects, and makes the tables if they are missing. Raises DatabaseFault."""
     try:
         engine = _engine(url, read_only)
         with engine.begin() as db:
@@ -164,7 +164,7 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
 
 @contextmanager
 def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
-    """One transaction. Raises DatabaseFault."""
+    """Raises DatabaseFault."""
     try:
         with engine.begin() as db:
             yield db
@@ -173,16 +173,16 @@ def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
 
 
 def wait_for_turn(db: sql.Connection) -> None:
-    """Wait until no other ingest commits; none does until this transaction has ended.
+    """Waits for the lock of ingests, and holds it until this transaction ends.
 
-    A SQLite database has one ingest, and needs no such lock.
+    A SQLite database has only one ingest, and needs no lock.
     """
     if db.dialect.name == "postgresql":
         db.execute(sql.select(sql.func.pg_advisory_xact_lock(TURN)))
 
 
 def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], replace: bool) -> None:
-    """Insert rows; rows whose key exists are replaced, or left as they are."""
+    """Inserts rows; replaces or keeps rows with the same key."""
     if not rows:
         return
     dialect: Any = postgresql if db.dialect.name == "postgresql" else sqlite
@@ -196,7 +196,7 @@ def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], re
 
 
 def _engine(url: str, read_only: bool) -> sql.Engine:
-    """An engine. SQLite makes no file for a reader, and flushes each commit: a receipt must outlive a power cut."""
+    """SQLite makes no file for a reader, and flushes each commit: a receipt must outlive a power cut."""
     place = sql.make_url(url)
     if place.get_backend_name() == "postgresql":
         return sql.create_engine(place.set(drivername="postgresql+psycopg"), pool_pre_ping=True,
@@ -229,7 +229,7 @@ def _version(db: sql.Connection) -> int | None:
 
 def while_there(url: str, stop: Stop, work: Callable[[sql.Engine], None], gone: Callable[[], None],
                 pause_s: float) -> None:
-    """Let a service `work` with the database until `stop`; when that is `gone`, it begins anew after `pause_s`."""
+    """Runs a service's `work` until `stop`; after a fault it calls `gone`, waits `pause_s`, and starts again."""
     notify("READY=1")
     while not stop.is_set():
         try:

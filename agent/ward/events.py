@@ -1,13 +1,73 @@
-"""The events of a commit: finds the new ones, and inserts their rows."""
-from collections.abc import Mapping, Sequence
+"""The events of a commit, and the deletion of old ones.
+
+A deleted event's seq is remembered, so that a late copy does not count as new: only as stretches of a device's boot,
+which say how many events there were, not of which kind or when.
+"""
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
-from agent.ward import database, prune
+from agent.ward import database, forward_marks
 from agent.ward.database import put
 from agent.ward.register import Arrival, DeviceRecord
+
+KEPT = ("consent", "command", "config", "delivery")     # consent, orders and hand-overs are proofs, and stay
+
+
+class PrunedStretch(NamedTuple):
+    """The deleted events `first`..`last` of a boot."""
+
+    first: int
+    last: int
+    boot: str
+
+
+def joined(stretches: Iterable[PrunedStretch]) -> list[PrunedStretch]:
+    """Returns the same seqs in as few stretches as possible, by seq."""
+    done: list[PrunedStretch] = []
+    for each in sorted(stretches):
+        if done and done[-1].boot == each.boot and each.first <= done[-1].last + 1:
+            done[-1] = done[-1]._replace(last=max(done[-1].last, each.last))
+        else:
+            done.append(each)
+    return done
+
+
+def prune(db: sql.Connection, before_ms: int, limit_n: int, for_city: bool) -> int:
+    """Deletes up to `limit_n` of the oldest events that came before this moment (UTC ms); returns how many.
+
+    Keeps proofs and, below a city, events that wait for it.
+    """
+    own = database.event.c
+    asked = sql.select(own.dev, own.seq, own.boot).where(own.taken_ms < before_ms, own.kind.not_in(KEPT))
+    if for_city:
+        asked = asked.where(~forward_marks.waits(own.dev, own.seq))
+    old = sorted(db.execute(asked.order_by(own.taken_ms).limit(limit_n)))
+    for dev, rows in groupby(old, key=attrgetter("dev")):
+        _remember(db, dev, [PrunedStretch(row.seq, row.seq, row.boot) for row in rows])
+    if old:
+        keys = [(row.dev, row.seq) for row in old]
+        db.execute(sql.delete(database.event).where(sql.tuple_(own.dev, own.seq).in_(keys)))
+    return len(old)
+
+
+def remembered(db: sql.Connection, devs: Collection[str]) -> dict[str, list[PrunedStretch]]:
+    """Returns the deleted stretches of these devices."""
+    own = database.pruned.c
+    asked = sql.select(database.pruned).where(own.dev.in_(devs)).order_by(own.dev, own.first)
+    return {dev: [PrunedStretch(row.first, row.last, row.boot) for row in rows]
+            for dev, rows in groupby(db.execute(asked), key=attrgetter("dev"))}
+
+
+def _remember(db: sql.Connection, dev: str, more: list[PrunedStretch]) -> None:
+    known = remembered(db, [dev]).get(dev, [])
+    db.execute(sql.delete(database.pruned).where(database.pruned.c.dev == dev))
+    put(db, database.pruned, [{"dev": dev, **each._asdict()} for each in joined([*known, *more])], replace=False)
+
 
 ASK_AT_ONCE = 400               # keys in one query
 Key = tuple[str, int]           # dev, seq
@@ -24,18 +84,18 @@ class Came(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """Device and seq: repetitions have the same."""
+        """Device and seq; a repetition has the same."""
         return self.dev, self.event.seq
 
     @property
     def moment(self) -> Moment:
-        """The device's moment: a repetition has the same, another event under the same seq has not."""
+        """The device's moment; a repetition has the same, another event with the same seq has not."""
         return self.event.boot, self.event.data.mono_ms
 
 
 def note(db: sql.Connection, events: Sequence[Came],
          devices: Mapping[str, DeviceRecord]) -> tuple[list[Came], dict[Key, Moment]]:
-    """Insert the new ones. Returns them in the order of (dev, seq), and the moment of each key, old or new.
+    """Inserts new events. Returns them in the order of (dev, seq), and the moment of each key, old or new.
 
     `devices` has the records from before this commit.
     """
@@ -49,7 +109,7 @@ def note(db: sql.Connection, events: Sequence[Came],
 
 
 def _there(db: sql.Connection, keys: list[Key]) -> dict[Key, Moment]:
-    """Those of `keys` that the database has, with their moments."""
+    """Returns the moments of the keys that the database has."""
     own = database.event.c
     found: dict[Key, Moment] = {}
     for start in range(0, len(keys), ASK_AT_ONCE):
@@ -60,10 +120,10 @@ def _there(db: sql.Connection, keys: list[Key]) -> dict[Key, Moment]:
 
 
 def _deleted(db: sql.Connection, maybe: Sequence[Came]) -> dict[Key, Moment]:
-    """Those of `maybe` that were deleted as old. Only the boot of their moment is remembered."""
+    """Returns the moments of deleted events. The boot is remembered, and mono_ms is taken from the copy."""
     if not maybe:
         return {}
-    stretches = prune.remembered(db, {came.dev for came in maybe})
+    stretches = remembered(db, {came.dev for came in maybe})
     return {came.key: (stretch.boot, came.event.data.mono_ms) for came in maybe
             for stretch in stretches.get(came.dev, []) if stretch.first <= came.event.seq <= stretch.last}
 

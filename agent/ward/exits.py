@@ -24,9 +24,9 @@ AUTHORITY: Exits = {ConfigError: EXIT_BAD_CONFIG, AuthorityFault: EXIT_UNDONE, S
 
 def ended(exits: Exits, unwritten: str = "", interrupted: str = ""
           ) -> Callable[[Callable[Asked, int]], Callable[Asked, int]]:
-    """Let a command end with an exit code by its faults.
+    """Decorates a command: its faults end it with an exit code.
 
-    `unwritten` is the remedy if a file can't be read or written; `interrupted` is said after Ctrl-C.
+    `unwritten` is the remedy if a file can't be read or written; Ctrl-C prints `interrupted`.
     """
     return lambda work: functools.wraps(work)(
         lambda *asked, **named: _code(lambda: work(*asked, **named), exits, unwritten, interrupted))

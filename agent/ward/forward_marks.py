@@ -1,4 +1,4 @@
-"""The marks of events that the city has no receipt for: made with the event, deleted with the city's receipt.
+"""The marks of events without the city's receipt: made with the event, deleted with the receipt.
 
 The mark of an event that the city refused stays, with the reason, and is not offered again.
 """
@@ -15,8 +15,6 @@ _waiting = _own.code.is_(None)
 
 
 class MarkedEvent(NamedTuple):
-    """An event on its way to the city."""
-
     id: int             # of its mark; ids are in the order in which events came
     dev: str
     seq: int
@@ -32,17 +30,16 @@ class ForwardBacklog(NamedTuple):
 
 
 def waits(dev: sql.ColumnElement[str], seq: sql.ColumnElement[int]) -> sql.ColumnElement[bool]:
-    """SQL: whether this event waits for the city."""
+    """Returns SQL for whether this event waits for the city."""
     return sql.exists().where(_own.dev == dev, _own.seq == seq, _waiting)
 
 
 def mark(db: sql.Connection, keys: Iterable[tuple[str, int]]) -> None:
-    """Mark these events for the city."""
     put(db, database.to_city, [{"dev": dev, "seq": seq} for dev, seq in keys], replace=False)
 
 
 def mark_again(db: sql.Connection, dev: str, first: int, last: int) -> list[int]:
-    """Mark those of these seqs of a device that are here, also if the city has refused them; returns the marks' ids."""
+    """Marks those of these events that the ward has, even if the city has refused them; returns the marks' ids."""
     marked = (_own.dev == dev) & _own.seq.between(first, last)
     db.execute(sql.update(database.to_city).where(marked).values(code=None))
     there = sql.exists().where(_own.dev == _event.dev, _own.seq == _event.seq)
@@ -52,29 +49,28 @@ def mark_again(db: sql.Connection, dev: str, first: int, last: int) -> list[int]
 
 
 def waiting(db: sql.Connection, limit_n: int) -> list[int]:
-    """The ids of the first marks that wait."""
+    """Returns the ids of the first marks that wait."""
     return list(db.execute(sql.select(_own.id).where(_waiting).order_by(_own.id).limit(limit_n)).scalars())
 
 
 def marked_events(db: sql.Connection, ids: Collection[int]) -> list[MarkedEvent]:
-    """The events of these marks, in order, without those that were deleted."""
+    """Returns the events of these marks, in order, without deleted ones."""
     asked = sql.select(_own.id, _own.dev, _own.seq, _event.message).join(
         database.event, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id.in_(ids)).order_by(_own.id)
     return [MarkedEvent(*row) for row in db.execute(asked)]
 
 
 def settle(db: sql.Connection, ids: Collection[int]) -> None:
-    """Delete these marks: the city has their events."""
+    """Deletes these marks: the city has their events."""
     db.execute(sql.delete(database.to_city).where(_own.id.in_(ids)))
 
 
 def set_aside(db: sql.Connection, id: int, code: str) -> None:
-    """Note that the city has refused this event, and why."""
+    """Notes that the city has refused this event, and why."""
     db.execute(sql.update(database.to_city).where(_own.id == id).values(code=code))
 
 
 def measure(db: sql.Connection) -> ForwardBacklog:
-    """Count what waits now."""
     def count(what: Any) -> int:
         return db.execute(sql.select(sql.func.count()).select_from(database.to_city).where(what)).scalar_one()
 

@@ -1,6 +1,6 @@
 """The ward's ingest: receives the devices' messages, commits them, and only then sends receipts.
 
-While its database is away it says so to the devices, leaves the broker, and comes back with the database.
+If its database is away, it publishes that, leaves the broker, and returns with the database.
 """
 import logging
 import os
@@ -26,16 +26,15 @@ from agent.mqtt.connection import Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, Told, Up
-from agent.ward import certificates, settings
+from agent.ward import register, settings
 from agent.ward.authority.findings import CertificateEnds, FindingsFigures
 from agent.ward.database import while_there
 from agent.ward.device_cache import DeviceCache
-from agent.ward.gaps import SeqGap
 from agent.ward.metrics import STATES, IngestMetrics
 from agent.ward.presence import presence
 from agent.ward.quota import Quota
 from agent.ward.reception import Reception
-from agent.ward.register import DeviceRecord
+from agent.ward.register import DeviceRecord, SeqGap
 from agent.ward.service import run
 
 NAME = "ingest"
@@ -62,12 +61,12 @@ UNHEARD_MAX = 3
 
 
 class Echo:
-    """The words of the ingest to itself: they show whether the broker brings what it has for it. Pure.
+    """Messages of the ingest to itself: they show whether the broker still delivers. Pure.
 
-    A flood of messages without acknowledgement fills the broker's queue of packets, and mosquitto drops acknowledged
-    ones that do not fit, too. It waits for their acknowledgement and never sends them again on that connection; with as
-    many as may be under way nothing more would come, while pings are answered. So after several words without one
-    acknowledged message from anybody, a new connection is due, which gets all of them.
+    A flood of messages without acknowledgement fills the broker's queue of packets, and mosquitto then also drops
+    acknowledged ones. It waits for their acknowledgement and never sends them again on that connection; when the window
+    is full of those, nothing more comes, while pings are answered. So after several echoes without one acknowledged
+    message from any sender, a new connection is due, which gets all of them.
     """
 
     def __init__(self, every_s: float) -> None:
@@ -77,25 +76,22 @@ class Echo:
         self._works = False         # else the broker's list of rights has no echo, and there is nothing to conclude
 
     def begin(self) -> None:
-        """A connection has been made."""
         self._unheard_n = 0
 
     def is_due(self, now_mono_s: float) -> bool:
-        """Whether it is time for the next word."""
         return now_mono_s >= self._due_mono_s
 
     def said(self, now_mono_s: float) -> None:
-        """A word has gone out."""
         self._due_mono_s = now_mono_s + self._every_s
         self._unheard_n += 1
 
     def heard(self) -> None:
-        """An acknowledged message has come, from whomever: while the broker works through a queue, ours is the last."""
+        """Notes an acknowledged message of any sender: while the broker works through a queue, ours comes last."""
         self._unheard_n, self._works = 0, True
 
     @property
     def is_lost(self) -> bool:
-        """Whether so many words found no way back."""
+        """Whether UNHEARD_MAX echoes did not come back."""
         return self._works and self._unheard_n >= UNHEARD_MAX
 
 
@@ -123,7 +119,7 @@ class Ingest:
         self._prune_mono_s = clock.mono_s() + PRUNE_FIRST_S
 
     def run(self, stop: Stop) -> None:
-        """Receive until `stop`, and leave in order. Raises DatabaseFault."""
+        """Receives until `stop`, and leaves in order. Raises DatabaseFault."""
         try:
             while not stop.is_set():
                 self._turn()
@@ -150,7 +146,7 @@ class Ingest:
             self._tidy_mono_s = now_mono_s + TIDY_EVERY_S
             now_ms = self._clock.now().wall_ms
             self._cache.forget_history(now_ms - self._own.database.health_days * DAY_MS)
-            self._metrics.ending.set(certificates.ending_n(self._cache.devices.values(), now_ms))
+            self._metrics.ending.set(register.ending_n(self._cache.devices.values(), now_ms))
         if now_mono_s >= self._prune_mono_s and not self._cache.waiting_n:
             self._prune(now_mono_s)
 
@@ -172,7 +168,7 @@ class Ingest:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
 
     def _listen(self, now_mono_s: float) -> None:
-        """Say something to ourselves; where nothing of that kind comes any more, connect anew."""
+        """Sends an echo; if echoes get lost, connects again."""
         if self._topics.echo is None or not self._echo.is_due(now_mono_s):
             return
         if self._echo.is_lost:
@@ -183,9 +179,9 @@ class Ingest:
             self._echo.said(now_mono_s)
 
     def _send_receipts(self) -> None:
-        """Each says how far its device is, and the newest stays at the broker: a card that went back reads it first.
+        """Each receipt names the device's highest seq, and is retained: a card that was set back reads it first.
 
-        Not so in a city: there a forwarder reads it.
+        A city's are not retained, because a forwarder reads them.
         """
         stays = self._topics.state is not None
         while self._session.room_n > 0 and (owed := self._reception.receipts.next()):
@@ -197,9 +193,9 @@ class Ingest:
             self._metrics.receipts.inc()
 
     def _prune(self, now_mono_s: float) -> None:
-        """Delete some old events while no receipt is owed; go on soon if there are more.
+        """Deletes some old events while no receipt is due; goes on soon if there are more.
 
-        Only by a clock that NTP has set: with one that has jumped ahead, all events would be old.
+        Only by a clock that NTP has set: by one that has jumped ahead, all events would be old.
         """
         days, now, pruned_n = self._own.database.event_days, self._clock.now(), 0
         if days and now.clock == "ntp":
@@ -215,13 +211,13 @@ class Ingest:
             self._session.post(state)
 
     def _state(self, online: bool, expiry_s: int | None = None) -> Outgoing | None:
-        """None in a city: one of several ingests can't speak for all, and forwarders do without it."""
+        """Returns None in a city: one of several ingests can't speak for all, and forwarders do not need it."""
         if (topic := self._topics.state) is None:
             return None
         return Outgoing(topic, wire.encode(wire.WardState(online=online)), retain=True, expiry_s=expiry_s)
 
     def _look(self) -> None:
-        """Count presence and gaps, and ask for missing events."""
+        """Counts presence and gaps, and asks for missing events."""
         now_ms = self._clock.now().wall_ms
         devices = self._cache.devices.values()
         maintained = self._maintained()
@@ -240,7 +236,7 @@ class Ingest:
                 self._metrics.replays.inc()
 
     def _maintained(self) -> frozenset[str]:
-        """Devices under maintenance; none while their list can't be read: that must not stop an ingest."""
+        """Devices under maintenance; empty if their list can't be read, because that must not stop an ingest."""
         try:
             return settings.read_roster(self._own.ward.devices_file).maintained
         except ConfigError as error:
@@ -248,14 +244,13 @@ class Ingest:
             return frozenset()
 
     def _connect(self) -> Connection:
-        """Prepare the next connection. Raises LinkFault."""
         ward = self._own.ward
         credentials = load_credentials(ward, ward.name)
         return Connection(ward.host, ward.port, credentials, ward.keepalive_s, self._topics,
                           self._state(online=False), WILL_DELAY_S, SHARED_SESSION_S if ward.shared else SESSION_S)
 
     def _leave(self) -> None:
-        """Send the owed receipts, say that the ingest goes, and wait a little until the broker has that."""
+        """Sends the owed receipts and the state "offline", and waits a little until the broker has them."""
         if self._session.up:
             self._send_receipts()
         self._session.leave(self._state(online=False), FAREWELL_S, self._hear)
@@ -264,9 +259,9 @@ class Ingest:
 
 def replays_due(cache: DeviceCache, topics: WardTopics | CityTopics, now_ms: int,
                 is_over: Callable[[str], bool] = lambda dev: False) -> Iterator[tuple[str, Outgoing]]:
-    """The `replay` commands that are due, each with its device; the cache notes them. Raises DatabaseFault.
+    """Yields the due `replay` commands, each with its device; the cache notes them. Raises DatabaseFault.
 
-    A device that `is_over` its share sends what is missing by itself, when there is room for it.
+    A device that `is_over` its share sends what is missing by itself, once there is room.
     """
     wanted: dict[str, list[SeqGap]] = {}
     left_n = REPLAYS_MAX
@@ -281,7 +276,7 @@ def replays_due(cache: DeviceCache, topics: WardTopics | CityTopics, now_ms: int
 
 
 def _answers(device: DeviceRecord, topics: WardTopics | CityTopics, now_ms: int) -> bool:
-    """Whether an answer can come: in a ward the device gives it, in a city the ward's forwarder."""
+    """Whether an answer can come: in a ward from the device, in a city from the ward's forwarder."""
     return isinstance(topics, CityTopics) or presence(device.standing, now_ms).state != "offline"
 
 
@@ -292,14 +287,14 @@ def _replay(topic: str, gap: SeqGap, now_ms: int) -> Outgoing:
 
 
 def topics_of(ward: settings.Ward) -> WardTopics | CityTopics:
-    """A ward's topics, or a city's, by the settings."""
+    """Returns a ward's topics, or a city's."""
     if not ward.wards:
         return WardTopics(ward.ward)
     return CityTopics(() if settings.ALL in ward.wards else tuple(ward.wards), SHARE if ward.shared else "")
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo | None = None) -> None:
-    """Ingest until `stop`, through any number of database faults. Raises CannotServe."""
+    """Receives until `stop`, through any number of database faults. Raises CannotServe."""
     tempo, metrics = tempo or IngestTempo(), IngestMetrics()
     quota = Quota(own.database.device_mb * MB, bounded=not own.ward.wards)
     if own.metrics.enabled:
@@ -315,5 +310,4 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
 
 
 def main(config: Path, tempo: IngestTempo | None = None) -> int:
-    """The entry of the service. Returns the exit code."""
     return run(NAME, config, lambda own, clock, stop: serve(own, clock, stop, tempo))

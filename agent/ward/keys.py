@@ -1,7 +1,7 @@
-"""`taimat ward keys`: makes the command key and the receipt key that the settings name, and changes the command key.
+"""`taimat ward keys`: makes the command key and the receipt key that the settings name, and rotates the command key.
 
 Beside each private half, `FILE`, it writes the public one, `FILE.pub`. The command key has a next one, `FILE.next`,
-whose private half lies in a safe; `FILE.pub` has the public halves of both, for the devices.
+whose private half is kept in a safe; `FILE.pub` has the public halves of both, for the devices.
 """
 import os
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ NEXT = ".next"
 
 
 def public_half(path: str) -> bytes:
-    """The public half of the receipt key, from its own file: who asks need not read the private one.
+    """Returns the public half of the receipt key, from its own file: callers need not read the private one.
 
     Raises SigningKeyFault.
     """
@@ -45,7 +45,7 @@ def public_half(path: str) -> bytes:
 
 
 def make(path: Path) -> None:
-    """Write a new private key; raises FileExistsError for a file that exists, and other OSErrors."""
+    """Writes a new private key. Raises FileExistsError and other OSErrors."""
     data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWN_ONLY)
     with os.fdopen(handle, "wb") as file:
@@ -56,7 +56,7 @@ def make(path: Path) -> None:
 
 
 def see_to(path: str, named_by: str) -> None:
-    """Make the key unless it exists, write its public half anew, and print both. Raises OSError, SigningKeyFault."""
+    """Makes the key unless it exists, writes its public half, and prints both. Raises OSError and SigningKeyFault."""
     is_new = bool(path) and not Path(path).exists()
     if is_new:
         make(Path(path))
@@ -67,9 +67,9 @@ def see_to(path: str, named_by: str) -> None:
 
 
 def see_to_next(path: str) -> KeysChange:
-    """Make the next command key unless there is one, and add its public half to the current one's.
+    """Makes the next command key if it is missing, and adds its public half to the current one's.
 
-    Returns what devices are to be told. Raises OSError, SigningKeyFault.
+    Returns the change for devices. Raises OSError and SigningKeyFault.
     """
     spare, current = path + NEXT, CommandKey.load(path).key.public_key()
     beside = Path(spare + PUBLIC)
@@ -87,7 +87,7 @@ def see_to_next(path: str) -> KeysChange:
 
 
 def rotate(path: str) -> None:
-    """Have the next key be the current one, whose place it takes on the disk. Raises OSError, SigningKeyFault."""
+    """Replaces the current key with the next one. Raises OSError and SigningKeyFault."""
     if not path or not Path(path + NEXT).exists():
         raise SigningKeyFault(f"{path}{NEXT} is not there: bring it here from where it is kept")
     CommandKey.load(path + NEXT)
@@ -111,7 +111,7 @@ def _pem(public: Ed25519PublicKey) -> bytes:
 
 @ended({**OPS, AuthorityFault: EXIT_UNDONE}, "make its folder, or try it as another user (sudo)")
 def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rotates: bool = False) -> int:
-    """Make the keys, and tell these devices of them; with `rotates`, the next command key takes over before."""
+    """Makes the keys, and sends them to these devices; with `rotates`, first makes the next command key current."""
     own = settings.load(config)
     if rotates:
         rotate(own.ops.command_key)

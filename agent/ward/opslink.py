@@ -1,7 +1,7 @@
-"""A visit to the ward's broker under the name `ops` or `desk`: sends orders, and waits for the devices' answers.
+"""A visit to the ward's broker as `ops` or `desk`: sends orders, and waits for the devices' answers.
 
-For commands that a person waits for: a fault ends them with one line. Only while it waits for answers does a broken
-connection come back by itself; the broker keeps what came in between.
+A person waits for it, so a fault ends it with one line. Only while it waits for answers does it reconnect by itself;
+the broker keeps the messages in between.
 """
 import random
 from collections import deque
@@ -33,8 +33,6 @@ class OpsFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Topic filters."""
-
     subscriptions: tuple[str, ...]
 
 
@@ -54,7 +52,7 @@ class OpsLink:
     """One visit, as a context manager."""
 
     def __init__(self, own: Settings, listen: Sequence[str], clock: Clock, name: OrdersBy = NAME) -> None:
-        """Connect as `name`, and subscribe to the filters in `listen`, at least one. Raises OpsFault."""
+        """Connects as `name`, and subscribes to the filters in `listen`, at least one. Raises OpsFault."""
         self._name, self._ward, self._clock = name, own.ward, clock
         given = own.ops if name == "ops" else own.desk
         self._account = OpsAccount(self._ward.tls, self._ward.ca, given.cert, given.key, given.user,
@@ -66,7 +64,7 @@ class OpsLink:
         self._greet()
 
     def send(self, message: Outgoing) -> bool:
-        """Publish a message; returns whether the broker has a subscriber for it. Raises OpsFault."""
+        """Publishes a message; returns whether the broker has a subscriber for it. Raises OpsFault."""
         self._greet()
         self._session.publish(message, message.topic)
         deadline_mono_s = self._clock.mono_s() + TAKEN_S
@@ -80,9 +78,9 @@ class OpsLink:
         raise OpsFault(f"{self._where}: the broker did not take the order within {TAKEN_S:.0f} s; give it again")
 
     def answers(self, patience_s: float) -> Iterator[Arrived]:
-        """Messages on the subscribed topics, for up to `patience_s`. One may come twice; a retained one may be old.
+        """Yields messages for up to `patience_s`. One may come twice; a retained one may be old.
 
-        Raises OpsFault when another command has taken our place at the broker.
+        Raises OpsFault if another command has connected under our name.
         """
         deadline_mono_s = self._clock.mono_s() + patience_s
         while True:
@@ -95,7 +93,6 @@ class OpsLink:
                                "now: one at a time; what went out stands")
 
     def close(self) -> None:
-        """Leave the broker in order."""
         self._session.close()
 
     def __enter__(self) -> "OpsLink":
@@ -119,7 +116,6 @@ class OpsLink:
                 raise OpsFault(f"{self._where}: no answer from the broker; see [ward] host and port")
 
     def _connect(self) -> Connection:
-        """Prepare a connection. Raises LinkFault."""
         return Connection(self._ward.host, self._ward.port, load(self._account, self._name), KEEPALIVE_S,
                           self._listening, None, 0, SESSION_S)
 

@@ -1,4 +1,4 @@
-"""What the ward's programs behind the proxy have in common: socket, life, and whose certificate it was."""
+"""What the ward's programs behind the proxy share: socket, life, and the client's certificate."""
 import asyncio
 import contextlib
 import logging
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def client_certificate(header: str) -> x509.Certificate | None:
-    """The certificate in the proxy's header; None for none."""
+    """Returns the certificate in the proxy's header; None if there is none."""
     try:
         return x509.load_pem_x509_certificate(unquote_to_bytes(header))
     except (ValueError, x509.InvalidVersion):
@@ -40,14 +40,14 @@ def client_certificate(header: str) -> x509.Certificate | None:
 
 
 def client_name(certificate: x509.Certificate | None) -> str:
-    """Whose it is: its one common name, "" for none or one that nobody here has."""
+    """Returns the certificate's only common name; "" if there is none or it has other characters."""
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if certificate else []
     names = [str(each.value) for each in found]
     return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""
 
 
 def answer_at(path: str, key: str, app: ASGIApp) -> None:
-    """Answers on systemd's socket, or on one at `path`, until a signal comes; then passes the signal on.
+    """Answers on systemd's socket, or on one at `path`, until a signal comes; then raises the signal again.
 
     `key` is the setting of `path`. Raises CannotServe.
     """
@@ -69,7 +69,7 @@ def answer_at(path: str, key: str, app: ASGIApp) -> None:
 
 @contextlib.asynccontextmanager
 async def life(stop: Stop, chores: Iterable[Callable[[], Coroutine[Any, Any, None]]] = ()) -> AsyncIterator[None]:
-    """What goes on beside answering, for as long as that does: signs of life, and chores of the program's own."""
+    """Runs beside the answering: watchdog notifications, and the program's own chores."""
     if stop.is_set():                       # before the server could hear of it
         signal.raise_signal(signal.SIGTERM)
     tasks = [asyncio.create_task(each()) for each in (_beat, *chores)]
@@ -82,7 +82,7 @@ async def life(stop: Stop, chores: Iterable[Callable[[], Coroutine[Any, Any, Non
 
 
 async def _beat() -> None:
-    """Of the event loop, which waits for neither disk nor database."""
+    """On the event loop, which waits for neither disk nor database."""
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(WATCHDOG_EVERY_S)

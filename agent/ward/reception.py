@@ -1,7 +1,6 @@
 """Receives messages from the broker: checks them, caches them, commits them in batches, and then owes receipts.
 
-Each message is on its own: one that brings out a fault of ours, when it is read or when it is committed, is set aside,
-and those around it are taken.
+A message that triggers a fault of ours, when it is read or committed, is set aside; those around it are taken.
 """
 import functools
 import logging
@@ -40,22 +39,21 @@ class _Owed:
 class Receipts:
     """Owed receipts by device, the longest waiting first; sent as few messages. Pure.
 
-    A receipt names each seq that was committed. It never says "all up to": that would settle events that never came.
+    A receipt names each committed seq. It never says "all up to": that would settle events that never came.
     """
 
     def __init__(self) -> None:
         self._owed: OrderedDict[str, _Owed] = OrderedDict()
 
     def confirm(self, dev: str, seq: int) -> None:
-        """This event was committed."""
         self._owed.setdefault(dev, _Owed()).taken.add(seq)
 
     def reject(self, dev: str, seq: int, code: str) -> None:
-        """This event was refused for good, for the reason `code`."""
+        """Notes that this event was refused for good, for the reason `code`."""
         self._owed.setdefault(dev, _Owed()).rejected[seq] = code
 
     def next(self) -> tuple[str, Ack] | None:
-        """A device and its receipt, which is no longer owed then; None when none is owed."""
+        """Removes and returns the next device and its receipt; None if none is owed."""
         if not self._owed:
             return None
         dev, owed = self._owed.popitem(last=False)
@@ -67,12 +65,11 @@ class Receipts:
                         reject=[Rejected(seq=seq, code=code) for seq, code in reject[:REFUSED_MAX]])
 
     def __len__(self) -> int:
-        """How many devices are owed a receipt."""
         return len(self._owed)
 
 
 class Received(NamedTuple):
-    """A message that is cached and not committed; without `message`, a retained one was deleted at the broker."""
+    """A cached message that is not committed; without `message`, a retained one was deleted at the broker."""
 
     topic: str
     where: ward_side.Place
@@ -91,7 +88,7 @@ class Reception:
         self.receipts = Receipts()
 
     def receive(self, arrived: Arrived) -> None:
-        """Check a message and cache it. A bad one is counted by its reason; a bad event is rejected to its device."""
+        """Checks a message and caches it. Counts a bad one by its reason; rejects a bad event to its device."""
         where = self._topics.place(arrived.topic)
         if where is None:
             self._refuse("strange_topic", arrived.topic)
@@ -117,7 +114,7 @@ class Reception:
         self._wait()
 
     def wait_s(self) -> float:
-        """Seconds until `commit` is due."""
+        """Returns the seconds until `commit` is due."""
         if self._since_mono_s is None or not self._cache.waiting_n:
             return float("inf")
         if self._cache.waiting_n >= BATCH_N:
@@ -130,14 +127,14 @@ class Reception:
             self._since_mono_s = self._clock.mono_s()
 
     def commit(self) -> None:
-        """Commit what has come; only then are receipts owed. Raises DatabaseFault."""
+        """Commits what has come; only then are receipts owed. Raises DatabaseFault."""
         began_mono_s = self._clock.mono_s()
         batch, self._batch, self._since_mono_s = self._batch, [], None
         self._save(batch)
         self._metrics.commit_s.observe(self._clock.mono_s() - began_mono_s)
 
     def _save(self, batch: list[Received]) -> None:
-        """Commit what is cached, which is this batch; or its halves, as long as something in it can't be committed."""
+        """Commits the cached batch; if something in it can't be committed, its halves."""
         try:
             self._settle(self._cache.commit())
         except Exception as error:      # ours, whatever it is, over one of them
@@ -173,7 +170,7 @@ class Reception:
         self._metrics.zombies.inc(done.past_n)
 
     def _note(self, received: Received) -> None:
-        """Cache it. Raises TooManyDevices."""
+        """Raises TooManyDevices."""
         _, where, message, when = received
         dev, remember = where.dev, functools.partial(self._cache.remember, where.dev, now_ms=when.now_ms)
         match message.told if message else None:
@@ -195,7 +192,7 @@ class Reception:
                 remember(register.removed)
 
     def _over(self, why: Excess, dev: str) -> None:
-        """Leave what is beyond a device's share to the device, which offers it again later."""
+        """Leaves what exceeds a device's share to the device, which offers it again later."""
         self._metrics.bad.labels(why).inc()
         if self._quota.is_news(dev, why, self._clock.mono_s(), EXCESS_EVERY_S):
             _log.warning("%s is over its share (%s): what is beyond it stays there, and comes again", dev, why)
@@ -203,14 +200,14 @@ class Reception:
             self._wait()
 
     def _stumbled(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
-        """Set aside what has brought out a fault of ours. Too little memory is no fault of the message's."""
+        """Sets aside a message that triggered a fault of ours. Too little memory is not the message's fault."""
         last = traceback.extract_tb(error.__traceback__)[-1]
         _log.error("%s: a message on %s: %s at %s:%d: a fault of ours, please report it",
                    dev, topic, type(error).__name__, last.filename, last.lineno)
         self._refuse("fault", topic, dev, None if isinstance(error, MemoryError) else seq)
 
     def _refuse(self, code: str, topic: str, dev: str = "", seq: int | None = None) -> None:
-        """Count it. An event whose seq is known is refused for good: its device sets it aside, and reports it."""
+        """Counts it. An event with a known seq is refused for good: its device sets it aside, and reports it."""
         self._metrics.bad.labels(code).inc()
         _log.warning("%s: a message on %.120r was not taken: %s", dev or "somebody", topic, code)
         if dev and self._quota.is_news(dev, "not_taken", self._clock.mono_s(), EXCESS_EVERY_S):

@@ -1,4 +1,4 @@
-"""The settings of a ward's end: one TOML file, checked like a recorder's, each mistake told with line and remedy."""
+"""The settings of a ward's end: one TOML file; every mistake is reported with its line and a remedy."""
 import os
 import re
 import urllib.parse
@@ -20,14 +20,12 @@ MAINTENANCE = "maintenance"
 
 
 class Roster(NamedTuple):
-    """The expected devices."""
-
     devices: tuple[str, ...] = ()
     maintained: frozenset[str] = frozenset()
 
 
 def read_roster(file: str) -> Roster:
-    """The devices that `file` lists; none for "". Raises ConfigError."""
+    """Reads the devices in `file`; "" lists none. Raises ConfigError."""
     if not file:
         return Roster()
     try:
@@ -178,7 +176,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def parse(text: str, file: str) -> Settings:
-    """The settings in a TOML text; errors name `file`. Raises ConfigError with every problem found."""
+    """Reads settings from TOML; errors name `file`. Raises ConfigError with every problem."""
     text = plain(text)
     table = read_tables(text, file, Settings)
     problems = list(check_table(table, Settings))
@@ -193,7 +191,7 @@ def parse(text: str, file: str) -> Settings:
 
 
 def load(path: Path) -> Settings:
-    """The settings in the file at `path`. Raises ConfigError."""
+    """Raises ConfigError."""
     try:
         return _handed(parse(read_text(path), str(path)))
     except OSError as error:
@@ -201,9 +199,9 @@ def load(path: Path) -> Settings:
 
 
 def _handed(settings: Settings) -> Settings:
-    """A key that systemd has handed to this service is read where it lies then: its own file may be root's alone.
+    """Replaces paths of keys by systemd's copies for this service, because the originals may be readable only for root.
 
-    So one file of settings is right for services and for who types a command (systemd.exec(5), LoadCredential=).
+    So one file of settings serves services and commands (systemd.exec(5), LoadCredential=).
     """
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         for table, key in SECRETS:

@@ -10,8 +10,7 @@ import pytest
 from agent.ward.authority import certificates
 from agent.ward.authority.backup import backup_to, last
 from agent.ward.authority.probe import BrokerDoor, Pass
-from agent.ward.enrolment.book import EnrolmentBook
-from agent.ward.enrolment.entries import IssuedCertificate
+from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
 from tests.rigs.authority import now
 from tests.rigs.wardmachine import WardMachine, serial
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.ward.authority import canary
-from agent.ward.authority.renew import renew
+from agent.ward.authority import probe
+from agent.ward.authority.accounts import renew
 from tests.rigs.authority import now
 from tests.rigs.ingest import WardIngest
 from tests.rigs.pki import Authority
@@ -84,7 +84,7 @@ def test_a_broker_that_does_not_enforce_its_rights_is_found(ward):
 
 
 def test_a_broker_and_a_proxy_that_do_not_heed_the_list_are_found(ward):
-    (ward.places.authority / canary.FILE).unlink()
+    (ward.places.authority / probe.CANARY).unlink()
     renew(ward.own, ward.places, now(), "true")         # nobody is told of the new one
     found = bad(ward)
     assert "lets in the revoked" in found["broker"] and "lets in the revoked" in found["door"]

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from agent.ward.authority import accounts, init, root
+from agent.ward.authority import accounts, init, issuer
+from agent.ward.authority.accounts import renew
 from agent.ward.authority.findings import CertificateEnds
-from agent.ward.authority.renew import renew
 from agent.ward.settings import TEMPLATE
 from tests.rigs.authority import WARD_NAME, now
 from tests.rigs.wardmachine import PASSPHRASE, ROOT, WardMachine, serial
@@ -160,7 +160,7 @@ def test_the_passphrase_is_asked_for_twice(tmp_path):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code, said.decode()
         assert PASSPHRASE.encode() not in said
     (key,) = tmp_path.glob("new/var/lib/*/root-*.key")
-    assert root.unlocked(key, PASSPHRASE)
+    assert issuer.unlocked(key, PASSPHRASE)
 
 
 def test_prometheus_is_told_when_certificates_end(ward):

@@ -4,8 +4,7 @@ import shutil
 import pytest
 
 from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
-from agent.ward.enrolment.book import EnrolmentBook
-from agent.ward.enrolment.entries import IssuedCertificate
+from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.proxy import MISSING

@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 
 from agent.ward.authority import accounts, certificates
+from agent.ward.authority.accounts import renew
 from agent.ward.authority.probe import OUT_STATUS, BrokerDoor, NoAnswer, Pass, status_at_door
-from agent.ward.authority.renew import renew
 from tests.rigs.authority import now
 from tests.rigs.proxy import MISSING
 from tests.rigs.wait import until

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.mqtt.connection import Arrived
-from agent.ward import database, excess
+from agent.ward import database, quota
 from agent.ward.ingest import Echo
 from agent.ward.quota import BURST_B, DAY_S, LASTS_S, MESSAGE_B, PACE_B_PER_S, Quota
 from agent.ward.settings import Roster
@@ -51,7 +51,7 @@ def stored_b(book, dev):
 
 def seen(book, clock, dev):
     """The line of `taimat ward watch`."""
-    overs = excess.read(book._engine, clock.wall_ms)
+    overs = quota.read_excesses(book._engine, clock.wall_ms)
     return next(each for each in lines(book.devices.values(), Roster(), clock.wall_ms, overs) if each.dev == dev)
 
 

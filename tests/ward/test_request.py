@@ -23,7 +23,7 @@ from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
-from agent.ward.request.show import says
+from agent.ward.request.main import says
 from agent.ward.requests import OPEN, PictureRequest, PictureRequests
 from agent.ward.uploads.headers import Announced
 from agent.ward.uploads.service import UploadService

@@ -1,6 +1,7 @@
 """The form of the ward's certificates and of its lists of the revoked. Pure.
 
-Who signs is handed in: a key in memory, or one on a token. All keys are on P-256: every board, broker and proxy has it.
+The caller passes the signing key: one in memory, or one on a token. All keys are on P-256, which every board, broker
+and proxy can use.
 """
 import ipaddress
 from collections.abc import Iterable
@@ -25,27 +26,27 @@ PEM = serialization.Encoding.PEM
 
 
 class SigningCa(NamedTuple):
-    """A CA, as what it signs names it."""
+    """A CA as issuer: its name and its key."""
 
     subject: x509.Name
     key: ec.EllipticCurvePrivateKey
 
 
 def name(common: str, organization: str = "", person: str = "") -> x509.Name:
-    """What a certificate calls somebody, and where it is a `person` what people do. Raises ValueError."""
+    """Returns a subject; `person` is how people call an officer. Raises ValueError."""
     more = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization[:NAME_MAX])] if organization else []
     who = [x509.NameAttribute(PERSON, person[:NAME_MAX])] if person else []
     return x509.Name([*more, *who, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 def common_name(certificate: x509.Certificate) -> str:
-    """Whose it is. Raises LookupError where it does not say."""
+    """Raises LookupError if the certificate has no common name."""
     return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
 def authority(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime, *,
               below: int) -> x509.Certificate:
-    """A CA's certificate; so many CAs may stand `below` it, one under the other."""
+    """Makes a CA's certificate; a chain of `below` further CAs may follow it."""
     use = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
                          "key_agreement", "encipher_only", "decipher_only"), False)
     extensions = [(x509.BasicConstraints(ca=True, path_length=below), True),
@@ -55,7 +56,7 @@ def authority(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa,
 
 def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime, *,
          use: x509.ObjectIdentifier, hosts: Iterable[str] = ()) -> x509.Certificate:
-    """A client's or a server's certificate; a server's holds for `hosts`, names and addresses. Raises ValueError."""
+    """Makes a client's or a server's certificate, for a server with its `hosts`. Raises ValueError."""
     rest = dict.fromkeys(("key_cert_sign", "crl_sign", "content_commitment", "key_encipherment", "data_encipherment",
                           "key_agreement", "encipher_only", "decipher_only"), False)
     extensions = [(x509.BasicConstraints(ca=False, path_length=None), True),
@@ -67,7 +68,7 @@ def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends
 
 def revoked_list(by: SigningCa, known: x509.CertificateRevocationList | None, serials: Iterable[int], ends: datetime,
                  now: datetime, above: int = 0) -> x509.CertificateRevocationList:
-    """What is `known` and these serial numbers, numbered higher than it and than `above`: the list only ever grows."""
+    """Returns `known` with these serial numbers added, and with a number above its own and above `above`."""
     builder = x509.CertificateRevocationListBuilder(by.subject, last_update=now - LIST_BACKDATED, next_update=ends)
     builder = builder.add_extension(x509.CRLNumber(max(number_of(known), above) + 1), critical=False)
     builder = builder.add_extension(
@@ -81,20 +82,19 @@ def revoked_list(by: SigningCa, known: x509.CertificateRevocationList | None, se
 
 
 def number_of(listed: x509.CertificateRevocationList | None) -> int:
-    """The number of a list of the revoked; 0 for none."""
+    """Returns the number of a list of the revoked; 0 for None."""
     if listed is None:
         return 0
     return listed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
 
 def renewal_due(certificate: x509.Certificate) -> datetime:
-    """When it is to be renewed: at two thirds of its life, which begins where it was issued."""
+    """Returns when two thirds of the certificate's life since it was issued are over."""
     issued = certificate.not_valid_before_utc + BACKDATED
     return issued + (certificate.not_valid_after_utc - issued) * 2 / 3
 
 
 def pem(*things: x509.Certificate | x509.CertificateRevocationList) -> str:
-    """One after the other, as PEM."""
     return "".join(each.public_bytes(PEM).decode() for each in things)
 
 

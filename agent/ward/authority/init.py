@@ -1,7 +1,7 @@
-"""`taimat ward init`: makes all that a ward has of its own, and starts it.
+"""`taimat ward init`: makes keys, certificates and configuration of a ward, and starts it.
 
-Whatever is there stays, so it may be run again: after a cut it goes on, and a file that was deleted is made anew. The
-order is that of need; the settings come last, for services start with them.
+It keeps what exists, so it may be run again: after a cut it goes on, and it replaces a file that was deleted. It writes
+the settings last, because services start with them.
 """
 import re
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.ward import keys, settings
-from agent.ward.authority import accounts, canary, secret, units
+from agent.ward.authority import accounts, probe, secret, units
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.issuer import AuthorityFault, RootCa
 from agent.ward.authority.places import (
     AUTHORITY_USER,
     HERE,
@@ -19,11 +19,10 @@ from agent.ward.authority.places import (
     Places,
     folder,
     put_own,
+    template,
 )
-from agent.ward.authority.root import RootCa
 from agent.ward.exits import by_root
 from agent.ward.settings import NAME, TEMPLATE, Settings
-from agent.ward.templates import template
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 CONFIG = "ward.toml"
@@ -43,7 +42,7 @@ class InitWishes:
 
 
 def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
-    """Make what is missing; returns the settings. Raises AuthorityFault, ConfigError, SigningKeyFault and OSError."""
+    """Makes what is missing; returns the settings. Raises AuthorityFault, ConfigError, SigningKeyFault and OSError."""
     text = _settings_text(places, wishes)
     own = settings.parse(text, str(places.etc / CONFIG))
     folder(places.etc, 0o755)
@@ -84,13 +83,13 @@ def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, no
         cas.add_issuer(root.issuer(ward_name, cas.next_moment(now)), now)
     cas.settle(now)
     _say(places.authority / "issuing.pem", not had_issuer, "issuing CA")
-    canary.see_to(places, cas, now)
+    probe.keep_canary(places, cas, now)
     _say(places.ca, not had_issuer, "CAs that count")
     _say(places.crl, not had_issuer, "lists of the revoked")
 
 
 def _settings_text(places: Places, wishes: InitWishes) -> str:
-    """The file that is there, which must not contradict the wishes, or the template with them in it.
+    """Returns the existing file, which must not contradict the wishes, or the template filled with them.
 
     Raises AuthorityFault, ConfigError and OSError.
     """
@@ -133,7 +132,7 @@ def _check(wishes: InitWishes) -> None:
 
 
 def filled(text: str, values: dict[tuple[str, str], str]) -> str:
-    """A TOML text of one line for each key, with these texts as values; comments stay."""
+    """Returns a TOML text, of one line for each key, with these values; comments stay."""
     table, lines = "", []
     for line in text.splitlines():
         if header := re.match(r"\[([a-z]+)\]", line):
@@ -173,7 +172,7 @@ def _backup_words(own: Settings, cas: Cas) -> str:
 
 @by_root
 def run(wishes: InitWishes, prefix: Path) -> int:
-    """Make all below `prefix`, and start it if that is the root."""
+    """Makes everything below `prefix`, and starts the services if that is the root."""
     places = Places.below(prefix.absolute())
     own = make(places, wishes, datetime.now(UTC))
     if prefix == HERE and units.are_here():

@@ -1,7 +1,11 @@
-"""The issuing CA: it signs devices, accounts and servers, and keeps the list of the revoked.
+"""The two kinds of CA: the issuing CA signs devices, accounts and servers; the root CA signs issuing CAs.
 
-Its key lies on the ward's disk, for a device may enrol at any hour; so it can be replaced without a walk to the
-devices, which trust the root above it. Pure but for `open` and `read`: who calls writes down what was signed.
+The issuing CA's key is on the ward's disk, because a device may enrol at any hour. It can be replaced without a visit
+to the devices, because they trust the root above it.
+
+Devices trust the root for decades, so its key is out of reach: in a file encrypted with a passphrase, or on a token
+(PKCS#11) that signs and never reveals it. It is needed to make the authority and to change a CA. Pure except for
+reading keys: callers store what was signed.
 """
 import re
 from collections.abc import Iterable
@@ -11,6 +15,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -27,7 +32,7 @@ class AuthorityFault(Exception):
 
 
 class BadCsr(ValueError):
-    """Whoever sent this request for a certificate has not shown a key that the ward takes; the text says why."""
+    """The request for a certificate does not prove a key that the ward accepts; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,12 @@ class Issuer:
 
     @classmethod
     def open(cls, folder: Path) -> "Issuer":
-        """The one whose files lie in `folder`. Raises AuthorityFault."""
+        """Reads the CA in `folder`. Raises AuthorityFault."""
         return cls.read(folder / CERTIFICATE, folder / KEY)
 
     @classmethod
     def read(cls, certificate: Path, key: Path) -> "Issuer":
-        """The one of these two files. Raises AuthorityFault."""
+        """Raises AuthorityFault."""
         try:
             made = cls(x509.load_pem_x509_certificate(certificate.read_bytes()),
                        load_pem_private_key(key.read_bytes(), password=None))
@@ -59,9 +64,9 @@ class Issuer:
         return made
 
     def device(self, csr: str, dev: str, now: datetime, life: timedelta = certificates.DEVICE_LIFE) -> str:
-        """The device's certificate and this CA's, in PEM. What the request says of names does not count.
+        """Returns the device's certificate and this CA's, in PEM. Names in the request are ignored.
 
-        Raises BadCsr, and ValueError where `dev` is no device's id.
+        Raises BadCsr, and ValueError if `dev` is not a device's id.
         """
         if not DEVICE.fullmatch(dev):
             raise ValueError(f"not a device's id: {dev!r}")
@@ -69,7 +74,7 @@ class Issuer:
 
     def account(self, name: str, key: ec.EllipticCurvePublicKey, now: datetime,
                 life: timedelta = certificates.OWN_LIFE, person: str = "") -> str:
-        """An account's certificate and this CA's, in PEM: ingest, ops, an officer's desk+NAME, who is that `person`.
+        """Returns the certificate of an account and this CA's, in PEM; `person` is an officer's name.
 
         Raises ValueError.
         """
@@ -78,18 +83,17 @@ class Issuer:
         return self._leaf(name, key, life, now, CLIENT, person=person)
 
     def server(self, name: str, hosts: Iterable[str], key: ec.EllipticCurvePublicKey, now: datetime) -> str:
-        """A server's certificate and this CA's, in PEM; `hosts` are names and addresses. Raises ValueError."""
+        """Returns a server's certificate and this CA's, in PEM; `hosts` are names and addresses. Raises ValueError."""
         return self._leaf(name, key, certificates.OWN_LIFE, now, SERVER, hosts)
 
     def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime,
                above: int = 0) -> str:
-        """The list of the revoked with these serial numbers added, and a number above `above`, in PEM."""
+        """Returns the list in PEM with these serial numbers added, and with a number above `above`."""
         ends = now + certificates.LIST_LIFE
         return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now, above))
 
     @property
     def pem(self) -> str:
-        """Its certificate."""
         return certificates.pem(self.certificate)
 
     @property
@@ -105,7 +109,7 @@ class Issuer:
 
 
 def key_of(csr: str) -> ec.EllipticCurvePublicKey:
-    """The key of a request for a certificate (PKCS#10 in PEM), whose sender has shown that he has it. Raises BadCsr."""
+    """Returns the key of a request (PKCS#10 in PEM) whose signature proves that the sender has it. Raises BadCsr."""
     try:
         asked = x509.load_pem_x509_csr(csr.encode())
         key, holds = asked.public_key(), asked.is_signature_valid
@@ -116,3 +120,68 @@ def key_of(csr: str) -> ec.EllipticCurvePublicKey:
     if not holds:
         raise BadCsr("its signature does not hold: whoever sent it does not have the key")
     return key
+
+
+ROOT_CERTIFICATE, ROOT_KEY = "root.pem", "root.key"
+PASSPHRASE_MIN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class RootCa:
+    """A root CA with its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def make(cls, ward_name: str, key: ec.EllipticCurvePrivateKey, now: datetime) -> "RootCa":
+        """Makes a root with this key. Raises AuthorityFault if its token can't sign."""
+        by = SigningCa(certificates.name(f"Taimat root {_mark(key)}", ward_name), key)
+        ends = now + certificates.ROOT_LIFE
+        return cls(certificates.authority(by.subject, key.public_key(), by, ends, now, below=1), key)
+
+    def issuer(self, ward_name: str, now: datetime) -> Issuer:
+        """Makes an issuing CA with a new key. Raises AuthorityFault."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = certificates.name(f"Taimat issuing {_mark(key)}", ward_name)
+        ends = min(now + certificates.ISSUING_LIFE, self.certificate.not_valid_after_utc)
+        return Issuer(certificates.authority(subject, key.public_key(), self._signer, ends, now, below=0), key)
+
+    def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime) -> str:
+        """Returns the list of revoked issuing CAs in PEM. It expires with the root."""
+        ends = self.certificate.not_valid_after_utc
+        return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now))
+
+    @property
+    def _signer(self) -> SigningCa:
+        return SigningCa(self.certificate.subject, self.key)
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def locked(key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+    """Returns the encrypted key as PEM. Raises AuthorityFault for a short passphrase."""
+    if len(passphrase) < PASSPHRASE_MIN:
+        raise AuthorityFault(f"the passphrase has {len(passphrase)} characters; take {PASSPHRASE_MIN} or more, "
+                             "such as five words that do not belong together")
+    lock = serialization.BestAvailableEncryption(passphrase.encode())
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+
+
+def unlocked(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
+    """Decrypts the key in a file. Raises AuthorityFault."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), passphrase.encode())
+    except OSError as error:
+        raise AuthorityFault(f"{path}: {error.strerror}; bring the root's key back from where it is kept") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise AuthorityFault(f"{path}: this passphrase does not unlock it") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise AuthorityFault(f"{path}: not a key on P-256; bring back the root's own")
+    return key
+
+
+def _mark(key: ec.EllipticCurvePrivateKey) -> str:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()[:8]

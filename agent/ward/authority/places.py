@@ -1,6 +1,6 @@
-"""Where the ward's files lie, and whose they are. One `Places` is handed to whoever writes or reads one of them.
+"""Where the ward's files are, who owns them, and the templates of its configuration.
 
-A test, or a ward that is got ready on another machine, has the same folders below a prefix.
+Tests, and wards that are prepared on another machine, have the same folders below a prefix.
 """
 import contextlib
 import fcntl
@@ -32,48 +32,44 @@ class Places:
 
     @classmethod
     def below(cls, prefix: Path) -> "Places":
-        """Those of the package, below this folder."""
+        """Returns the package's folders below `prefix`."""
         return cls(prefix / "etc/taimat-ward", prefix / "var/lib/taimat-ward-authority",
                    prefix / "etc/mosquitto/conf.d")
 
     @classmethod
     def of(cls, config: Path, own: Settings) -> "Places":
-        """Those that the settings in the file `config` name."""
+        """Returns the folders that the settings in the file `config` name."""
         return cls(config.parent, Path(own.authority.folder), HERE / "etc/mosquitto/conf.d")
 
     @property
     def state(self) -> Path:
-        """Database and exports."""
         return self.authority.with_name(WARD_USER)
 
     @property
     def backups(self) -> Path:
-        """Backups, where the settings name no other place."""
+        """Backups, if the settings name no other place."""
         return self.authority.parents[1] / "backups" / WARD_USER
 
     @property
     def public(self) -> Path:
-        """What everybody may read: the CAs that count, and the lists of the revoked."""
+        """What everyone may read: the valid CAs and the lists of the revoked."""
         return self.etc / "public"
 
     @property
     def keys(self) -> Path:
-        """The ward's own certificates and keys."""
         return self.etc / "keys"
 
     @property
     def ca(self) -> Path:
-        """Every root and issuing CA that counts."""
         return self.public / "ca.pem"
 
     @property
     def crl(self) -> Path:
-        """The lists of the revoked of all of them."""
         return self.public / "crl.pem"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else changes the authority meanwhile: two who add to one list would each forget the other's."""
+        """Locks the authority: two writers of one list would each lose the other's entries."""
         self.authority.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.authority, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -84,29 +80,42 @@ class Places:
 
 
 def put(path: Path, data: bytes | str, mode: int, owner: str = "root", group: str = "root") -> None:
-    """Write a file whole, and give it to its owner. Raises OSError."""
+    """Writes a file whole, and sets its owner. Raises OSError."""
     write_durably(path, data.encode() if isinstance(data, str) else data, mode)
     give(path, owner, group)
 
 
 def put_own(places: Places, path: Path, data: bytes | str) -> None:
-    """Write a file of ours for who reads it: everybody, one service's group, or root alone. Raises OSError."""
+    """Writes a file for its readers: everyone, one service's group, or only root. Raises OSError."""
     group = READERS.get(path.name)
     is_public = path.suffix in PUBLIC_ENDS or path.parent == places.keys and path.suffix == ".pem"
     put(path, data, FOR_GROUP if group else FOR_ALL if is_public else OWN_ONLY, group=group or "root")
 
 
 def folder(path: Path, mode: int, owner: str = "root", group: str = "root") -> None:
-    """Make a folder likewise, with those above it. Raises OSError."""
+    """Makes a folder with its parents, and sets its owner. Raises OSError."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     give(path, owner, group)
 
 
 def give(path: Path, owner: str, group: str) -> None:
-    """Have them own it, as far as they exist here and we are root. Raises OSError."""
+    """Sets owner and group if they exist here and this is root. Raises OSError."""
     if os.geteuid() == 0:
         with contextlib.suppress(KeyError):
             os.chown(path, pwd.getpwnam(owner).pw_uid, -1)
         with contextlib.suppress(KeyError):
             os.chown(path, -1, grp.getgrnam(group).gr_gid)
+
+
+TEMPLATE_FOLDERS = (Path(__file__).resolve().parents[3] / "firmware_cfg" / "ward", Path("/usr/share/taimat-ward"))
+WARD_MARK = "@WARD@"            # stands for the ward's name in topics
+
+
+def template(name: str, ward: str = "") -> str:
+    """Returns the file `name`, such as "acl.in", with the ward's name in it. Raises OSError.
+
+    A checkout has it in firmware_cfg/ward, and the package brings the same files.
+    """
+    found = next((place / name for place in TEMPLATE_FOLDERS if (place / name).exists()), TEMPLATE_FOLDERS[-1] / name)
+    return found.read_text(encoding="utf-8").replace(WARD_MARK, ward or WARD_MARK)

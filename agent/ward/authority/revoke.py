@@ -1,9 +1,9 @@
 """`taimat ward revoke`: throws a device out, at once and for good.
 
-The broker reads its list of the revoked when it is told to, but lets a connection live that is there already. So the
-list is written, the broker is told, and then we connect under the device's own name with a certificate of five minutes:
-the broker closes the device's connection, and lets it in no more. What the broker kept of it is taken away. Whether
-broker and proxy heed the new list is tried, with a certificate that was made and revoked for that.
+The broker reads its list of the revoked on a signal, but keeps existing connections. So this writes the list, signals
+the broker, and then connects under the device's own name with a certificate of five minutes: the broker closes the
+device's connection, and does not accept it again. Then it deletes the device's retained messages. Last it tests whether
+broker and proxy apply the new list, with a certificate that was made and revoked for that.
 """
 import re
 import time
@@ -33,15 +33,16 @@ MADE_BY = "revoke"
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What is to count no more: certificates by their serial numbers, and the names that they were for."""
+    """What to revoke: serial numbers of certificates, and the names in them."""
 
     serials: frozenset[int]
     names: frozenset[str]
 
 
 def leaving(places: Places, word: str, now: datetime) -> Leaving:
-    """What somebody means who names a device, an account's certificate, a file or a serial number, and notes it in the
-    enrolment book. Raises AuthorityFault and BookFault.
+    """Finds the certificates of a device's id or serial number, a certificate's file or its serial number.
+
+    Notes the revocation in the enrolment book. Raises AuthorityFault and BookFault.
     """
     if Path(word).is_file():
         try:
@@ -63,7 +64,7 @@ def leaving(places: Places, word: str, now: datetime) -> Leaving:
 
 
 def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> str:
-    """Do it; returns what to print. Raises AuthorityFault, BookFault, NoAnswer and OSError."""
+    """Returns what to print. Raises AuthorityFault, BookFault, NoAnswer and OSError."""
     began_s, now, cas = time.monotonic(), datetime.now(UTC), Cas(places)
     broker = BrokerDoor(own.ward.host, own.ward.port, places.ca, ANSWERS_S)
     with places.locked(), passes(cas.current(now), now) as issue:
@@ -100,7 +101,7 @@ def _await(is_done: Callable[[], bool], began_s: float, or_else: str) -> None:
 
 
 def _take_over(broker: BrokerDoor, ward: str, own: Pass) -> None:
-    """Connect in its place, which ends its connection, and take away what it left."""
+    """Connects in its place, which ends its connection, and deletes its retained messages."""
     with broker.entered(own, clean=True) as client:
         if DEVICE.fullmatch(own.name):
             gone = [client.publish(f"cam/v1/{ward}/{own.name}/{what}", b"", qos=1, retain=True) for what in RETAINED]
@@ -108,7 +109,7 @@ def _take_over(broker: BrokerDoor, ward: str, own: Pass) -> None:
 
 
 def throw_out(own: Settings, places: Places, words: Sequence[str], reload: str = "") -> str:
-    """`revoke`, with every reason why somebody may still be in as an AuthorityFault with its remedy."""
+    """Like `revoke`, but raises AuthorityFault with the remedy if a device may still be in."""
     try:
         return revoke(own, places, words, reload)
     except (NoAnswer, ConnectionError) as error:
@@ -120,7 +121,6 @@ def throw_out(own: Settings, places: Places, words: Sequence[str], reload: str =
 
 @by_root
 def run(config: Path, words: Sequence[str], reload: str) -> int:
-    """Throw them out, and print how long that took."""
     own = settings.load(config)
     print(throw_out(own, Places.of(config, own), words, reload))
     return 0

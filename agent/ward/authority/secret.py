@@ -1,6 +1,6 @@
-"""How the root's key comes to hand: a passphrase, or a token's PIN, from the terminal or from a file.
+"""The root's key: decrypted with a passphrase, or used on a token with a PIN, from the terminal or from a file.
 
-It is never a word of a command: those are seen by everybody on the machine, and stay in the shell's history.
+A passphrase is never an argument: every user of the machine can see those, and the shell's history keeps them.
 """
 import getpass
 import os
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent.ward.authority import root
+from agent.ward.authority import issuer
 from agent.ward.authority.issuer import AuthorityFault
 
 ADDRESS = "pkcs11:"
@@ -35,13 +35,13 @@ pkcs11-module-token-pin = file:{pin}
 
 
 class TokenKey(ec.EllipticCurvePrivateKey):
-    """The key on a token at an address (RFC 7512) such as "pkcs11:token=ward;object=root": it signs there.
+    """A key that stays on a token with an address (RFC 7512) such as "pkcs11:token=ward;object=root".
 
-    openssl's provider `pkcs11` has it sign, and gets token and PIN in a file that only we can read.
+    openssl's provider `pkcs11` signs with it, and gets the PIN in a file that only we can read.
     """
 
     def __init__(self, address: str, pin: str) -> None:
-        """Ask the token for the public half. Raises AuthorityFault."""
+        """Asks the token for the public half. Raises AuthorityFault."""
         if not address.startswith(ADDRESS) or "pin-" in address or not address.isprintable():
             raise AuthorityFault(f"not a token's address: it begins with {ADDRESS} and has no PIN, as in "
                                  '"pkcs11:token=ward;object=root"; p11tool --list-token-urls shows it')
@@ -52,33 +52,27 @@ class TokenKey(ec.EllipticCurvePrivateKey):
         self._public = key
 
     def sign(self, data: bytes, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        """The token's signature over SHA-256 of `data`. Raises AuthorityFault."""
+        """Returns the token's signature over SHA-256 of `data`. Raises AuthorityFault."""
         return self._openssl("pkeyutl", "-sign", "-rawin", "-digest", "sha256", "-inkey", self._address, data=data)
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
-        """Its public half."""
         return self._public
 
     @property
     def curve(self) -> ec.EllipticCurve:
-        """P-256."""
         return self._public.curve
 
     @property
     def key_size(self) -> int:
-        """In bits."""
         return self._public.key_size
 
     def exchange(self, *_: Any) -> NoReturn:
-        """Nothing that a root does."""
         raise AuthorityFault("a root's key signs, and does nothing else")
 
     def private_numbers(self) -> NoReturn:
-        """Never given away."""
         raise AuthorityFault("the token does not give its key away")
 
     def private_bytes(self, *_: Any) -> NoReturn:
-        """Never given away."""
         self.private_numbers()
 
     def __copy__(self) -> "TokenKey":
@@ -105,7 +99,7 @@ class TokenKey(ec.EllipticCurvePrivateKey):
 
 
 def ask(what: str, file: Path | None, *, twice: bool = False) -> str:
-    """The first line of `file`, or what is typed; `twice` for a new one. Raises AuthorityFault."""
+    """Returns the first line of `file`, or asks the terminal, `twice` for a new secret. Raises AuthorityFault."""
     if file:
         return _line(file)
     if not sys.stdin.isatty():
@@ -118,7 +112,7 @@ def ask(what: str, file: Path | None, *, twice: bool = False) -> str:
 
 
 def unlock(path: Path, file: Path | None) -> ec.EllipticCurvePrivateKey:
-    """The root's key, whose file holds the key itself or its token's address. Raises AuthorityFault."""
+    """Returns the root's key from a file with the key or with its token's address. Raises AuthorityFault."""
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
@@ -126,18 +120,19 @@ def unlock(path: Path, file: Path | None) -> ec.EllipticCurvePrivateKey:
                              "where it is kept") from error
     if text.startswith(ADDRESS):
         return TokenKey(text.strip(), ask("the token's PIN", file))
-    return root.unlocked(path, ask("the root's passphrase", file))
+    return issuer.unlocked(path, ask("the root's passphrase", file))
 
 
 def new(address: str, file: Path | None) -> tuple[ec.EllipticCurvePrivateKey, bytes]:
-    """A key for a new root, on the token with that address or locked by a new passphrase, and what its file holds.
+    """Returns a key for a new root, on a token or encrypted with a new passphrase, and the file's content.
 
     Raises AuthorityFault.
     """
     if address:
         return TokenKey(address, ask("the token's PIN", file)), f"{address}\n".encode()
-    key = root.new_key()
-    return key, root.locked(key, ask("a passphrase for the root's key, which nobody can do without", file, twice=True))
+    key = issuer.new_key()
+    phrase = ask("a passphrase for the root's key, which nobody can do without", file, twice=True)
+    return key, issuer.locked(key, phrase)
 
 
 def _line(file: Path) -> str:

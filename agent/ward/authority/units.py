@@ -1,6 +1,6 @@
-"""The ward's services, where systemd runs them; elsewhere, as in a container, a command of the caller's stands in.
+"""The ward's services, if systemd runs them; in a container, a command of the caller stands in.
 
-mosquitto reads certificates and lists anew when it is told to; the proxy has a unit that sees a file change.
+mosquitto reads certificates and lists again on a signal; a unit of the proxy watches the files.
 """
 import shlex
 import subprocess
@@ -17,18 +17,17 @@ ENDS_S = 60.0
 
 
 def are_here() -> bool:
-    """Whether systemd runs this machine."""
     return SYSTEMD.is_dir()
 
 
 def start() -> None:
-    """Start all of the ward's, now and at each boot, with the broker. Raises AuthorityFault."""
+    """Starts the ward's services, now and at each boot, with the broker. Raises AuthorityFault."""
     _run(["systemctl", "restart", "mosquitto.service"])
     _run(["systemctl", "enable", "--now", TARGET])
 
 
 def reload(command: str, renewed: Iterable[str] = ()) -> None:
-    """Have the broker read its files anew, by `command` if there is one; and services their renewed certificates.
+    """Makes the broker read its files again, by `command` if given, and restarts services with renewed certificates.
 
     Raises AuthorityFault.
     """
@@ -41,8 +40,7 @@ def reload(command: str, renewed: Iterable[str] = ()) -> None:
 
 
 def restart_desk() -> None:
-    """Have the desk sign with the command key as it is now: at its start systemd gave it a copy. Raises AuthorityFault.
-    """
+    """Restarts a running desk, because systemd copied the command key for it at its start. Raises AuthorityFault."""
     if are_here() and not subprocess.run(["systemctl", "is-active", "--quiet", USERS["desk"]], check=False).returncode:
         _run(["systemctl", "restart", USERS["desk"]])
 

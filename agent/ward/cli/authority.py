@@ -91,7 +91,7 @@ def revoke(ids: Who, reload: Reload = None, config: Config = WARD_CONFIG) -> int
 @app.command("renew", rich_help_panel=MAKE)
 def renew(reload: Reload = None, config: Config = WARD_CONFIG) -> int:
     """Make the ward's own certificates anew in time, and the lists of the revoked; a timer does it each day."""
-    from agent.ward.authority.renew import run_renew
+    from agent.ward.authority.accounts import run_renew
     return run_renew(config, reload or "")
 
 
@@ -99,7 +99,7 @@ def renew(reload: Reload = None, config: Config = WARD_CONFIG) -> int:
 def rotate_ca(root: NewRoot = False, drop_former: DropFormer = False, token: Token = None,
               passphrase_file: PassphraseFile = None, reload: Reload = None, config: Config = WARD_CONFIG) -> int:
     """Have a new issuing CA. What the present one has signed counts until it runs out."""
-    from agent.ward.authority.renew import run_rotate
+    from agent.ward.authority.accounts import run_rotate
     return run_rotate(config, root=root, drop_former=drop_former, token=token or "", passphrase_file=passphrase_file,
                       reload=reload or "")
 
@@ -115,8 +115,8 @@ def rotate_command(devices: Told = None, wait: WaitS = 30, json: Json = False, c
 def rotate_release(bundle: Bundle, url: Url, devices: Devices, wait: WaitS = 30, json: Json = False,
                    config: Config = WARD_CONFIG) -> int:
     """Order the first release that its maker's next key has signed: devices that take it obey the former no more."""
-    from agent.ward.update import run
-    return run(config, bundle, url, devices, wait_s=wait, as_json=json, rotates=True)
+    from agent.ward.orders import run_update
+    return run_update(config, bundle, url, devices, wait_s=wait, as_json=json, rotates=True)
 
 
 @app.command("backup", rich_help_panel=MAKE)

@@ -1,4 +1,4 @@
-"""`taimat ward ...`: its commands, those of its groups, and here the services that run at a ward."""
+"""`taimat ward ...`: all its commands; the services of a ward stand here."""
 import sys
 from typing import Annotated
 
@@ -21,7 +21,7 @@ Once = Annotated[bool, typer.Option("--once", help="Show it as it is now, and en
 @own.command("serve", rich_help_panel=SERVICES)
 def serve(config: Config = WARD_CONFIG) -> int:
     """Enrol devices by their claims, renew their certificates, and hear whether they are ready."""
-    from agent.ward.enrolment.serve import main
+    from agent.ward.enrolment.door import main
     return main(config)
 
 

@@ -1,4 +1,4 @@
-"""Options that several of the ward's commands have, and the headings under which the help lists the commands."""
+"""Options that several of the ward's commands have, and the headings of the commands in the help."""
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ WARD_CONFIG = Path("/etc/taimat-ward/ward.toml")
 
 
 def absolute(path: Path | None) -> Path | None:
-    """The path that a person typed, as messages show it."""
+    """Makes a typed path absolute for messages."""
     return path and path.absolute()
 
 

@@ -59,8 +59,8 @@ def configure(devices: Devices, pairs: Pairs = None, file: WishFile = None, clea
 def update(bundle: Bundle, url: Url, devices: Devices, wait: WaitS = 30, json: Json = False,
            config: Config = WARD_CONFIG) -> int:
     """Order a release for devices, which fetch it from the URL. Each household's rule decides, each device tries it."""
-    from agent.ward.update import run
-    return run(config, bundle, url, devices, wait_s=wait, as_json=json)
+    from agent.ward.orders import run_update
+    return run_update(config, bundle, url, devices, wait_s=wait, as_json=json)
 
 
 @requests.command("clip")

@@ -1,4 +1,4 @@
-"""What the desk knows of all devices: database and enrolment book, read once in a while, however many look."""
+"""What the desk knows of all devices. It reads database and enrolment book at intervals, however many officers look."""
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,12 +8,11 @@ from pathlib import Path
 import sqlalchemy as sql
 
 from agent.host.clock import Clock
-from agent.ward import excess
 from agent.ward.authority import findings
 from agent.ward.desk.rows import DeskRow, Known, rows
 from agent.ward.device_cache import read_devices
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
-from agent.ward.enrolment.entries import PlaceEntry
+from agent.ward.enrolment.book import BookFault, EnrolmentBook, PlaceEntry
+from agent.ward.quota import read_excesses
 from agent.ward.settings import Settings, read_roster
 
 GOOD_FOR_S = 1.5
@@ -22,7 +21,7 @@ REST_N = 10                     # a look is followed by a rest of so many times 
 
 @dataclass(frozen=True, slots=True)
 class BookView:
-    """The enrolment book at a moment; `fault` is why there is none."""
+    """The enrolment book at a moment; `fault` says why it is empty."""
 
     places: Sequence[PlaceEntry] = ()
     ends_ms: dict[str, int] | None = None
@@ -44,7 +43,7 @@ class DeskBoard:
         self.is_unwell = False          # by the doctor's last look, or for want of one
 
     def rows(self) -> list[DeskRow]:
-        """A row for each device, as of now or a moment ago."""
+        """Returns a row for each device, up to some seconds old."""
         with self._lock:
             if (began_mono_s := self._clock.mono_s()) >= self._due_mono_s:
                 self._rows = self._look()
@@ -54,7 +53,6 @@ class DeskBoard:
             return self._rows
 
     def row(self, key: str) -> DeskRow | None:
-        """The row of that device or place."""
         self.rows()
         return self._named.get(key)
 
@@ -63,7 +61,7 @@ class DeskBoard:
         self.book_fault = book.fault
         examined = findings.last(self._book.path.parent)
         self.is_unwell = examined is not None and (bool(examined.bad) or examined.is_old(now_ms))
-        return rows(Known(now_ms=now_ms, devices=read_devices(self._engine), overs=excess.read(self._engine, now_ms),
+        return rows(Known(now_ms=now_ms, devices=read_devices(self._engine), overs=read_excesses(self._engine, now_ms),
                           expected=roster.devices, maintained=roster.maintained, places=book.places,
                           ends_ms=book.ends_ms or {}, alarms=book.alarms or {}))
 

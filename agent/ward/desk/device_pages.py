@@ -1,25 +1,57 @@
-"""The desk's pages of devices: all of them, and one with all that is known of it."""
-from collections.abc import Sequence
+"""The desk's pages of devices and of the ward itself, and the renderer of all its pages."""
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 import sqlalchemy as sql
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.health import texts
 from agent.host.clock import Clock
+from agent.look import words
 from agent.look.forms import number
+from agent.look.place import Place
+from agent.look.templates import PageTemplates
+from agent.look.words import LANGUAGES
 from agent.ward import database
+from agent.ward.authority import findings
 from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.render import DeskRenderer
 from agent.ward.desk.rows import PAGE_N, WORST_FIRST, DeskRow, chosen, counted
 from agent.ward.requests import PictureRequests
+from agent.ward.settings import Settings
+
+HERE = Path(__file__).parent
+PLACES = (
+    Place("nav.devices", "/", "camera", below=("/devices/",)),
+    Place("nav.requests", "/requests", "film", below=("/requests/",)),
+    Place("nav.ward", "/ward", "ward"),
+)
+
+
+class DeskRenderer(PageTemplates):
+    """Makes answers from templates, in the browser's language."""
+
+    def __init__(self, own: Settings) -> None:
+        super().__init__(HERE, {each: words.load(each, HERE / "i18n") for each in LANGUAGES}, own.desk.language)
+        self._place = own.authority.name or own.ward.ward
+
+    def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
+             **values: object) -> HTMLResponse:
+        """Renders `template`; without an officer in the request's state, the page shows nothing of this ward."""
+        officer = getattr(request.state, "officer", None)       # agent/ward/desk/main.py
+        return self.answer(request, template, status, headers, bare=officer is None, place=self._place, places=PLACES,
+                           officer=officer, **values)
+
 
 EVENTS_N, REQUESTS_N, SEARCH_MAX = 20, 10, 100
 MISSING = "missing"
@@ -40,7 +72,7 @@ class _ToldCameras(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class DeviceCamera:
-    """One camera by its name; what is not known is None."""
+    """One camera; None for unknown values."""
 
     name: str
     state: str | None = None        # ok | starting | retrying | stalled | paused | ended | failed
@@ -49,7 +81,7 @@ class DeviceCamera:
 
 
 def cameras(birth: str | None, health: str | None) -> list[DeviceCamera]:
-    """Those that the device names, in its order."""
+    """Returns the cameras that the device names, in its order."""
     states = {each.c: each for each in _read(health).cams}
     named = dict.fromkeys([*(each.c for each in _read(birth).cams), *states])
     return [DeviceCamera(name, found.st, found.fault, found.rec) if (found := states.get(name)) else DeviceCamera(name)
@@ -64,7 +96,7 @@ def _read(text: str | None) -> _ToldCameras:
 
 
 class DevicePages:
-    """Their handlers run on a thread: they read the database."""
+    """The handlers run on a thread, because they read the database."""
 
     def __init__(self, board: DeskBoard, engine: sql.Engine, requests: PictureRequests, renderer: DeskRenderer,
                  clock: Clock) -> None:
@@ -72,9 +104,9 @@ class DevicePages:
         self._renderer, self._clock = renderer, clock
 
     def devices(self, request: Request) -> Response:
-        """GET /: `state`, `q` (words to look for) and `page`; with `pick`, to ask one of them for pictures.
+        """GET /: parameters `state`, `q` (search words), `page`; `pick` to choose a device for a request.
 
-        With `fragment`, the list alone.
+        With `fragment`, only the list.
         """
         query = request.query_params
         pick = "pick" in query
@@ -103,7 +135,6 @@ class DevicePages:
             now_ms=self._clock.now().wall_ms)
 
     def cameras(self, dev: str) -> list[str]:
-        """The names of that device's cameras."""
         with database.transaction(self._engine) as db:
             found = db.execute(sql.select(database.device.c.birth, database.device.c.health).where(
                 database.device.c.dev == dev)).first()
@@ -122,7 +153,7 @@ class DevicePages:
 
 
 def _states(found: Sequence[DeskRow]) -> list[tuple[str, int]]:
-    """Each filter with how many it leaves: all, those on which something is missing, and each state."""
+    """Returns each filter with the number of its devices: all, those that lack something, and each state."""
     missing_n = sum(not row.green for row in found)
     return [("", len(found)), (MISSING, missing_n), *counted(found).items()]
 
@@ -134,3 +165,54 @@ def _address(state: str, text: str, pick: bool) -> str:
 
 def _conditions(row: DeskRow, said: dict[str, texts.ConditionText]) -> list[tuple[str, texts.ConditionText | None]]:
     return [(each, said.get(each.partition(" ")[0])) for each in row.cond]
+
+
+SOON_MS, ENDS_N = 60 * 86_400_000, 50
+
+
+class Ending(NamedTuple):
+    name: str
+    until_ms: int
+
+
+class WardPage:
+    """The handler runs on a thread, because it reads files."""
+
+    def __init__(self, own: Settings, board: DeskBoard, renderer: DeskRenderer, clock: Clock) -> None:
+        self._own, self._board, self._renderer, self._clock = own, board, renderer, clock
+
+    def show(self, request: Request) -> Response:
+        """GET /ward."""
+        found, now_ms = self._board.rows(), self._clock.now().wall_ms
+        devices = sorted((row for row in found if row.dev and row.until_ms), key=lambda row: row.until_ms or 0)
+        return self._renderer.page(
+            request, "ward.html", now_ms=now_ms, soon_ms=now_ms + SOON_MS, states=counted(found), devices_n=len(found),
+            green_n=sum(row.green for row in found), authorities=_certificates(Path(self._own.authority.ca)),
+            lists=_lists(Path(self._own.intake.crl)), devices=devices[:ENDS_N],
+            examined=findings.last(Path(self._own.authority.folder)))
+
+
+def _certificates(path: Path) -> list[Ending]:
+    try:
+        return [Ending(_name(each.subject), _ms(each.not_valid_after_utc))
+                for each in x509.load_pem_x509_certificates(path.read_bytes())]
+    except (OSError, ValueError):
+        return []
+
+
+def _lists(path: Path) -> list[Ending]:
+    try:
+        parts = path.read_bytes().split(b"-----BEGIN X509 CRL-----")[1:]
+        found = [x509.load_pem_x509_crl(b"-----BEGIN X509 CRL-----" + part) for part in parts]
+        return [Ending(_name(each.issuer), _ms(each.next_update_utc)) for each in found if each.next_update_utc]
+    except (OSError, ValueError):
+        return []
+
+
+def _name(of: x509.Name) -> str:
+    found = of.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else of.rfc4514_string()
+
+
+def _ms(when: datetime) -> int:
+    return int(when.timestamp() * 1000)

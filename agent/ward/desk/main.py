@@ -1,6 +1,6 @@
-"""`taimat ward desk`: a page for officers, who see the ward's devices and ask households for pictures.
+"""`taimat ward desk`: a page where officers see the ward's devices and ask households for pictures.
 
-It listens on a Unix socket, to nobody but the proxy in front of it.
+It listens on a Unix socket, only for the proxy in front of it.
 """
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -25,12 +25,10 @@ from agent.ward import settings
 from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.device_pages import DevicePages
-from agent.ward.desk.officer import officer
-from agent.ward.desk.render import DeskRenderer
+from agent.ward.desk.device_pages import DeskRenderer, DevicePages, WardPage
+from agent.ward.desk.officers import officer
 from agent.ward.desk.request_pages import RequestPages
 from agent.ward.desk.requests import OfficersRequests
-from agent.ward.desk.ward_page import WardPage
 from agent.ward.proxied import CERTIFICATE, answer_at, life
 from agent.ward.requests import PictureRequests
 from agent.ward.service import run
@@ -41,17 +39,16 @@ THREADS_N = 12
 STATIC = "/static/"         # what the refusal is drawn with
 
 class DeskDoor:
-    """Around the whole page, so no address can be forgotten: only officers come in, and only the desk's own forms.
+    """Guards every address of the page: it admits only officers, and only the desk's own forms.
 
     Handlers find the `officer` in the request's state.
     """
 
     def __init__(self, app: ASGIApp, refused: Callable[[Request], Response]) -> None:
-        """`refused` makes the answer to whoever is no officer."""
+        """`refused` answers requests without an officer's certificate."""
         self._app, self._refused = app, refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -70,7 +67,7 @@ class DeskDoor:
 
 
 def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starlette]) -> ASGIApp:
-    """The whole page, behind its door; `life` goes on beside the answering."""
+    """Returns the whole page behind its door; `life` runs beside it."""
     renderer, requests = DeskRenderer(own), PictureRequests(engine)
     board = DeskBoard(own, engine, clock)
     devices = DevicePages(board, engine, requests, renderer, clock)
@@ -93,7 +90,7 @@ def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starle
 
 
 def _error_pages(renderer: DeskRenderer) -> dict[Any, Callable[[Request, Exception], Response]]:
-    """What an officer is told of each failure; what is wrong with the ward's own machine stands in the answer."""
+    """Pages for failures. A fault of the ward's machine is shown with its text."""
     def told(key: str, status: int, with_why: bool = False) -> Callable[[Request, Exception], Response]:
         def page(request: Request, error: Exception) -> Response:
             code = error.status_code if isinstance(error, HTTPException) else status
@@ -107,7 +104,7 @@ def _error_pages(renderer: DeskRenderer) -> dict[Any, Callable[[Request, Excepti
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
-    """Answer until told to stop. Raises CannotServe, DatabaseFault."""
+    """Raises CannotServe and DatabaseFault."""
     engine = open_engine(own.database.url)
     try:
         answer_at(own.desk.socket, "[desk] socket", build(own, engine, clock, lambda _: _life(stop)))
@@ -117,12 +114,11 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
 
 @contextlib.asynccontextmanager
 async def _life(stop: Stop) -> AsyncIterator[None]:
-    """As of each of the ward's programs; so many of the desk's handlers run at once, the others wait for a thread."""
+    """Also limits how many of the desk's handlers run at once; the others wait for a thread."""
     to_thread.current_default_thread_limiter().total_tokens = THREADS_N
     async with life(stop):
         yield
 
 
 def main(config: Path) -> int:
-    """The entry of the service. Returns the exit code."""
     return run(NAME, config, serve)

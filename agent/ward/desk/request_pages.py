@@ -14,10 +14,9 @@ from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
 from agent.look.forms import number, read_form
 from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.device_pages import DevicePages
-from agent.ward.desk.render import DeskRenderer
+from agent.ward.desk.device_pages import DeskRenderer, DevicePages
 from agent.ward.desk.requests import CHECKED, HOLDS_NOT, OfficersRequests
-from agent.ward.request.form import BadOrder
+from agent.ward.request.desk import BadOrder
 from agent.ward.requests import PictureRequest, PictureRequests
 
 LIST_N = 50
@@ -29,7 +28,7 @@ SEE_OTHER = 303
 
 
 class RequestPages:
-    """What reads or asks runs on a thread."""
+    """Handlers that read or ask run on a thread."""
 
     def __init__(self, board: DeskBoard, devices: DevicePages, requests: PictureRequests, officers: OfficersRequests,
                  renderer: DeskRenderer, clock: Clock) -> None:
@@ -37,7 +36,7 @@ class RequestPages:
         self._renderer, self._clock = renderer, clock
 
     def all(self, request: Request) -> Response:
-        """GET /requests: the newest first, `page` by page; with `fragment`, the list alone."""
+        """GET /requests: newest first, with `page`; with `fragment`, only the list."""
         page_n = number(request.query_params.get("page")) or 1
         found = self._requests.newest(LIST_N + 1, (page_n - 1) * LIST_N)
         template = "request_list.html" if "fragment" in request.query_params else "requests.html"
@@ -46,7 +45,7 @@ class RequestPages:
                                    now_ms=self._clock.now().wall_ms)
 
     def new(self, request: Request) -> Response:
-        """GET /requests/new: the form for `dev`; without one, which device it is to be (`q` are words to look for)."""
+        """GET /requests/new: the form for `dev`; without one, the choice of a device."""
         dev = request.query_params.get("dev", "")
         if not dev:
             return RedirectResponse("/?pick=1", SEE_OTHER)
@@ -57,7 +56,7 @@ class RequestPages:
         return await run_in_threadpool(self._make, request, await _form(request))
 
     def one(self, request: Request) -> Response:
-        """GET /requests/ID; with `fragment`, what changes alone."""
+        """GET /requests/ID; with `fragment`, only the part that changes."""
         found = self._known(request)
         steps = self._requests.steps(found.id)
         checks = [step for step in steps if step.what in (CHECKED, HOLDS_NOT)]
@@ -74,13 +73,13 @@ class RequestPages:
         return _back_to(found.id)
 
     def check(self, request: Request) -> Response:
-        """POST /requests/ID/check: look anew whether what is here holds."""
+        """POST /requests/ID/check: checks the stored files again."""
         found = self._kept(request)
         self._officers.check(found, request.state.officer)
         return _back_to(found.id)
 
     def package(self, request: Request) -> Response:
-        """POST /requests/ID/package: all that has come, as a zip archive."""
+        """POST /requests/ID/package: the stored files as a zip archive."""
         name, pieces = self._officers.hand_out(self._kept(request), request.state.officer)
         return StreamingResponse(pieces, media_type="application/zip", headers={
             "content-disposition": f"attachment; filename=\"{name.encode('ascii', 'replace').decode()}.zip\""})

@@ -1,13 +1,14 @@
-"""The door's HTTP: `/enrol` for whoever has a claim, `/renew` and `/ready` for devices with their certificates.
+"""`taimat ward serve`: `/enrol` for cards with a claim, `/renew` and `/ready` for devices with their certificates.
 
-Strangers may come to it as often as they like, so what they say costs little, is bounded, and fills no journal. Who has
-a claim that counts is never turned away because of others at the same address.
+It listens on a Unix socket, only for the proxy. Strangers may come as often as they like, so a request costs little, is
+bounded, and fills no journal. A valid claim is accepted even if others at the same address failed.
 """
 import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -29,10 +30,14 @@ from agent.core.contract.enrolment import (
     RenewAsk,
 )
 from agent.host.clock import Clock
-from agent.ward.enrolment.claims import Pace
-from agent.ward.enrolment.service import REFUSALS, EnrolmentService, EnrolRefusal
+from agent.host.stop import Stop
+from agent.ward import settings
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.enrolment.book import BookFault
+from agent.ward.enrolment.service import REFUSALS, EnrolmentService, EnrolRefusal, Pace
 from agent.ward.metrics import EnrolmentMetrics
-from agent.ward.proxied import CERTIFICATE, client_certificate
+from agent.ward.proxied import CERTIFICATE, answer_at, client_certificate, life
+from agent.ward.service import EXIT_CANNOT_SERVE, run
 
 PEER = "x-real-ip"              # set by the proxy
 ASK_B_MAX = 32_768
@@ -49,11 +54,10 @@ Handler = Callable[[Request], Awaitable[Grant | None]]
 
 
 class EnrolmentDoor:
-    """The handlers; `app` is what a server runs."""
+    """The handlers; a server runs `app`, and `life` beside it."""
 
     def __init__(self, service: EnrolmentService, clock: Clock, metrics: EnrolmentMetrics, life: Lifespan[Starlette]
                  ) -> None:
-        """`life` goes on beside the answering."""
         self._service, self._clock, self._metrics = service, clock, metrics
         self._wrong = Pace(WRONG_N, WRONG_EVERY_S)
         self._thread = ThreadPoolExecutor(1, "book")        # one change after the other: SQLite has it so
@@ -106,7 +110,7 @@ class EnrolmentDoor:
 
 
 async def _ask(request: Request, kind: type[Kind]) -> Kind:
-    """The whole of what is asked. Raises EnrolRefusal."""
+    """Reads and decodes the body. Raises EnrolRefusal."""
     who, body = _peer(request) or "somebody", bytearray()
     try:
         async with asyncio.timeout(ASK_S):
@@ -122,7 +126,7 @@ async def _ask(request: Request, kind: type[Kind]) -> Kind:
 
 
 def _certificate(request: Request) -> str:
-    """What the proxy says of the certificate. Raises EnrolRefusal where it is said twice."""
+    """Returns the proxy's header with the certificate. Raises EnrolRefusal if it is there twice."""
     told = request.headers.getlist(CERTIFICATE)
     if len(told) > 1:
         raise EnrolRefusal("bad_request", "somebody", f"{CERTIFICATE} is given twice")
@@ -137,7 +141,7 @@ def _peer(request: Request) -> str:
 
 
 def _street(peer: str) -> str:
-    """Those addresses between which one line can change at will, as one."""
+    """Returns one name for all addresses that one line can choose from."""
     return str(ipaddress.ip_network(f"{peer}/{STREET}", strict=False)) if ":" in peer else peer
 
 
@@ -151,3 +155,21 @@ def _refusal(code: RefusalCode) -> Response:
 
 def _json(status: int, answer: msgspec.Struct) -> Response:
     return Response(msgspec.json.encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
+
+
+NAME = "serve"
+FAULTS = dict.fromkeys((AuthorityFault, BookFault), EXIT_CANNOT_SERVE)
+
+
+def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
+    """Raises CannotServe, AuthorityFault and BookFault."""
+    service = EnrolmentService(own, clock)
+    metrics = EnrolmentMetrics(service.check().certificate.not_valid_after_utc.timestamp())
+    if own.metrics.enabled:
+        metrics.serve(own.metrics.listen, own.authority.metrics_port, "[authority] metrics_port")
+    door = EnrolmentDoor(service, clock, metrics, lambda _: life(stop))
+    answer_at(own.authority.socket, "[authority] socket", door.app)
+
+
+def main(config: Path) -> int:
+    return run(NAME, config, serve, FAULTS)

@@ -1,6 +1,6 @@
-"""`taimat ward enrol` and `taimat ward handover`: devices are expected, and get bundles and labels.
+"""`taimat ward enrol` and `taimat ward handover`: the ward expects devices, and makes bundles and labels for them.
 
-The bundles are on the disk before the book knows their claims: whatever a power cut leaves, the next run completes.
+The bundles are on the disk before the book knows their claims, so the next run completes what a power cut leaves.
 """
 import os
 import sys
@@ -17,11 +17,9 @@ from agent.ward import settings
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.revoke import throw_out
-from agent.ward.enrolment import bundles, labels
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
-from agent.ward.enrolment.bundles import CardBundle
-from agent.ward.enrolment.entries import DevicePlace, Entries, IssuedCertificate
-from agent.ward.enrolment.labels import LabelFault
+from agent.ward.enrolment import bundles
+from agent.ward.enrolment.book import BookFault, DevicePlace, EnrolmentBook, Entries, IssuedCertificate
+from agent.ward.enrolment.bundles import CardBundle, LabelFault
 from agent.ward.enrolment.service import roots
 from agent.ward.enrolment.sheet import DeviceRow, SheetError, WrongRow, read_sheet
 from agent.ward.exits import EXIT_NOT_WRITTEN, ended
@@ -34,10 +32,9 @@ ONLY_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class BundleMaker:
-    """Makes bundles of one ward."""
+    """Makes bundles of one ward, whose claims are valid from now on. Raises ConfigError and AuthorityFault."""
 
     def __init__(self, own: Settings, now_ms: int) -> None:
-        """Claims hold from now on. Raises ConfigError, AuthorityFault."""
         self._own, self.until_ms = own, now_ms + own.authority.claim_days * DAY_MS
         self._host = own.authority.host or own.ward.host
         if self._host in ONLY_HERE:
@@ -46,7 +43,7 @@ class BundleMaker:
         self._roots = roots(Path(own.authority.ca))
 
     def bundle(self, place: DevicePlace, wifi_password: str) -> CardBundle:
-        """A new one, with a claim and a pairing code that nobody has had."""
+        """Makes a bundle with a new claim and a new pairing code."""
         own = self._own
         bundle = Bundle(ward=own.ward.ward, ward_name=own.authority.name, host=self._host, broker_port=own.ward.port,
                         enrol_port=own.authority.enrol_port, door_port=own.authority.door_port, roots=self._roots,
@@ -58,7 +55,7 @@ class BundleMaker:
 
 
 def _pairing_code() -> str:
-    """As a recorder takes it from its card: nearly the same eight it would refuse."""
+    """Skips codes with too few different letters, because a recorder refuses them."""
     while len(set(code := code_from(os.urandom(CODE_RANDOM_B)))) < UNLIKE_MIN_N:
         pass
     return grouped(code)
@@ -66,8 +63,6 @@ def _pairing_code() -> str:
 
 @dataclass(slots=True)
 class EnrolOutcome:
-    """What a run has done."""
-
     labelled: list[CardBundle] = field(default_factory=list)    # those whose bundles lie in the folder
     new_n: int = 0
     same_n: int = 0
@@ -78,10 +73,7 @@ class EnrolOutcome:
 
 def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], folder: Path, maker: BundleMaker,
            now_ms: int) -> EnrolOutcome:
-    """Have these devices come, each by a bundle in the folder; those that are expected already only if asked `again`.
-
-    Raises OSError.
-    """
+    """Expects these devices, each with a bundle in `folder`; known ones only if they are in `again`. Raises OSError."""
     done, made = EnrolOutcome(), list[tuple[DevicePlace, CardBundle]]()
     for row in rows:
         known, there = entries.place(row.serial), bundles.read(folder, row.serial)
@@ -108,13 +100,13 @@ def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], f
 
 
 def _differing(row: DeviceRow, known: DevicePlace, there: CardBundle | None) -> list[str]:
-    """In what a row is not what is expected: of Wi-Fi passwords only the bundle knows."""
+    """Returns the fields in which a row differs from the book; Wi-Fi passwords are only in the bundle."""
     names = [name for name in DevicePlace.__dataclass_fields__ if getattr(row.place, name) != getattr(known, name)]
     return names + (["wifi_password"] if there and there.card.wifi_password != row.wifi_password else [])
 
 
 def _from_book(entries: Entries, serials: Iterable[str], folder: Path) -> Iterator[DeviceRow]:
-    """Rows for devices that only the book knows, with the Wi-Fi password of their last bundle if it lies there."""
+    """Yields rows of known devices, with the Wi-Fi password of their last bundle if `folder` has it."""
     for serial in serials:
         if (place := entries.place(serial)) is None:
             raise SheetError(f"{serial}: no such device is expected; give it a row in the list")
@@ -134,7 +126,6 @@ command = ended(FAULTS, "choose another place, or try it as another user (sudo)"
 
 @command
 def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
-    """Expect the devices of a list, and those of `again` anew."""
     own = settings.load(config)
     now_ms = SystemClock().now().wall_ms
     maker = BundleMaker(own, now_ms)
@@ -157,7 +148,6 @@ def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[st
 
 @command
 def run_handover(config: Path, serial: str, household: str, folder: Path) -> int:
-    """Have another household get the device."""
     own = settings.load(config)
     now_ms = SystemClock().now().wall_ms
     maker = BundleMaker(own, now_ms)
@@ -175,7 +165,7 @@ def run_handover(config: Path, serial: str, household: str, folder: Path) -> int
 
 def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
     if done.labelled:
-        write_durably(path, labels.sheets(done.labelled, own.authority.name, own.authority.phone), bundles.OWN_ONLY)
+        write_durably(path, bundles.sheets(done.labelled, own.authority.name, own.authority.phone), bundles.OWN_ONLY)
 
 
 def _tell(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
@@ -189,7 +179,7 @@ def _tell(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
 
 
 def _throw_out(own: Settings, places: Places, gone: Iterable[IssuedCertificate]) -> int:
-    """Have broker and proxy know at once whose certificates count no more; the book does. Returns the exit code."""
+    """Revokes the certificates at broker and proxy; the book has them already. Returns the exit code."""
     if not (names := sorted({each.dev for each in gone})):
         return 0
     try:

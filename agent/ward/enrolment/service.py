@@ -1,4 +1,4 @@
-"""Decides who becomes a device of the ward and who stays one, and has certificates made. It waits for the disk."""
+"""Decides which devices may enrol and stay, and issues their certificates. It waits for the disk."""
 import hashlib
 import logging
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from agent.core.contract.enrolment import (
 from agent.host.clock import Clock
 from agent.ward.authority.certificates import pem
 from agent.ward.authority.issuer import DEVICE, AuthorityFault, BadCsr, Issuer, key_of
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
-from agent.ward.enrolment.claims import ALARMING, Pace, refusal
-from agent.ward.enrolment.entries import CloneAlarm, Entries, IssuedCertificate
+from agent.ward.enrolment.book import BookFault, CloneAlarm, EnrolmentBook, Entries, IssuedCertificate, KnownClaim
 from agent.ward.keys import PUBLIC
 from agent.ward.proxied import client_name
 from agent.ward.settings import Settings
 
+ALARMING: frozenset[RefusalCode] = frozenset(("claim_used", "claim_revoked"))      # somebody has a card twice
+NAMES_MAX = 4096                # of a pace
 CERTIFICATES_N, CERTIFICATE_EVERY_S = 10, 3600.0        # of one device: a broken one does not fill the book
 READY_N, READY_EVERY_S = 10, 20.0
 
@@ -51,18 +51,50 @@ _log = logging.getLogger(__name__)
 
 
 class EnrolRefusal(Exception):
-    """The answer is no: `code` is for the device, the text for the journal."""
+    """A refusal: `code` for the device, the text for the journal."""
 
     def __init__(self, code: RefusalCode, who: str, detail: str = "") -> None:
         super().__init__(f"{who} was refused, {code}: {detail or REFUSALS[code][1]}")
         self.code: RefusalCode = code
 
 
+def refusal(claim: KnownClaim | None, serial: str, key: str, now_ms: int) -> RefusalCode | None:
+    """Returns why this key gets no certificate for the claim, or None if it gets one.
+
+    The same key gets another one while the claim is valid, because the first answer may have been lost.
+    """
+    if claim is None:
+        return "claim_unknown"
+    if claim.revoked_ms is not None:
+        return "claim_revoked"
+    if claim.key and claim.key != key:
+        return "claim_used"
+    if serial.lower() != claim.serial.lower():
+        return "not_yours"
+    return "claim_expired" if now_ms > claim.until_ms else None
+
+
+class Pace:
+    """A limit for each name: `at_once` times, then once each `every_s`."""
+
+    def __init__(self, at_once: int, every_s: float) -> None:
+        self._ahead_s, self._every_s = (at_once - 1) * every_s, every_s
+        self._due_mono_s: dict[str, float] = {}         # when each would be done, had all kept to the pace
+
+    def allows(self, name: str, now_mono_s: float) -> bool:
+        """Whether `name` may go on now; if so, it counts. Beyond `NAMES_MAX` names it forgets the oldest."""
+        due_mono_s = max(now_mono_s, self._due_mono_s.pop(name, now_mono_s))
+        may = due_mono_s - now_mono_s <= self._ahead_s
+        self._due_mono_s[name] = due_mono_s + self._every_s * may
+        if len(self._due_mono_s) > NAMES_MAX:
+            del self._due_mono_s[next(iter(self._due_mono_s))]
+        return may
+
+
 class EnrolmentService:
-    """The devices of one ward. Everything is read anew each time: a changed CA or key counts at once."""
+    """The devices of one ward. It reads all files each time, so a changed CA or key counts at once."""
 
     def __init__(self, own: Settings, clock: Clock) -> None:
-        """For the authority that the settings name."""
         self._folder, self._ca = Path(own.authority.folder), Path(own.authority.ca)
         self._command_key = Path(own.ops.command_key + PUBLIC)
         self._book, self._clock = EnrolmentBook(self._folder), clock
@@ -70,14 +102,14 @@ class EnrolmentService:
         self._ready = Pace(READY_N, READY_EVERY_S)
 
     def check(self) -> Issuer:
-        """See that devices could be enrolled; returns the issuing CA. Raises AuthorityFault, BookFault."""
+        """Checks that devices could be enrolled; returns the issuing CA. Raises AuthorityFault and BookFault."""
         with self._book.change():
             pass
         self._grant("", "")
         return Issuer.open(self._folder)
 
     def enrol(self, ask: EnrolAsk, peer: str) -> Grant:
-        """A certificate for whoever has a claim. Raises EnrolRefusal."""
+        """Issues a certificate for a claim. Raises EnrolRefusal."""
         who, now = f"{ask.serial} from {peer or 'somewhere'}", self._now()
         with _told(who):
             der = key_of(ask.csr).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -99,7 +131,7 @@ class EnrolmentService:
             return self._grant(dev, chain)
 
     def renew(self, certificate: x509.Certificate | None, ask: RenewAsk) -> Grant:
-        """The next certificate for a device that has one. Raises EnrolRefusal."""
+        """Issues the next certificate of a device. Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
         with _told(dev):
             key_of(ask.csr)
@@ -110,7 +142,7 @@ class EnrolmentService:
             return self._grant(dev, chain)
 
     def note_ready(self, certificate: x509.Certificate | None, told: Ready) -> None:
-        """What an enrolled device tells of itself. Raises EnrolRefusal."""
+        """Stores an enrolled device's report of its lights. Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
         with _told(dev):
             if not self._ready.allows(dev, self._clock.mono_s()):
@@ -120,7 +152,7 @@ class EnrolmentService:
                 entries.note_ready(dev, told, _ms(now))
 
     def _sign(self, csr: str, dev: str, serial: str, now: datetime) -> tuple[str, IssuedCertificate]:
-        """The chain, and what the book is to have of it. Raises EnrolRefusal, BadCsr, AuthorityFault."""
+        """Returns the chain, and the book's entry of it. Raises EnrolRefusal, BadCsr and AuthorityFault."""
         if not self._certificates.allows(dev, self._clock.mono_s()):
             raise EnrolRefusal("busy", dev)
         chain = Issuer.open(self._folder).device(csr, dev, now)
@@ -129,7 +161,7 @@ class EnrolmentService:
                                         until_ms=_ms(leaf.not_valid_after_utc))
 
     def _grant(self, dev: str, chain: str) -> Grant:
-        """With the roots and the command keys that count now. Raises AuthorityFault."""
+        """Adds the present roots and command keys. Raises AuthorityFault."""
         return Grant(dev=dev, chain=chain, roots=roots(self._ca), command_key=_text(self._command_key, "ward keys"))
 
     def _now(self) -> datetime:
@@ -138,7 +170,7 @@ class EnrolmentService:
 
 @contextmanager
 def _told(who: str) -> Iterator[None]:
-    """Faults of ours are refusals that last for a while. Raises EnrolRefusal."""
+    """Turns our own faults into refusals. Raises EnrolRefusal."""
     try:
         yield
     except BadCsr as error:
@@ -148,16 +180,16 @@ def _told(who: str) -> Iterator[None]:
 
 
 def _device(certificate: x509.Certificate | None) -> str:
-    """The id in a device's certificate. Raises EnrolRefusal for an account's, or none."""
+    """Returns the id in a device's certificate. Raises EnrolRefusal if it is not a device's."""
     if not DEVICE.fullmatch(dev := client_name(certificate)):
         raise EnrolRefusal("not_yours", dev or "somebody", "the certificate is no device's")
     return dev
 
 
 def _place(entries: Entries, certificate: x509.Certificate | None, dev: str) -> str:
-    """Where the device of this certificate hangs. Raises EnrolRefusal for one that was revoked.
+    """Returns the place of this certificate. Raises EnrolRefusal if it was revoked.
 
-    The proxy has seen that the ward has signed it; a book from before that, a backup's, does not know it.
+    The proxy has checked that the ward signed it. A book restored from a backup may not know it.
     """
     assert certificate
     known = entries.certificate(certificate.serial_number)
@@ -170,7 +202,7 @@ def _place(entries: Entries, certificate: x509.Certificate | None, dev: str) -> 
 
 
 def roots(ca: Path) -> str:
-    """The root CAs in a file of CAs, in PEM: those that nobody else has signed. Raises AuthorityFault."""
+    """Returns the self-signed CAs in a file of CAs, in PEM. Raises AuthorityFault."""
     try:
         found = x509.load_pem_x509_certificates(_text(ca, "ward init").encode())
     except ValueError as error:

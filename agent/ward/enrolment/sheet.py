@@ -1,4 +1,4 @@
-"""The list of devices as a spreadsheet saves it: one row a device, each wrong row told with its line. Pure."""
+"""The list of devices as a spreadsheet saves it: one row for each device; a wrong row is named with its line. Pure."""
 import csv
 import difflib
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from agent.config.settings import Title
 from agent.core.card import network_judge
 from agent.core.card.config_judge import OURS, SENSORS
 from agent.core.contract.enrolment import Serial, Site
-from agent.ward.enrolment.entries import DevicePlace
+from agent.ward.enrolment.book import DevicePlace
 
 DELIMITERS = ",;\t"             # a spreadsheet takes what is usual in its country
 YES, NO = frozenset(("yes", "true", "1", "x", "có")), frozenset(("", "no", "false", "0", "không"))
@@ -22,11 +22,11 @@ LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
 
 
 class SheetError(Exception):
-    """The list can't be read at all; the text names the line and the remedy."""
+    """The list can't be read; the text names the line and the remedy."""
 
 
 class DeviceRow(Struct, kw_only=True, frozen=True):
-    """A row; what is left out has its default."""
+    """A row; an empty cell has its default."""
 
     serial: Serial
     site: Site = ""
@@ -42,7 +42,7 @@ class DeviceRow(Struct, kw_only=True, frozen=True):
 
     @property
     def place(self) -> DevicePlace:
-        """What of it the book keeps: all but the password."""
+        """The row without the Wi-Fi password, which the book does not keep."""
         return DevicePlace(**{name: value for name, value in msgspec.structs.asdict(self).items()
                               if name != "wifi_password"})
 
@@ -52,7 +52,7 @@ COLUMNS = DeviceRow.__struct_fields__
 
 @dataclass(frozen=True, slots=True)
 class WrongRow:
-    """A row that is not done, and what would be right."""
+    """A row that was skipped, and its correction."""
 
     line: int
     serial: str
@@ -60,7 +60,7 @@ class WrongRow:
 
 
 def read_sheet(data: bytes) -> tuple[list[DeviceRow], list[WrongRow]]:
-    """The rows that are right, and the others. Raises SheetError where no row can be understood."""
+    """Returns the right rows and the wrong ones. Raises SheetError if no row can be understood."""
     try:
         lines = data.decode("utf-8-sig").splitlines(keepends=True)
     except UnicodeDecodeError as error:
@@ -84,7 +84,7 @@ def read_sheet(data: bytes) -> tuple[list[DeviceRow], list[WrongRow]]:
 
 
 def _rows(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not empty with the number of its first line. Raises SheetError."""
+    """Yields each row that is not empty, with the number of its first line. Raises SheetError."""
     head = lines[0] if lines else ""
     reader = csv.reader(lines, delimiter=max(DELIMITERS, key=head.count), strict=True)
     begins = 1
@@ -113,7 +113,7 @@ def _header(first: tuple[int, list[str]]) -> list[str]:
 
 
 def _row(names: Sequence[str], cells: Sequence[str]) -> DeviceRow:
-    """Raises ValueError with everything that is wrong."""
+    """Raises ValueError with every problem."""
     if len(cells) > len(names):
         raise ValueError(f"has {len(cells)} cells, and the first line names {len(names)}; put a cell with commas into "
                          "quotation marks")
@@ -137,7 +137,7 @@ def _unknown(name: str, values: dict[str, Any], known: Sequence[str] | frozenset
 
 
 def _wifi(name: str, password: str) -> list[str]:
-    """What is wrong with both, never what the password is."""
+    """Returns problems of name and password, without the password."""
     if password and not name:
         return ["wifi: is missing, and there is a password for it"]
     if len(name.encode()) > network_judge.SSID_B_MAX:

@@ -1,7 +1,7 @@
-"""Whether an upload is what was asked for: a process of its own, for what a stranger sends is read nowhere else.
+"""Checks whether an upload is what the ward asked for: in a process of its own, because the file is a stranger's.
 
-`python -m agent.ward.uploads.check`, a Job as JSON on stdin, an UploadVerdict on stdout. It holds no key, its memory is
-bounded, and its parent ends it when it takes too long. What it does not end in order is nobody's fault but ours.
+`python -m agent.ward.uploads.check` reads a Job as JSON and writes an UploadVerdict. It holds no key, its memory is
+bounded, and its parent ends it if it takes too long.
 """
 import contextlib
 import os
@@ -43,11 +43,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 
 class NotAnExport(Exception):
-    """The archive holds something else than an export's folder; the text says what."""
+    """The archive is not the folder of an export; the text says why."""
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Write the archive's files into the folder `target`, flushed. Raises NotAnExport, and OSError of our disk."""
+    """Writes the archive's files into the folder `target`, flushed. Raises NotAnExport, and OSError of our disk."""
     target.mkdir()
     try:
         with archive.open("rb") as file:
@@ -72,7 +72,7 @@ def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
 
 
 def _demand_plain(member: TarMember) -> tuple[str, str]:
-    """Its folder and name. Raises NotAnExport."""
+    """Returns folder and name. Raises NotAnExport."""
     inside, slash, name = member.name.partition("/")
     if not slash or not (NAME.fullmatch(inside) and NAME.fullmatch(name)):
         raise NotAnExport("it has something else in it than plain files of one folder")
@@ -82,7 +82,7 @@ def _demand_plain(member: TarMember) -> tuple[str, str]:
 
 
 def _write(archive: BinaryIO, target: Path, size_b: int) -> None:
-    """Write exactly so many bytes, and flush them. Raises NotPlainTar where the archive ends before."""
+    """Writes `size_b` bytes, flushed. Raises NotPlainTar if the archive ends before."""
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     with os.fdopen(handle, "wb") as file:
         for piece in tar.pieces(archive, size_b):
@@ -92,7 +92,7 @@ def _write(archive: BinaryIO, target: Path, size_b: int) -> None:
 
 
 class Job(Struct, kw_only=True, frozen=True):
-    """What is to be checked, and against what."""
+    """What to check, and the expected values."""
 
     parent: int                     # the process that asks
     upload: str                     # the file
@@ -114,7 +114,7 @@ class Job(Struct, kw_only=True, frozen=True):
 
 
 class UploadVerdict(Struct, kw_only=True, frozen=True):
-    """What came of it; without a code, all of it holds."""
+    """The result; without a code, everything holds."""
 
     code: str | None = None
     why: str = ""
@@ -123,7 +123,7 @@ class UploadVerdict(Struct, kw_only=True, frozen=True):
 
 
 class Unfit(Exception):
-    """It is not what was asked for."""
+    """The upload is not what the ward asked for."""
 
     def __init__(self, code: str, why: str, findings: list[str] | None = None) -> None:
         super().__init__(why)
@@ -131,7 +131,7 @@ class Unfit(Exception):
 
 
 def check(job: Job) -> UploadVerdict:
-    """Check it, and leave what is in it in the job's folder, flushed. Raises OSError of our disk."""
+    """Checks the upload, and leaves its content in the job's folder, flushed. Raises OSError of our disk."""
     upload, folder = Path(job.upload), Path(job.folder)
     folder.mkdir()
     try:
@@ -157,7 +157,7 @@ def _picture(upload: Path, target: Path) -> int:
 
 
 def _export(job: Job, upload: Path, folder: Path) -> int:
-    """Unpack and check it; returns how many of the heads agree with its rows."""
+    """Unpacks and checks it; returns how many of the heads agree with its rows."""
     try:
         unpack(upload, folder / EXPORT)
         found = unpacked.read(folder / EXPORT, lambda files_n: None)
@@ -177,8 +177,7 @@ def _export(job: Job, upload: Path, folder: Path) -> int:
 
 
 def _stranger(job: Job, verdict: Holds) -> str:
-    """Why the recorder that signed it is another than the one whose certificate brought it; "" if it is the same, or
-    does not say who it is at a ward."""
+    """Returns why the signing recorder is not the device that uploaded it; "" if it is, or if it names no ward."""
     assert verdict.manifest is not None
     ward = verdict.manifest.claim.ward
     if ward is None or (ward.name, ward.key) == (job.dev, job.certificate):
@@ -188,7 +187,7 @@ def _stranger(job: Job, verdict: Holds) -> str:
 
 
 def _differing(job: Job, verdict: Holds) -> Iterator[str]:
-    """What the export was made for that was not asked for."""
+    """Yields the parts of the wish that differ from the request."""
     assert verdict.manifest is not None
     wish: ExportWish = verdict.manifest.claim.wish
     for name, given, asked in (("camera", wish.camera, job.cam), ("case", wish.case, job.case), ("by", wish.by, "ward"),
@@ -205,7 +204,6 @@ def _line(text: str) -> str:
 
 
 def main() -> int:
-    """The process's work. Returns the exit code."""
     die_with_parent()
     os.nice(10)
     with contextlib.suppress(OSError):      # a sandbox may refuse it; then the largest goes

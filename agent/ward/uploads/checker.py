@@ -1,10 +1,10 @@
-"""Has uploads checked, and keeps what holds: stored read-only, with a signed receipt, in the database.
+"""Starts the checks of uploads, and stores good ones read-only, with a signed receipt, in the database.
 
-A few are checked at once, of a device one. One that takes long is put aside, and checked once more in a lane of its
-own, with more time; what does not come to its end there, either, is refused.
+A few checks run at once, one of each device. One that takes long is stopped, and runs once more in a second lane, with
+more time; if it does not finish there, the upload is refused.
 
-The order makes every step one that a kill can't spoil: stored and flushed, then committed, then the upload deleted.
-What is found stored and not committed is committed, what is found whole and not stored is checked anew.
+A kill can't spoil any step: an upload is stored and flushed, then committed, then deleted in the spool. After a
+restart, a stored upload is committed, and a whole one that is not stored is checked again.
 """
 import asyncio
 import logging
@@ -40,11 +40,11 @@ _log = logging.getLogger(__name__)
 
 
 class Trouble(Exception):
-    """It was not checked to its end, and will be again."""
+    """The check did not finish, and will be repeated."""
 
 
 class Uncheckable(Exception):
-    """Its check took too long, or the process that checks it died of it."""
+    """The check took too long, or its process died."""
 
 
 class Lane(NamedTuple):
@@ -55,12 +55,12 @@ class Lane(NamedTuple):
     b_per_s: float              # a slow disk reads and writes so many bytes a second
 
     def patience_for(self, size_b: int) -> float:
-        """Seconds for an upload of this size."""
+        """Returns the seconds for an upload of this size."""
         return self.patience_s + size_b / self.b_per_s
 
 
 class Checker:
-    """Checks what is whole in the spool."""
+    """Checks the whole uploads in the spool."""
 
     def __init__(self, requests: PictureRequests, spool: Spool, key: CommandKey, clock: Clock,
                  metrics: IntakeMetrics) -> None:
@@ -70,7 +70,7 @@ class Checker:
         self._devices: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def check(self, request: PictureRequest) -> UploadVerdict | None:
-        """What is to be said of a whole upload; None where that is so already, and only has to be settled.
+        """Returns the verdict on a whole upload; None if it is stored already, and only has to be settled.
 
         Raises Trouble, DatabaseFault and OSError: then it may be tried again.
         """
@@ -91,7 +91,7 @@ class Checker:
                     raise Trouble(str(error)) from error
 
     async def settle(self, request: PictureRequest, verdict: UploadVerdict | None) -> None:
-        """Keep it, or put it aside with the reason: to the end, even if nobody wants it any more. Raises as `check`."""
+        """Stores it, or puts it aside with the reason. A cancelled caller waits for that. Raises as `check`."""
         task = asyncio.ensure_future(asyncio.to_thread(self._settle, request, verdict))
         try:
             await asyncio.shield(task)
@@ -100,13 +100,13 @@ class Checker:
             raise
 
     def forget(self, request: PictureRequest) -> None:
-        """Leave nothing of what has come of it. Raises OSError."""
+        """Deletes everything of this upload. Raises OSError."""
         self._spool.drop(request.id)
         for folder in (self._folder(request), self._target(request)):
             remove(folder)
 
     async def _told(self, job: Job, lane: Lane) -> UploadVerdict:
-        """What the process says that checks it. Raises Uncheckable, Trouble and OSError."""
+        """Runs the checking process. Raises Uncheckable, Trouble and OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "agent.ward.uploads.check", stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE)
@@ -173,7 +173,7 @@ class Checker:
             sync_folder(folder)
 
     def _commit(self, request: PictureRequest, detail: str | None) -> None:
-        """All who ask are told from now on that the ward has it; unless it was cancelled meanwhile."""
+        """Marks the request as done; deletes the files if it was cancelled meanwhile."""
         target = self._target(request)
         for path in (*target.rglob("*"), target):
             path.chmod(ENTERABLE if path.is_dir() else READABLE)
@@ -203,7 +203,7 @@ def _given_up() -> UploadVerdict:
 
 
 def place(request: PictureRequest) -> str:
-    """Where it is kept: by the year in which it was asked for, and its case."""
+    """Returns the folder below the intake's: the year of the request, its case, its id."""
     year = datetime.fromtimestamp(request.made_ms / 1000).year
     return f"{year}/{_as_name(request.case_no)}/{request.id}"
 

@@ -1,4 +1,4 @@
-"""Decides which uploads a device may begin, go on with, ask about and give up, by the ward's own requests."""
+"""Decides which uploads a device may begin, continue, query and withdraw, by the ward's own requests."""
 import asyncio
 import hashlib
 import logging
@@ -30,7 +30,7 @@ AHEAD_B = 64_000_000        # for a device, of what it has announced and not bro
 
 
 class ComingUpload(NamedTuple):
-    """An upload that was announced, and goes on."""
+    """An announced upload that is not whole yet."""
 
     dev: str
     bytes: int              # of all of it
@@ -38,12 +38,15 @@ class ComingUpload(NamedTuple):
 
 
 def is_within_share(dev: str, wish_b: int, coming: Iterable[ComingUpload], share_b: int) -> bool:
-    """Whether all that this device has announced, with one more of so many bytes, fits into one device's share."""
+    """Whether the device's announced uploads and this one fit into one device's share."""
     return sum(each.bytes for each in coming if each.dev == dev) + wish_b <= share_b
 
 
 def kept_b(coming: Iterable[ComingUpload]) -> int:
-    """Bytes that must stay free for these, beside what lies there of them: little for what was only announced."""
+    """Returns the bytes to keep free for these uploads, beside the bytes received.
+
+    A device without received bytes reserves at most AHEAD_B.
+    """
     copies_b, ahead_b = 0, defaultdict[str, int](int)
     for each in coming:
         copies_b += (COPIES_N - 1) * each.have_b
@@ -52,11 +55,11 @@ def kept_b(coming: Iterable[ComingUpload]) -> int:
 
 
 class UploadService:
-    """The uploads of one ward. Everything that waits for disk or database does so on a thread."""
+    """The uploads of one ward. Work with disk or database runs on a thread. Its methods raise UploadRefusal."""
 
     def __init__(self, requests: PictureRequests, spool: Spool, checker: Checker, clock: Clock, metrics: IntakeMetrics,
                  free_b: int, share_b: int) -> None:
-        """`free_b` of the disk stay free; what one device has announced has `share_b` at most."""
+        """`free_b` of the disk stay free; the uploads that one device has announced may have `share_b`."""
         self._requests, self._spool, self._checker = requests, spool, checker
         self._clock, self._metrics, self._free_b, self._share_b = clock, metrics, free_b, share_b
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -64,10 +67,7 @@ class UploadService:
         self._tried_mono_s: dict[str, float] = {}
 
     async def begin(self, peer: str, wish: Announced, certificate: str) -> None:
-        """An upload is announced, maybe not for the first time, with a certificate whose public key has that SHA-256.
-
-        Raises UploadRefusal.
-        """
+        """Accepts an announcement, perhaps a repeated one; `certificate` is the SHA-256 of the sender's public key."""
         async with self._lock(wish.request):
             request = await self._theirs(peer, wish.request)
             _demand_kind(request, wish.kind, wish.manifest)
@@ -81,15 +81,15 @@ class UploadService:
                 await asyncio.to_thread(self._spool.begin, request.id)
 
     async def state(self, peer: str, request_id: str) -> tuple[int, int]:
-        """How far it has come, and how long it is. Raises UploadRefusal."""
+        """Returns the received bytes and the length."""
         async with self._lock(request_id):
             request = await self._announced(peer, request_id)
             return await asyncio.to_thread(self._size, request), request.bytes or 0
 
     async def append_piece(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
-        """A piece that has come whole; returns how far the upload has come with it. Raises UploadRefusal.
+        """Appends a whole piece; returns the received bytes.
 
-        Of two that come at once for the same place one is taken, and the other learns that it is too late.
+        Of two pieces for the same place at once, one is taken, and the other is refused as too late.
         """
         if digest is not None and await asyncio.to_thread(lambda: hashlib.sha256(piece).digest()) != digest:
             raise UploadRefusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
@@ -110,7 +110,7 @@ class UploadService:
         return have_b
 
     async def receipt(self, peer: str, request_id: str) -> str | None:
-        """The receipt; None while the upload is being checked. Raises UploadRefusal."""
+        """Returns the receipt; None while the upload is being checked."""
         async with self._lock(request_id):
             request = await self._theirs(peer, request_id, ended=True)
             is_whole = request.bytes is not None and await asyncio.to_thread(self._size, request) == request.bytes
@@ -125,7 +125,6 @@ class UploadService:
         return None
 
     async def withdraw(self, peer: str, request_id: str) -> None:
-        """It is given up. Raises UploadRefusal."""
         await self._theirs(peer, request_id, ended=True)
         await self._stop_check(request_id)
         async with self._lock(request_id):
@@ -136,7 +135,7 @@ class UploadService:
             await asyncio.to_thread(self._checker.forget, request)
 
     async def tidy(self) -> None:
-        """Take up what a kill interrupted, and delete what nobody waits for any more. Raises DatabaseFault, OSError."""
+        """Continues interrupted uploads and checks, and deletes abandoned ones. Raises DatabaseFault and OSError."""
         now_ms, coming_n = self._clock.now().wall_ms, 0
         for request in await asyncio.to_thread(self._requests.open_ones):
             if request.until_ms <= now_ms:
@@ -166,7 +165,7 @@ class UploadService:
                 _log.warning("%s of %s: given up: nothing more of it came for days", request_id, request.dev)
 
     async def _sweep(self, request_id: str) -> None:
-        """Delete what has come of it, if nobody waits for that any more."""
+        """Deletes an upload that no open request waits for."""
         request = await asyncio.to_thread(self._requests.find, request_id)
         if request and request.open and request.bytes is not None:
             return
@@ -180,20 +179,20 @@ class UploadService:
                 _log.info("%s: what had come of it was deleted: nobody waits for it any more", request_id)
 
     async def _stop_check(self, request_id: str) -> None:
-        """Returns when nothing is being checked of it; what was to be settled is."""
+        """Cancels a running check, and waits until its result, if any, is stored."""
         if check := self._checks.get(request_id):
             check.cancel()
             await asyncio.wait([check])
 
     async def close(self) -> None:
-        """End the checks that are under way: they are begun anew after the next start."""
+        """Cancels the running checks; they start again with the next start."""
         for check in self._checks.values():
             check.cancel()
         if self._checks:
             await asyncio.wait(self._checks.values())
 
     async def _theirs(self, peer: str, request_id: str, ended: bool = False) -> PictureRequest:
-        """This device's request; only an open one or one that is done, unless others that `ended` will do, too."""
+        """Returns this device's request: an open or done one, or any if `ended`."""
         request = await asyncio.to_thread(self._requests.find, request_id)
         if request is None:
             raise UploadRefusal(404, "unknown", "this ward has not asked for that")
@@ -214,7 +213,7 @@ class UploadService:
         return request
 
     def _announce(self, request: PictureRequest, wish: Announced, certificate: str) -> bool:
-        """Whether it is the first announcement. Raises UploadRefusal without room, or after too many."""
+        """Whether this is the first announcement. Refuses it without room, or after too many."""
         if len(self._requests.steps(request.id)) >= STEPS_MAX:
             raise UploadRefusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
         coming = [ComingUpload(each.dev, each.bytes, self._spool.size_b(each.id) or 0)

@@ -1,6 +1,6 @@
-"""Uploads that are not whole yet, each a file of the bytes that have come: its size is how far it has come.
+"""Incomplete uploads, each a file of the received bytes: its size is the upload's offset.
 
-A piece is checked before it is written, and written in order, so whatever a kill leaves of it is a part of the upload.
+A piece is checked before it is written, and pieces are written in order, so a kill leaves a part of the upload.
 """
 import os
 import shutil
@@ -16,7 +16,7 @@ class Spool:
     """The files below `folder`. Every method may raise OSError."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folders; what was being checked when we were killed is checked anew."""
+        """Makes the folders, and deletes what a killed check has left."""
         self.folder, self._coming = folder, folder / COMING
         for name in (COMING, CHECKING, REFUSED):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -25,31 +25,30 @@ class Spool:
         sync_folder(folder)
 
     def path(self, request_id: str) -> Path:
-        """Where an upload lies while it comes."""
         return self._coming / request_id
 
     def begin(self, request_id: str) -> None:
-        """An empty file; what has come already stays as it is, and goes on from now."""
+        """Makes an empty file; an existing one keeps its bytes, and counts as touched now."""
         os.close(os.open(self.path(request_id), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, OWN_ONLY))
         os.utime(self.path(request_id))
         sync_folder(self._coming)
 
     def size_b(self, request_id: str) -> int | None:
-        """How far it has come; None where it was never begun."""
+        """Returns the received bytes; None if the upload was never begun."""
         try:
             return self.path(request_id).stat().st_size
         except FileNotFoundError:
             return None
 
     def touched_s(self, request_id: str) -> float:
-        """When something of it came last, or its device began anew: Unix time; 0 where it was never begun."""
+        """Returns when bytes came last, or the device began again: Unix time; 0 if it was never begun."""
         try:
             return self.path(request_id).stat().st_mtime
         except FileNotFoundError:
             return 0.0
 
     def append(self, request_id: str, data: bytes) -> int:
-        """Add to it, for good; returns how far it has come then."""
+        """Appends and flushes; returns the received bytes."""
         handle = os.open(self.path(request_id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWN_ONLY)
         try:
             with memoryview(data) as rest:
@@ -62,11 +61,10 @@ class Spool:
             os.close(handle)
 
     def drop(self, request_id: str) -> None:
-        """It is not wanted any more."""
         self.path(request_id).unlink(missing_ok=True)
 
     def keep_aside(self, request_id: str) -> Path:
-        """It is not what it should be: put it where somebody can look at it; returns where."""
+        """Moves a refused upload aside for inspection; returns its path."""
         target = self.folder / REFUSED / request_id
         os.replace(self.path(request_id), target)
         os.utime(target)
@@ -74,27 +72,25 @@ class Spool:
         return target
 
     def forget_aside(self, request_id: str) -> None:
-        """Delete what was put aside, if it is there still; the reason beside it stays."""
+        """Deletes a refused upload if it is still there; the reason beside it stays."""
         (self.folder / REFUSED / request_id).unlink(missing_ok=True)
 
     def tidy_aside(self, before_s: float) -> None:
-        """Delete what was put aside before this moment (Unix time)."""
+        """Deletes refused uploads from before this moment (Unix time)."""
         for path in (self.folder / REFUSED).iterdir():
             if path.stat().st_mtime < before_s:
                 remove(path)
 
     def free_b(self) -> int:
-        """What is free on its disk."""
         disk = os.statvfs(self.folder)
         return disk.f_bavail * disk.f_frsize
 
     def names(self) -> list[str]:
-        """All of which something has come."""
         return sorted(path.name for path in self._coming.iterdir())
 
 
 def remove(place: Path) -> None:
-    """Delete a folder, or a file, even one that was made read-only."""
+    """Deletes a folder or a file, even a read-only one."""
     if not place.is_dir() or place.is_symlink():
         place.unlink(missing_ok=True)
         return
