@@ -23,8 +23,6 @@ class SigningKeyFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandKey:
-    """The private half."""
-
     key: Ed25519PrivateKey
     kid: str                    # fingerprint of the public half
 
@@ -48,8 +46,6 @@ class CommandKey:
         return cls(key, fingerprint(key.public_key().public_bytes_raw()))
 
     def sign(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Returns `told` with the key's id and its signature. Raises NotCanonical for values without an RFC 8785 form.
-
-        """
+        """Adds the key's id and the signature. Raises NotCanonical for values without an RFC 8785 form."""
         named = {**told, "kid": self.kid}
         return {**named, "sig": base64.b64encode(self.key.sign(canonical(named))).decode()}

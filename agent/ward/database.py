@@ -173,10 +173,7 @@ def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
 
 
 def wait_for_turn(db: sql.Connection) -> None:
-    """Waits for the lock of ingests, and holds it until this transaction ends.
-
-    A SQLite database has only one ingest, and needs no lock.
-    """
+    """Waits for the other ingests, until this transaction ends. A SQLite database has only one ingest."""
     if db.dialect.name == "postgresql":
         db.execute(sql.select(sql.func.pg_advisory_xact_lock(TURN)))
 

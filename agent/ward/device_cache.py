@@ -66,10 +66,7 @@ class DeviceCache:
         self._touch(dev, now_ms).append(change)
 
     def remember_event(self, came: Came) -> None:
-        """Caches an event. The commit finds whether it is new, and then changes its device's record.
-
-        Raises TooManyDevices.
-        """
+        """The commit finds whether it is new, and then changes its device's record. Raises TooManyDevices."""
         self._touch(came.dev, came.when.now_ms)
         self._events.append(came)
 

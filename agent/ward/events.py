@@ -38,10 +38,7 @@ def joined(stretches: Iterable[PrunedStretch]) -> list[PrunedStretch]:
 
 
 def prune(db: sql.Connection, before_ms: int, limit_n: int, for_city: bool) -> int:
-    """Deletes up to `limit_n` of the oldest events that came before this moment (UTC ms); returns how many.
-
-    Keeps proofs and, below a city, events that wait for it.
-    """
+    """Deletes up to `limit_n` events from before this moment, except proofs and events that wait for the city."""
     own = database.event.c
     asked = sql.select(own.dev, own.seq, own.boot).where(own.taken_ms < before_ms, own.kind.not_in(KEPT))
     if for_city:
@@ -56,7 +53,6 @@ def prune(db: sql.Connection, before_ms: int, limit_n: int, for_city: bool) -> i
 
 
 def remembered(db: sql.Connection, devs: Collection[str]) -> dict[str, list[PrunedStretch]]:
-    """Returns the deleted stretches of these devices."""
     own = database.pruned.c
     asked = sql.select(database.pruned).where(own.dev.in_(devs)).order_by(own.dev, own.first)
     return {dev: [PrunedStretch(row.first, row.last, row.boot) for row in rows]
@@ -75,8 +71,6 @@ Moment = tuple[str, int]        # boot, mono_ms
 
 
 class Came(NamedTuple):
-    """An event that has come, with its device."""
-
     dev: str
     event: ward_side.Event
     text: str           # JSON, whole
@@ -95,10 +89,7 @@ class Came(NamedTuple):
 
 def note(db: sql.Connection, events: Sequence[Came],
          devices: Mapping[str, DeviceRecord]) -> tuple[list[Came], dict[Key, Moment]]:
-    """Inserts new events. Returns them in the order of (dev, seq), and the moment of each key, old or new.
-
-    `devices` has the records from before this commit.
-    """
+    """Inserts new events; returns them by (dev, seq), and the moment of each key. `devices` is as before the commit."""
     first = {came.key: came for came in reversed(events)}
     there = _there(db, list(first))
     there |= _deleted(db, [came for key, came in first.items()

@@ -24,10 +24,7 @@ AUTHORITY: Exits = {ConfigError: EXIT_BAD_CONFIG, AuthorityFault: EXIT_UNDONE, S
 
 def ended(exits: Exits, unwritten: str = "", interrupted: str = ""
           ) -> Callable[[Callable[Asked, int]], Callable[Asked, int]]:
-    """Decorates a command: its faults end it with an exit code.
-
-    `unwritten` is the remedy if a file can't be read or written; Ctrl-C prints `interrupted`.
-    """
+    """Faults end the command with an exit code. `unwritten` is the remedy for an OSError."""
     return lambda work: functools.wraps(work)(
         lambda *asked, **named: _code(lambda: work(*asked, **named), exits, unwritten, interrupted))
 

@@ -90,7 +90,6 @@ class ForwardQueue:
         _log.info("%s: the city misses %d..%d; the ward has %d of them", dev, first, last, len(here))
 
     def taken(self, mark: int, reason: int) -> None:
-        """Handles the PUBACK reason of the city's broker for an offer."""
         self._offers.taken(mark)
         if reason >= REFUSED_FROM and self._may_complain:
             self._may_complain = False
@@ -106,7 +105,6 @@ class ForwardQueue:
         self._offers.lost(self._clock.mono_s())
 
     def settle(self) -> None:
-        """Stores receipts and refusals."""
         self._settle_mono_s = self._clock.mono_s() + SETTLE_EVERY_S
         if not self._done and not self._refused:
             return
@@ -162,8 +160,6 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ForwardTempo:
-    """The waits of a forwarder; tests set shorter ones."""
-
     waits: Waits = field(default_factory=Waits)
     again_s: float = 30.0       # offered again after this, doubled each time,
     again_max_s: float = 600.0  # up to this
@@ -185,7 +181,7 @@ class Forwarder:
         self._measure_mono_s = float("-inf")
 
     def run(self, stop: Stop) -> None:
-        """Forwards until `stop`. Raises DatabaseFault."""
+        """Raises DatabaseFault."""
         try:
             while not stop.is_set():
                 self._turn()
@@ -217,7 +213,6 @@ class Forwarder:
                 self._read(each)
 
     def _read(self, arrived: Arrived) -> None:
-        """Reads a receipt or `replay` that the city's ingest sends to one of the ward's devices."""
         to = self._topics.to_device(arrived.topic)
         if to is None or arrived.retained:
             return
@@ -257,7 +252,7 @@ def mark_all(own: settings.Settings) -> None:
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: ForwardTempo | None = None) -> None:
-    """Forwards until `stop`, through any number of database faults. Raises CannotServe."""
+    """Raises CannotServe."""
     tempo, metrics = tempo or ForwardTempo(), ForwardMetrics()
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, own.city.metrics_port, "[city] metrics_port")

@@ -22,8 +22,6 @@ class MarkedEvent(NamedTuple):
 
 
 class ForwardBacklog(NamedTuple):
-    """How much waits for the city."""
-
     waiting_n: int
     oldest_ms: int | None       # when its first event came, UTC by the ward
     refused_n: int              # events that the city refused
@@ -49,7 +47,6 @@ def mark_again(db: sql.Connection, dev: str, first: int, last: int) -> list[int]
 
 
 def waiting(db: sql.Connection, limit_n: int) -> list[int]:
-    """Returns the ids of the first marks that wait."""
     return list(db.execute(sql.select(_own.id).where(_waiting).order_by(_own.id).limit(limit_n)).scalars())
 
 

@@ -61,12 +61,11 @@ UNHEARD_MAX = 3
 
 
 class Echo:
-    """Messages of the ingest to itself: they show whether the broker still delivers. Pure.
+    """Messages to itself that show whether the broker still delivers. Pure.
 
-    A flood of messages without acknowledgement fills the broker's queue of packets, and mosquitto then also drops
-    acknowledged ones. It waits for their acknowledgement and never sends them again on that connection; when the window
-    is full of those, nothing more comes, while pings are answered. So after several echoes without one acknowledged
-    message from any sender, a new connection is due, which gets all of them.
+    A flood of messages fills the broker's queue, and mosquitto then drops acknowledged ones, too. It waits for their
+    acknowledgement and never sends them again on that connection; when they fill the window, nothing more comes, while
+    pings are answered. A new connection gets all of them.
     """
 
     def __init__(self, every_s: float) -> None:
@@ -97,8 +96,6 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class IngestTempo:
-    """The waits of an ingest; tests set shorter ones."""
-
     waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=10.0, hopeless_s=(30.0, 60.0)))
     database_s: float = 5.0     # between two tries to open it
     look_s: float = 5.0         # between two looks at presence and gaps
@@ -119,7 +116,7 @@ class Ingest:
         self._prune_mono_s = clock.mono_s() + PRUNE_FIRST_S
 
     def run(self, stop: Stop) -> None:
-        """Receives until `stop`, and leaves in order. Raises DatabaseFault."""
+        """Raises DatabaseFault."""
         try:
             while not stop.is_set():
                 self._turn()
@@ -179,10 +176,7 @@ class Ingest:
             self._echo.said(now_mono_s)
 
     def _send_receipts(self) -> None:
-        """Each receipt names the device's highest seq, and is retained: a card that was set back reads it first.
-
-        A city's are not retained, because a forwarder reads them.
-        """
+        """A ward's receipts are retained: a card that was set back reads the highest seq first."""
         stays = self._topics.state is not None
         while self._session.room_n > 0 and (owed := self._reception.receipts.next()):
             dev, ack = owed
@@ -193,10 +187,7 @@ class Ingest:
             self._metrics.receipts.inc()
 
     def _prune(self, now_mono_s: float) -> None:
-        """Deletes some old events while no receipt is due; goes on soon if there are more.
-
-        Only by a clock that NTP has set: by one that has jumped ahead, all events would be old.
-        """
+        """Only by a clock that NTP has set: by one that has jumped ahead, all events would be old."""
         days, now, pruned_n = self._own.database.event_days, self._clock.now(), 0
         if days and now.clock == "ntp":
             pruned_n = self._cache.forget_events(now.wall_ms - days * DAY_MS, PRUNE_N)
@@ -217,7 +208,6 @@ class Ingest:
         return Outgoing(topic, wire.encode(wire.WardState(online=online)), retain=True, expiry_s=expiry_s)
 
     def _look(self) -> None:
-        """Counts presence and gaps, and asks for missing events."""
         now_ms = self._clock.now().wall_ms
         devices = self._cache.devices.values()
         maintained = self._maintained()
@@ -259,9 +249,9 @@ class Ingest:
 
 def replays_due(cache: DeviceCache, topics: WardTopics | CityTopics, now_ms: int,
                 is_over: Callable[[str], bool] = lambda dev: False) -> Iterator[tuple[str, Outgoing]]:
-    """Yields the due `replay` commands, each with its device; the cache notes them. Raises DatabaseFault.
+    """Yields `replay` commands. A device that `is_over` its share sends what is missing by itself.
 
-    A device that `is_over` its share sends what is missing by itself, once there is room.
+    Raises DatabaseFault.
     """
     wanted: dict[str, list[SeqGap]] = {}
     left_n = REPLAYS_MAX
@@ -287,14 +277,13 @@ def _replay(topic: str, gap: SeqGap, now_ms: int) -> Outgoing:
 
 
 def topics_of(ward: settings.Ward) -> WardTopics | CityTopics:
-    """Returns a ward's topics, or a city's."""
     if not ward.wards:
         return WardTopics(ward.ward)
     return CityTopics(() if settings.ALL in ward.wards else tuple(ward.wards), SHARE if ward.shared else "")
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo | None = None) -> None:
-    """Receives until `stop`, through any number of database faults. Raises CannotServe."""
+    """Raises CannotServe."""
     tempo, metrics = tempo or IngestTempo(), IngestMetrics()
     quota = Quota(own.database.device_mb * MB, bounded=not own.ward.wards)
     if own.metrics.enabled:

@@ -34,10 +34,7 @@ NEXT = ".next"
 
 
 def public_half(path: str) -> bytes:
-    """Returns the public half of the receipt key, from its own file: callers need not read the private one.
-
-    Raises SigningKeyFault.
-    """
+    """Reads the receipt key's public file, so callers need not read the private one. Raises SigningKeyFault."""
     beside = Path(path + PUBLIC)
     if path and beside.exists():
         return _public_in(beside).public_bytes_raw()
@@ -67,10 +64,7 @@ def see_to(path: str, named_by: str) -> None:
 
 
 def see_to_next(path: str) -> KeysChange:
-    """Makes the next command key if it is missing, and adds its public half to the current one's.
-
-    Returns the change for devices. Raises OSError and SigningKeyFault.
-    """
+    """Makes the next command key if it is missing; returns the change for devices. Raises OSError, SigningKeyFault."""
     spare, current = path + NEXT, CommandKey.load(path).key.public_key()
     beside = Path(spare + PUBLIC)
     known = _public_in(beside) if beside.exists() else None

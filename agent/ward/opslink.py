@@ -78,10 +78,7 @@ class OpsLink:
         raise OpsFault(f"{self._where}: the broker did not take the order within {TAKEN_S:.0f} s; give it again")
 
     def answers(self, patience_s: float) -> Iterator[Arrived]:
-        """Yields messages for up to `patience_s`. One may come twice; a retained one may be old.
-
-        Raises OpsFault if another command has connected under our name.
-        """
+        """One may come twice, and a retained one may be old. Raises OpsFault if another has taken our name."""
         deadline_mono_s = self._clock.mono_s() + patience_s
         while True:
             while self._arrived:

@@ -43,8 +43,6 @@ class OrderAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """A command to one device, ready to be sent."""
-
     id: str
     dev: str
     made_ms: int
@@ -60,7 +58,6 @@ class OrderWriter:
         self._key = CommandKey.load(own.ops.command_key)
 
     def write(self, dev: str, name: str, args: Mapping[str, Any]) -> SignedOrder:
-        """Signs the command `name` to a device, under a new id."""
         now_ms = self._clock.now().wall_ms
         order_id = ulid.make(now_ms, os.urandom(ulid.CHANCE_B))
         command = wire.Command(id=order_id, iat=now_ms, exp=now_ms + VALID_MS, dev=dev, name=name, by=NAME,
@@ -69,7 +66,7 @@ class OrderWriter:
                            msgspec.json.encode(self._key.sign(plain(command))).decode())
 
     def link(self, orders: Sequence[SignedOrder]) -> OpsLink:
-        """Connects to the broker and listens for answers to these orders. Raises OpsFault."""
+        """Raises OpsFault."""
         return OpsLink(self._own, [order.answers for order in orders], self._clock, self._name)
 
     @staticmethod
@@ -80,10 +77,7 @@ class OrderWriter:
 
 def _order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], clock: Clock,
               patience_s: float) -> Iterator[tuple[str, OrderAnswer]]:
-    """Sends all these devices the same order; yields each answer with its device.
-
-    Ends when all devices have given their last answer, or after `patience_s`. Raises OpsFault and SigningKeyFault.
-    """
+    """Yields each answer with its device, until all have given their last one. Raises OpsFault, SigningKeyFault."""
     writer = OrderWriter(own, clock)
     left = {order.answers: order for dev in devices for order in [writer.write(dev, name, args)]}
     with writer.link(list(left.values())) as ops:
@@ -102,10 +96,7 @@ def _order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[s
 
 def give(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], patience_s: float,
          as_json: bool) -> int:
-    """Sends all these devices the same order and prints their answers; returns the exit code.
-
-    Raises ConfigError, OpsFault and SigningKeyFault.
-    """
+    """Sends these devices an order, prints their answers. Raises ConfigError, OpsFault and SigningKeyFault."""
     if wrong := [dev for dev in devices if not ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
     last = dict.fromkeys(devices, "silent")
@@ -128,7 +119,7 @@ def _read(payload: bytes) -> OrderAnswer | None:
 
 
 def opened_release(bundle: Path) -> Release:
-    """Reads the release in this file. Raises ConfigError."""
+    """Raises ConfigError."""
     try:
         with bundle.open("rb") as file:
             told, signature, _ = release_file.begin(file)
@@ -144,7 +135,7 @@ def opened_release(bundle: Path) -> Release:
 
 
 def update_of(bundle: Path, version: str, url: str) -> Update:
-    """Returns the command's args for this release, which devices download from `url`. Raises ConfigError."""
+    """Raises ConfigError."""
     try:
         return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
                                 "bytes": bundle.stat().st_size}, Update)

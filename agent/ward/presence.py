@@ -27,8 +27,6 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class DevicePresence:
-    """The state, and the reason if it is not "online"."""
-
     state: State
     why: str | None = None
 
@@ -54,10 +52,10 @@ def _found(standing: Standing, now_ms: int) -> DevicePresence:
 
 
 def is_of_the_past(standing: Standing, online: bool, boot: str, conn: int) -> bool:
-    """Whether a status is older than the known one: that of a connection which has been replaced.
+    """Whether a status belongs to a connection that has been replaced: a will may come after its device is back.
 
-    The broker may publish a will after its device is back. `conn` restarts only with a new card, which is a new boot:
-    an "online" of another boot is believed, an "offline" with a smaller `conn` never.
+    `conn` restarts only with a new card, which is a new boot: an "online" of another boot is believed, an "offline"
+    with a smaller `conn` never.
     """
     if standing.online is None or conn >= standing.conn:
         return False

@@ -47,10 +47,7 @@ def client_name(certificate: x509.Certificate | None) -> str:
 
 
 def answer_at(path: str, key: str, app: ASGIApp) -> None:
-    """Answers on systemd's socket, or on one at `path`, until a signal comes; then raises the signal again.
-
-    `key` is the setting of `path`. Raises CannotServe.
-    """
+    """Answers on systemd's socket, or on one at `path`, which `key` sets, until a signal. Raises CannotServe."""
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         listener = socket.socket(fileno=FIRST_FD)
     else:

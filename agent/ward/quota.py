@@ -37,7 +37,6 @@ class Bucket:
     at_mono_s: float = 0.0
 
     def room_b(self, now_mono_s: float) -> float:
-        """Returns how much it would take now."""
         self.level_b = max(0.0, self.level_b - (now_mono_s - self.at_mono_s) * self.b_per_s)
         self.at_mono_s = now_mono_s
         return self.size_b - self.level_b
@@ -81,7 +80,6 @@ class Quota:
         return why
 
     def keep(self, dev: str, event_b: int, now_mono_s: float) -> None:
-        """Counts a new event in the database."""
         if self._bounded:
             self._share(dev, now_mono_s).room.pour(event_b)
 

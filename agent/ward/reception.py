@@ -37,10 +37,7 @@ class _Owed:
 
 
 class Receipts:
-    """Owed receipts by device, the longest waiting first; sent as few messages. Pure.
-
-    A receipt names each committed seq. It never says "all up to": that would settle events that never came.
-    """
+    """Owed receipts by device, oldest first. They name each seq: "all up to" would settle events that never came."""
 
     def __init__(self) -> None:
         self._owed: OrderedDict[str, _Owed] = OrderedDict()
@@ -78,8 +75,6 @@ class Received(NamedTuple):
 
 
 class Reception:
-    """Messages on their way from the broker to the cache, and the receipts for them."""
-
     def __init__(self, topics: WardTopics | CityTopics, cache: DeviceCache, clock: Clock,
                  metrics: IngestMetrics, quota: Quota) -> None:
         self._topics, self._cache, self._clock, self._metrics, self._quota = topics, cache, clock, metrics, quota

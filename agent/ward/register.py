@@ -41,7 +41,7 @@ class BootTurns:
     found_ms: int = 0           # when it was last the turn of a second device with this one's certificate; 0: never
 
     def step(self, boot: str, conn: int, now_ms: int) -> "BootTurns":
-        """Returns the successor after an "online" of this connection."""
+        """After an "online" of this connection."""
         if boot == self.present.id:
             return replace(self, present=SeenBoot(boot, max(conn, self.present.conn)))
         if boot != self.former.id:
@@ -53,7 +53,6 @@ class BootTurns:
                          now_ms if returns_n >= RETURNS_N else self.found_ms)
 
     def is_of_two(self, now_ms: int) -> bool:
-        """Whether there were two devices in the last hour."""
         return bool(self.found_ms) and now_ms - self.found_ms < LASTS_MS
 
 
@@ -74,24 +73,21 @@ class SeqGap:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far the seqs of one device have come."""
-
     top: int = 0                        # its highest seq; 0: none yet
     gaps: tuple[SeqGap, ...] = ()        # by seq
 
     def with_seqs(self, first: int, last: int, now_ms: int) -> "Reach":
-        """Returns the successor once these seqs have come, or will never come."""
+        """After these seqs have come, or will never come."""
         gaps = [part for gap in self.gaps for part in _without(gap, first, last)]
         if self.top and first > self.top + 1:
             gaps.append(SeqGap(self.top + 1, first - 1, now_ms + PATIENCE_MS))
         return Reach(max(self.top, last), tuple(gaps[-GAPS_MAX:]))
 
     def due(self, now_ms: int) -> list[SeqGap]:
-        """Returns the gaps to ask for at this moment (UTC ms of the ward)."""
         return [gap for gap in self.gaps if gap.due_ms <= now_ms]
 
     def asked(self, asked: Iterable[SeqGap], now_ms: int) -> "Reach":
-        """Returns the successor once these gaps have been asked for."""
+        """After these gaps have been asked for."""
         done = set(asked)
         return replace(self, gaps=tuple(_later(gap, now_ms) if gap in done else gap for gap in self.gaps))
 
@@ -197,6 +193,5 @@ def left_days(not_after: str | None, now_ms: int) -> int | None:
 
 
 def ending_n(devices: Iterable[DeviceRecord], now_ms: int) -> int:
-    """Returns how many devices have a certificate that ends within 30 days, or has ended."""
     births = (msgspec.json.decode(device.birth, type=_Ending) for device in devices if device.birth)
     return sum(left_days(birth.cert_not_after, now_ms) is not None for birth in births)

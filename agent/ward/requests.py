@@ -66,12 +66,10 @@ class PictureRequest:
 
     @property
     def open(self) -> bool:
-        """Whether it has not ended."""
         return self.state in OPEN
 
     @property
     def command_until_ms(self) -> int:
-        """When its signed command expires."""
         return msgspec.json.decode(self.command, type=_Expiring).exp or self.until_ms
 
     def may_go_on(self, now_ms: int) -> bool:
@@ -118,7 +116,6 @@ class PictureRequests:
             return [_of(row) for row in db.execute(sql.select(_request).where(_request.c.state.in_(OPEN)))]
 
     def failed_of(self, dev: str) -> list[str]:
-        """Returns the ids of this device's failed requests."""
         with _faults(self._engine), self._engine.connect() as db:
             return list(db.execute(sql.select(_request.c.id).where(
                 _request.c.dev == dev, _request.c.state == "failed")).scalars())
@@ -157,7 +154,6 @@ class PictureRequests:
             _note(db, request_id, now_ms, who, what, detail)
 
     def unchecked(self, request_id: str, now_ms: int, why: str) -> None:
-        """Notes that a check of its upload did not finish."""
         with _faults(self._engine), self._engine.begin() as db:
             _note(db, request_id, now_ms, "intake", UNCHECKED, why)
 

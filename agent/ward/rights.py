@@ -81,10 +81,7 @@ def _whole(topics: str) -> str:
 
 
 def users_of(wards: Mapping[str, str], ingests_n: int) -> list[BrokerUser]:
-    """Returns the users of a city; `wards` maps a ward to the file of its devices if they connect here, or to "".
-
-    Raises ConfigError.
-    """
+    """`wards` maps a ward to the file of its devices if they connect here, or to "". Raises ConfigError."""
     users = [ingest(f"ingest-{number + 1}") for number in range(ingests_n)]
     for ward, file in wards.items():
         if not NAME.fullmatch(ward):

@@ -199,10 +199,7 @@ def load(path: Path) -> Settings:
 
 
 def _handed(settings: Settings) -> Settings:
-    """Replaces paths of keys by systemd's copies for this service, because the originals may be readable only for root.
-
-    So one file of settings serves services and commands (systemd.exec(5), LoadCredential=).
-    """
+    """Uses systemd's copies of keys (systemd.exec(5), LoadCredential=): only root may read the originals."""
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         for table, key in SECRETS:
             account = getattr(settings, table)

@@ -52,10 +52,7 @@ class WatchLine(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int,
           overs: Mapping[str, Sequence[str]]) -> list[WatchLine]:
-    """Returns a line for each known or expected device: worst first, then by site and id.
-
-    `overs` is what devices exceed their share of.
-    """
+    """Worst first, then by site and id; `overs` is what devices exceed their share of."""
     known = [line(device, now_ms, device.dev in expected.maintained, overs.get(device.dev, ())) for device in devices]
     told_n = {each.dev for each in known}
     never = [_never(dev, expected) for dev in expected.devices if dev not in told_n]
@@ -108,7 +105,6 @@ def table(found: Sequence[WatchLine], now_s: float) -> RenderableType:
 
 
 def cells(line: WatchLine, now_s: float) -> tuple[str, ...]:
-    """Returns a line's cells in the order of the columns; unknown ones are empty."""
     event = f"{line.event_kind} {ago(now_s - line.event_ms / 1000)}" if line.event_ms is not None else ""
     numbers = ("" if n is None else str(n) for n in (line.outbox_n, line.missing_n))
     return (line.dev, one_line(line.site or ""), line.state, line.why or "", line.clock or "", ", ".join(line.cond),
@@ -116,7 +112,7 @@ def cells(line: WatchLine, now_s: float) -> tuple[str, ...]:
 
 
 def ago(age_s: float) -> str:
-    """Returns an age in the largest whole unit: "3 min ago"."""
+    """In the largest whole unit: "3 min ago"."""
     for unit_s, name in UNITS_S:
         if age_s >= unit_s:
             return f"{int(age_s // unit_s)} {name} ago"
@@ -159,7 +155,6 @@ def once(view: LineView[Line], json: bool) -> None:
 
 
 def follow(view: LineView[Line], json: bool) -> None:
-    """Shows the lines again and again, until interrupted."""
     if sys.stdout.isatty() and not json:
         with Live(view.table(view.look(), time.time()), screen=True, auto_refresh=False) as live:
             while True:
@@ -189,7 +184,6 @@ def _print(view: LineView[Line], found: Sequence[Line], json: bool) -> None:
 @ended({ConfigError: EXIT_BAD_CONFIG, DatabaseFault: EXIT_NOT_WRITTEN})
 def run(config: Path, view: Callable[[settings.Settings, sql.Engine], LineView[Line]], is_once: bool,
         as_json: bool) -> int:
-    """Shows a view of the ward's database, once or until interrupted."""
     own = settings.load(config)
     found = view(own, open_engine(own.database.url, read_only=True))
     try:

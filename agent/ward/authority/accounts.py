@@ -1,14 +1,9 @@
 """The ward's own certificates: those of the broker, of the proxy, and of its accounts at the broker.
 
-`taimat ward renew` renews them at two thirds of their life; a timer runs it each day, and it also writes new lists of
-the revoked, which hold for 90 days. A key is made once; a new certificate for it replaces the old one in one step.
-
-`taimat ward account` makes key and certificate for one more name, such as a ward's bridge at its city's broker or a
-node of the city's cluster. The ward keeps neither; `taimat ward revoke` takes the certificate's file.
-
-`taimat ward rotate ca` makes a new issuing CA, or a new root above it. The former ones stay valid until the last
-certificate that they can have signed has expired. A device gets the new ones, and the roots, when it renews its
-certificate.
+`taimat ward renew` renews them at two thirds of their life, and writes new lists of the revoked; a timer runs it each
+day. `taimat ward account` makes key and certificate for another name, such as a ward's bridge at its city's broker; the
+ward keeps neither. `taimat ward rotate ca` makes a new issuing CA, or a new root above it; devices get both when they
+renew their certificates.
 """
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,10 +41,7 @@ def own_certificates(places: Places) -> list[OwnCertificate]:
 
 
 def see_to_all(places: Places, cas: Cas, host: str, now: datetime) -> list[str]:
-    """Makes missing certificates, and renews those that are due, of another CA, or not for `host`; returns their names.
-
-    Raises AuthorityFault and OSError.
-    """
+    """Makes missing certificates, and renews due ones; returns their names. Raises AuthorityFault and OSError."""
     return [each.name for each in own_certificates(places) if _see_to(places, cas, each, (host, *LOCAL), now)]
 
 
@@ -98,10 +90,7 @@ def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
 
 
 def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: datetime) -> Path:
-    """Writes NAME.key and NAME.pem into `folder`, for a server if there are `hosts`; returns the certificate's path.
-
-    Raises AuthorityFault and OSError.
-    """
+    """Writes NAME.key and NAME.pem, for a server if there are `hosts`. Raises AuthorityFault and OSError."""
     path = folder / f"{name}.pem"
     if name in (*SERVERS, *CLIENTS):
         raise AuthorityFault(f"{name}: is the ward's own, and lies in {places.keys}; give another name, as {name}-2")

@@ -123,9 +123,7 @@ def _plain(about: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[str]:
-    """Restores the tar's files; returns lines about what the backup does not know. Raises AuthorityFault and OSError.
-
-    """
+    """Restores the tar's files; returns lines about its limits. Raises AuthorityFault and OSError."""
     files = _read(source)
     folder(places.etc, 0o755)
     folder(places.public, 0o755)

@@ -1,10 +1,8 @@
 """The ward's CAs on the disk: the roots, the issuing CA, the former ones that are still valid, and their lists.
 
-Each CA has a name such as root-1a2b3c4d or issuing-1a2b3c4d, and three files in the authority's folder: .pem, .key and
-.crl. `issuing.pem` and `issuing.key` are copies of the current one's, for `taimat ward serve`. The public files ca.pem
-and crl.pem are made from them, so they may be lost.
-
-After a rotation the former issuing CA stays valid until the last certificate that it can have signed has expired.
+A CA named root-1a2b3c4d or issuing-1a2b3c4d has three files in the authority's folder: .pem, .key and .crl.
+`issuing.pem` and `issuing.key` are copies of the current one's. The public files are made from all of them, so they may
+be lost. After a rotation the former issuing CA is valid until the last certificate that it can have signed has expired.
 """
 import re
 from collections.abc import Iterable
@@ -23,26 +21,24 @@ ROOT, ISSUING = "root-", "issuing-"
 
 
 class Cas:
-    """The CAs of one ward. A caller that changes something holds `places.locked()`. All methods raise AuthorityFault.
-
-    """
+    """The CAs of one ward. Writers hold `places.locked()`. All methods raise AuthorityFault."""
 
     def __init__(self, places: Places) -> None:
         self._places, self._folder = places, places.authority
 
     def roots(self) -> list[x509.Certificate]:
-        """Returns the roots, newest first."""
+        """Newest first."""
         found = [_certificate(path) for path in self._folder.glob(f"{ROOT}*.pem")]
         return sorted(found, key=lambda root: root.not_valid_after_utc, reverse=True)
 
     def root_key(self) -> Path:
-        """Returns the file with the newest root's key, or with the address of its token."""
+        """The file with the newest root's key, or with the address of its token."""
         if not (roots := self.roots()):
             raise AuthorityFault(f"{self._folder}: there is no root CA; make the authority: taimat ward init")
         return self._folder / f"{_stem(ROOT, roots[0])}.key"
 
     def issuers(self, now: datetime) -> list[Issuer]:
-        """Returns the valid issuing CAs, the current one first."""
+        """The valid issuing CAs, the current one first."""
         revoked = {each.serial_number for root in self.roots() for each in self._listed(ROOT, root) or ()}
         found = sorted((_certificate(path) for path in self._folder.glob(f"{ISSUING}*.pem")), key=_began, reverse=True)
         ends = [now, *map(_began, found)]       # each counts until its successor has been there for a device's life
@@ -51,16 +47,14 @@ class Cas:
                 if each.serial_number not in revoked and now < succeeded + certificates.DEVICE_LIFE]
 
     def current(self, now: datetime) -> Issuer:
-        """Returns the CA that signs devices."""
+        """The CA that signs devices."""
         if not (found := self.issuers(now)):
             raise AuthorityFault(f"{self._folder}: there is no issuing CA; make it: taimat ward init, or bring it "
                                  "back: taimat ward restore")
         return found[0]
 
     def for_servers(self, now: datetime) -> Issuer:
-        """Returns the CA that signs broker and proxy: one under a root that devices with the oldest certificates trust.
-
-        """
+        """The CA that signs broker and proxy: its root is one that even the oldest devices trust."""
         current, *former = self.issuers(now) or [self.current(now)]
         strangers = [each for each in former if each.certificate.issuer != current.certificate.issuer]
         return strangers[-1] if strangers else current
@@ -72,7 +66,7 @@ class Cas:
         put(self._file(ROOT, root.certificate, "pem"), certificates.pem(root.certificate), FOR_ALL)
 
     def next_moment(self, now: datetime) -> datetime:
-        """Returns when a new CA begins: after every other one, even if the clock has gone back."""
+        """When a new CA begins: after every other one, even if the clock has gone back."""
         began = [_began(_certificate(path)) for path in self._folder.glob("*-*.pem")]
         return max([now, *(each + timedelta(seconds=1) for each in began)])
 
@@ -92,10 +86,7 @@ class Cas:
         put(self._file(ROOT, root.certificate, "crl"), listed, FOR_ALL)
 
     def revoke(self, serials: Iterable[int], now: datetime) -> None:
-        """Adds serial numbers to the list of each issuing CA, because they do not say which CA issued them.
-
-        Writes new lists, also the public ones. Raises OSError.
-        """
+        """Adds serial numbers to each issuing CA's list, because they do not name their CA. Raises OSError."""
         serials = set(serials)
         for each in self.issuers(now):
             listed = each.revoke(self._listed(ISSUING, each.certificate), serials, now)
@@ -120,11 +111,11 @@ class Cas:
         return self._file(ISSUING, made.certificate, "crl")
 
     def first_end(self) -> datetime:
-        """Returns when the first of the public lists expires."""
+        """When the first of the public lists expires."""
         return min(each.next_update_utc for each in lists_in(self._places.crl))
 
     def lists(self) -> dict[str, x509.CertificateRevocationList]:
-        """Returns every list of the revoked by the name of its file."""
+        """Every list of the revoked by the name of its file."""
         return {path.name: read_list(path) for path in sorted(self._folder.glob("*-*.crl"))}
 
     def _listed(self, kind: str, certificate: x509.Certificate) -> x509.CertificateRevocationList:
@@ -135,7 +126,7 @@ class Cas:
 
 
 def lists_in(path: Path) -> list[x509.CertificateRevocationList]:
-    """Returns all lists of the revoked in a file. Raises AuthorityFault."""
+    """Raises AuthorityFault."""
     try:
         found = [x509.load_pem_x509_crl(each) for each in LIST.findall(path.read_bytes())]
     except (OSError, ValueError) as error:
@@ -147,7 +138,7 @@ def lists_in(path: Path) -> list[x509.CertificateRevocationList]:
 
 
 def read_list(path: Path) -> x509.CertificateRevocationList:
-    """Reads a list of the revoked. Raises AuthorityFault."""
+    """Raises AuthorityFault."""
     try:
         return x509.load_pem_x509_crl(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -82,7 +82,6 @@ def revoked_list(by: SigningCa, known: x509.CertificateRevocationList | None, se
 
 
 def number_of(listed: x509.CertificateRevocationList | None) -> int:
-    """Returns the number of a list of the revoked; 0 for None."""
     if listed is None:
         return 0
     return listed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number

@@ -1,8 +1,7 @@
 """`taimat ward doctor`: checks each part of a ward, and says what to do about a fault. Takes up to 10 s.
 
-A timer runs it, too, and the desk's page shows its findings. It tries broker and proxy from outside, as two devices
-whose certificates live five minutes, and with a revoked certificate. It does not use the names of the ward's accounts:
-a second `reader` would throw the first one out.
+A timer runs it, too. It tries broker and proxy from outside, as two devices whose certificates live five minutes, and
+with a revoked certificate. It does not use the accounts' names: a second `reader` would throw the first one out.
 """
 import shutil
 import time
@@ -194,7 +193,6 @@ def _json(found: WardFinding, english: PageWords) -> str:
 
 @by_root
 def run(config: Path, as_json: bool) -> int:
-    """Prints the findings, and stores them for the desk."""
     own = settings.load(config)
     places, now = Places.of(config, own), datetime.now(UTC)
     began_s, found, english = time.monotonic(), list[WardFinding](), words.load("en", WORDS)

@@ -32,7 +32,7 @@ class WardFinding(Struct, frozen=True):
     told: dict[str, str] = {}
 
     def said(self, words: PageWords) -> tuple[str, str]:
-        """Returns the finding and its remedy, "" without one. Without words for the code it returns the code."""
+        """The finding and its remedy, or ""; the bare code if there are no words for it."""
         return tuple(words(key, **self.told) if key in words.texts else other for key, other in (
             (f"finding.{self.code}", self.code), (f"remedy.{self.code}", "")))
 
@@ -57,7 +57,6 @@ class Examination(Struct, frozen=True):
         return [each for each in self.found if not each.ok]
 
     def is_old(self, now_ms: int) -> bool:
-        """Whether it says nothing about the present."""
         return now_ms - self.at_ms > OLD_MS
 
 
@@ -97,7 +96,6 @@ class CertificateEnds(Collector):
         self._own, self._ca = own, ca
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yields the present ends; skips a file that can't be read."""
         gauge = GaugeMetricFamily("taimat_ward_certificate_until_seconds", "When a certificate ends, after which its "
                                   "owner is not let in: Unix time", labels=["name", "kind"])
         found = {(certificates.common_name(made), kind): made.not_valid_after_utc.timestamp()

@@ -89,10 +89,7 @@ def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, no
 
 
 def _settings_text(places: Places, wishes: InitWishes) -> str:
-    """Returns the existing file, which must not contradict the wishes, or the template filled with them.
-
-    Raises AuthorityFault, ConfigError and OSError.
-    """
+    """Returns the existing file, which must agree with the wishes, or the filled template. Raises as `make`."""
     path = places.etc / CONFIG
     if path.exists():
         own = settings.load(path)

@@ -1,11 +1,8 @@
-"""The two kinds of CA: the issuing CA signs devices, accounts and servers; the root CA signs issuing CAs.
+"""The two kinds of CA: an issuing CA signs devices, accounts and servers; a root CA signs issuing CAs.
 
 The issuing CA's key is on the ward's disk, because a device may enrol at any hour. It can be replaced without a visit
-to the devices, because they trust the root above it.
-
-Devices trust the root for decades, so its key is out of reach: in a file encrypted with a passphrase, or on a token
-(PKCS#11) that signs and never reveals it. It is needed to make the authority and to change a CA. Pure except for
-reading keys: callers store what was signed.
+to the devices, because they trust the root above it. The root's key is encrypted with a passphrase, or stays on a token
+(PKCS#11); only a new CA needs it. Pure except for reading keys: callers store what was signed.
 """
 import re
 from collections.abc import Iterable
@@ -37,14 +34,12 @@ class BadCsr(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """One issuing CA."""
-
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
     def open(cls, folder: Path) -> "Issuer":
-        """Reads the CA in `folder`. Raises AuthorityFault."""
+        """Raises AuthorityFault."""
         return cls.read(folder / CERTIFICATE, folder / KEY)
 
     @classmethod
@@ -64,31 +59,25 @@ class Issuer:
         return made
 
     def device(self, csr: str, dev: str, now: datetime, life: timedelta = certificates.DEVICE_LIFE) -> str:
-        """Returns the device's certificate and this CA's, in PEM. Names in the request are ignored.
-
-        Raises BadCsr, and ValueError if `dev` is not a device's id.
-        """
+        """Ignores names in the request. Raises BadCsr, and ValueError if `dev` is not a device's id."""
         if not DEVICE.fullmatch(dev):
             raise ValueError(f"not a device's id: {dev!r}")
         return self._leaf(dev, key_of(csr), life, now, CLIENT)
 
     def account(self, name: str, key: ec.EllipticCurvePublicKey, now: datetime,
                 life: timedelta = certificates.OWN_LIFE, person: str = "") -> str:
-        """Returns the certificate of an account and this CA's, in PEM; `person` is an officer's name.
-
-        Raises ValueError.
-        """
+        """Raises ValueError."""
         if not ACCOUNT.fullmatch(name):
             raise ValueError(f"an account's name is made of a-z, 0-9, '+' and '-', and is no device's id: {name!r}")
         return self._leaf(name, key, life, now, CLIENT, person=person)
 
     def server(self, name: str, hosts: Iterable[str], key: ec.EllipticCurvePublicKey, now: datetime) -> str:
-        """Returns a server's certificate and this CA's, in PEM; `hosts` are names and addresses. Raises ValueError."""
+        """Raises ValueError."""
         return self._leaf(name, key, certificates.OWN_LIFE, now, SERVER, hosts)
 
     def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime,
                above: int = 0) -> str:
-        """Returns the list in PEM with these serial numbers added, and with a number above `above`."""
+        """Adds serial numbers to a list, which gets a number above `above`."""
         ends = now + certificates.LIST_LIFE
         return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now, above))
 
@@ -128,27 +117,25 @@ PASSPHRASE_MIN = 12
 
 @dataclass(frozen=True, slots=True)
 class RootCa:
-    """A root CA with its key."""
-
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
     def make(cls, ward_name: str, key: ec.EllipticCurvePrivateKey, now: datetime) -> "RootCa":
-        """Makes a root with this key. Raises AuthorityFault if its token can't sign."""
+        """Raises AuthorityFault if the key's token can't sign."""
         by = SigningCa(certificates.name(f"Taimat root {_mark(key)}", ward_name), key)
         ends = now + certificates.ROOT_LIFE
         return cls(certificates.authority(by.subject, key.public_key(), by, ends, now, below=1), key)
 
     def issuer(self, ward_name: str, now: datetime) -> Issuer:
-        """Makes an issuing CA with a new key. Raises AuthorityFault."""
+        """Raises AuthorityFault."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = certificates.name(f"Taimat issuing {_mark(key)}", ward_name)
         ends = min(now + certificates.ISSUING_LIFE, self.certificate.not_valid_after_utc)
         return Issuer(certificates.authority(subject, key.public_key(), self._signer, ends, now, below=0), key)
 
     def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime) -> str:
-        """Returns the list of revoked issuing CAs in PEM. It expires with the root."""
+        """The list of revoked issuing CAs expires with the root."""
         ends = self.certificate.not_valid_after_utc
         return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now))
 
@@ -162,7 +149,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def locked(key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
-    """Returns the encrypted key as PEM. Raises AuthorityFault for a short passphrase."""
+    """Encrypts the key. Raises AuthorityFault for a short passphrase."""
     if len(passphrase) < PASSPHRASE_MIN:
         raise AuthorityFault(f"the passphrase has {len(passphrase)} characters; take {PASSPHRASE_MIN} or more, "
                              "such as five words that do not belong together")
@@ -171,7 +158,7 @@ def locked(key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
 
 
 def unlocked(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
-    """Decrypts the key in a file. Raises AuthorityFault."""
+    """Raises AuthorityFault."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), passphrase.encode())
     except OSError as error:

@@ -80,7 +80,7 @@ class Places:
 
 
 def put(path: Path, data: bytes | str, mode: int, owner: str = "root", group: str = "root") -> None:
-    """Writes a file whole, and sets its owner. Raises OSError."""
+    """Raises OSError."""
     write_durably(path, data.encode() if isinstance(data, str) else data, mode)
     give(path, owner, group)
 
@@ -93,7 +93,7 @@ def put_own(places: Places, path: Path, data: bytes | str) -> None:
 
 
 def folder(path: Path, mode: int, owner: str = "root", group: str = "root") -> None:
-    """Makes a folder with its parents, and sets its owner. Raises OSError."""
+    """Raises OSError."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     give(path, owner, group)
@@ -113,9 +113,6 @@ WARD_MARK = "@WARD@"            # stands for the ward's name in topics
 
 
 def template(name: str, ward: str = "") -> str:
-    """Returns the file `name`, such as "acl.in", with the ward's name in it. Raises OSError.
-
-    A checkout has it in firmware_cfg/ward, and the package brings the same files.
-    """
+    """Returns a file of a ward's configuration, with the ward's name in it. Raises OSError."""
     found = next((place / name for place in TEMPLATE_FOLDERS if (place / name).exists()), TEMPLATE_FOLDERS[-1] / name)
     return found.read_text(encoding="utf-8").replace(WARD_MARK, ward or WARD_MARK)

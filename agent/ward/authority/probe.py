@@ -1,8 +1,7 @@
-"""Tests from outside whether broker and proxy obey: with certificates that live five minutes, and with the canary.
+"""Tests from outside whether broker and proxy obey, because a configuration proves nothing.
 
-A configuration proves nothing. `revoke` and `doctor` use these tests. The canary is a certificate that was revoked when
-it was made, kept with its key: a server that accepts it does not read the list. Other revoked certificates can't serve
-for that, because strangers have their keys.
+The tests use certificates that live five minutes, and the canary: a certificate that was revoked when it was made, kept
+with its key. A server that accepts it does not read the list. Strangers have the keys of other revoked certificates.
 """
 import contextlib
 import http.client
@@ -39,8 +38,6 @@ class NoAnswer(Exception):
 
 
 class Pass(NamedTuple):
-    """A certificate with its key in one file."""
-
     name: str
     file: Path
     serial: int
@@ -109,10 +106,7 @@ class BrokerDoor:
         return codes[0] < REFUSED
 
     def hears(self, shown: Pass, topic: str, said_by: Pass | None = None) -> list[bytes]:
-        """Returns what arrives on `topic`: retained messages, and one that `said_by` publishes.
-
-        mosquitto grants any subscription and then may deliver nothing, so only a message proves it.
-        """
+        """Returns what arrives; mosquitto grants any subscription, so only a message of `said_by` proves a right."""
         answered, heard = list[int](), list[bytes]()
         with self.entered(shown, clean=True) as client:
             client.on_subscribe = lambda *_: answered.append(1)
@@ -168,7 +162,6 @@ CANARY = "revoked.canary"
 
 
 def find_canary(places: Places) -> Pass | None:
-    """Raises OSError."""
     path = places.authority / CANARY
     try:
         return Pass(NAME, path, x509.load_pem_x509_certificate(path.read_bytes()).serial_number)
@@ -177,7 +170,7 @@ def find_canary(places: Places) -> Pass | None:
 
 
 def keep_canary(places: Places, cas: Cas, now: datetime) -> None:
-    """Makes a canary unless there is one of the current CA that is not due. Raises AuthorityFault and OSError."""
+    """Makes a canary unless the current CA has signed one that is not due. Raises AuthorityFault and OSError."""
     current = cas.current(now)
     if there := find_canary(places):
         certificate = x509.load_pem_x509_certificate(there.file.read_bytes())

@@ -1,9 +1,9 @@
 """`taimat ward revoke`: throws a device out, at once and for good.
 
 The broker reads its list of the revoked on a signal, but keeps existing connections. So this writes the list, signals
-the broker, and then connects under the device's own name with a certificate of five minutes: the broker closes the
-device's connection, and does not accept it again. Then it deletes the device's retained messages. Last it tests whether
-broker and proxy apply the new list, with a certificate that was made and revoked for that.
+the broker, and connects under the device's own name: the broker closes the device's connection, and does not accept it
+again. It deletes the device's retained messages. Last it tests broker and proxy with a certificate that was revoked for
+that.
 """
 import re
 import time
@@ -40,9 +40,9 @@ class Leaving:
 
 
 def leaving(places: Places, word: str, now: datetime) -> Leaving:
-    """Finds the certificates of a device's id or serial number, a certificate's file or its serial number.
+    """Finds certificates by device, serial number or file, and notes them in the book.
 
-    Notes the revocation in the enrolment book. Raises AuthorityFault and BookFault.
+    Raises AuthorityFault, BookFault.
     """
     if Path(word).is_file():
         try:

@@ -35,10 +35,7 @@ pkcs11-module-token-pin = file:{pin}
 
 
 class TokenKey(ec.EllipticCurvePrivateKey):
-    """A key that stays on a token with an address (RFC 7512) such as "pkcs11:token=ward;object=root".
-
-    openssl's provider `pkcs11` signs with it, and gets the PIN in a file that only we can read.
-    """
+    """A key that stays on the token at an address (RFC 7512); openssl's provider `pkcs11` signs with it."""
 
     def __init__(self, address: str, pin: str) -> None:
         """Asks the token for the public half. Raises AuthorityFault."""
@@ -124,10 +121,7 @@ def unlock(path: Path, file: Path | None) -> ec.EllipticCurvePrivateKey:
 
 
 def new(address: str, file: Path | None) -> tuple[ec.EllipticCurvePrivateKey, bytes]:
-    """Returns a key for a new root, on a token or encrypted with a new passphrase, and the file's content.
-
-    Raises AuthorityFault.
-    """
+    """Makes a root's key, and the content of its file: the encrypted key or its address. Raises AuthorityFault."""
     if address:
         return TokenKey(address, ask("the token's PIN", file)), f"{address}\n".encode()
     key = issuer.new_key()

@@ -21,16 +21,13 @@ def are_here() -> bool:
 
 
 def start() -> None:
-    """Starts the ward's services, now and at each boot, with the broker. Raises AuthorityFault."""
+    """Raises AuthorityFault."""
     _run(["systemctl", "restart", "mosquitto.service"])
     _run(["systemctl", "enable", "--now", TARGET])
 
 
 def reload(command: str, renewed: Iterable[str] = ()) -> None:
-    """Makes the broker read its files again, by `command` if given, and restarts services with renewed certificates.
-
-    Raises AuthorityFault.
-    """
+    """Makes the broker read its files, and restarts services with renewed certificates. Raises AuthorityFault."""
     if command:
         _run(shlex.split(command))
     elif are_here():
@@ -40,7 +37,7 @@ def reload(command: str, renewed: Iterable[str] = ()) -> None:
 
 
 def restart_desk() -> None:
-    """Restarts a running desk, because systemd copied the command key for it at its start. Raises AuthorityFault."""
+    """The desk gets its copy of the command key only at its start. Raises AuthorityFault."""
     if are_here() and not subprocess.run(["systemctl", "is-active", "--quiet", USERS["desk"]], check=False).returncode:
         _run(["systemctl", "restart", USERS["desk"]])
 

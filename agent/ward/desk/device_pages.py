@@ -104,10 +104,7 @@ class DevicePages:
         self._renderer, self._clock = renderer, clock
 
     def devices(self, request: Request) -> Response:
-        """GET /: parameters `state`, `q` (search words), `page`; `pick` to choose a device for a request.
-
-        With `fragment`, only the list.
-        """
+        """GET /: `state`, `q` (search words), `page`, `pick` to choose a device; with `fragment`, only the list."""
         query = request.query_params
         pick = "pick" in query
         state, text = query.get("state", ""), query.get("q", "")[:SEARCH_MAX]
@@ -153,7 +150,6 @@ class DevicePages:
 
 
 def _states(found: Sequence[DeskRow]) -> list[tuple[str, int]]:
-    """Returns each filter with the number of its devices: all, those that lack something, and each state."""
     missing_n = sum(not row.green for row in found)
     return [("", len(found)), (MISSING, missing_n), *counted(found).items()]
 

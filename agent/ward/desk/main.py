@@ -39,10 +39,7 @@ THREADS_N = 12
 STATIC = "/static/"         # what the refusal is drawn with
 
 class DeskDoor:
-    """Guards every address of the page: it admits only officers, and only the desk's own forms.
-
-    Handlers find the `officer` in the request's state.
-    """
+    """Guards every address: it admits only officers, whom handlers find in the request's state, and own forms."""
 
     def __init__(self, app: ASGIApp, refused: Callable[[Request], Response]) -> None:
         """`refused` answers requests without an officer's certificate."""
@@ -67,7 +64,6 @@ class DeskDoor:
 
 
 def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starlette]) -> ASGIApp:
-    """Returns the whole page behind its door; `life` runs beside it."""
     renderer, requests = DeskRenderer(own), PictureRequests(engine)
     board = DeskBoard(own, engine, clock)
     devices = DevicePages(board, engine, requests, renderer, clock)

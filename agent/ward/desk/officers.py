@@ -40,12 +40,11 @@ class Officer:
 
     @property
     def noted(self) -> str:
-        """The officer as records of an action name them."""
         return f"{self.person} ({PREFIX}{self.name})"
 
 
 def officer(headers: Sequence[str]) -> Officer | None:
-    """Returns the officer of the certificate in the proxy's `headers`; None if there is none, or not an officer's."""
+    """The officer of the certificate in the proxy's header; None if it is missing or of another."""
     certificate = client_certificate(headers[0]) if len(headers) == 1 else None
     common = client_name(certificate)
     name = common.removeprefix(PREFIX)
@@ -55,7 +54,6 @@ def officer(headers: Sequence[str]) -> Officer | None:
 
 
 def person_of(certificate: x509.Certificate) -> str:
-    """Returns the officer's name in a certificate; "" if it has none."""
     found = certificate.subject.get_attributes_for_oid(PERSON)
     return str(found[0].value)[:NAME_MAX] if found else ""
 

@@ -52,7 +52,7 @@ class RequestPages:
         return self._form(request, dict.fromkeys(FIELDS, "") | {"dev": dev, "kind": "clip"} | self._last_hour(), "")
 
     async def make(self, request: Request) -> Response:
-        """POST /requests/new: the fields of the form."""
+        """POST /requests/new."""
         return await run_in_threadpool(self._make, request, await _form(request))
 
     def one(self, request: Request) -> Response:

@@ -36,8 +36,6 @@ class Found(NamedTuple):
 
 
 class _VerifyLine(msgspec.Struct, frozen=True):
-    """A line of `taimat verify --json`: a finding, or at the end the result."""
-
     code: str = ""
     says: str = ""
     holds: bool | None = None
@@ -125,10 +123,7 @@ class OfficersRequests:
         self._made: OrderedDict[str, str] = OrderedDict()       # by the form, the request's id
 
     def make(self, kind: Kind, given: Mapping[str, str], once: str, officer: Officer) -> str:
-        """Sends a request as typed; returns its id, even if it did not reach the broker. Raises BadOrder.
-
-        `once` identifies the form: sent twice, it makes one request.
-        """
+        """Returns the request's id, even if it was not sent. The form `once` makes one request. Raises BadOrder."""
         now = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC)
         wish = desk.read_order(kind, {**given, "officer": officer.person}, now)
         with self._turn:
@@ -139,7 +134,7 @@ class OfficersRequests:
             return self._made[once]
 
     def cancel(self, request: PictureRequest, officer: Officer) -> None:
-        """Cancels a request. If the broker is away, the intake informs the device later."""
+        """If the broker is away, the intake informs the device later."""
         with self._turn:
             try:
                 self._desk(officer).cancel(request)

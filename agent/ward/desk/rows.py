@@ -1,9 +1,8 @@
 """The desk's rows: what the ward knows of each device from the enrolment book and from its reports. Pure.
 
-A place whose card has not been used yet is a row, too; so is a device that reports and is not in the book.
-
-Four lights say whether a device's camera, card, clock and broker are good. Before its household has joined, the device
-reports them itself (`Ready`); then they follow from its health and its presence.
+A place whose card has not been used yet is a row, too; so is a device that is not in the book. Four lights say whether
+camera, card, clock and broker are good: the device reports them itself until its household has joined (`Ready`); then
+they follow from health and presence.
 """
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -48,15 +47,11 @@ class Lights:
 
     @property
     def missing(self) -> list[str]:
-        """The names of lights that are bad."""
         return [name for name, light in self.each.items() if light == "bad"]
 
 
 def reported_lights(state: State, clock: str | None, health: ward_side.Health | None) -> Lights:
-    """Returns the lights of a reporting device; `health` is None if its household withholds it.
-
-    The last report of a device that is away says nothing about the present.
-    """
+    """`health` is None if the household withholds it. The last report of a device that is away proves nothing."""
     broker: Light = "good" if state == "online" else "bad"
     if state not in ("online", "stale"):
         return Lights(broker=broker)
@@ -65,7 +60,7 @@ def reported_lights(state: State, clock: str | None, health: ward_side.Health | 
 
 
 def ready_lights(ready: Ready | None) -> Lights:
-    """Returns the lights that an enrolled device has reported before its household joined; unknown without a report."""
+    """The lights before the household has joined; unknown without a report."""
     return Lights() if ready is None else Lights(*(_light(getattr(ready, name)) for name in LIGHTS))
 
 
@@ -139,7 +134,7 @@ class Known:
 
 
 def rows(known: Known) -> list[DeskRow]:
-    """Returns all rows, first those that lack most."""
+    """Those that lack most come first."""
     reporting = {each.dev: each for each in known.devices}
     of_book = [_of_place(place, known, reporting.pop(place.dev, None)) for place in known.places]
     others = [_of_device(device, known) for device in reporting.values()]
@@ -176,13 +171,12 @@ def _of_place(found: PlaceEntry, known: Known, device: DeviceRecord | None) -> D
 
 
 def chosen(found: Sequence[DeskRow], state: str = "", text: str = "") -> list[DeskRow]:
-    """Returns the rows in this state ("missing": not green; "": any) whose names contain every word of `text`."""
+    """The rows in this state ("missing": not green; "": any) whose names contain every word of `text`."""
     words = text.casefold().split()
     return [row for row in found if _is_in(row, state) and all(word in _searched(row) for word in words)]
 
 
 def counted(found: Iterable[DeskRow]) -> dict[str, int]:
-    """Returns the number of devices in each state that occurs, worst first."""
     numbers = Counter(row.state for row in found)
     return {state: numbers[state] for state in WORST_FIRST if numbers[state]}
 

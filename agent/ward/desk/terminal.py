@@ -27,7 +27,6 @@ def view(own: settings.Settings, engine: sql.Engine) -> LineView[DeskRow]:
 
 
 def table(found: Sequence[DeskRow], _now_s: float) -> RenderableType:
-    """Returns the rows as a table, below the number of devices that are green and in each state."""
     grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for row in found:
         key, household, site, state, *_, until, missing = cells(row, 0)
@@ -40,7 +39,6 @@ def table(found: Sequence[DeskRow], _now_s: float) -> RenderableType:
 
 
 def cells(row: DeskRow, _now_s: float) -> Sequence[str]:
-    """Returns a row's cells in the order of the columns."""
     until = f"{datetime.fromtimestamp(row.until_ms / 1000):%Y-%m-%d}" if row.until_ms else ""
     missing = [*row.alarms, *(f"{name}: {row.hints[name]}" if row.hints.get(name) else name
                               for name in row.lights.missing)]

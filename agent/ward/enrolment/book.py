@@ -96,8 +96,6 @@ class CloneAlarm:
 
 @dataclass(frozen=True, slots=True)
 class PlaceEntry:
-    """A place with its newest claim, and the newest report of its device."""
-
     place: DevicePlace
     claim: KnownClaim | None
     ready_ms: int | None
@@ -118,12 +116,10 @@ class Entries:
     # what stands there
 
     def place(self, serial: str) -> DevicePlace | None:
-        """Returns the place of that serial number, in any case."""
         row = self._db.execute("SELECT * FROM place WHERE serial = ?", (serial,)).fetchone()
         return _place(row) if row else None
 
     def states(self) -> list[PlaceEntry]:
-        """Returns all places by serial number, each with its newest claim."""
         rows = self._db.execute(
             "SELECT place.*, claim.digest, claim.until_ms, claim.key, claim.dev, claim.revoked_ms, at_ms, told "
             "FROM place LEFT JOIN claim ON claim.rowid = (SELECT max(rowid) FROM claim WHERE serial = place.serial) "
@@ -132,28 +128,25 @@ class Entries:
                            msgspec.json.decode(row["told"], type=Ready) if row["told"] else None) for row in rows]
 
     def claim(self, digest: str) -> KnownClaim | None:
-        """Returns the claim whose secret has that SHA-256."""
         row = self._db.execute("SELECT * FROM claim WHERE digest = ?", (digest,)).fetchone()
         return _claim(row) if row else None
 
     def newest_claim(self, serial: str) -> KnownClaim | None:
-        """Returns the valid claim of a place."""
         row = self._db.execute("SELECT * FROM claim WHERE serial = ? ORDER BY rowid DESC", (serial,)).fetchone()
         return _claim(row) if row else None
 
     def certificate(self, number: int) -> IssuedCertificate | None:
-        """Returns the certificate with that X.509 serial number."""
         row = self._db.execute("SELECT * FROM certificate WHERE number = ?", (f"{number:x}",)).fetchone()
         return _certificate(row) if row else None
 
     def certificates(self, of: str | None = None) -> list[IssuedCertificate]:
-        """Returns those of a device, by its id or serial number, or all, in the order of issue."""
+        """Those of a device, by its id or serial number, or all, in the order of issue."""
         rows = self._db.execute("SELECT * FROM certificate WHERE ?1 IS NULL OR dev = ?1 OR serial = ?1 ORDER BY rowid",
                                 (of,))
         return [_certificate(row) for row in rows]
 
     def alarms(self) -> list[CloneAlarm]:
-        """Returns all alarms, newest first."""
+        """Newest first."""
         rows = self._db.execute("SELECT serial, code, peer, first_ms, last_ms, times FROM alarm "
                                 "JOIN claim USING (digest) ORDER BY last_ms DESC")
         return [CloneAlarm(**row) for row in rows]
@@ -161,10 +154,7 @@ class Entries:
     # what is written
 
     def expect(self, place: DevicePlace, digest: str, now_ms: int, until_ms: int) -> list[IssuedCertificate]:
-        """Expects a device at this place with a new claim, and revokes what was valid there.
-
-        Returns the certificates that were valid: they go onto the list of the revoked.
-        """
+        """Replaces what was valid at this place by a new claim; returns the certificates to revoke."""
         gone = self.revoke(place.serial, "replaced", now_ms)
         names = [each.name for each in fields(DevicePlace)]
         columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
@@ -187,10 +177,7 @@ class Entries:
                          "(:number, :dev, :serial, :made_ms, :until_ms, :revoked_ms, :why)", row)
 
     def revoke(self, which: str, why: str, now_ms: int) -> list[IssuedCertificate]:
-        """Revokes the claims and certificates of a device, by its id or serial number.
-
-        Returns the certificates that were valid.
-        """
+        """Revokes a device's claims and certificates; returns the certificates that were valid."""
         self._db.execute("UPDATE claim SET revoked_ms = ? WHERE (serial = ? OR dev = ?) AND revoked_ms IS NULL",
                          (now_ms, which, which))
         gone = [each for each in self.certificates(which) if each.revoked_ms is None and each.until_ms > now_ms]
@@ -207,7 +194,6 @@ class Entries:
                          (claim.digest, key, alarm.code, alarm.peer, alarm.first_ms, alarm.last_ms))
 
     def note_ready(self, dev: str, told: Ready, now_ms: int) -> None:
-        """Stores a device's report of its lights."""
         self._db.execute("INSERT OR REPLACE INTO ready VALUES (?, ?, ?)",
                          (dev, now_ms, msgspec.json.encode(told).decode()))
 

@@ -47,25 +47,19 @@ class CardBundle:
 
     @property
     def digest(self) -> str:
-        """The claim's digest, as the book has it."""
         return claim_digest(self.bundle.claim)
 
     @property
     def address(self) -> str:
-        """The address of the recorder's page."""
         return f"http://{self.card.hostname}.local"
 
 
 def hostname(serial: str) -> str:
-    """Returns the name of a recorder in its household's network."""
     return f"taimat-{serial.lower()}".rstrip("-")
 
 
 def write(folder: Path, made: CardBundle) -> None:
-    """Writes a folder of its own, whole or not at all, in place of an older one. Raises OSError.
-
-    It does not flush: the caller flushes once after all of them.
-    """
+    """Writes a folder of its own, whole or not at all. Raises OSError. The caller flushes once after all of them."""
     folder.mkdir(OWN_FOLDER, parents=True, exist_ok=True)
     target, draft = folder / made.bundle.serial, folder / f".{made.bundle.serial}.part"
     shutil.rmtree(draft, ignore_errors=True)
@@ -155,10 +149,7 @@ def _fitted(font: str, size: float, text: str, room: float) -> tuple[float, str]
 
 
 def _qr(canvas: Canvas, text: str, left: float, bottom: float) -> None:
-    """Draws a QR code as one path, with a rectangle for each run of dark squares.
-
-    Readers accept any of the eight masks; to find the best one would take most of the time.
-    """
+    """Draws a QR code as one path. Readers accept any of the eight masks; finding the best one takes long."""
     rows = [bytes(row) for row in segno.make(text, micro=False, error="m", mask=MASK).matrix]
     unit = QR / len(rows)
     path = canvas.beginPath()

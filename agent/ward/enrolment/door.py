@@ -110,7 +110,7 @@ class EnrolmentDoor:
 
 
 async def _ask(request: Request, kind: type[Kind]) -> Kind:
-    """Reads and decodes the body. Raises EnrolRefusal."""
+    """Raises EnrolRefusal."""
     who, body = _peer(request) or "somebody", bytearray()
     try:
         async with asyncio.timeout(ASK_S):

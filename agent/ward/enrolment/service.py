@@ -59,10 +59,7 @@ class EnrolRefusal(Exception):
 
 
 def refusal(claim: KnownClaim | None, serial: str, key: str, now_ms: int) -> RefusalCode | None:
-    """Returns why this key gets no certificate for the claim, or None if it gets one.
-
-    The same key gets another one while the claim is valid, because the first answer may have been lost.
-    """
+    """Why the claim is refused, or None. The same key may come again: the first answer may have been lost."""
     if claim is None:
         return "claim_unknown"
     if claim.revoked_ms is not None:
@@ -142,7 +139,7 @@ class EnrolmentService:
             return self._grant(dev, chain)
 
     def note_ready(self, certificate: x509.Certificate | None, told: Ready) -> None:
-        """Stores an enrolled device's report of its lights. Raises EnrolRefusal."""
+        """Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
         with _told(dev):
             if not self._ready.allows(dev, self._clock.mono_s()):
@@ -187,10 +184,7 @@ def _device(certificate: x509.Certificate | None) -> str:
 
 
 def _place(entries: Entries, certificate: x509.Certificate | None, dev: str) -> str:
-    """Returns the place of this certificate. Raises EnrolRefusal if it was revoked.
-
-    The proxy has checked that the ward signed it. A book restored from a backup may not know it.
-    """
+    """Raises EnrolRefusal if the certificate was revoked. A book from a backup may not know it."""
     assert certificate
     known = entries.certificate(certificate.serial_number)
     if known is None:

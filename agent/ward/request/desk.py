@@ -141,10 +141,7 @@ class RequestDesk:
         return request
 
     def cancel(self, request: PictureRequest) -> bool:
-        """Cancels a request at ward and device; returns False if it had ended.
-
-        If the device does not get it, the intake refuses its upload later.
-        """
+        """Returns False if it had ended. A device that does not hear of it is refused by the intake."""
         order = self._orders.write(request.dev, CANCEL, {"request": request.id})
         if not self._become(request, "cancelled", self._officer):
             return False

@@ -40,7 +40,6 @@ def follow(look: Look, json: bool) -> PictureRequest:
 
 
 def changes(look: Look) -> Iterator[PictureRequest]:
-    """Yields the request now and after each change, until it has ended."""
     before = None
     while True:
         if (request := look()) != before:
@@ -72,7 +71,6 @@ def _on_terminal(look: Look) -> PictureRequest:
 
 @command
 def run_ask(config: Path, kind: Kind, given: Mapping[str, str], waits: bool, as_json: bool) -> int:
-    """Sends a request with these options, and follows it if `waits`."""
     own, clock = settings.load(config), SystemClock()
     requests = PictureRequests(open_engine(own.database.url))
     wish = desk.read_order(kind, given, datetime.fromtimestamp(clock.now().wall_ms / 1000, UTC))
@@ -157,13 +155,11 @@ def request_table(found: Sequence[PictureRequest]) -> RenderableType:
 
 
 def cells(request: PictureRequest) -> tuple[str, ...]:
-    """Returns a request's cells in the order of the columns."""
     return (request.id, _spell(request.made_ms), request.dev, what(request), request.case_no, request.state,
             request.code or "")
 
 
 def what(request: PictureRequest) -> str:
-    """Returns camera and time of a request."""
     if request.begin_ms is None or request.end_ms is None:
         return f"{request.cam}, a picture"
     return f"{request.cam}, {_spell(request.begin_ms)} to {_spell(request.end_ms, '%H:%M:%S')}"
@@ -184,7 +180,6 @@ def request_whole(request: PictureRequest, steps: Sequence[RequestStep], folder:
 
 
 def says(request: PictureRequest) -> str:
-    """Returns the request's state in words."""
     if request.state == "running" and request.total_b:
         return f"agreed to: {(request.sent_b or 0) / 1e6:.1f} of {request.total_b / 1e6:.1f} MB are here"
     number = f" (there it is number {request.told_n})" if request.state == "waiting" and request.told_n else ""

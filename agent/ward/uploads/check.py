@@ -72,7 +72,7 @@ def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
 
 
 def _demand_plain(member: TarMember) -> tuple[str, str]:
-    """Returns folder and name. Raises NotAnExport."""
+    """Raises NotAnExport."""
     inside, slash, name = member.name.partition("/")
     if not slash or not (NAME.fullmatch(inside) and NAME.fullmatch(name)):
         raise NotAnExport("it has something else in it than plain files of one folder")
@@ -157,7 +157,7 @@ def _picture(upload: Path, target: Path) -> int:
 
 
 def _export(job: Job, upload: Path, folder: Path) -> int:
-    """Unpacks and checks it; returns how many of the heads agree with its rows."""
+    """Returns how many of the heads agree with its rows."""
     try:
         unpack(upload, folder / EXPORT)
         found = unpacked.read(folder / EXPORT, lambda files_n: None)
@@ -187,7 +187,6 @@ def _stranger(job: Job, verdict: Holds) -> str:
 
 
 def _differing(job: Job, verdict: Holds) -> Iterator[str]:
-    """Yields the parts of the wish that differ from the request."""
     assert verdict.manifest is not None
     wish: ExportWish = verdict.manifest.claim.wish
     for name, given, asked in (("camera", wish.camera, job.cam), ("case", wish.case, job.case), ("by", wish.by, "ward"),

@@ -55,13 +55,10 @@ class Lane(NamedTuple):
     b_per_s: float              # a slow disk reads and writes so many bytes a second
 
     def patience_for(self, size_b: int) -> float:
-        """Returns the seconds for an upload of this size."""
         return self.patience_s + size_b / self.b_per_s
 
 
 class Checker:
-    """Checks the whole uploads in the spool."""
-
     def __init__(self, requests: PictureRequests, spool: Spool, key: CommandKey, clock: Clock,
                  metrics: IntakeMetrics) -> None:
         self._requests, self._spool, self._key, self._clock, self._metrics = requests, spool, key, clock, metrics
@@ -70,9 +67,8 @@ class Checker:
         self._devices: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def check(self, request: PictureRequest) -> UploadVerdict | None:
-        """Returns the verdict on a whole upload; None if it is stored already, and only has to be settled.
+        """Returns None if it is stored already. Raises Trouble, DatabaseFault and OSError: then it may be tried again.
 
-        Raises Trouble, DatabaseFault and OSError: then it may be tried again.
         """
         async with self._devices.setdefault(request.dev, asyncio.Lock()):
             if self._target(request).is_dir():

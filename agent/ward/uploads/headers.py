@@ -32,16 +32,12 @@ class UploadRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The sender, by its certificate."""
-
     name: str               # its one common name: the device's id
     key_sha256: str         # of its public key (DER SubjectPublicKeyInfo), hex
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An upload that a device wants to begin."""
-
     request: str
     kind: Kind
     bytes: int
@@ -78,7 +74,7 @@ def demand_version(headers: Mapping[str, str]) -> None:
 
 
 def announced(headers: Mapping[str, str], max_b: int) -> Announced:
-    """Reads a POST's announcement. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     size_b = _number(headers, "upload-length")
     told = _metadata(headers.get("upload-metadata", ""))
     kind = KINDS.get(told.get(requests.KIND, ""))
@@ -98,14 +94,14 @@ def announced(headers: Mapping[str, str], max_b: int) -> Announced:
 
 
 def offset(headers: Mapping[str, str]) -> int:
-    """Returns where a PATCH goes on. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     if headers.get("content-type") != PIECE_TYPE:
         raise UploadRefusal(415, "content_type", f"a piece's Content-Type has to be {PIECE_TYPE}")
     return _number(headers, "upload-offset")
 
 
 def length(headers: Mapping[str, str]) -> int:
-    """Returns the length of a piece. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     if "content-length" not in headers:
         raise UploadRefusal(411, "length", "a piece needs its Content-Length")
     size_b = _number(headers, "content-length")

@@ -127,7 +127,7 @@ class Application:
 
 
 def _asked(request: Request) -> str:
-    """Returns the request's id in the path. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     if not tus.ULID.fullmatch(found := request.path_params["request"]):
         raise UploadRefusal(404, "unknown", "that is no request's id")
     return found
@@ -150,10 +150,7 @@ async def _whole(request: Request, size_b: int) -> bytes:
 
 
 async def _let_go(request: Request) -> None:
-    """Reads the rest of a refused body, of which the proxy lets 2 MB through.
-
-    A proxy that is still sending when its connection is closed never reads the answer, and says 502 instead.
-    """
+    """A proxy that can't send the rest of a body (up to 2 MB) reads no answer, and says 502 instead."""
     with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):     # the last: there is nothing left
         async with asyncio.timeout(REST_S):
             async for _ in request.stream():

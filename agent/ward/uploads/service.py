@@ -30,8 +30,6 @@ AHEAD_B = 64_000_000        # for a device, of what it has announced and not bro
 
 
 class ComingUpload(NamedTuple):
-    """An announced upload that is not whole yet."""
-
     dev: str
     bytes: int              # of all of it
     have_b: int             # have come
@@ -43,10 +41,7 @@ def is_within_share(dev: str, wish_b: int, coming: Iterable[ComingUpload], share
 
 
 def kept_b(coming: Iterable[ComingUpload]) -> int:
-    """Returns the bytes to keep free for these uploads, beside the bytes received.
-
-    A device without received bytes reserves at most AHEAD_B.
-    """
+    """The bytes to keep free for these uploads; at most AHEAD_B for what a device has not brought yet."""
     copies_b, ahead_b = 0, defaultdict[str, int](int)
     for each in coming:
         copies_b += (COPIES_N - 1) * each.have_b
@@ -81,16 +76,12 @@ class UploadService:
                 await asyncio.to_thread(self._spool.begin, request.id)
 
     async def state(self, peer: str, request_id: str) -> tuple[int, int]:
-        """Returns the received bytes and the length."""
         async with self._lock(request_id):
             request = await self._announced(peer, request_id)
             return await asyncio.to_thread(self._size, request), request.bytes or 0
 
     async def append_piece(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
-        """Appends a whole piece; returns the received bytes.
-
-        Of two pieces for the same place at once, one is taken, and the other is refused as too late.
-        """
+        """Returns the received bytes. Of two pieces for the same place, one is refused."""
         if digest is not None and await asyncio.to_thread(lambda: hashlib.sha256(piece).digest()) != digest:
             raise UploadRefusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
         async with self._lock(request_id):
