@@ -7,7 +7,7 @@ another.
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sql
@@ -22,6 +22,7 @@ from agent.ward.register import BootTurns, DeviceRecord, Reach, SeenBoot, SeqGap
 
 DEVICES_MAX = 20_000            # three cities' worth; more are made up
 HISTORY_EVERY_MS = 300_000
+OWN_COLUMNS = ("dev", "first_ms", "clock", "birth", "health", "health_ms", "event_ms", "event_kind")
 Change = Callable[[DeviceRecord], DeviceRecord | None]      # None: it is of the past, and changes nothing
 
 
@@ -156,22 +157,18 @@ class DeviceCache:
 
 
 def to_row(device: DeviceRecord) -> dict[str, Any]:
-    standing, reach = device.standing, device.reach
-    return {"dev": device.dev, "first_ms": device.first_ms, "online": standing.online, "why": standing.why,
-            "boot": standing.boot, "conn": standing.conn, "status_until_ms": standing.status_until_ms,
-            "health_until_ms": standing.health_until_ms, "turns": json.dumps(astuple(device.turns)),
-            "clock": device.clock, "birth": device.birth, "health": device.health, "health_ms": device.health_ms,
-            "event_ms": device.event_ms, "event_kind": device.event_kind, "top": reach.top,
-            "holes": json.dumps([astuple(gap) for gap in reach.gaps])}
+    reach = device.reach
+    return {name: getattr(device, name) for name in OWN_COLUMNS} | asdict(device.standing) | {
+        "turns": json.dumps(astuple(device.turns)), "top": reach.top,
+        "holes": json.dumps([astuple(gap) for gap in reach.gaps])}
 
 
 def of_row(row: Any) -> DeviceRecord:
-    standing = Standing(row.online, row.why, row.boot, row.conn, row.status_until_ms, row.health_until_ms)
     reach = Reach(row.top, tuple(SeqGap(*gap) for gap in json.loads(row.holes)))
     present, former, *found = json.loads(row.turns)
-    turns = BootTurns(SeenBoot(*present), SeenBoot(*former), *found)
-    return DeviceRecord(row.dev, row.first_ms, standing, turns, reach, row.clock, row.birth, row.health, row.health_ms,
-                        row.event_ms, row.event_kind)
+    return DeviceRecord(**{name: getattr(row, name) for name in OWN_COLUMNS}, reach=reach,
+                        standing=Standing(**{each.name: getattr(row, each.name) for each in fields(Standing)}),
+                        turns=BootTurns(SeenBoot(*present), SeenBoot(*former), *found))
 
 
 def read_devices(engine: sql.Engine) -> Iterable[DeviceRecord]:

@@ -239,18 +239,6 @@ class Forwarder:
         return Connection(city.host, city.port, credentials, city.keepalive_s, self._topics, None, 0)
 
 
-def mark_all(own: settings.Settings) -> None:
-    """Marks every event of the ward for the city; the running forwarder sends them. Raises DatabaseFault."""
-    engine = open_engine(own.database.url)
-    for device in read_devices(engine):                 # a transaction each, so that nobody waits long for the database
-        with database.transaction(engine) as db:
-            forward_marks.mark_again(db, device.dev, 1, SEQ_MAX)
-    with database.transaction(engine) as db:
-        waiting_n = forward_marks.measure(db).waiting_n
-    engine.dispose()
-    print(f"{waiting_n} events wait for the city; to bring them there: taimat ward forward, or the service that runs")
-
-
 def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: ForwardTempo | None = None) -> None:
     """Raises CannotServe."""
     tempo, metrics = tempo or ForwardTempo(), ForwardMetrics()
@@ -269,7 +257,14 @@ def main(config: Path, tempo: ForwardTempo | None = None) -> int:
 
 @ended(OPS)
 def run_mark_all(config: Path) -> int:
-    mark_all(_with_city(config, settings.load(config)))
+    engine = open_engine(_with_city(config, settings.load(config)).database.url)
+    for device in read_devices(engine):                 # a transaction each, so that nobody waits long for the database
+        with database.transaction(engine) as db:
+            forward_marks.mark_again(db, device.dev, 1, SEQ_MAX)
+    with database.transaction(engine) as db:
+        waiting_n = forward_marks.measure(db).waiting_n
+    engine.dispose()
+    print(f"{waiting_n} events wait for the city; to send them: taimat ward forward, or the running service")
     return 0
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived, Connection, Outgoing
@@ -36,18 +38,6 @@ class Listening:
     subscriptions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OpsAccount:
-    """An account at the ward's broker: TLS and CA are the ingest's, the rest is its own."""
-
-    tls: bool
-    ca: str
-    cert: str
-    key: str
-    user: str
-    password_file: str
-
-
 class OpsLink:
     """One visit, as a context manager."""
 
@@ -55,8 +45,9 @@ class OpsLink:
         """Connects as `name`, and subscribes to the filters in `listen`, at least one. Raises OpsFault."""
         self._name, self._ward, self._clock = name, own.ward, clock
         given = own.ops if name == "ops" else own.desk
-        self._account = OpsAccount(self._ward.tls, self._ward.ca, given.cert, given.key, given.user,
-                                   given.password_file)
+        # TLS and CA are the ingest's.
+        self._account = msgspec.structs.replace(self._ward, cert=given.cert, key=given.key, user=given.user,
+                                                password_file=given.password_file)
         self._listening = Listening(tuple(listen))
         self._arrived: deque[Arrived] = deque()
         self._session = Session(self._connect, clock, Backoff(WAITS), random.random,

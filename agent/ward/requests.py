@@ -4,20 +4,18 @@ Four processes write here: command and desk, which ask; the ingest, which receiv
 uploads. A request that has ended does not change. Each change is one transaction with its step, and steps are never
 deleted.
 """
-import contextlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sql
-from sqlalchemy.exc import SQLAlchemyError
 
 from agent.core.contract.wire import ward_side
 from agent.core.household.sharing_rules import Kind
 from agent.ward import database, quota
 from agent.ward.database import request as _request
 from agent.ward.database import request_step as _step
+from agent.ward.database import transaction
 
 State = Literal["made", "sent", "waiting", "running", "done", "failed", "refused", "expired", "cancelled"]
 Who = Literal["ops", "desk", "device", "intake"]
@@ -92,49 +90,49 @@ class PictureRequests:
         self._engine = engine
 
     def add(self, request: PictureRequest, who: Who = "ops", detail: str | None = None) -> None:
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             db.execute(sql.insert(_request).values(asdict(request)))
             _note(db, request.id, request.made_ms, who, request.state, detail)
 
     def find(self, request_id: str) -> PictureRequest | None:
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return _find(db, request_id)
 
     def newest(self, limit_n: int, after_n: int = 0, dev: str | None = None) -> list[PictureRequest]:
         """Returns up to `limit_n` requests, of `dev` if given, newest first, without the first `after_n`."""
         asked = sql.select(_request).order_by(_request.c.made_ms.desc(), _request.c.id.desc())
         asked = asked if dev is None else asked.where(_request.c.dev == dev)
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return [_of(row) for row in db.execute(asked.limit(limit_n).offset(after_n))]
 
     def purposes(self) -> list[str]:
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return list(db.execute(sql.select(_request.c.purpose).distinct().order_by(_request.c.purpose)).scalars())
 
     def open_ones(self) -> list[PictureRequest]:
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return [_of(row) for row in db.execute(sql.select(_request).where(_request.c.state.in_(OPEN)))]
 
     def failed_of(self, dev: str) -> list[str]:
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return list(db.execute(sql.select(_request.c.id).where(
                 _request.c.dev == dev, _request.c.state == "failed")).scalars())
 
     def steps(self, request_id: str) -> list[RequestStep]:
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return [RequestStep(row.at_ms, row.who, row.what, row.detail) for row in db.execute(
                 sql.select(_step).where(_step.c.request == request_id).order_by(_step.c.n))]
 
     def become(self, request_id: str, state: State, who: Who, now_ms: int, detail: str | None = None,
                **changes: str | int | None) -> bool:
         """Sets state and `changes` (columns), and notes the step; returns False for a request that had ended."""
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             return _become(db, request_id, state, who, now_ms, detail, changes)
 
     def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, certificate: str,
                   now_ms: int) -> bool:
         """Notes an announced upload; returns False if the request has ended, or another was announced."""
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             changed = db.execute(sql.update(_request).where(
                 _request.c.id == request_id, _request.c.state.in_(OPEN), _request.c.bytes.is_(None)
                 ).values(bytes=size_b, sha256=sha256, manifest=manifest, certificate=certificate))
@@ -144,32 +142,28 @@ class PictureRequests:
 
     def withdrawn(self, request_id: str, now_ms: int, why: str | None = None) -> None:
         """Notes that the upload is given up, by its device without a `why`; another one may come."""
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None, certificate=None)).rowcount:
                 _note(db, request_id, now_ms, "intake", "withdrawn", why)
 
     def note(self, request_id: str, who: Who, what: str, now_ms: int, detail: str) -> None:
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             _note(db, request_id, now_ms, who, what, detail)
 
-    def unchecked(self, request_id: str, now_ms: int, why: str) -> None:
-        with _faults(self._engine), self._engine.begin() as db:
-            _note(db, request_id, now_ms, "intake", UNCHECKED, why)
-
     def unchecked_n(self, request_id: str) -> int:
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return db.execute(sql.select(sql.func.count()).select_from(_step).where(
                 _step.c.request == request_id, _step.c.what == UNCHECKED)).scalar_one()
 
     def over_share(self, dev: str, now_ms: int) -> None:
         """Notes for `taimat ward watch` that a device has announced more than its share."""
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             quota.note_excess(db, [(dev, "over_spool")], now_ms)
 
     def witnesses(self, dev: str) -> tuple[str | None, dict[int, str]]:
         """Returns the newest key's fingerprint and the ledger heads by row number, from a device's health reports."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             newest = db.execute(sql.select(database.device.c.health).where(database.device.c.dev == dev)).scalar()
             kept = db.execute(sql.select(database.health_history.c.message).where(
                 database.health_history.c.dev == dev).order_by(database.health_history.c.slot_ms))
@@ -215,11 +209,3 @@ def _find(db: sql.Connection, request_id: str) -> PictureRequest | None:
 
 def _of(row: Any) -> PictureRequest:
     return PictureRequest(**{each.name: getattr(row, each.name) for each in fields(PictureRequest)})
-
-
-@contextlib.contextmanager
-def _faults(engine: sql.Engine) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise database.fault(str(engine.url), error) from error

@@ -52,14 +52,15 @@ SECRETS = (("ward", "key"), ("ops", "key"), ("ops", "command_key"), ("desk", "ke
            ("city", "key"))
 
 
-class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The ward, its broker, and the ingest's account there."""
+class _Account(Struct, kw_only=True, forbid_unknown_fields=True):
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
 
-    ward: Name = "w00"
-    wards: list[str] = field(default_factory=list)
-    shared: bool = False
-    name: Name = "ingest"
-    host: str = "localhost"
+
+class _Broker(Struct, kw_only=True, forbid_unknown_fields=True):
+    host: str = ""
     port: Annotated[int, Meta(ge=1, le=65535)] = 8883
     tls: bool = True
     ca: str = ""
@@ -68,28 +69,30 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     user: str = ""
     password_file: str = ""
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+
+
+class Ward(_Broker, kw_only=True, forbid_unknown_fields=True):
+    """The ward, its broker, and the ingest's account there."""
+
+    ward: Name = "w00"
+    wards: list[str] = field(default_factory=list)
+    shared: bool = False
+    name: Name = "ingest"
+    host: str = "localhost"
     devices_file: str = ""
 
 
-class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
+class Ops(_Account, kw_only=True, forbid_unknown_fields=True):
     """The account for orders at the ward's broker, and the key that signs them."""
 
-    cert: str = ""
-    key: str = ""
-    user: str = ""
-    password_file: str = ""
     command_key: str = ""
 
 
-class Desk(Struct, kw_only=True, forbid_unknown_fields=True):
+class Desk(_Account, kw_only=True, forbid_unknown_fields=True):
     """The page for officers, and its account at the ward's broker."""
 
     socket: str = "/run/ward-taimat-desk.sock"
     language: Literal["vi", "en"] = "vi"
-    cert: str = ""
-    key: str = ""
-    user: str = ""
-    password_file: str = ""
 
 
 class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -136,18 +139,9 @@ class Backup(Struct, kw_only=True, forbid_unknown_fields=True):
     kept_n: Annotated[int, Meta(ge=1, le=1000)] = 14
 
 
-class City(Struct, kw_only=True, forbid_unknown_fields=True):
+class City(_Broker, kw_only=True, forbid_unknown_fields=True):
     """The city's broker, and the forwarder's account there."""
 
-    host: str = ""
-    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
-    tls: bool = True
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-    user: str = ""
-    password_file: str = ""
-    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
     events_per_s: Annotated[float, Meta(ge=1, le=1000)] = 100.0
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] = 9465
 

@@ -24,7 +24,7 @@ from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
-from agent.ward.requests import PictureRequest, PictureRequests
+from agent.ward.requests import UNCHECKED, PictureRequest, PictureRequests
 from agent.ward.uploads.check import EXIT_DISK, Job, UploadVerdict
 from agent.ward.uploads.spool import CHECKING, Spool, remove
 
@@ -81,7 +81,8 @@ class Checker:
                 try:
                     return await self._told(await asyncio.to_thread(self._job, request), lane)
                 except Uncheckable as error:
-                    await asyncio.to_thread(self._requests.unchecked, request.id, self._clock.now().wall_ms, str(error))
+                    await asyncio.to_thread(self._requests.note, request.id, "intake", UNCHECKED,
+                                            self._clock.now().wall_ms, str(error))
                     if failed_n + 1 >= TRIES_N:
                         return _given_up()
                     raise Trouble(str(error)) from error
