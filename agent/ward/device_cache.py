@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
-from agent.ward import database, events, forward_marks, quota, register, requests
+from agent.ward import database, events, quota, register, requests
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
 from agent.ward.presence import Standing
@@ -99,7 +99,7 @@ class DeviceCache:
             for answer in self._answers:
                 requests.hear(db, *answer)
             if self._for_city:
-                forward_marks.mark(db, [came.key for came in new])
+                events.mark(db, [came.key for came in new])
         self.devices |= devices
         safe = [came.key for came in self._events if came.moment == moments[came.key]]
         reused = [came.key for came in self._events if came.moment != moments[came.key]]

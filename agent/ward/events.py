@@ -11,9 +11,76 @@ from typing import Any, NamedTuple
 import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
-from agent.ward import database, forward_marks
+from agent.ward import database
 from agent.ward.database import put
 from agent.ward.register import Arrival, DeviceRecord
+
+_own, _event = database.to_city.c, database.event.c
+_waiting = _own.code.is_(None)
+
+
+class MarkedEvent(NamedTuple):
+    id: int             # of its mark; ids are in the order in which events came
+    dev: str
+    seq: int
+    message: str        # the CloudEvent, whole
+
+
+class ForwardBacklog(NamedTuple):
+    waiting_n: int
+    oldest_ms: int | None       # when its first event came, UTC by the ward
+    refused_n: int              # events that the city refused
+
+
+def waits(dev: sql.ColumnElement[str], seq: sql.ColumnElement[int]) -> sql.ColumnElement[bool]:
+    """Returns SQL for whether this event waits for the city."""
+    return sql.exists().where(_own.dev == dev, _own.seq == seq, _waiting)
+
+
+def mark(db: sql.Connection, keys: Iterable[tuple[str, int]]) -> None:
+    put(db, database.to_city, [{"dev": dev, "seq": seq} for dev, seq in keys], replace=False)
+
+
+def mark_again(db: sql.Connection, dev: str, first: int, last: int) -> list[int]:
+    """Marks those of these events that the ward has, even if the city has refused them; returns the marks' ids."""
+    marked = (_own.dev == dev) & _own.seq.between(first, last)
+    db.execute(sql.update(database.to_city).where(marked).values(code=None))
+    there = sql.exists().where(_own.dev == _event.dev, _own.seq == _event.seq)
+    here = sql.select(_event.dev, _event.seq).where(_event.dev == dev, _event.seq.between(first, last), ~there)
+    db.execute(sql.insert(database.to_city).from_select(["dev", "seq"], here.order_by(_event.seq)))
+    return list(db.execute(sql.select(_own.id).where(marked)).scalars())
+
+
+def waiting_marks(db: sql.Connection, limit_n: int) -> list[int]:
+    return list(db.execute(sql.select(_own.id).where(_waiting).order_by(_own.id).limit(limit_n)).scalars())
+
+
+def marked_events(db: sql.Connection, ids: Collection[int]) -> list[MarkedEvent]:
+    """Returns the events of these marks, in order, without deleted ones."""
+    asked = sql.select(_own.id, _own.dev, _own.seq, _event.message).join(
+        database.event, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id.in_(ids)).order_by(_own.id)
+    return [MarkedEvent(*row) for row in db.execute(asked)]
+
+
+def settle_marks(db: sql.Connection, ids: Collection[int]) -> None:
+    """Deletes these marks: the city has their events."""
+    db.execute(sql.delete(database.to_city).where(_own.id.in_(ids)))
+
+
+def set_aside(db: sql.Connection, id: int, code: str) -> None:
+    """Notes that the city has refused this event, and why."""
+    db.execute(sql.update(database.to_city).where(_own.id == id).values(code=code))
+
+
+def measure_backlog(db: sql.Connection) -> ForwardBacklog:
+    def count(what: Any) -> int:
+        return db.execute(sql.select(sql.func.count()).select_from(database.to_city).where(what)).scalar_one()
+
+    first = sql.select(sql.func.min(_own.id)).where(_waiting).scalar_subquery()
+    oldest = sql.select(_event.taken_ms).join(
+        database.to_city, (_event.dev == _own.dev) & (_event.seq == _own.seq)).where(_own.id == first)
+    return ForwardBacklog(count(_waiting), db.execute(oldest).scalar(), count(~_waiting))
+
 
 KEPT = ("consent", "command", "config", "delivery")     # consent, orders and hand-overs are proofs, and stay
 
@@ -42,7 +109,7 @@ def prune(db: sql.Connection, before_ms: int, limit_n: int, for_city: bool) -> i
     own = database.event.c
     asked = sql.select(own.dev, own.seq, own.boot).where(own.taken_ms < before_ms, own.kind.not_in(KEPT))
     if for_city:
-        asked = asked.where(~forward_marks.waits(own.dev, own.seq))
+        asked = asked.where(~waits(own.dev, own.seq))
     old = sorted(db.execute(asked.order_by(own.taken_ms).limit(limit_n)))
     for dev, rows in groupby(old, key=attrgetter("dev")):
         _remember(db, dev, [PrunedStretch(row.seq, row.seq, row.boot) for row in rows])

@@ -26,11 +26,11 @@ from agent.mqtt.connection import Acknowledged, Arrived, Connection, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, Told, Up
-from agent.ward import database, forward_marks, settings
+from agent.ward import database, events, settings
 from agent.ward.database import DatabaseFault, open_engine, while_there
 from agent.ward.device_cache import read_devices
+from agent.ward.events import MarkedEvent
 from agent.ward.exits import OPS, ended
-from agent.ward.forward_marks import MarkedEvent
 from agent.ward.metrics import ForwardMetrics
 from agent.ward.service import run
 
@@ -83,7 +83,7 @@ class ForwardQueue:
     def replay(self, dev: str, first: int, last: int) -> None:
         """Offers at once those of the events `first`..`last` that the ward has."""
         with database.transaction(self._engine) as db:
-            here = forward_marks.mark_again(db, dev, first, last)
+            here = events.mark_again(db, dev, first, last)
         for mark in self._offers.out(here):
             self._offers.again(mark, mark, self._clock.mono_s())
         self._metrics.replays.inc()
@@ -109,9 +109,9 @@ class ForwardQueue:
         if not self._done and not self._refused:
             return
         with database.transaction(self._engine) as db:
-            forward_marks.settle(db, self._done)
+            events.settle_marks(db, self._done)
             for mark, code in self._refused.items():
-                forward_marks.set_aside(db, mark, code)
+                events.set_aside(db, mark, code)
         self._metrics.settled.inc(len(self._done))
         self._offers.settled([*self._done, *self._refused])
         self._offers.hurry(self._clock.mono_s())        # the city's ingest is there
@@ -119,7 +119,7 @@ class ForwardQueue:
 
     def measure(self) -> None:
         with database.transaction(self._engine) as db:
-            backlog = forward_marks.measure(db)
+            backlog = events.measure_backlog(db)
         waited_ms = 0 if backlog.oldest_ms is None else self._clock.now().wall_ms - backlog.oldest_ms
         self._metrics.waiting.set(backlog.waiting_n)
         self._metrics.refused.set(backlog.refused_n)
@@ -129,13 +129,13 @@ class ForwardQueue:
         """Finds marks that were never offered, among the first `window_n`: more can't be offered at once."""
         self._look_mono_s = now_mono_s + self._look_s
         with database.transaction(self._engine) as db:
-            first = forward_marks.waiting(db, self._offers.pace.window_n)
+            first = events.waiting_marks(db, self._offers.pace.window_n)
         out = set(self._offers.out(first))
         self._fresh.extend(mark for mark in first if mark not in out)
 
     def _send(self, session: Session, chosen: list[int], now_mono_s: float) -> None:
         with database.transaction(self._engine) as db:
-            found = forward_marks.marked_events(db, chosen)
+            found = events.marked_events(db, chosen)
         for event in found:
             self._offer(session, event, now_mono_s)
         self._done += set(chosen) - {event.id for event in found}     # these events were deleted
@@ -260,9 +260,9 @@ def run_mark_all(config: Path) -> int:
     engine = open_engine(_with_city(config, settings.load(config)).database.url)
     for device in read_devices(engine):                 # a transaction each, so that nobody waits long for the database
         with database.transaction(engine) as db:
-            forward_marks.mark_again(db, device.dev, 1, SEQ_MAX)
+            events.mark_again(db, device.dev, 1, SEQ_MAX)
     with database.transaction(engine) as db:
-        waiting_n = forward_marks.measure(db).waiting_n
+        waiting_n = events.measure_backlog(db).waiting_n
     engine.dispose()
     print(f"{waiting_n} events wait for the city; to send them: taimat ward forward, or the running service")
     return 0

@@ -8,22 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_public_key,
-)
 
 from agent.core.evidence.ledger import fingerprint
 from agent.core.key_slots import CHANGE, KeysChange
 from agent.host.clock import SystemClock
 from agent.host.files import rename_durably, sync_folder, write_durably
 from agent.ward import settings
-from agent.ward.authority import units
+from agent.ward.authority.certificates import private_pem
 from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import restart_desk
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.orders import give
@@ -43,7 +38,7 @@ def public_half(path: str) -> bytes:
 
 def make(path: Path) -> None:
     """Writes a new private key. Raises FileExistsError and other OSErrors."""
-    data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    data = private_pem(Ed25519PrivateKey.generate())
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWN_ONLY)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -90,7 +85,7 @@ def rotate(path: str) -> None:
 
 def _public_in(path: Path) -> Ed25519PublicKey:
     try:
-        key = load_pem_public_key(path.read_bytes())
+        key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SigningKeyFault(f"{path}: not a public key in PEM, or not readable; delete it, and taimat ward keys"
                               " writes a new one") from error
@@ -100,7 +95,7 @@ def _public_in(path: Path) -> Ed25519PublicKey:
 
 
 def _pem(public: Ed25519PublicKey) -> bytes:
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 @ended({**OPS, AuthorityFault: EXIT_UNDONE}, "make its folder, or try it as another user (sudo)")
@@ -109,7 +104,7 @@ def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rota
     own = settings.load(config)
     if rotates:
         rotate(own.ops.command_key)
-        units.restart_desk()
+        restart_desk()
     see_to(own.ops.command_key, "[ops] command_key")
     told = see_to_next(own.ops.command_key)
     if devices:

@@ -12,8 +12,7 @@ from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads import checker
-from agent.ward.uploads.checker import TRIES_N, Checker, Trouble
-from agent.ward.uploads.spool import Spool
+from agent.ward.uploads.checker import TRIES_N, Checker, Spool, Trouble
 from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE
 
 IMPATIENT_S = 0.5

@@ -25,9 +25,9 @@ from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
 from agent.ward.request.main import says
 from agent.ward.requests import OPEN, PictureRequest, PictureRequests
+from agent.ward.uploads.checker import Spool
 from agent.ward.uploads.headers import Announced
 from agent.ward.uploads.service import UploadService
-from agent.ward.uploads.spool import Spool
 from tests.cli.cli import REPO, environment, taimat
 from tests.conftest import HandClock
 from tests.rigs import postgres

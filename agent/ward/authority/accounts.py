@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.ward import settings
-from agent.ward.authority import certificates, probe, secret, units
+from agent.ward.authority import certificates, probe, secret
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import AuthorityFault, RootCa
-from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, put, put_own
+from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, put, put_own, reload_broker
 from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
@@ -79,9 +79,7 @@ def _read(path: Path) -> x509.Certificate | None:
 def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
     """Returns the public half of the key in `path`, and makes the key if it is missing."""
     if not path.exists():
-        made = ec.generate_private_key(ec.SECP256R1())
-        data = made.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        put_own(places, path, data)
+        put_own(places, path, certificates.private_pem(ec.generate_private_key(ec.SECP256R1())))
     try:
         return serialization.load_pem_private_key(path.read_bytes(), password=None).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -104,8 +102,7 @@ def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: dat
                 else cas.current(now).account(name, public, now)
     except ValueError as error:
         raise AuthorityFault(str(error)) from error
-    put(path.with_suffix(".key"), key.private_bytes(
-        certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), OWN_ONLY)
+    put(path.with_suffix(".key"), certificates.private_pem(key), OWN_ONLY)
     put(path, chain, FOR_ALL)
     return path
 
@@ -126,7 +123,7 @@ def renew(own: Settings, places: Places, now: datetime, reload: str) -> list[str
         probe.keep_canary(places, cas, now)
         cas.revoke((), now)
         renewed = see_to_all(places, cas, own.authority.host or own.ward.host, now)
-    units.reload(reload, renewed)
+    reload_broker(reload, renewed)
     return renewed
 
 

@@ -19,7 +19,7 @@ from cryptography import x509
 
 from agent.host.files import rename_durably
 from agent.ward import settings
-from agent.ward.authority import accounts, certificates, probe, units
+from agent.ward.authority import accounts, certificates, probe
 from agent.ward.authority.cas import Cas, lists_in, read_list
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
@@ -27,12 +27,14 @@ from agent.ward.authority.places import (
     FOR_ALL,
     FOR_GROUP,
     OWN_ONLY,
+    USERS,
     WARD_USER,
     Places,
     folder,
     give,
     put,
     put_own,
+    reload_broker,
 )
 from agent.ward.enrolment.book import FILE as BOOK
 from agent.ward.enrolment.book import BookFault, EnrolmentBook, IssuedCertificate
@@ -270,7 +272,7 @@ def run_restore(config: Path, file: Path, reload: str) -> int:
     text = _read(file)[f"{ETC}/ward.toml"].decode(errors="replace")
     own = settings.parse(text, f"{file}: ward.toml")
     lines = restore(own, Places.of(config, own), file, datetime.now(UTC))
-    units.reload(reload, units.USERS)
+    reload_broker(reload, USERS)
     print("\n".join([f"{file}: put back; now taimat ward init makes what it lacks, and taimat ward doctor looks",
                      *lines]))
     return 0

@@ -4,19 +4,16 @@ A CA named root-1a2b3c4d or issuing-1a2b3c4d has three files in the authority's 
 `issuing.pem` and `issuing.key` are copies of the current one's. The public files are made from all of them, so they may
 be lost. After a rotation the former issuing CA is valid until the last certificate that it can have signed has expired.
 """
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from agent.ward.authority import certificates, issuer
 from agent.ward.authority.issuer import AuthorityFault, Issuer, RootCa
 from agent.ward.authority.places import AUTHORITY_USER, FOR_ALL, OWN_ONLY, WARD_USER, Places, put
 
-LIST = re.compile(b"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 ROOT, ISSUING = "root-", "issuing-"
 
 
@@ -72,7 +69,7 @@ class Cas:
 
     def add_issuer(self, made: Issuer, now: datetime) -> None:
         """Stores an issuing CA, which becomes the current one. Raises OSError."""
-        key = made.key.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key = certificates.private_pem(made.key)
         for end, data in (("key", key), ("crl", made.revoke(None, (), now)), ("pem", made.pem)):
             put(self._file(ISSUING, made.certificate, end), data, OWN_ONLY if end == "key" else FOR_ALL,
                 AUTHORITY_USER, WARD_USER)
@@ -128,7 +125,7 @@ class Cas:
 def lists_in(path: Path) -> list[x509.CertificateRevocationList]:
     """Raises AuthorityFault."""
     try:
-        found = [x509.load_pem_x509_crl(each) for each in LIST.findall(path.read_bytes())]
+        found = certificates.lists_in(path.read_bytes())
     except (OSError, ValueError) as error:
         raise AuthorityFault(f"{path}: {getattr(error, 'strerror', None) or error}; taimat ward renew makes it anew"
                              ) from error

@@ -4,13 +4,16 @@ The caller passes the signing key: one in memory, or one on a token. All keys ar
 and proxy can use.
 """
 import ipaddress
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 YEAR = timedelta(days=365)
@@ -23,6 +26,7 @@ CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUT
 NAME_MAX = 64                           # X.520
 PERSON = x509.ObjectIdentifier("2.5.4.41")          # its attribute "name"
 PEM = serialization.Encoding.PEM
+LIST = re.compile(b"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 
 
 class SigningCa(NamedTuple):
@@ -95,6 +99,24 @@ def renewal_due(certificate: x509.Certificate) -> datetime:
 
 def pem(*things: x509.Certificate | x509.CertificateRevocationList) -> str:
     return "".join(each.public_bytes(PEM).decode() for each in things)
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
+    """Returns the key in PEM, not encrypted."""
+    return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def in_file(path: Path) -> list[x509.Certificate]:
+    """Returns the certificates in a file; none if it can't be read."""
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        return []
+
+
+def lists_in(data: bytes) -> list[x509.CertificateRevocationList]:
+    """Raises ValueError."""
+    return [x509.load_pem_x509_crl(each) for each in LIST.findall(data)]
 
 
 def _host(host: str) -> x509.GeneralName:

@@ -3,13 +3,11 @@
 The doctor runs as root, with the issuing CA's key; it leaves one file for the ward's group. Prometheus also gets the
 ends of all certificates, whose files everyone may read.
 """
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from cryptography import x509
 from msgspec import Struct
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -20,7 +18,6 @@ from agent.ward.authority.places import FOR_GROUP, WARD_USER, Places, put
 
 FILE = "findings.json"
 OLD_MS = int(timedelta(hours=1).total_seconds() * 1000)     # its timer has it look each quarter of an hour
-CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class WardFinding(Struct, frozen=True):
@@ -99,7 +96,7 @@ class CertificateEnds(Collector):
         gauge = GaugeMetricFamily("taimat_ward_certificate_until_seconds", "When a certificate ends, after which its "
                                   "owner is not let in: Unix time", labels=["name", "kind"])
         found = {(certificates.common_name(made), kind): made.not_valid_after_utc.timestamp()
-                 for kind, path in self._files() for made in _read(path)[:1 if kind == "own" else None]}
+                 for kind, path in self._files() for made in certificates.in_file(path)[:1 if kind == "own" else None]}
         for labels, ends_s in found.items():
             gauge.add_metric(labels, ends_s)
         yield gauge
@@ -109,10 +106,3 @@ class CertificateEnds(Collector):
             yield from (("own", path) for path in sorted(Path(self._own).parent.glob("*.pem")))
         if self._ca:
             yield "ca", Path(self._ca)
-
-
-def _read(path: Path) -> list[x509.Certificate]:
-    try:
-        return [x509.load_pem_x509_certificate(each) for each in CERTIFICATE.findall(path.read_bytes())]
-    except (OSError, ValueError):
-        return []

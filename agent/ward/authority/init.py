@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.ward import keys, settings
-from agent.ward.authority import accounts, probe, secret, units
+from agent.ward.authority import accounts, probe, secret
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import AuthorityFault, RootCa
 from agent.ward.authority.places import (
     AUTHORITY_USER,
     HERE,
+    TARGET,
     WARD_USER,
     Places,
     folder,
+    has_systemd,
     put_own,
+    start_services,
     template,
 )
 from agent.ward.exits import by_root
@@ -172,8 +175,8 @@ def run(wishes: InitWishes, prefix: Path) -> int:
     """Makes everything below `prefix`, and starts the services if that is the root."""
     places = Places.below(prefix.absolute())
     own = make(places, wishes, datetime.now(UTC))
-    if prefix == HERE and units.are_here():
-        units.start()
-        print(f"started  mosquitto, {units.TARGET}")
+    if prefix == HERE and has_systemd():
+        start_services()
+        print(f"started  mosquitto, {TARGET}")
     print(_backup_words(own, Cas(places)))
     return 0

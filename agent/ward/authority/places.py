@@ -7,11 +7,14 @@ import fcntl
 import grp
 import os
 import pwd
-from collections.abc import Iterator
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.host.files import write_durably
+from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.settings import Settings
 
 HERE = Path("/")
@@ -116,3 +119,48 @@ def template(name: str, ward: str = "") -> str:
     """Returns a file of a ward's configuration, with the ward's name in it. Raises OSError."""
     found = next((place / name for place in TEMPLATE_FOLDERS if (place / name).exists()), TEMPLATE_FOLDERS[-1] / name)
     return found.read_text(encoding="utf-8").replace(WARD_MARK, ward or WARD_MARK)
+
+
+SYSTEMD = Path("/run/systemd/system")
+TARGET = "ward-taimat.target"
+USERS = {"ingest": "ward-taimat-ingest.service", "desk": "ward-taimat-desk.service"}    # of an account's certificate
+RELOAD = "systemctl reload mosquitto.service"
+ENDS_S = 60.0
+
+
+def has_systemd() -> bool:
+    return SYSTEMD.is_dir()
+
+
+def start_services() -> None:
+    """Raises AuthorityFault."""
+    _run(["systemctl", "restart", "mosquitto.service"])
+    _run(["systemctl", "enable", "--now", TARGET])
+
+
+def reload_broker(command: str, renewed: Iterable[str] = ()) -> None:
+    """Makes the broker read its files, and restarts services with renewed certificates. Raises AuthorityFault."""
+    if command:
+        _run(shlex.split(command))
+    elif has_systemd():
+        _run(shlex.split(RELOAD))
+        if users := [USERS[name] for name in renewed if name in USERS]:
+            _run(["systemctl", "try-restart", *users])
+
+
+def restart_desk() -> None:
+    """The desk gets its copy of the command key only at its start. Raises AuthorityFault."""
+    desk = USERS["desk"]
+    if has_systemd() and not subprocess.run(["systemctl", "is-active", "--quiet", desk], check=False).returncode:
+        _run(["systemctl", "restart", desk])
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=ENDS_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AuthorityFault(f"{shlex.join(command)}: {error}; do it by hand") from error
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["no word"])[-1]
+        raise AuthorityFault(f"{shlex.join(command)}: {said}; journalctl -b -u mosquitto -u 'ward-taimat-*' says why"
+                             ) from error

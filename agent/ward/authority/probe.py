@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import paho.mqtt.client as paho
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.mqtt.connection import BROKEN, Client
@@ -51,8 +51,7 @@ class Pass(NamedTuple):
             chain = issuer.device(csr.public_bytes(certificates.PEM).decode(), name, now, life)
         else:
             chain = issuer.account(name, key.public_key(), now, life)
-        private = key.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        put(file, chain.encode() + private, OWN_ONLY)
+        put(file, chain.encode() + certificates.private_pem(key), OWN_ONLY)
         return cls(name, file, x509.load_pem_x509_certificate(chain.encode()).serial_number)
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from cryptography import x509
 
 from agent.ward import settings
-from agent.ward.authority import certificates, units
+from agent.ward.authority import certificates
 from agent.ward.authority.backup import shelve_lists
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
-from agent.ward.authority.places import Places
+from agent.ward.authority.places import Places, reload_broker
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, drive, passes, status_at_door
 from agent.ward.enrolment.book import BookFault, EnrolmentBook
 from agent.ward.exits import by_root
@@ -71,7 +71,7 @@ def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> 
         gone = [leaving(places, word, now) for word in words]
         probe = issue(NAME)
         cas.revoke({probe.serial, *(serial for each in gone for serial in each.serials)}, now)
-        units.reload(reload)
+        reload_broker(reload)
         _await(lambda: broker.verdict(probe) == "out", began_s,
                f"the broker does not heed {places.crl}: is it its crlfile, and did it get the signal?")
         for name in sorted({name for each in gone for name in each.names}):

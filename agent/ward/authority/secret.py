@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,7 +33,7 @@ pkcs11-module-token-pin = file:{pin}
 """
 
 
-class TokenKey(ec.EllipticCurvePrivateKey):
+class TokenKey:
     """A key that stays on the token at an address (RFC 7512); openssl's provider `pkcs11` signs with it."""
 
     def __init__(self, address: str, pin: str) -> None:
@@ -55,29 +54,6 @@ class TokenKey(ec.EllipticCurvePrivateKey):
     def public_key(self) -> ec.EllipticCurvePublicKey:
         return self._public
 
-    @property
-    def curve(self) -> ec.EllipticCurve:
-        return self._public.curve
-
-    @property
-    def key_size(self) -> int:
-        return self._public.key_size
-
-    def exchange(self, *_: Any) -> NoReturn:
-        raise AuthorityFault("a root's key signs, and does nothing else")
-
-    def private_numbers(self) -> NoReturn:
-        raise AuthorityFault("the token does not give its key away")
-
-    def private_bytes(self, *_: Any) -> NoReturn:
-        self.private_numbers()
-
-    def __copy__(self) -> "TokenKey":
-        return self
-
-    def __deepcopy__(self, _: dict[int, Any]) -> "TokenKey":
-        return self
-
     def _openssl(self, *words: str, data: bytes = b"") -> bytes:
         with tempfile.TemporaryDirectory(prefix="taimat-token-") as folder:         # for us alone
             pin, settings = Path(folder, "pin"), Path(folder, "openssl.cnf")
@@ -93,6 +69,10 @@ class TokenKey(ec.EllipticCurvePrivateKey):
             raise AuthorityFault(f"the token did not answer: {said}; is it plugged in, and are its address "
                                  "(p11tool --list-token-urls) and its PIN right? apt install openssl pkcs11-provider")
         return ran.stdout
+
+
+# cryptography asks for this type to sign a certificate, and needs no more of it.
+ec.EllipticCurvePrivateKey.register(TokenKey)
 
 
 def ask(what: str, file: Path | None, *, twice: bool = False) -> str:

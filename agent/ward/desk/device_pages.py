@@ -24,7 +24,7 @@ from agent.look.place import Place
 from agent.look.templates import PageTemplates
 from agent.look.words import LANGUAGES
 from agent.ward import database
-from agent.ward.authority import findings
+from agent.ward.authority import certificates, findings
 from agent.ward.desk.board import DeskBoard
 from agent.ward.desk.rows import PAGE_N, WORST_FIRST, DeskRow, chosen, counted
 from agent.ward.requests import PictureRequests
@@ -181,26 +181,19 @@ class WardPage:
         """GET /ward."""
         found, now_ms = self._board.rows(), self._clock.now().wall_ms
         devices = sorted((row for row in found if row.dev and row.until_ms), key=lambda row: row.until_ms or 0)
+        authorities = [Ending(_name(each.subject), _ms(each.not_valid_after_utc))
+                       for each in certificates.in_file(Path(self._own.authority.ca))]
         return self._renderer.page(
             request, "ward.html", now_ms=now_ms, soon_ms=now_ms + SOON_MS, states=counted(found), devices_n=len(found),
-            green_n=sum(row.green for row in found), authorities=_certificates(Path(self._own.authority.ca)),
+            green_n=sum(row.green for row in found), authorities=authorities,
             lists=_lists(Path(self._own.intake.crl)), devices=devices[:ENDS_N],
             examined=findings.last(Path(self._own.authority.folder)))
 
 
-def _certificates(path: Path) -> list[Ending]:
-    try:
-        return [Ending(_name(each.subject), _ms(each.not_valid_after_utc))
-                for each in x509.load_pem_x509_certificates(path.read_bytes())]
-    except (OSError, ValueError):
-        return []
-
-
 def _lists(path: Path) -> list[Ending]:
     try:
-        parts = path.read_bytes().split(b"-----BEGIN X509 CRL-----")[1:]
-        found = [x509.load_pem_x509_crl(b"-----BEGIN X509 CRL-----" + part) for part in parts]
-        return [Ending(_name(each.issuer), _ms(each.next_update_utc)) for each in found if each.next_update_utc]
+        return [Ending(_name(each.issuer), _ms(each.next_update_utc))
+                for each in certificates.lists_in(path.read_bytes()) if each.next_update_utc]
     except (OSError, ValueError):
         return []
 

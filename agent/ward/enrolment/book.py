@@ -10,12 +10,16 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta, Struct, structs
 
-from agent.core.contract.enrolment import Ready
+from agent.config.settings import Title
+from agent.core.contract.enrolment import Ready, Serial, Site
 
 VERSION = 1
+LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
 KEYS_MAX = 16                   # alarms of one claim that are told apart
 TABLES = """
 CREATE TABLE place (serial TEXT PRIMARY KEY COLLATE NOCASE, site TEXT NOT NULL, household TEXT NOT NULL,
@@ -53,17 +57,16 @@ class KnownClaim:
     revoked_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DevicePlace:
+class DevicePlace(Struct, kw_only=True, frozen=True):
     """Where a device will hang, and its equipment."""
 
-    serial: str
-    site: str = ""
-    household: str = ""
-    title: str = ""
-    cameras: int = 1
-    wifi: str = ""
-    country: str = "VN"
+    serial: Serial
+    site: Site = ""
+    household: Annotated[str, Meta(max_length=80, pattern=LINE, description="without line breaks")] = ""
+    title: Title = ""
+    cameras: Annotated[int, Meta(ge=0, le=32)] = 1
+    wifi: Annotated[str, Meta(max_length=32, pattern=LINE, description="without line breaks")] = ""
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", description="two capital letters, as VN")] = "VN"
     board: str = ""
     sensor: str = ""
     join: bool = False          # a camera of the ward's own
@@ -156,11 +159,11 @@ class Entries:
     def expect(self, place: DevicePlace, digest: str, now_ms: int, until_ms: int) -> list[IssuedCertificate]:
         """Replaces what was valid at this place by a new claim; returns the certificates to revoke."""
         gone = self.revoke(place.serial, "replaced", now_ms)
-        names = [each.name for each in fields(DevicePlace)]
+        names = DevicePlace.__struct_fields__
         columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
         own = ", ".join(f'"{name}" = :{name}' for name in names if name != "serial")
         self._db.execute(f"INSERT INTO place ({columns}) VALUES ({marks}) ON CONFLICT (serial) DO UPDATE SET {own}",
-                         asdict(place))
+                         structs.asdict(place))
         self._db.execute("INSERT INTO claim (digest, serial, made_ms, until_ms) VALUES (?, ?, ?, ?)",
                          (digest, place.serial, now_ms, until_ms))
         return gone
@@ -199,7 +202,7 @@ class Entries:
 
 
 def _place(row: sqlite3.Row) -> DevicePlace:
-    values = {each.name: row[each.name] for each in fields(DevicePlace)}
+    values = {name: row[name] for name in DevicePlace.__struct_fields__}
     return DevicePlace(**values | {"join": bool(row["join"])})
 
 

@@ -20,19 +20,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from agent.core.contract.enrolment import (
-    BUNDLE_FILE,
-    CARD_FILE,
-    CODE_FILE,
-    Bundle,
-    BundleError,
-    CardSettings,
-    bundle_text,
-    card_text,
-    claim_digest,
-    parse_bundle,
-    parse_card,
-)
+from agent.core.contract import enrolment as contract
 
 OWN_ONLY, OWN_FOLDER = 0o600, 0o700
 
@@ -41,13 +29,13 @@ OWN_ONLY, OWN_FOLDER = 0o600, 0o700
 class CardBundle:
     """What goes onto one card."""
 
-    bundle: Bundle
+    bundle: contract.Bundle
     code: str                   # of pairing, as people read it: "7K2M-Q9XD"
-    card: CardSettings
+    card: contract.CardSettings
 
     @property
     def digest(self) -> str:
-        return claim_digest(self.bundle.claim)
+        return contract.claim_digest(self.bundle.claim)
 
     @property
     def address(self) -> str:
@@ -64,8 +52,8 @@ def write(folder: Path, made: CardBundle) -> None:
     target, draft = folder / made.bundle.serial, folder / f".{made.bundle.serial}.part"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(OWN_FOLDER)
-    for name, text in ((BUNDLE_FILE, bundle_text(made.bundle)), (CODE_FILE, f"{made.code}\n"),
-                       (CARD_FILE, card_text(made.card))):
+    for name, text in ((contract.BUNDLE_FILE, contract.bundle_text(made.bundle)),
+                       (contract.CODE_FILE, f"{made.code}\n"), (contract.CARD_FILE, contract.card_text(made.card))):
         with open(os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWN_ONLY), "w", encoding="utf-8") as file:
             file.write(text)
     with contextlib.suppress(FileNotFoundError):
@@ -78,10 +66,10 @@ def read(folder: Path, serial: str) -> CardBundle | None:
     """Returns the bundle in a device's folder; None if it is missing or not whole."""
     own = folder / serial
     try:
-        return CardBundle(parse_bundle((own / BUNDLE_FILE).read_text(encoding="utf-8")),
-                          (own / CODE_FILE).read_text(encoding="ascii").strip(),
-                          parse_card((own / CARD_FILE).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, BundleError):
+        return CardBundle(contract.parse_bundle((own / contract.BUNDLE_FILE).read_text(encoding="utf-8")),
+                          (own / contract.CODE_FILE).read_text(encoding="ascii").strip(),
+                          contract.parse_card((own / contract.CARD_FILE).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, contract.BundleError):
         return None
 
 

@@ -18,17 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from agent.core.contract.enrolment import (
-    ENROL_PATH,
-    READY_PATH,
-    RENEW_PATH,
-    EnrolAsk,
-    Grant,
-    Ready,
-    RefusalCode,
-    Refused,
-    RenewAsk,
-)
+from agent.core.contract import enrolment as contract
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.ward import settings
@@ -43,14 +33,14 @@ PEER = "x-real-ip"              # set by the proxy
 ASK_B_MAX = 32_768
 ASK_S = 20.0
 WRONG_N, WRONG_EVERY_S = 20, 10.0
-GUESSES: frozenset[RefusalCode] = frozenset(("claim_unknown", "bad_csr", "bad_request"))
+GUESSES: frozenset[contract.RefusalCode] = frozenset(("claim_unknown", "bad_csr", "bad_request"))
 AGAIN_S = {"busy": "60", "fault": "60"}
 STREET = 64                     # bits of an IPv6 address that whoever has one line can't choose
 
 _log = logging.getLogger(__name__)
 
 Kind = TypeVar("Kind")
-Handler = Callable[[Request], Awaitable[Grant | None]]
+Handler = Callable[[Request], Awaitable[contract.Grant | None]]
 
 
 class EnrolmentDoor:
@@ -61,7 +51,7 @@ class EnrolmentDoor:
         self._service, self._clock, self._metrics = service, clock, metrics
         self._wrong = Pace(WRONG_N, WRONG_EVERY_S)
         self._thread = ThreadPoolExecutor(1, "book")        # one change after the other: SQLite has it so
-        routes = {ENROL_PATH: self._enrol, RENEW_PATH: self._renew, READY_PATH: self._ready}
+        routes = {contract.ENROL_PATH: self._enrol, contract.RENEW_PATH: self._renew, contract.READY_PATH: self._ready}
         self.app = Starlette(routes=[self._route(path, handler) for path, handler in routes.items()], lifespan=life)
         self.app.router.redirect_slashes = False
 
@@ -89,20 +79,20 @@ class EnrolmentDoor:
         _log.log(logging.ERROR if refusal.code == "fault" else logging.WARNING, "%s", refusal)
         return _refusal(refusal.code)
 
-    async def _enrol(self, request: Request) -> Grant:
-        ask = await _ask(request, EnrolAsk)
+    async def _enrol(self, request: Request) -> contract.Grant:
+        ask = await _ask(request, contract.EnrolAsk)
         granted = await self._waited(self._service.enrol, ask, _peer(request))
         self._metrics.granted.labels("enrol").inc()
         return granted
 
-    async def _renew(self, request: Request) -> Grant:
-        ask = await _ask(request, RenewAsk)
+    async def _renew(self, request: Request) -> contract.Grant:
+        ask = await _ask(request, contract.RenewAsk)
         granted = await self._waited(self._service.renew, client_certificate(_certificate(request)), ask)
         self._metrics.granted.labels("renew").inc()
         return granted
 
     async def _ready(self, request: Request) -> None:
-        told = await _ask(request, Ready)
+        told = await _ask(request, contract.Ready)
         await self._waited(self._service.note_ready, client_certificate(_certificate(request)), told)
 
     async def _waited(self, work: Callable[..., Kind], *words: object) -> Kind:
@@ -145,9 +135,9 @@ def _street(peer: str) -> str:
     return str(ipaddress.ip_network(f"{peer}/{STREET}", strict=False)) if ":" in peer else peer
 
 
-def _refusal(code: RefusalCode) -> Response:
+def _refusal(code: contract.RefusalCode) -> Response:
     status, text = REFUSALS[code]
-    response = _json(status, Refused(code=code, text=text))
+    response = _json(status, contract.Refused(code=code, text=text))
     if code in AGAIN_S:
         response.headers["Retry-After"] = AGAIN_S[code]
     return response

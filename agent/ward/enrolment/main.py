@@ -5,8 +5,10 @@ The bundles are on the disk before the book knows their claims, so the next run 
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import structs
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.contract.enrolment import CLAIM_RANDOM_B, Bundle, CardSettings, new_claim
@@ -101,7 +103,7 @@ def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], f
 
 def _differing(row: DeviceRow, known: DevicePlace, there: CardBundle | None) -> list[str]:
     """Returns the fields in which a row differs from the book; Wi-Fi passwords are only in the bundle."""
-    names = [name for name in DevicePlace.__dataclass_fields__ if getattr(row.place, name) != getattr(known, name)]
+    names = [name for name in DevicePlace.__struct_fields__ if getattr(row.place, name) != getattr(known, name)]
     return names + (["wifi_password"] if there and there.card.wifi_password != row.wifi_password else [])
 
 
@@ -115,8 +117,7 @@ def _from_book(entries: Entries, serials: Iterable[str], folder: Path) -> Iterat
 
 
 def _row(place: DevicePlace, wifi_password: str) -> DeviceRow:
-    values = {name: getattr(place, name) for name in DevicePlace.__dataclass_fields__}
-    return DeviceRow(**values, wifi_password=wifi_password)
+    return DeviceRow(**structs.asdict(place), wifi_password=wifi_password)
 
 
 FAULTS = {ConfigError: EXIT_BAD_CONFIG, SheetError: EXIT_WRONG_ROWS,
@@ -154,7 +155,7 @@ def run_handover(config: Path, serial: str, household: str, folder: Path) -> int
     with EnrolmentBook(Path(own.authority.folder)).change() as entries:
         if (known := entries.place(serial)) is None:
             raise SheetError(f"{serial}: no such device is expected; see taimat ward watch --desk")
-        place = replace(known, household=household, title="", wifi="")
+        place = structs.replace(known, household=household, title="", wifi="")
         done = expect(entries, [_row(place, "")], frozenset((serial.lower(),)), folder, maker, now_ms)
     label = folder / f"label-{place.serial}.pdf"
     _label(own, done, label)

@@ -9,15 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.core.contract.enrolment import (
-    EnrolAsk,
-    Grant,
-    Ready,
-    RefusalCode,
-    RenewAsk,
-    claim_digest,
-    device_id,
-)
+from agent.core.contract import enrolment as contract
 from agent.host.clock import Clock
 from agent.ward.authority.certificates import pem
 from agent.ward.authority.issuer import DEVICE, AuthorityFault, BadCsr, Issuer, key_of
@@ -26,13 +18,13 @@ from agent.ward.keys import PUBLIC
 from agent.ward.proxied import client_name
 from agent.ward.settings import Settings
 
-ALARMING: frozenset[RefusalCode] = frozenset(("claim_used", "claim_revoked"))      # somebody has a card twice
+ALARMING: frozenset[contract.RefusalCode] = frozenset(("claim_used", "claim_revoked"))      # somebody has a card twice
 NAMES_MAX = 4096                # of a pace
 CERTIFICATES_N, CERTIFICATE_EVERY_S = 10, 3600.0        # of one device: a broken one does not fill the book
 READY_N, READY_EVERY_S = 10, 20.0
 
 # What a refusal means over HTTP, and what somebody can do about it.
-REFUSALS: dict[RefusalCode, tuple[int, str]] = {
+REFUSALS: dict[contract.RefusalCode, tuple[int, str]] = {
     "claim_unknown": (403, "nobody is expected by this claim; make the card from this ward's newest bundle; for a "
                            "new one: taimat ward enrol --again SERIAL"),
     "claim_used": (409, "another key has used this claim, so the card was copied or stolen; see which device is the "
@@ -53,12 +45,12 @@ _log = logging.getLogger(__name__)
 class EnrolRefusal(Exception):
     """A refusal: `code` for the device, the text for the journal."""
 
-    def __init__(self, code: RefusalCode, who: str, detail: str = "") -> None:
+    def __init__(self, code: contract.RefusalCode, who: str, detail: str = "") -> None:
         super().__init__(f"{who} was refused, {code}: {detail or REFUSALS[code][1]}")
-        self.code: RefusalCode = code
+        self.code: contract.RefusalCode = code
 
 
-def refusal(claim: KnownClaim | None, serial: str, key: str, now_ms: int) -> RefusalCode | None:
+def refusal(claim: KnownClaim | None, serial: str, key: str, now_ms: int) -> contract.RefusalCode | None:
     """Why the claim is refused, or None. The same key may come again: the first answer may have been lost."""
     if claim is None:
         return "claim_unknown"
@@ -105,14 +97,14 @@ class EnrolmentService:
         self._grant("", "")
         return Issuer.open(self._folder)
 
-    def enrol(self, ask: EnrolAsk, peer: str) -> Grant:
+    def enrol(self, ask: contract.EnrolAsk, peer: str) -> contract.Grant:
         """Issues a certificate for a claim. Raises EnrolRefusal."""
         who, now = f"{ask.serial} from {peer or 'somewhere'}", self._now()
         with _told(who):
             der = key_of(ask.csr).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            dev, key = device_id(der), hashlib.sha256(der).hexdigest()
+            dev, key = contract.device_id(der), hashlib.sha256(der).hexdigest()
             with self._book.change() as entries:
-                claim = entries.claim(claim_digest(ask.claim))
+                claim = entries.claim(contract.claim_digest(ask.claim))
                 code = refusal(claim, ask.serial, key, _ms(now))
                 if claim and code in ALARMING:
                     entries.raise_alarm(CloneAlarm(serial=claim.serial, code=code, peer=peer, first_ms=_ms(now),
@@ -127,7 +119,7 @@ class EnrolmentService:
             _log.info("%s is enrolled as %s", who, dev)
             return self._grant(dev, chain)
 
-    def renew(self, certificate: x509.Certificate | None, ask: RenewAsk) -> Grant:
+    def renew(self, certificate: x509.Certificate | None, ask: contract.RenewAsk) -> contract.Grant:
         """Issues the next certificate of a device. Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
         with _told(dev):
@@ -138,7 +130,7 @@ class EnrolmentService:
             _log.info("%s has its next certificate", dev)
             return self._grant(dev, chain)
 
-    def note_ready(self, certificate: x509.Certificate | None, told: Ready) -> None:
+    def note_ready(self, certificate: x509.Certificate | None, told: contract.Ready) -> None:
         """Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
         with _told(dev):
@@ -157,9 +149,10 @@ class EnrolmentService:
         return chain, IssuedCertificate(number=leaf.serial_number, dev=dev, serial=serial, made_ms=_ms(now),
                                         until_ms=_ms(leaf.not_valid_after_utc))
 
-    def _grant(self, dev: str, chain: str) -> Grant:
+    def _grant(self, dev: str, chain: str) -> contract.Grant:
         """Adds the present roots and command keys. Raises AuthorityFault."""
-        return Grant(dev=dev, chain=chain, roots=roots(self._ca), command_key=_text(self._command_key, "ward keys"))
+        return contract.Grant(dev=dev, chain=chain, roots=roots(self._ca),
+                              command_key=_text(self._command_key, "ward keys"))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC)

@@ -3,48 +3,33 @@ import csv
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
 
 from agent.config.check import check_table
-from agent.config.settings import Title
 from agent.core.card import network_judge
 from agent.core.card.config_judge import OURS, SENSORS
-from agent.core.contract.enrolment import Serial, Site
 from agent.ward.enrolment.book import DevicePlace
 
 DELIMITERS = ",;\t"             # a spreadsheet takes what is usual in its country
 YES, NO = frozenset(("yes", "true", "1", "x", "có")), frozenset(("", "no", "false", "0", "không"))
 ROWS_MAX = 20_000               # so many devices a ward's ingest knows
-LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
 
 
 class SheetError(Exception):
     """The list can't be read; the text names the line and the remedy."""
 
 
-class DeviceRow(Struct, kw_only=True, frozen=True):
+class DeviceRow(DevicePlace, kw_only=True, frozen=True):
     """A row; an empty cell has its default."""
 
-    serial: Serial
-    site: Site = ""
-    household: Annotated[str, Meta(max_length=80, pattern=LINE, description="without line breaks")] = ""
-    title: Title = ""
-    cameras: Annotated[int, Meta(ge=0, le=32)] = 1
-    wifi: Annotated[str, Meta(max_length=32, pattern=LINE, description="without line breaks")] = ""
     wifi_password: str = ""
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", description="two capital letters, as VN")] = "VN"
-    board: str = ""
-    sensor: str = ""
-    join: bool = False
 
     @property
     def place(self) -> DevicePlace:
         """The row without the Wi-Fi password, which the book does not keep."""
-        return DevicePlace(**{name: value for name, value in msgspec.structs.asdict(self).items()
-                              if name != "wifi_password"})
+        return DevicePlace(**{name: getattr(self, name) for name in DevicePlace.__struct_fields__})
 
 
 COLUMNS = DeviceRow.__struct_fields__

@@ -29,10 +29,9 @@ from agent.ward.requests import PictureRequests
 from agent.ward.service import EXIT_CANNOT_SERVE, CannotServe, run
 from agent.ward.settings import UPLOADS_PATH
 from agent.ward.uploads import headers as tus
-from agent.ward.uploads.checker import Checker
+from agent.ward.uploads.checker import Checker, Spool
 from agent.ward.uploads.headers import UploadRefusal
 from agent.ward.uploads.service import LATER_S, SOON_S, UploadService
-from agent.ward.uploads.spool import Spool
 
 SILENCE_S = 30.0                # within a piece
 PIECE_S = 600.0                 # for all of it: 14 kbit/s

@@ -12,9 +12,8 @@ from agent.host.clock import Clock
 from agent.ward.database import DatabaseFault
 from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import NO_ANSWER, PictureRequest, PictureRequests
-from agent.ward.uploads.checker import Checker, Trouble
+from agent.ward.uploads.checker import Checker, Spool, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
-from agent.ward.uploads.spool import Spool
 
 STEPS_MAX = 100             # of one request: nobody fills the database by changing his mind
 AGAIN_S = 60.0              # a check that came to nothing is tried again, if somebody asks
