@@ -129,7 +129,6 @@ class UnfitValue(DatabaseFault):
 
 
 def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
-    """Returns an error of the database as one line with the remedy."""
     kind = UnfitValue if isinstance(error, DataError | IntegrityError) else DatabaseFault
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     place = sql.make_url(url).render_as_string(hide_password=True)
@@ -145,7 +144,9 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
                 wait_for_turn(db)
             found = _version(db)
             if found is None and not read_only:
-                found = _make(db)
+                _tables.create_all(db)
+                db.execute(sql.insert(version).values(version=VERSION))
+                found = VERSION
     except SQLAlchemyError as error:
         raise fault(url, error) from error
     except ModuleNotFoundError as error:
@@ -210,12 +211,6 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
-
-
-def _make(db: sql.Connection) -> int:
-    _tables.create_all(db)
-    db.execute(sql.insert(version).values(version=VERSION))
-    return VERSION
 
 
 def _version(db: sql.Connection) -> int | None:

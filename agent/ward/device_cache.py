@@ -49,7 +49,6 @@ class DeviceCache:
         self.devices = {device.dev: device for device in read_devices(engine)}
 
     def clear(self) -> None:
-        """Drops what is not committed."""
         self._changes: dict[str, list[Change]] = {}
         self._events: list[Came] = []
         self._history: dict[tuple[str, int], str] = {}

@@ -33,7 +33,6 @@ class ForwardBacklog(NamedTuple):
 
 
 def waits(dev: sql.ColumnElement[str], seq: sql.ColumnElement[int]) -> sql.ColumnElement[bool]:
-    """Returns SQL for whether this event waits for the city."""
     return sql.exists().where(_own.dev == dev, _own.seq == seq, _waiting)
 
 
@@ -63,12 +62,10 @@ def marked_events(db: sql.Connection, ids: Collection[int]) -> list[MarkedEvent]
 
 
 def settle_marks(db: sql.Connection, ids: Collection[int]) -> None:
-    """Deletes these marks: the city has their events."""
     db.execute(sql.delete(database.to_city).where(_own.id.in_(ids)))
 
 
 def set_aside(db: sql.Connection, id: int, code: str) -> None:
-    """Notes that the city has refused this event, and why."""
     db.execute(sql.update(database.to_city).where(_own.id == id).values(code=code))
 
 
@@ -86,8 +83,6 @@ KEPT = ("consent", "command", "config", "delivery")     # consent, orders and ha
 
 
 class PrunedStretch(NamedTuple):
-    """The deleted events `first`..`last` of a boot."""
-
     first: int
     last: int
     boot: str
@@ -167,7 +162,6 @@ def note(db: sql.Connection, events: Sequence[Came],
 
 
 def _there(db: sql.Connection, keys: list[Key]) -> dict[Key, Moment]:
-    """Returns the moments of the keys that the database has."""
     own = database.event.c
     found: dict[Key, Moment] = {}
     for start in range(0, len(keys), ASK_AT_ONCE):

@@ -169,14 +169,12 @@ class ForwardTempo:
 
 
 class Forwarder:
-    """One stay at the city's broker, with the database open."""
-
     def __init__(self, own: settings.Settings, engine: sql.Engine, clock: Clock, metrics: ForwardMetrics,
                  tempo: ForwardTempo, draw: Callable[[], float] = random.random) -> None:
         self._own, self._clock, self._metrics, self._tempo = own, clock, metrics, tempo
         self._topics = ForwardTopics(own.ward.ward)
         pace = OutboxPace(own.city.events_per_s, BURST_N, tempo.again_s, tempo.again_max_s)
-        self._queue = ForwardQueue(engine, self._topics, clock, metrics, pace, tempo.look_s)
+        self._queue = ForwardQueue(engine, self._topics, clock, metrics, pace, look_s=tempo.look_s)
         self._session = Session(self._connect, clock, Backoff(tempo.waits), draw, FORWARDER)
         self._measure_mono_s = float("-inf")
 

@@ -90,7 +90,6 @@ class Echo:
 
     @property
     def is_lost(self) -> bool:
-        """Whether UNHEARD_MAX echoes did not come back."""
         return self._works and self._unheard_n >= UNHEARD_MAX
 
 
@@ -103,8 +102,6 @@ class IngestTempo:
 
 
 class Ingest:
-    """One stay at the broker, with the database open."""
-
     def __init__(self, own: settings.Settings, cache: DeviceCache, clock: Clock, metrics: IngestMetrics,
                  tempo: IngestTempo, quota: Quota, draw: Callable[[], float] = random.random) -> None:
         self._own, self._clock, self._metrics, self._cache, self._quota = own, clock, metrics, cache, quota
@@ -125,7 +122,8 @@ class Ingest:
             self._leave()
 
     def _turn(self) -> None:
-        self._wait(min(TICK_S, self._reception.wait_s()))
+        for each in self._session.wait(min(TICK_S, self._reception.wait_s())):
+            self._hear(each)
         if self._reception.wait_s() <= 0:
             self._reception.commit()
         now_mono_s = self._clock.mono_s()
@@ -146,10 +144,6 @@ class Ingest:
             self._metrics.ending.set(register.ending_n(self._cache.devices.values(), now_ms))
         if now_mono_s >= self._prune_mono_s and not self._cache.waiting_n:
             self._prune(now_mono_s)
-
-    def _wait(self, timeout_s: float) -> None:
-        for each in self._session.wait(timeout_s):
-            self._hear(each)
 
     def _hear(self, each: Told) -> None:
         match each:
@@ -294,7 +288,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
     def stay(engine: sql.Engine) -> None:
         cache = DeviceCache(engine, for_city=bool(own.city.host))
         metrics.database_up.set(1)
-        Ingest(own, cache, clock, metrics, tempo, quota).run(stop)
+        Ingest(own, cache, clock, metrics, tempo, quota=quota).run(stop)
     while_there(own.database.url, stop, stay, lambda: metrics.database_up.set(0), tempo.database_s)
 
 

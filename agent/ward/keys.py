@@ -108,7 +108,7 @@ def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rota
     see_to(own.ops.command_key, "[ops] command_key")
     told = see_to_next(own.ops.command_key)
     if devices:
-        return give(own, devices, CHANGE, msgspec.to_builtins(told), wait_s, as_json)
+        return give(own, devices, CHANGE, msgspec.to_builtins(told), patience_s=wait_s, as_json=as_json)
     see_to(own.intake.receipt_key, "[intake] receipt_key")
     print(f"devices get {own.ops.command_key}{PUBLIC} as [ward] command_key; the receipt key travels in each request")
     return 0

@@ -50,8 +50,6 @@ class ServiceMetrics:
 
 
 class IngestMetrics(ServiceMetrics):
-    """The figures of one ingest: messages, commits, devices."""
-
     def __init__(self) -> None:
         super().__init__("taimat_ward")
         self.messages = self._counter("messages", "Messages taken, by topic", "what")
@@ -79,8 +77,6 @@ class IngestMetrics(ServiceMetrics):
 
 
 class ForwardMetrics(ServiceMetrics):
-    """The figures of one forwarder."""
-
     def __init__(self) -> None:
         super().__init__("taimat_forward")
         self.sent = self._counter("sent", "Events sent to the city, repetitions included")

@@ -39,8 +39,6 @@ class Listening:
 
 
 class OpsLink:
-    """One visit, as a context manager."""
-
     def __init__(self, own: Settings, listen: Sequence[str], clock: Clock, name: OrdersBy = NAME) -> None:
         """Connects as `name`, and subscribes to the filters in `listen`, at least one. Raises OpsFault."""
         self._name, self._ward, self._clock = name, own.ward, clock

@@ -34,7 +34,7 @@ VALID_MS = 24 * 3_600_000           # a device that is away gets its order withi
 
 
 class OrderAnswer(msgspec.Struct, frozen=True):
-    """The fields of an answer that matter here; devices are not trusted."""
+    """Devices are not trusted: only the fields that matter here."""
 
     id: str
     st: Code
@@ -62,8 +62,9 @@ class OrderWriter:
         order_id = ulid.make(now_ms, os.urandom(ulid.CHANCE_B))
         command = wire.Command(id=order_id, iat=now_ms, exp=now_ms + VALID_MS, dev=dev, name=name, by=NAME,
                                args=dict(args))
-        return SignedOrder(order_id, dev, now_ms, self._topics.command(dev, name), self._topics.answer(dev, order_id),
-                           msgspec.json.encode(self._key.sign(plain(command))).decode())
+        signed = msgspec.json.encode(self._key.sign(plain(command))).decode()
+        return SignedOrder(order_id, dev, now_ms, self._topics.command(dev, name),
+                           answers=self._topics.answer(dev, order_id), command=signed)
 
     def link(self, orders: Sequence[SignedOrder]) -> OpsLink:
         """Raises OpsFault."""
@@ -77,7 +78,10 @@ class OrderWriter:
 
 def _order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], clock: Clock,
               patience_s: float) -> Iterator[tuple[str, OrderAnswer]]:
-    """Yields each answer with its device, until all have given their last one. Raises OpsFault, SigningKeyFault."""
+    """Give all these devices the same order; yields each answer, with its device, as it comes.
+
+    Ends when all devices have given their last answer, or after `patience_s`. Raises OpsFault and SigningKeyFault.
+    """
     writer = OrderWriter(own, clock)
     left = {order.answers: order for dev in devices for order in [writer.write(dev, name, args)]}
     with writer.link(list(left.values())) as ops:
@@ -134,15 +138,6 @@ def opened_release(bundle: Path) -> Release:
     return release
 
 
-def update_of(bundle: Path, version: str, url: str) -> Update:
-    """Raises ConfigError."""
-    try:
-        return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
-                                "bytes": bundle.stat().st_size}, Update)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{url}: {error}; it takes an https:// URL") from error
-
-
 @ended(OPS)
 def run_update(config: Path, bundle: Path, url: str, devices: Sequence[str], *, wait_s: float, as_json: bool,
         rotates: bool = False) -> int:
@@ -155,5 +150,9 @@ def run_update(config: Path, bundle: Path, url: str, devices: Sequence[str], *, 
         current, following = (fingerprint(bytes.fromhex(key)) for key in (release.keys.current, release.keys.next))
         print(f"a device that takes {release.version} obeys release key {current} from then on, no other one; only "
               f"{following} can replace it", flush=True)
-    args = msgspec.to_builtins(update_of(bundle, release.version, url))
-    return give(own, devices, "update", args, wait_s, as_json)
+    args = {"version": release.version, "url": url, "sha256": digest.sha256(bundle), "bytes": bundle.stat().st_size}
+    try:
+        args = msgspec.to_builtins(msgspec.convert(args, Update))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{url}: {error}; it takes an https:// URL") from error
+    return give(own, devices, "update", args, patience_s=wait_s, as_json=as_json)

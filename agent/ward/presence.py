@@ -15,8 +15,6 @@ WHY_EXPIRED, WHY_SILENT, WHY_NONE = "expired", "no health", "no status yet"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A device's latest status and health, as far as presence needs them."""
-
     online: bool | None = None          # None before the first status
     why: str | None = None              # the reason of an "offline"
     boot: str | None = None

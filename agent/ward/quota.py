@@ -29,8 +29,6 @@ LASTS_S = 600.0                 # so long a device counts as one that is over it
 
 @dataclass(slots=True)
 class Bucket:
-    """Bytes that drain at a steady rate."""
-
     size_b: float
     b_per_s: float
     level_b: float = 0.0
@@ -112,7 +110,6 @@ SHOWN_MS: dict[Excess, int] = {"cloned": 24 * HOUR_MS}      # others an hour; wh
 
 
 def note_excess(db: sql.Connection, overs: Iterable[tuple[str, Excess]], now_ms: int) -> None:
-    """Notes that these devices are over their share now, in the caller's transaction."""
     rows = [{"dev": dev, "what": what, "at_ms": now_ms} for dev, what in sorted(set(overs))]
     database.put(db, database.excess, rows, replace=True)
 

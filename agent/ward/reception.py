@@ -46,7 +46,6 @@ class Receipts:
         self._owed.setdefault(dev, _Owed()).taken.add(seq)
 
     def reject(self, dev: str, seq: int, code: str) -> None:
-        """Notes that this event was refused for good, for the reason `code`."""
         self._owed.setdefault(dev, _Owed()).rejected[seq] = code
 
     def next(self) -> tuple[str, Ack] | None:
@@ -109,7 +108,6 @@ class Reception:
         self._wait()
 
     def wait_s(self) -> float:
-        """Returns the seconds until `commit` is due."""
         if self._since_mono_s is None or not self._cache.waiting_n:
             return float("inf")
         if self._cache.waiting_n >= BATCH_N:

@@ -41,7 +41,6 @@ class BootTurns:
     found_ms: int = 0           # when it was last the turn of a second device with this one's certificate; 0: never
 
     def step(self, boot: str, conn: int, now_ms: int) -> "BootTurns":
-        """After an "online" of this connection."""
         if boot == self.present.id:
             return replace(self, present=SeenBoot(boot, max(conn, self.present.conn)))
         if boot != self.former.id:
@@ -87,7 +86,6 @@ class Reach:
         return [gap for gap in self.gaps if gap.due_ms <= now_ms]
 
     def asked(self, asked: Iterable[SeqGap], now_ms: int) -> "Reach":
-        """After these gaps have been asked for."""
         done = set(asked)
         return replace(self, gaps=tuple(_later(gap, now_ms) if gap in done else gap for gap in self.gaps))
 
@@ -144,7 +142,6 @@ def with_status(device: DeviceRecord, status: ward_side.Status, when: Arrival) -
 
 
 def removed(device: DeviceRecord) -> DeviceRecord:
-    """After the deletion of its retained status."""
     return replace(device, standing=replace(device.standing, online=False, why=WHY_REMOVED, status_until_ms=None))
 
 

@@ -92,7 +92,7 @@ class PictureRequests:
     def add(self, request: PictureRequest, who: Who = "ops", detail: str | None = None) -> None:
         with transaction(self._engine) as db:
             db.execute(sql.insert(_request).values(asdict(request)))
-            _note(db, request.id, request.made_ms, who, request.state, detail)
+            _note(db, request.id, request.made_ms, who, request.state, detail=detail)
 
     def find(self, request_id: str) -> PictureRequest | None:
         with transaction(self._engine) as db:
@@ -127,7 +127,7 @@ class PictureRequests:
                **changes: str | int | None) -> bool:
         """Sets state and `changes` (columns), and notes the step; returns False for a request that had ended."""
         with transaction(self._engine) as db:
-            return _become(db, request_id, state, who, now_ms, detail, changes)
+            return _become(db, request_id, state, who, now_ms, detail=detail, changes=changes)
 
     def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, certificate: str,
                   now_ms: int) -> bool:
@@ -137,7 +137,8 @@ class PictureRequests:
                 _request.c.id == request_id, _request.c.state.in_(OPEN), _request.c.bytes.is_(None)
                 ).values(bytes=size_b, sha256=sha256, manifest=manifest, certificate=certificate))
             if changed.rowcount:
-                _note(db, request_id, now_ms, "intake", "announced", f"{size_b} bytes, SHA-256 {sha256}")
+                _note(db, request_id, now_ms, "intake", "announced",
+                      detail=f"{size_b} bytes, SHA-256 {sha256}")
             return bool(changed.rowcount)
 
     def withdrawn(self, request_id: str, now_ms: int, why: str | None = None) -> None:
@@ -145,11 +146,11 @@ class PictureRequests:
         with transaction(self._engine) as db:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None, certificate=None)).rowcount:
-                _note(db, request_id, now_ms, "intake", "withdrawn", why)
+                _note(db, request_id, now_ms, "intake", "withdrawn", detail=why)
 
     def note(self, request_id: str, who: Who, what: str, now_ms: int, detail: str) -> None:
         with transaction(self._engine) as db:
-            _note(db, request_id, now_ms, who, what, detail)
+            _note(db, request_id, now_ms, who, what, detail=detail)
 
     def unchecked_n(self, request_id: str) -> int:
         with transaction(self._engine) as db:
@@ -184,7 +185,7 @@ def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: 
     told_now: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     if state != known.state:
         code = answer.code              # of one that goes on: what stands in its way
-        _become(db, answer.id, state, "device", now_ms, answer.code, told_now | {"code": code})
+        _become(db, answer.id, state, "device", now_ms, detail=answer.code, changes=told_now | {"code": code})
     elif told_now:
         db.execute(sql.update(_request).where(_request.c.id == answer.id).values(told_now))
 
@@ -194,7 +195,7 @@ def _become(db: sql.Connection, request_id: str, state: str, who: Who, now_ms: i
     changed = db.execute(sql.update(_request).where(_request.c.id == request_id, _LIVE).values(
         {"state": state, "code": None} | changes))
     if changed.rowcount:
-        _note(db, request_id, now_ms, who, state, detail)
+        _note(db, request_id, now_ms, who, state, detail=detail)
     return bool(changed.rowcount)
 
 

@@ -40,7 +40,6 @@ def ingest(name: str, ward: str = ONE) -> BrokerUser:
 
 
 def above(ward: str) -> Iterator[BrokerUser]:
-    """The users of a ward with its own broker: its bridge and its forwarder."""
     yield BrokerUser(f"bridge-{ward}", rf"{ward}\.{ONE}\.({REPORTS})", "")
     yield BrokerUser(f"forward-{ward}", rf"{ward}\.{ONE}\.evt", rf"{ward}\.\*\.(ack|cmd\.replay)")
 

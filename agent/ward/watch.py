@@ -126,8 +126,6 @@ Line = TypeVar("Line")
 
 @dataclass(frozen=True, slots=True)
 class LineView(Generic[Line]):
-    """How to read and show lines of one kind."""
-
     look: Callable[[], Sequence[Line]]      # the lines of the moment; raises ConfigError and DatabaseFault
     table: Callable[[Sequence[Line], float], RenderableType]
     cells: Callable[[Line, float], Sequence[str]]

@@ -36,7 +36,7 @@ class OwnCertificate:
 
 
 def own_certificates(places: Places) -> list[OwnCertificate]:
-    return [OwnCertificate(name, path, _read(path)) for name in (*SERVERS, *CLIENTS)
+    return [OwnCertificate(name, path, next(iter(certificates.in_file(path)), None)) for name in (*SERVERS, *CLIENTS)
             for path in [places.keys / f"{name}.pem"]]
 
 
@@ -61,19 +61,11 @@ def _see_to(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str],
 
 
 def hosts_of(certificate: x509.Certificate) -> set[str]:
-    """Returns the names and addresses that a server's certificate is for."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return set()
     return {str(each.value) for each in names}
-
-
-def _read(path: Path) -> x509.Certificate | None:
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
 
 
 def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:

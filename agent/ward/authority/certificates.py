@@ -55,7 +55,7 @@ def authority(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa,
                          "key_agreement", "encipher_only", "decipher_only"), False)
     extensions = [(x509.BasicConstraints(ca=True, path_length=below), True),
                   (x509.KeyUsage(key_cert_sign=True, crl_sign=True, **use), True)]
-    return _sign(subject, key, by, ends, now, extensions)
+    return _sign(subject, key, by, extensions, ends=ends, now=now)
 
 
 def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime, *,
@@ -67,7 +67,7 @@ def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends
                   (x509.KeyUsage(digital_signature=True, **rest), True), (x509.ExtendedKeyUsage([use]), False)]
     if names := [_host(each) for each in hosts]:
         extensions.append((x509.SubjectAlternativeName(names), False))
-    return _sign(subject, key, by, ends, now, extensions)
+    return _sign(subject, key, by, extensions, ends=ends, now=now)
 
 
 def revoked_list(by: SigningCa, known: x509.CertificateRevocationList | None, serials: Iterable[int], ends: datetime,
@@ -126,9 +126,10 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _sign(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime,
-          extensions: Iterable[tuple[x509.ExtensionType, bool]]) -> x509.Certificate:
-    builder = x509.CertificateBuilder(by.subject, subject, key, x509.random_serial_number(), now - BACKDATED, ends)
+def _sign(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa,
+          extensions: Iterable[tuple[x509.ExtensionType, bool]], *, ends: datetime, now: datetime) -> x509.Certificate:
+    builder = x509.CertificateBuilder(by.subject, subject, key, x509.random_serial_number(),
+                                      not_valid_before=now - BACKDATED, not_valid_after=ends)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)

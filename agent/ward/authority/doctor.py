@@ -41,9 +41,7 @@ class Examined:
     places: Places
     now: datetime
     broker: BrokerDoor
-    probe: Pass
-    first: Pass
-    second: Pass
+    passes: dict[str, Pass]
     revoked: Pass | None
 
 
@@ -51,7 +49,7 @@ def broker(ward: Examined) -> Iterator[WardFinding]:
     """Checks that the broker answers, has the right certificate, and applies the list of the revoked and the ACL."""
     look = "systemctl status mosquitto, journalctl -u mosquitto, /var/log/mosquitto/mosquitto.log"
     try:
-        if ward.broker.verdict(ward.probe) == "out":
+        if ward.broker.verdict(ward.passes[NAME]) == "out":
             yield bad("broker", "keeps_out", look=look)
             return
         yield well("broker", "lets_in", at=f"{ward.own.ward.host}:{ward.own.ward.port}")
@@ -74,16 +72,16 @@ def _rights(ward: Examined) -> Iterator[WardFinding]:
     topic = f"cam/v1/{ward.own.ward.ward}"
     mine, others = f"{topic}/{FIRST}/{TRIED}", f"{topic}/{SECOND}/{TRIED}"
     wrong = [code for code, is_wrong in (
-        ("device_mute", not ward.broker.publishes(ward.first, mine)),
-        ("device_as_other", ward.broker.publishes(ward.first, others)),
-        ("device_orders", ward.broker.publishes(ward.first, f"{topic}/{SECOND}/cmd/doctor")),
-        ("device_reads_other", bool(ward.broker.hears(ward.first, others, ward.second))),
-        ("stranger_speaks", ward.broker.publishes(ward.probe, mine)),
+        ("device_mute", not ward.broker.publishes(ward.passes[FIRST], mine)),
+        ("device_as_other", ward.broker.publishes(ward.passes[FIRST], others)),
+        ("device_orders", ward.broker.publishes(ward.passes[FIRST], f"{topic}/{SECOND}/cmd/doctor")),
+        ("device_reads_other", bool(ward.broker.hears(ward.passes[FIRST], others, ward.passes[SECOND]))),
+        ("stranger_speaks", ward.broker.publishes(ward.passes[NAME], mine)),
     ) if is_wrong]
     yield from (bad("rights", code, file=f"{ward.places.etc}/mosquitto.acl") for code in wrong)
     if not wrong:
         yield well("rights", "rights_hold")
-    states = ward.broker.hears(ward.first, f"{topic}/_ward/state")
+    states = ward.broker.hears(ward.passes[FIRST], f"{topic}/_ward/state")
     is_up = bool(states) and b'"online":true' in states[-1].replace(b" ", b"")
     yield well("ingest", "takes_in") if is_up else bad("ingest", "ingest_away")
 
@@ -96,13 +94,13 @@ def door(ward: Examined) -> Iterator[WardFinding]:
     def status(shown: Pass, path: str = "/") -> int:
         return status_at_door(*at, shown, path)
     try:
-        if status(ward.probe) == OUT_STATUS:
+        if status(ward.passes[NAME]) == OUT_STATUS:
             yield bad("door", "keeps_out", look=look)
             return
         yield well("door", "lets_in", at=f"{host}:{own.door_port}")
         yield _revoked("door", ward, lambda shown: status(shown) == OUT_STATUS)
         for part, path, unit in (("intake", settings.UPLOADS_PATH, "intake"), ("enrolment", "/renew", "serve")):
-            is_up = status(ward.probe, path) not in GATEWAY_STATUSES
+            is_up = status(ward.passes[NAME], path) not in GATEWAY_STATUSES
             yield well(part, "answers") if is_up else bad(part, "unreached", look=f"journalctl -u ward-taimat-{unit}")
         status_at_door("localhost", own.enrol_port, ward.places.ca, None)
         yield well("enrol door", "open_for_cards", at=f"{host}:{own.enrol_port}")
@@ -168,8 +166,9 @@ PARTS = (broker, door, lists, ends, secrets, machine)
 def examine(own: Settings, places: Places, now: datetime) -> Iterator[WardFinding]:
     """Yields each finding as it comes. Raises AuthorityFault and OSError if nothing can be examined."""
     with passes(Cas(places).current(now), now) as issue:
-        ward = Examined(own, places, now, BrokerDoor(own.ward.host, own.ward.port, places.ca), issue(NAME),
-                        issue(FIRST), issue(SECOND), probe.find_canary(places))
+        ward = Examined(own, places, now, BrokerDoor(own.ward.host, own.ward.port, places.ca),
+                        passes={name: issue(name) for name in (NAME, FIRST, SECOND)},
+                        revoked=probe.find_canary(places))
         for part in PARTS:
             try:
                 yield from part(ward)

@@ -132,7 +132,6 @@ def _check(wishes: InitWishes) -> None:
 
 
 def filled(text: str, values: dict[tuple[str, str], str]) -> str:
-    """Returns a TOML text, of one line for each key, with these values; comments stay."""
     table, lines = "", []
     for line in text.splitlines():
         if header := re.match(r"\[([a-z]+)\]", line):

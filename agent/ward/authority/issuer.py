@@ -73,13 +73,13 @@ class Issuer:
 
     def server(self, name: str, hosts: Iterable[str], key: ec.EllipticCurvePublicKey, now: datetime) -> str:
         """Raises ValueError."""
-        return self._leaf(name, key, certificates.OWN_LIFE, now, SERVER, hosts)
+        return self._leaf(name, key, certificates.OWN_LIFE, now, SERVER, hosts=hosts)
 
     def revoke(self, known: x509.CertificateRevocationList | None, serials: Iterable[int], now: datetime,
                above: int = 0) -> str:
         """Adds serial numbers to a list, which gets a number above `above`."""
         ends = now + certificates.LIST_LIFE
-        return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now, above))
+        return certificates.pem(certificates.revoked_list(self._signer, known, serials, ends, now, above=above))
 
     @property
     def pem(self) -> str:

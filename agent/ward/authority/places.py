@@ -27,21 +27,17 @@ PUBLIC_ENDS = (".pub", ".crl", ".conf", ".toml")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The folders of one ward's machine."""
-
     etc: Path                   # ward.toml, and what is beside it
     authority: Path             # the CAs and the enrolment book
     broker: Path                # what the broker reads of its configuration
 
     @classmethod
     def below(cls, prefix: Path) -> "Places":
-        """Returns the package's folders below `prefix`."""
         return cls(prefix / "etc/taimat-ward", prefix / "var/lib/taimat-ward-authority",
                    prefix / "etc/mosquitto/conf.d")
 
     @classmethod
     def of(cls, config: Path, own: Settings) -> "Places":
-        """Returns the folders that the settings in the file `config` name."""
         return cls(config.parent, Path(own.authority.folder), HERE / "etc/mosquitto/conf.d")
 
     @property

@@ -96,7 +96,6 @@ class BrokerDoor:
             client.disconnect()
 
     def publishes(self, shown: Pass, topic: str) -> bool:
-        """Whether the broker takes a message on `topic`."""
         codes = list[int]()
         with self.entered(shown, clean=True) as client:
             client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)

@@ -21,7 +21,7 @@ from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
 from agent.ward.authority.places import Places, reload_broker
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, drive, passes, status_at_door
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
+from agent.ward.enrolment.book import EnrolmentBook
 from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
@@ -33,8 +33,6 @@ MADE_BY = "revoke"
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What to revoke: serial numbers of certificates, and the names in them."""
-
     serials: frozenset[int]
     names: frozenset[str]
 
@@ -115,8 +113,6 @@ def throw_out(own: Settings, places: Places, words: Sequence[str], reload: str =
     except (NoAnswer, ConnectionError) as error:
         raise AuthorityFault(f"it may still be in: {error}; it is on the list, and is kept out from the broker's next "
                              "start on: run this again then") from error
-    except BookFault as error:
-        raise AuthorityFault(str(error)) from error
 
 
 @by_root

@@ -1,6 +1,5 @@
 """The desk's pages of devices and of the ward itself, and the renderer of all its pages."""
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
@@ -39,8 +38,6 @@ PLACES = (
 
 
 class DeskRenderer(PageTemplates):
-    """Makes answers from templates, in the browser's language."""
-
     def __init__(self, own: Settings) -> None:
         super().__init__(HERE, {each: words.load(each, HERE / "i18n") for each in LANGUAGES}, own.desk.language)
         self._place = own.authority.name or own.ward.ward
@@ -59,40 +56,31 @@ CAMERAS_MAX = 32
 Kind = TypeVar("Kind", bound=Struct)
 
 
-class _Camera(Struct, frozen=True):
-    c: Line
-    st: Code | None = None
-    fault: Code | None = None
-    rec: bool | None = None
-
-
-class _ToldCameras(Struct, frozen=True):
-    cams: Annotated[list[_Camera], Meta(max_length=CAMERAS_MAX)] = []
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCamera:
+class DeviceCamera(Struct, frozen=True, rename={"name": "c", "state": "st", "recording": "rec"}):
     """One camera; None for unknown values."""
 
-    name: str
-    state: str | None = None        # ok | starting | retrying | stalled | paused | ended | failed
-    fault: str | None = None
+    name: Line
+    state: Code | None = None       # ok | starting | retrying | stalled | paused | ended | failed
+    fault: Code | None = None
     recording: bool | None = None
+
+
+class _NamedCameras(Struct, frozen=True):
+    cams: Annotated[list[DeviceCamera], Meta(max_length=CAMERAS_MAX)] = []
 
 
 def cameras(birth: str | None, health: str | None) -> list[DeviceCamera]:
     """Returns the cameras that the device names, in its order."""
-    states = {each.c: each for each in _read(health).cams}
-    named = dict.fromkeys([*(each.c for each in _read(birth).cams), *states])
-    return [DeviceCamera(name, found.st, found.fault, found.rec) if (found := states.get(name)) else DeviceCamera(name)
-            for name in named]
+    states = {each.name: each for each in _read(health)}
+    return [states.get(name) or DeviceCamera(name)
+            for name in dict.fromkeys([*(each.name for each in _read(birth)), *states])]
 
 
-def _read(text: str | None) -> _ToldCameras:
+def _read(text: str | None) -> list[DeviceCamera]:
     try:
-        return msgspec.json.decode(text, type=_ToldCameras) if text else _ToldCameras()
+        return msgspec.json.decode(text, type=_NamedCameras).cams if text else []
     except msgspec.DecodeError:
-        return _ToldCameras()
+        return []
 
 
 class DevicePages:
@@ -178,7 +166,6 @@ class WardPage:
         self._own, self._board, self._renderer, self._clock = own, board, renderer, clock
 
     def show(self, request: Request) -> Response:
-        """GET /ward."""
         found, now_ms = self._board.rows(), self._clock.now().wall_ms
         devices = sorted((row for row in found if row.dev and row.until_ms), key=lambda row: row.until_ms or 0)
         authorities = [Ending(_name(each.subject), _ms(each.not_valid_after_utc))

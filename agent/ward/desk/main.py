@@ -42,7 +42,6 @@ class DeskDoor:
     """Guards every address: it admits only officers, whom handlers find in the request's state, and own forms."""
 
     def __init__(self, app: ASGIApp, refused: Callable[[Request], Response]) -> None:
-        """`refused` answers requests without an officer's certificate."""
         self._app, self._refused = app, refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +66,8 @@ def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starle
     renderer, requests = DeskRenderer(own), PictureRequests(engine)
     board = DeskBoard(own, engine, clock)
     devices = DevicePages(board, engine, requests, renderer, clock)
-    asked = RequestPages(board, devices, requests, OfficersRequests(own, requests, clock), renderer, clock)
+    asked = RequestPages(board, devices, requests, OfficersRequests(own, requests, clock), renderer=renderer,
+                         clock=clock)
     routes = [
         Route("/", devices.devices),
         Route("/devices/{key}", devices.device),

@@ -22,7 +22,6 @@ from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, folder, put
 from agent.ward.authority.probe import NoAnswer
 from agent.ward.authority.revoke import revoke
-from agent.ward.enrolment.book import BookFault
 from agent.ward.exits import by_root
 from agent.ward.proxied import client_certificate, client_name
 from agent.ward.settings import Settings
@@ -121,7 +120,7 @@ def run_list(config: Path) -> int:
 def run_remove(config: Path, name: str, reload: str) -> int:
     try:
         print(_book(config).remove(settings.load(config), name, reload))
-    except (BookFault, NoAnswer, ConnectionError) as error:
+    except (NoAnswer, ConnectionError) as error:
         raise AuthorityFault(f"{name}: may still be in: {error}; run this again then") from error
     return 0
 

@@ -52,7 +52,6 @@ class RequestPages:
         return self._form(request, dict.fromkeys(FIELDS, "") | {"dev": dev, "kind": "clip"} | self._last_hour(), "")
 
     async def make(self, request: Request) -> Response:
-        """POST /requests/new."""
         return await run_in_threadpool(self._make, request, await _form(request))
 
     def one(self, request: Request) -> Response:
@@ -67,7 +66,6 @@ class RequestPages:
             holds_not=HOLDS_NOT, now_ms=self._clock.now().wall_ms)
 
     def cancel(self, request: Request) -> Response:
-        """POST /requests/ID/cancel."""
         found = self._known(request)
         self._officers.cancel(found, request.state.officer)
         return _back_to(found.id)

@@ -53,7 +53,6 @@ class Parcel:
 
     @property
     def name(self) -> str:
-        """The archive's name without its ending."""
         return f"{self._folder.parent.name}-{self._request.id}"
 
     @property

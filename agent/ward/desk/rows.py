@@ -173,20 +173,14 @@ def _of_place(found: PlaceEntry, known: Known, device: DeviceRecord | None) -> D
 def chosen(found: Sequence[DeskRow], state: str = "", text: str = "") -> list[DeskRow]:
     """The rows in this state ("missing": not green; "": any) whose names contain every word of `text`."""
     words = text.casefold().split()
-    return [row for row in found if _is_in(row, state) and all(word in _searched(row) for word in words)]
+    return [row for row in found if (not state or row.state == state or state == "missing" and not row.green)
+            and all(word in " ".join((row.dev, row.serial, row.site, row.household, row.title)).casefold()
+                    for word in words)]
 
 
 def counted(found: Iterable[DeskRow]) -> dict[str, int]:
     numbers = Counter(row.state for row in found)
     return {state: numbers[state] for state in WORST_FIRST if numbers[state]}
-
-
-def _is_in(row: DeskRow, state: str) -> bool:
-    return not state or row.state == state or state == "missing" and not row.green
-
-
-def _searched(row: DeskRow) -> str:
-    return " ".join((row.dev, row.serial, row.site, row.household, row.title)).casefold()
 
 
 def _read(kind: type[Payload], text: str | None) -> Payload | None:

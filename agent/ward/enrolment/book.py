@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, structs
 
 from agent.config.settings import Title
 from agent.core.contract.enrolment import Ready, Serial, Site
+from agent.ward.authority.issuer import AuthorityFault
 
 VERSION = 1
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
@@ -111,8 +112,6 @@ class PlaceEntry:
 
 
 class Entries:
-    """The rows, within one transaction."""
-
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
@@ -219,7 +218,7 @@ FOR_READERS = 0o640             # the folder's group
 WAIT_S = 10.0                   # for somebody else's change
 
 
-class BookFault(Exception):
+class BookFault(AuthorityFault):
     """The enrolment book can't be used; the text is one line with the remedy."""
 
 

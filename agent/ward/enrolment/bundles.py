@@ -21,14 +21,13 @@ from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from agent.core.contract import enrolment as contract
+from agent.ward.authority.issuer import AuthorityFault
 
 OWN_ONLY, OWN_FOLDER = 0o600, 0o700
 
 
 @dataclass(frozen=True, slots=True)
 class CardBundle:
-    """What goes onto one card."""
-
     bundle: contract.Bundle
     code: str                   # of pairing, as people read it: "7K2M-Q9XD"
     card: contract.CardSettings
@@ -84,17 +83,13 @@ FONTS = {"Taimat": "DejaVuSans.ttf", "TaimatBold": "DejaVuSans-Bold.ttf", "Taima
 FONT_FOLDER = Path("/usr/share/fonts/truetype/dejavu")
 
 
-class LabelFault(Exception):
-    """The labels can't be made; the text gives the reason and the remedy."""
-
-
 def sheets(devices: Sequence[CardBundle], ward: str, phone: str) -> bytes:
-    """Returns a PDF with a label for each device. Raises LabelFault."""
+    """Returns a PDF with a label for each device. Raises AuthorityFault."""
     try:
         for name, file in FONTS.items():
             pdfmetrics.registerFont(TTFont(name, FONT_FOLDER / file))
     except TTFError as error:
-        raise LabelFault(f"{FONT_FOLDER}: lacks a font for Vietnamese: apt install fonts-dejavu-core") from error
+        raise AuthorityFault(f"{FONT_FOLDER}: lacks a font for Vietnamese: apt install fonts-dejavu-core") from error
     drawn = io.BytesIO()
     canvas = Canvas(drawn, A4, pageCompression=1, invariant=1)
     canvas.setTitle(f"Taimat · {ward}" if ward else "Taimat")

@@ -23,7 +23,6 @@ from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.ward import settings
 from agent.ward.authority.issuer import AuthorityFault
-from agent.ward.enrolment.book import BookFault
 from agent.ward.enrolment.service import REFUSALS, EnrolmentService, EnrolRefusal, Pace
 from agent.ward.metrics import EnrolmentMetrics
 from agent.ward.proxied import CERTIFICATE, answer_at, client_certificate, life
@@ -148,11 +147,11 @@ def _json(status: int, answer: msgspec.Struct) -> Response:
 
 
 NAME = "serve"
-FAULTS = dict.fromkeys((AuthorityFault, BookFault), EXIT_CANNOT_SERVE)
+FAULTS = {AuthorityFault: EXIT_CANNOT_SERVE}
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
-    """Raises CannotServe, AuthorityFault and BookFault."""
+    """Raises CannotServe and AuthorityFault."""
     service = EnrolmentService(own, clock)
     metrics = EnrolmentMetrics(service.check().certificate.not_valid_after_utc.timestamp())
     if own.metrics.enabled:

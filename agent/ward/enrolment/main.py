@@ -20,8 +20,8 @@ from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places
 from agent.ward.authority.revoke import throw_out
 from agent.ward.enrolment import bundles
-from agent.ward.enrolment.book import BookFault, DevicePlace, EnrolmentBook, Entries, IssuedCertificate
-from agent.ward.enrolment.bundles import CardBundle, LabelFault
+from agent.ward.enrolment.book import DevicePlace, EnrolmentBook, Entries, IssuedCertificate
+from agent.ward.enrolment.bundles import CardBundle
 from agent.ward.enrolment.service import roots
 from agent.ward.enrolment.sheet import DeviceRow, SheetError, WrongRow, read_sheet
 from agent.ward.exits import EXIT_NOT_WRITTEN, ended
@@ -37,7 +37,7 @@ class BundleMaker:
     """Makes bundles of one ward, whose claims are valid from now on. Raises ConfigError and AuthorityFault."""
 
     def __init__(self, own: Settings, now_ms: int) -> None:
-        self._own, self.until_ms = own, now_ms + own.authority.claim_days * DAY_MS
+        self._own, self.now_ms, self.until_ms = own, now_ms, now_ms + own.authority.claim_days * DAY_MS
         self._host = own.authority.host or own.ward.host
         if self._host in ONLY_HERE:
             raise ConfigError(f"[authority] host: devices can't find {self._host!r}; give the name or the address by "
@@ -45,7 +45,6 @@ class BundleMaker:
         self._roots = roots(Path(own.authority.ca))
 
     def bundle(self, place: DevicePlace, wifi_password: str) -> CardBundle:
-        """Makes a bundle with a new claim and a new pairing code."""
         own = self._own
         bundle = Bundle(ward=own.ward.ward, ward_name=own.authority.name, host=self._host, broker_port=own.ward.port,
                         enrol_port=own.authority.enrol_port, door_port=own.authority.door_port, roots=self._roots,
@@ -73,8 +72,8 @@ class EnrolOutcome:
     gone: list[IssuedCertificate] = field(default_factory=list)
 
 
-def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], folder: Path, maker: BundleMaker,
-           now_ms: int) -> EnrolOutcome:
+def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], folder: Path,
+           maker: BundleMaker) -> EnrolOutcome:
     """Expects these devices, each with a bundle in `folder`; known ones only if they are in `again`. Raises OSError."""
     done, made = EnrolOutcome(), list[tuple[DevicePlace, CardBundle]]()
     for row in rows:
@@ -95,7 +94,7 @@ def expect(entries: Entries, rows: Iterable[DeviceRow], again: frozenset[str], f
         bundles.write(folder, each)
     os.sync()
     for place, each in made:
-        done.gone += entries.expect(place, each.digest, now_ms, each.bundle.until_ms)
+        done.gone += entries.expect(place, each.digest, maker.now_ms, each.bundle.until_ms)
         done.labelled.append(each)
     done.new_n = len(made)
     return done
@@ -121,15 +120,14 @@ def _row(place: DevicePlace, wifi_password: str) -> DeviceRow:
 
 
 FAULTS = {ConfigError: EXIT_BAD_CONFIG, SheetError: EXIT_WRONG_ROWS,
-          **dict.fromkeys((AuthorityFault, BookFault, LabelFault), EXIT_NOT_WRITTEN)}
+          AuthorityFault: EXIT_NOT_WRITTEN}
 command = ended(FAULTS, "choose another place, or try it as another user (sudo)")
 
 
 @command
 def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[str]) -> int:
     own = settings.load(config)
-    now_ms = SystemClock().now().wall_ms
-    maker = BundleMaker(own, now_ms)
+    maker = BundleMaker(own, SystemClock().now().wall_ms)
     try:
         rows, wrong = read_sheet(sheet.read_bytes()) if sheet else ([], [])
     except SheetError as error:
@@ -138,7 +136,7 @@ def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[st
     wanted = frozenset(serial.lower() for serial in again)
     with EnrolmentBook(Path(own.authority.folder)).change() as entries:
         rows += _from_book(entries, sorted(wanted - listed), folder)
-        done = expect(entries, rows, wanted, folder, maker, now_ms)
+        done = expect(entries, rows, wanted, folder, maker)
     name = "labels.pdf" if sheet else f"label-{'-'.join(sorted(wanted))[:64]}.pdf"
     _label(own, done, folder / name)
     for each in [*wrong, *done.wrong]:
@@ -150,13 +148,12 @@ def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[st
 @command
 def run_handover(config: Path, serial: str, household: str, folder: Path) -> int:
     own = settings.load(config)
-    now_ms = SystemClock().now().wall_ms
-    maker = BundleMaker(own, now_ms)
+    maker = BundleMaker(own, SystemClock().now().wall_ms)
     with EnrolmentBook(Path(own.authority.folder)).change() as entries:
         if (known := entries.place(serial)) is None:
             raise SheetError(f"{serial}: no such device is expected; see taimat ward watch --desk")
         place = structs.replace(known, household=household, title="", wifi="")
-        done = expect(entries, [_row(place, "")], frozenset((serial.lower(),)), folder, maker, now_ms)
+        done = expect(entries, [_row(place, "")], frozenset((serial.lower(),)), folder, maker)
     label = folder / f"label-{place.serial}.pdf"
     _label(own, done, label)
     print(f"{place.serial} is for another household: reset the recorder (taimat reset --factory) or take a new card")

@@ -13,7 +13,7 @@ from agent.core.contract import enrolment as contract
 from agent.host.clock import Clock
 from agent.ward.authority.certificates import pem
 from agent.ward.authority.issuer import DEVICE, AuthorityFault, BadCsr, Issuer, key_of
-from agent.ward.enrolment.book import BookFault, CloneAlarm, EnrolmentBook, Entries, IssuedCertificate, KnownClaim
+from agent.ward.enrolment.book import CloneAlarm, EnrolmentBook, Entries, IssuedCertificate, KnownClaim
 from agent.ward.keys import PUBLIC
 from agent.ward.proxied import client_name
 from agent.ward.settings import Settings
@@ -165,7 +165,7 @@ def _told(who: str) -> Iterator[None]:
         yield
     except BadCsr as error:
         raise EnrolRefusal("bad_csr", who, f"{error}; install the same version on device and ward") from error
-    except (AuthorityFault, BookFault) as error:
+    except AuthorityFault as error:
         raise EnrolRefusal("fault", who, str(error)) from error
 
 

@@ -92,8 +92,6 @@ def _write(archive: BinaryIO, target: Path, size_b: int) -> None:
 
 
 class Job(Struct, kw_only=True, frozen=True):
-    """What to check, and the expected values."""
-
     parent: int                     # the process that asks
     upload: str                     # the file
     folder: str                     # to be made, for what is in it

@@ -42,8 +42,6 @@ Answering = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 
 
 class Application:
-    """The handlers; a server runs `app`."""
-
     def __init__(self, service: UploadService, metrics: IntakeMetrics, max_b: int, life: Lifespan[Starlette]) -> None:
         """`max_b` limits one upload; `life` runs beside the answering."""
         self._service, self._metrics, self._max_b = service, metrics, max_b
@@ -180,7 +178,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
         metrics.serve(own.metrics.listen, intake.metrics_port, "[intake] metrics_port")
     checker = Checker(requests, spool, key, clock, metrics)
     max_b = int(intake.max_gb * GB)
-    service = UploadService(requests, spool, checker, clock, metrics, int(intake.free_gb * GB), max_b)
+    service = UploadService(requests, spool, checker, clock, metrics, free_b=int(intake.free_gb * GB), share_b=max_b)
     application = Application(service, metrics, max_b, lambda _: _life(service, stop))
     try:
         answer_at(intake.socket, "[intake] socket", application.app)

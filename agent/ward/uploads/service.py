@@ -219,8 +219,8 @@ class UploadService:
                        request.id, request.dev, wish.bytes)
             raise UploadRefusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
         _log.info("%s of %s: %d bytes are coming", request.id, request.dev, wish.bytes)
-        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest, certificate,
-                                        self._clock.now().wall_ms)
+        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest,
+                                        certificate=certificate, now_ms=self._clock.now().wall_ms)
 
     def _size(self, request: PictureRequest) -> int:
         if not request.open:
