@@ -10,7 +10,7 @@ import pytest
 
 from agent.core.contract.enrolment import claim_digest, parse_card
 from agent.core.household.access import ALPHABET
-from agent.ward.enrolment.sheet import SheetError, read_sheet
+from agent.ward.enrolment.main import SheetError, read_sheet
 from tests.rigs.authority import now
 from tests.rigs.enrolment import Ward
 from tests.rigs.typed import typed

@@ -24,11 +24,10 @@ from agent.look.guard import guarded, is_own_form
 from agent.ward import settings
 from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
-from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.device_pages import DeskRenderer, DevicePages, WardPage
 from agent.ward.desk.officers import officer
-from agent.ward.desk.request_pages import RequestPages
+from agent.ward.desk.pages import DeskRenderer, DevicePages, RequestPages, WardPage
 from agent.ward.desk.requests import OfficersRequests
+from agent.ward.desk.rows import DeskBoard
 from agent.ward.proxied import CERTIFICATE, answer_at, life
 from agent.ward.requests import PictureRequests
 from agent.ward.service import run

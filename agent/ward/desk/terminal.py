@@ -12,8 +12,7 @@ from rich.text import Text
 
 from agent.host.clock import SystemClock
 from agent.ward import settings
-from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.rows import LIGHTS, DeskRow, counted
+from agent.ward.desk.rows import LIGHTS, DeskBoard, DeskRow, counted
 from agent.ward.watch import COLOURS, LineView
 
 COLUMNS = ("device", "household", "site", "state", *LIGHTS, "certificate", "what is missing")
