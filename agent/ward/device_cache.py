@@ -96,7 +96,7 @@ class DeviceCache:
             for key, now_ms in (self._overs | twice).items():
                 quota.note_excess(db, [key], now_ms)
             for answer in self._answers:
-                requests.hear(db, *answer)
+                requests.apply_answer(db, *answer)
             if self._for_city:
                 events.mark(db, [came.key for came in new])
         self.devices |= devices

@@ -95,7 +95,7 @@ class ForwardQueue:
             self._may_complain = False
             _log.warning("the city's broker refuses our events (reason 0x%02x); they are kept: see its ACL", reason)
 
-    def hurry(self) -> None:
+    def retry_soon(self) -> None:
         """Offers again soon: the city's broker is back, and perhaps its ingest, too."""
         self._offers.hurry(self._clock.mono_s())
 
@@ -202,7 +202,7 @@ class Forwarder:
     def _hear(self, each: Told) -> None:
         match each:
             case Up():
-                self._queue.hurry()
+                self._queue.retry_soon()
             case Down():
                 self._queue.lost()
             case Acknowledged(int() as mark, reason):

@@ -80,11 +80,11 @@ class Echo:
     def is_due(self, now_mono_s: float) -> bool:
         return now_mono_s >= self._due_mono_s
 
-    def said(self, now_mono_s: float) -> None:
+    def sent(self, now_mono_s: float) -> None:
         self._due_mono_s = now_mono_s + self._every_s
         self._unheard_n += 1
 
-    def heard(self) -> None:
+    def received(self) -> None:
         """Notes an acknowledged message of any sender: while the broker works through a queue, ours comes last."""
         self._unheard_n, self._works = 0, True
 
@@ -152,7 +152,7 @@ class Ingest:
                 self._echo.begin()
             case Arrived():
                 if each.qos:
-                    self._echo.heard()
+                    self._echo.received()
                 if each.topic != self._topics.echo:
                     self._reception.receive(each)
             case Acknowledged(tag, reason) if reason >= 0x80:
@@ -167,7 +167,7 @@ class Ingest:
                                           "a new connection brings it", where=self._own.ward.host))
         elif self._session.room_n:
             self._session.post(Outgoing(self._topics.echo, b"{}", expiry_s=ECHO_LIVES_S))
-            self._echo.said(now_mono_s)
+            self._echo.sent(now_mono_s)
 
     def _send_receipts(self) -> None:
         """A ward's receipts are retained: a card that was set back reads the highest seq first."""

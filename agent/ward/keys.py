@@ -47,7 +47,7 @@ def make(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def see_to(path: str, named_by: str) -> None:
+def ensure(path: str, named_by: str) -> None:
     """Makes the key unless it exists, writes its public half, and prints both. Raises OSError and SigningKeyFault."""
     is_new = bool(path) and not Path(path).exists()
     if is_new:
@@ -58,7 +58,7 @@ def see_to(path: str, named_by: str) -> None:
           f"its public half is in {path}{PUBLIC}")
 
 
-def see_to_next(path: str) -> KeysChange:
+def ensure_next(path: str) -> KeysChange:
     """Makes the next command key if it is missing; returns the change for devices. Raises OSError, SigningKeyFault."""
     spare, current = path + NEXT, CommandKey.load(path).key.public_key()
     beside = Path(spare + PUBLIC)
@@ -105,10 +105,10 @@ def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rota
     if rotates:
         rotate(own.ops.command_key)
         restart_desk()
-    see_to(own.ops.command_key, "[ops] command_key")
-    told = see_to_next(own.ops.command_key)
+    ensure(own.ops.command_key, "[ops] command_key")
+    told = ensure_next(own.ops.command_key)
     if devices:
         return give(own, devices, CHANGE, msgspec.to_builtins(told), patience_s=wait_s, as_json=as_json)
-    see_to(own.intake.receipt_key, "[intake] receipt_key")
+    ensure(own.intake.receipt_key, "[intake] receipt_key")
     print(f"devices get {own.ops.command_key}{PUBLIC} as [ward] command_key; the receipt key travels in each request")
     return 0

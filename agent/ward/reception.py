@@ -101,7 +101,7 @@ class Reception:
             self._refuse("too_many_devices", arrived.topic)
             return
         except Exception as error:      # ours, whatever it is: the others' messages must be taken
-            self._stumbled(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
+            self._set_aside(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
             return
         self._batch.append(received)
         self._metrics.messages.labels(where.what).inc()
@@ -137,7 +137,7 @@ class Reception:
             if len(batch) <= 1:
                 for topic, where, message, _ in batch:
                     seq = message.told.seq if message and isinstance(message.told, ward_side.Event) else None
-                    self._stumbled(error, topic, where.dev, seq)
+                    self._set_aside(error, topic, where.dev, seq)
                 return
             middle = len(batch) // 2
             for half in (batch[:middle], batch[middle:]):
@@ -192,7 +192,7 @@ class Reception:
             self._cache.remember_excess(dev, why, self._clock.now().wall_ms)
             self._wait()
 
-    def _stumbled(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
+    def _set_aside(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
         """Sets aside a message that triggered a fault of ours. Too little memory is not the message's fault."""
         last = traceback.extract_tb(error.__traceback__)[-1]
         _log.error("%s: a message on %s: %s at %s:%d: a fault of ours, please report it",

@@ -173,7 +173,7 @@ class PictureRequests:
         return latest.key if latest else None, {each.n: each.head for each in [*heads, *([latest] if latest else [])]}
 
 
-def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
+def apply_answer(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
     """Applies a device's answer, in the caller's transaction. Ignores an answer to no request of this device."""
     known = _find(db, answer.id)
     if known is None or known.dev != dev or not known.may_go_on(now_ms):

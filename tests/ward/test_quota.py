@@ -163,12 +163,12 @@ def test_several_words_that_find_no_way_back_mean_that_the_broker_owes_us_someth
     echo.begin()
     for now_s in range(0, 100, 10):
         assert echo.is_due(now_s) and not echo.is_lost, "a broker whose rights have no echo never brings one"
-        echo.said(now_s)
+        echo.sent(now_s)
         assert not echo.is_due(now_s + 9.9)
-    echo.heard()
+    echo.received()
     for now_s in (100, 110, 120):
         assert not echo.is_lost
-        echo.said(now_s)
+        echo.sent(now_s)
     assert echo.is_lost
-    echo.heard()
+    echo.received()
     assert not echo.is_lost, "any acknowledged message will do: ours may wait behind thousands"

@@ -138,7 +138,7 @@ def test_the_list_tells_what_became_of_it_while_nobody_waited(ward, device, book
 def test_with_the_rights_that_the_ward_s_broker_gives_it_gets_through(tmp_path):
     authority, broker = Authority(tmp_path / "pki", "ward-ca"), Broker(tmp_path / "broker")
     furnish(broker, "mosquitto.conf", authority, swapped("acl.in", {"@WARD@": "w07"}))
-    keys.see_to(str(tmp_path / "key.pem"), "[ops] command_key")
+    keys.ensure(str(tmp_path / "key.pem"), "[ops] command_key")
     cert, key = authority.issue("ops")
     papers = f'command_key = "{tmp_path}/key.pem.pub"\n{certified(authority, DEV)}'
     more = (f'[ops]\ncert = "{cert}"\nkey = "{key}"\ncommand_key = "{tmp_path}/key.pem"\n'
@@ -283,7 +283,7 @@ def test_whatever_is_answered_a_request_goes_forward_and_ends_once(paper, before
     def hear(answers):
         for answer in answers:
             with engine.begin() as db:
-                requests.hear(db, DEV, answer, 5)
+                requests.apply_answer(db, DEV, answer, 5)
             seen.append(book.find("0" * 26).state)
     hear(before)
     came = book.become("0" * 26, "done", "intake", 9)
@@ -312,7 +312,7 @@ def end_all(desk, engine):
     def answer():
         for each in ids:
             with engine.begin() as db:
-                requests.hear(db, DEV, ward_side.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
+                requests.apply_answer(db, DEV, ward_side.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
     hands = [threading.Thread(target=lambda who=who, state=state: [desk.become(each, state, who, 1) for each in ids])
              for who, state in (("ops", "cancelled"), ("intake", "done"))] + [threading.Thread(target=answer)]
     for hand in hands:
@@ -345,7 +345,7 @@ def test_one_whose_device_stays_silent_ends_with_its_command_and_a_late_answer_s
 
     def answers(request, st, code=None):
         with engine.begin() as db:
-            requests.hear(db, DEV, ward_side.CommandAnswer(id=request, st=st, code=code), clock.wall_ms)
+            requests.apply_answer(db, DEV, ward_side.CommandAnswer(id=request, st=st, code=code), clock.wall_ms)
 
     clock.advance(DAY_MS / 1000 + 60)
     assert states() == {("sent", None)}, "an answer may be on its way"

@@ -40,12 +40,12 @@ def own_certificates(places: Places) -> list[OwnCertificate]:
             for path in [places.keys / f"{name}.pem"]]
 
 
-def see_to_all(places: Places, cas: Cas, host: str, now: datetime) -> list[str]:
+def ensure_all(places: Places, cas: Cas, host: str, now: datetime) -> list[str]:
     """Makes missing certificates, and renews due ones; returns their names. Raises AuthorityFault and OSError."""
-    return [each.name for each in own_certificates(places) if _see_to(places, cas, each, (host, *LOCAL), now)]
+    return [each.name for each in own_certificates(places) if _ensure(places, cas, each, (host, *LOCAL), now)]
 
 
-def _see_to(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str], now: datetime) -> bool:
+def _ensure(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str], now: datetime) -> bool:
     is_server, hosts = own.name in SERVERS, list(dict.fromkeys(hosts))
     issuer = cas.for_servers(now) if is_server else cas.current(now)
     takes = [issuer] if is_server else cas.issuers(now)
@@ -112,9 +112,9 @@ def renew(own: Settings, places: Places, now: datetime, reload: str) -> list[str
     """Returns the names of the renewed certificates. Raises AuthorityFault and OSError."""
     cas = Cas(places)
     with places.locked():
-        probe.keep_canary(places, cas, now)
+        probe.ensure_canary(places, cas, now)
         cas.revoke((), now)
-        renewed = see_to_all(places, cas, own.authority.host or own.ward.host, now)
+        renewed = ensure_all(places, cas, own.authority.host or own.ward.host, now)
     reload_broker(reload, renewed)
     return renewed
 

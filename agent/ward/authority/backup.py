@@ -67,16 +67,16 @@ def backup(own: Settings, places: Places, target: Path) -> int:
     return names_n
 
 
-def backup_to(own: Settings, places: Places, shelf: Path, now: datetime) -> Path:
-    """Writes a backup into `shelf` and deletes the oldest ones there. Raises AuthorityFault and OSError."""
-    target = shelf / NAME.format(now)
+def backup_to(own: Settings, places: Places, into: Path, now: datetime) -> Path:
+    """Writes a backup into `into` and deletes the oldest ones there. Raises AuthorityFault and OSError."""
+    target = into / NAME.format(now)
     backup(own, places, target)
-    for old in sorted(shelf.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
+    for old in sorted(into.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
         old.unlink()
     return target
 
 
-def shelve_lists(own: Settings, places: Places) -> str:
+def copy_lists(own: Settings, places: Places) -> str:
     """Copies the lists of the revoked beside the daily backups; returns why that failed, or ""."""
     path = Path(own.backup.folder, LISTS)
     try:
@@ -145,8 +145,8 @@ def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[
             lines.append(_nothing_is_known_since(source, beside))
         _unite(cas, had, now)
         cas.revoke((each.serial_number for listed in beside for each in listed), now)
-        probe.keep_canary(places, cas, now)
-        accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
+        probe.ensure_canary(places, cas, now)
+        accounts.ensure_all(places, cas, own.authority.host or own.ward.host, now)
     return lines + [f"{each.dev}: was enrolled after this backup: its certificate counts, but the book lacks it; enrol "
                     f"it anew, or throw it out: taimat ward revoke {each.number:x}" for each in strangers]
 
@@ -247,24 +247,24 @@ def _strangers(places: Places, files: dict[str, bytes]) -> list[IssuedCertificat
 
 
 @by_root
-def run_backup(config: Path, file: Path | None, shelf: Path | None) -> int:
+def run_backup(config: Path, file: Path | None, into: Path | None) -> int:
     own = settings.load(config)
     places = Places.of(config, own)
     if file:
         print(f"{file}: {backup(own, places, file)} files, readable by its owner alone")
     else:
-        print(f"{backup_to(own, places, _shelf(own, shelf), datetime.now(UTC))}: written")
+        print(f"{backup_to(own, places, _folder_for(own, into), datetime.now(UTC))}: written")
     return 0
 
 
-def _shelf(own: Settings, wish: Path | None) -> Path:
+def _folder_for(own: Settings, wish: Path | None) -> Path:
     """Returns the folder for backups. It is not made here, because its disk may be missing. Raises AuthorityFault."""
     if not (wish or own.backup.folder):
         raise AuthorityFault("ward.toml: [backup] folder names none; name one there, or by --to")
-    if not (shelf := wish or Path(own.backup.folder)).is_dir():
-        raise AuthorityFault(f"{shelf}: there is no such folder; is its disk mounted? Make it, or name another one: "
+    if not (into := wish or Path(own.backup.folder)).is_dir():
+        raise AuthorityFault(f"{into}: there is no such folder; is its disk mounted? Make it, or name another one: "
                              "[backup] folder in ward.toml")
-    return shelf
+    return into
 
 
 @by_root

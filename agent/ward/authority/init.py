@@ -56,15 +56,15 @@ def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
     folder(places.backups, 0o700)
     cas = Cas(places)
     with places.locked():
-        _see_to_cas(cas, places, own.authority.name, wishes, now)
-        made = accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
+        _ensure_cas(cas, places, own.authority.name, wishes, now)
+        made = accounts.ensure_all(places, cas, own.authority.host or own.ward.host, now)
     for each in accounts.own_certificates(places):
         _say(each.path, each.name in made, f"certificate of {each.name}")
     if own.ops.command_key:
-        keys.see_to(own.ops.command_key, "[ops] command_key")
-        keys.see_to_next(own.ops.command_key)
+        keys.ensure(own.ops.command_key, "[ops] command_key")
+        keys.ensure_next(own.ops.command_key)
     if own.intake.receipt_key:
-        keys.see_to(own.intake.receipt_key, "[intake] receipt_key")
+        keys.ensure(own.intake.receipt_key, "[intake] receipt_key")
     for source, name in TEMPLATES:
         _place(places, source, places.etc / name, own.ward.ward)
     if places.broker.is_dir():
@@ -73,7 +73,7 @@ def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
     return own
 
 
-def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, now: datetime) -> None:
+def _ensure_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, now: datetime) -> None:
     had_root, had_issuer = bool(cas.roots()), bool(cas.issuers(now))
     if not had_root:
         key, kept = secret.new(wishes.token, wishes.passphrase_file)
@@ -86,7 +86,7 @@ def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, no
         cas.add_issuer(root.issuer(ward_name, cas.next_moment(now)), now)
     cas.settle(now)
     _say(places.authority / "issuing.pem", not had_issuer, "issuing CA")
-    probe.keep_canary(places, cas, now)
+    probe.ensure_canary(places, cas, now)
     _say(places.ca, not had_issuer, "CAs that count")
     _say(places.crl, not had_issuer, "lists of the revoked")
 

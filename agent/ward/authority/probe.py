@@ -167,7 +167,7 @@ def find_canary(places: Places) -> Pass | None:
         return None
 
 
-def keep_canary(places: Places, cas: Cas, now: datetime) -> None:
+def ensure_canary(places: Places, cas: Cas, now: datetime) -> None:
     """Makes a canary unless the current CA has signed one that is not due. Raises AuthorityFault and OSError."""
     current = cas.current(now)
     if there := find_canary(places):

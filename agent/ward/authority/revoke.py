@@ -16,7 +16,7 @@ from cryptography import x509
 
 from agent.ward import settings
 from agent.ward.authority import certificates
-from agent.ward.authority.backup import shelve_lists
+from agent.ward.authority.backup import copy_lists
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
 from agent.ward.authority.places import Places, reload_broker
@@ -75,7 +75,7 @@ def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> 
         for name in sorted({name for each in gone for name in each.names}):
             _take_over(broker, own.ward.ward, issue(name))
         said = _at_the_door(own, places, probe, began_s)
-        not_kept = shelve_lists(own, places)
+        not_kept = copy_lists(own, places)
     names = ", ".join(words)
     done = f"{names}: out of the broker{said} after {time.monotonic() - began_s:.2f} s"
     return f"{done}\n{not_kept}" if not_kept else done

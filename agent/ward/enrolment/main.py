@@ -269,7 +269,7 @@ def run_enrol(config: Path, sheet: Path | None, folder: Path, again: Sequence[st
     _label(own, done, folder / name)
     for each in [*wrong, *done.wrong]:
         print(f"{sheet}:{f'{each.line}:' if each.line else ''} {each.serial}: {each.text}", file=sys.stderr)
-    code = _tell(done, folder / name, len(wrong) + len(done.wrong))
+    code = _print_outcome(done, folder / name, len(wrong) + len(done.wrong))
     return _throw_out(own, Places.of(config, own), done.gone) or code
 
 
@@ -285,7 +285,7 @@ def run_handover(config: Path, serial: str, household: str, folder: Path) -> int
     label = folder / f"label-{place.serial}.pdf"
     _label(own, done, label)
     print(f"{place.serial} is for another household: reset the recorder (taimat reset --factory) or take a new card")
-    _tell(done, label, 0)
+    _print_outcome(done, label, 0)
     return _throw_out(own, Places.of(config, own), done.gone)
 
 
@@ -294,7 +294,7 @@ def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
         write_durably(path, bundles.sheets(done.labelled, own.authority.name, own.authority.phone), bundles.OWN_ONLY)
 
 
-def _tell(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
+def _print_outcome(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
     print(f"{done.new_n} expected anew, {done.same_n} as before, {wrong_n} wrong")
     if done.labelled:
         print(f"bundles: {path.parent}/SERIAL; labels: {path}. Whoever reads them can take a device's place: put the "

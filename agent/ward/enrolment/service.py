@@ -100,7 +100,7 @@ class EnrolmentService:
     def enrol(self, ask: contract.EnrolAsk, peer: str) -> contract.Grant:
         """Issues a certificate for a claim. Raises EnrolRefusal."""
         who, now = f"{ask.serial} from {peer or 'somewhere'}", self._now()
-        with _told(who):
+        with _refusing(who):
             der = key_of(ask.csr).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             dev, key = contract.device_id(der), hashlib.sha256(der).hexdigest()
             with self._book.change() as entries:
@@ -122,7 +122,7 @@ class EnrolmentService:
     def renew(self, certificate: x509.Certificate | None, ask: contract.RenewAsk) -> contract.Grant:
         """Issues the next certificate of a device. Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
-        with _told(dev):
+        with _refusing(dev):
             key_of(ask.csr)
             with self._book.change() as entries:
                 chain, made = self._sign(ask.csr, dev, _place(entries, certificate, dev), now)
@@ -133,7 +133,7 @@ class EnrolmentService:
     def note_ready(self, certificate: x509.Certificate | None, told: contract.Ready) -> None:
         """Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
-        with _told(dev):
+        with _refusing(dev):
             if not self._ready.allows(dev, self._clock.mono_s()):
                 raise EnrolRefusal("busy", dev)
             with self._book.change() as entries:
@@ -159,7 +159,7 @@ class EnrolmentService:
 
 
 @contextmanager
-def _told(who: str) -> Iterator[None]:
+def _refusing(who: str) -> Iterator[None]:
     """Turns our own faults into refusals. Raises EnrolRefusal."""
     try:
         yield

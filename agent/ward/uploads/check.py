@@ -61,7 +61,7 @@ def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
     seen: set[str] = set()
     folder = None
     for member in tar.members(file, most_b):
-        inside, name = _demand_plain(member)
+        inside, name = _require_plain(member)
         folder = folder or inside
         if inside != folder or name in seen or len(seen) >= FILES_MAX:
             raise NotAnExport("it has several folders, a name twice, or far too many files")
@@ -71,7 +71,7 @@ def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
         raise NotAnExport("it is empty")
 
 
-def _demand_plain(member: TarMember) -> tuple[str, str]:
+def _require_plain(member: TarMember) -> tuple[str, str]:
     """Raises NotAnExport."""
     inside, slash, name = member.name.partition("/")
     if not slash or not (NAME.fullmatch(inside) and NAME.fullmatch(name)):

@@ -170,7 +170,7 @@ class Checker:
                 return _given_up()
             async with lane.slots:
                 try:
-                    return await self._told(await asyncio.to_thread(self._job, request), lane)
+                    return await self._run(await asyncio.to_thread(self._job, request), lane)
                 except Uncheckable as error:
                     await asyncio.to_thread(self._requests.note, request.id, "intake", UNCHECKED,
                                             self._clock.now().wall_ms, str(error))
@@ -193,7 +193,7 @@ class Checker:
         for folder in (self._folder(request), self._target(request)):
             remove(folder)
 
-    async def _told(self, job: Job, lane: Lane) -> UploadVerdict:
+    async def _run(self, job: Job, lane: Lane) -> UploadVerdict:
         """Runs the checking process. Raises Uncheckable, Trouble and OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "agent.ward.uploads.check", stdin=asyncio.subprocess.PIPE,

@@ -67,7 +67,7 @@ def peer(headers: Mapping[str, str]) -> Peer | None:
     return Peer(name, hashlib.sha256(key).hexdigest())
 
 
-def demand_version(headers: Mapping[str, str]) -> None:
+def require_version(headers: Mapping[str, str]) -> None:
     """Raises UploadRefusal if the sender speaks another version."""
     if headers.get("tus-resumable") != requests.TUS:
         raise UploadRefusal(412, "version", f"Tus-Resumable has to be {requests.TUS}", Tus_Version=requests.TUS)

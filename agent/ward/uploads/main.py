@@ -72,7 +72,7 @@ class Application:
         except UploadRefusal as refusal:
             _log.info("%s was refused: %d %s", request.state.peer or "somebody", refusal.status, refusal.code)
             if request.method == "PATCH" and "Connection" not in refusal.headers:
-                await _let_go(request)
+                await _drain(request)
             return _refused(refusal)
         except DatabaseFault as fault:
             _log.error("%s", fault)
@@ -90,7 +90,7 @@ class Application:
             "Tus-Checksum-Algorithm": "sha256", "Tus-Max-Size": str(self._max_b)})
 
     async def _begin(self, request: Request, headers: Mapping[str, str]) -> Response:
-        tus.demand_version(headers)
+        tus.require_version(headers)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             raise UploadRefusal(400, "body", "an announcement has no body: its pieces come with PATCH")
         wish = tus.announced(headers, self._max_b)
@@ -98,13 +98,13 @@ class Application:
         return Response(status_code=201, headers=TUS | {"Location": f"{UPLOADS_PATH}/{wish.request}"})
 
     async def _state(self, request: Request, headers: Mapping[str, str]) -> Response:
-        tus.demand_version(headers)
+        tus.require_version(headers)
         have_b, all_b = await self._service.state(request.state.peer, _asked(request))
         return Response(headers=TUS | {"Upload-Offset": str(have_b), "Upload-Length": str(all_b),
                                        "Cache-Control": "no-store"})
 
     async def _piece(self, request: Request, headers: Mapping[str, str]) -> Response:
-        tus.demand_version(headers)
+        tus.require_version(headers)
         offset_b, size_b, digest = tus.offset(headers), tus.length(headers), tus.checksum(headers)
         await self._service.state(request.state.peer, _asked(request))      # before a stranger's bytes are read
         piece = await _whole(request, size_b)
@@ -112,7 +112,7 @@ class Application:
         return Response(status_code=204, headers=TUS | {"Upload-Offset": str(have_b)})
 
     async def _withdraw(self, request: Request, headers: Mapping[str, str]) -> Response:
-        tus.demand_version(headers)
+        tus.require_version(headers)
         await self._service.withdraw(request.state.peer, _asked(request))
         return Response(status_code=204, headers=TUS)
 
@@ -146,7 +146,7 @@ async def _whole(request: Request, size_b: int) -> bytes:
     return bytes(body)
 
 
-async def _let_go(request: Request) -> None:
+async def _drain(request: Request) -> None:
     """A proxy that can't send the rest of a body (up to 2 MB) reads no answer, and says 502 instead."""
     with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):     # the last: there is nothing left
         async with asyncio.timeout(REST_S):

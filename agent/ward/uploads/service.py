@@ -64,7 +64,7 @@ class UploadService:
         """Accepts an announcement, perhaps a repeated one; `certificate` is the SHA-256 of the sender's public key."""
         async with self._lock(wish.request):
             request = await self._theirs(peer, wish.request)
-            _demand_kind(request, wish.kind, wish.manifest)
+            _require_kind(request, wish.kind, wish.manifest)
             if request.bytes is None and not await asyncio.to_thread(
                     self._announce, request, wish, certificate):
                 request = await self._theirs(peer, wish.request)
@@ -108,7 +108,7 @@ class UploadService:
             return request.receipt
         if request.state == "failed":
             raise UploadRefusal(422, request.code or "failed", "what came is not what was asked for; it is kept aside")
-        _demand_open(request, self._clock.now().wall_ms)
+        _require_open(request, self._clock.now().wall_ms)
         if not is_whole:
             raise UploadRefusal(409, "not_whole", "the upload is not whole yet")
         self._check(request)
@@ -190,10 +190,11 @@ class UploadService:
             raise UploadRefusal(403, "not_yours", "another device was asked for that")
         now_ms = self._clock.now().wall_ms
         if not ended and request.code == NO_ANSWER and request.may_go_on(now_ms):
-            await asyncio.to_thread(self._requests.become, request_id, "running", "device", now_ms, "it has come late")
+            await asyncio.to_thread(self._requests.become, request.id, "running", "device", now_ms=now_ms,
+                                    detail="it has come late")
             return await self._theirs(peer, request_id)
         if not ended and request.state != "done":
-            _demand_open(request, now_ms)
+            _require_open(request, now_ms)
         return request
 
     async def _announced(self, peer: str, request_id: str) -> PictureRequest:
@@ -253,14 +254,14 @@ class UploadService:
             _log.error("%s of %s could not be checked, and will be again: %s", request.id, request.dev, error)
 
 
-def _demand_kind(request: PictureRequest, kind: Kind, manifest: str | None) -> None:
+def _require_kind(request: PictureRequest, kind: Kind, manifest: str | None) -> None:
     if request.kind != kind:
         raise UploadRefusal(409, "kind", f"a {request.kind} was asked for")
     if (manifest is None) == (kind == "clip"):
         raise UploadRefusal(400, "metadata", "Upload-Metadata names the manifest's SHA-256 with a clip, and only then")
 
 
-def _demand_open(request: PictureRequest, now_ms: int) -> None:
+def _require_open(request: PictureRequest, now_ms: int) -> None:
     if not request.open:
         raise UploadRefusal(410, request.state, f"that is at its end: {request.state}")
     if now_ms >= request.until_ms:
