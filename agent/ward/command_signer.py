@@ -35,7 +35,7 @@ class CommandKey:
             key = load_pem_private_key(Path(path).read_bytes(), password=None)
         except OSError as error:
             raise SigningKeyFault(f"{named_by}: {path}: {error.strerror}; it must be there, and readable for "
-                                  "whoever signs with it") from error
+                                  "the users that sign with it") from error
         except TypeError as error:
             raise SigningKeyFault(f"{named_by}: {path}: is locked with a password; write it without one, into a "
                                   "file that others can't read: openssl pkey -in FILE -out NEW") from error

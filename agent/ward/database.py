@@ -12,8 +12,8 @@ from agent.host.notify import notify
 from agent.host.stop import Stop
 
 VERSION = 5                     # of the tables; lower ones date from before the first release
-CONNECT_S = 10                  # a server that does not answer is given up after this;
-SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
+CONNECT_S = 10                  # we give up a server that does not answer after this;
+SILENCE_MS = 30_000             # a silent server, and the server a silent client, after this
 TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
 NAME_MAX = 96                   # of a device; in a city with its ward before it
 
@@ -132,7 +132,7 @@ def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
     kind = UnfitValue if isinstance(error, DataError | IntegrityError) else DatabaseFault
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     place = sql.make_url(url).render_as_string(hide_password=True)
-    return kind(f"{place}: {cause}; see [database] url, and whether it is there, has room and may be written")
+    return kind(f"{place}: {cause}; see [database] url, and check that it exists, has room and may be written")
 
 
 def open_engine(url: str, read_only: bool = False) -> sql.Engine:
@@ -156,7 +156,7 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
         raise DatabaseFault(f"{engine.url}: was made by a newer Taimat (tables {found}, known up to {VERSION}): "
                             "update this one, or use another database")
     if found is None:
-        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet; to begin: taimat ward ingest")
+        raise DatabaseFault(f"{engine.url}: no data was received here yet; to begin: taimat ward ingest")
     if found < VERSION:
         raise DatabaseFault(f"{engine.url}: was made by a Taimat from before its first release (tables {found}, known "
                             f"from {VERSION} on): move it to another place, or use another database")

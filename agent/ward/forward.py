@@ -256,7 +256,7 @@ def main(config: Path, tempo: ForwardTempo | None = None) -> int:
 @ended(OPS)
 def run_mark_all(config: Path) -> int:
     engine = open_engine(_with_city(config, settings.load(config)).database.url)
-    for device in read_devices(engine):                 # a transaction each, so that nobody waits long for the database
+    for device in read_devices(engine):                 # one transaction each, so that others need not wait long
         with database.transaction(engine) as db:
             events.mark_again(db, device.dev, 1, SEQ_MAX)
     with database.transaction(engine) as db:

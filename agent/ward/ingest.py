@@ -39,7 +39,7 @@ from agent.ward.service import run
 
 NAME = "ingest"
 SHARE = "ingest"                # the group of ingests that share a city's events
-SESSION_S = 7 * 86_400          # the broker keeps our events for so long
+SESSION_S = 7 * 86_400          # how long the broker keeps our events
 SHARED_SESSION_S = 0            # not at all where another ingest takes them
 STATE_LIVES_S, STATE_EVERY_S = 300, 100.0
 RECEIPT_LIVES_S = 3600

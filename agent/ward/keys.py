@@ -68,7 +68,7 @@ def ensure_next(path: str) -> KeysChange:
     elif known is None or known == current:         # there was none, or it is the current one by now
         make(Path(spare))
         known = CommandKey.load(spare).key.public_key()
-        print(f"{spare} was made: key {fingerprint(known.public_bytes_raw())}, the next one; keep it off this machine")
+        print(f"{spare} was made: key {fingerprint(known.public_bytes_raw())}, the next one; move it off this machine")
     write_durably(beside, _pem(known), FOR_ALL)
     write_durably(Path(path + PUBLIC), _pem(current) + _pem(known), FOR_ALL)
     return KeysChange(ver=SystemClock().now().wall_ms, current=current.public_bytes_raw().hex(),
@@ -78,7 +78,7 @@ def ensure_next(path: str) -> KeysChange:
 def rotate(path: str) -> None:
     """Replaces the current key with the next one. Raises OSError and SigningKeyFault."""
     if not path or not Path(path + NEXT).exists():
-        raise SigningKeyFault(f"{path}{NEXT} is not there: bring it here from where it is kept")
+        raise SigningKeyFault(f"{path}{NEXT} is missing: bring it here from its safe")
     CommandKey.load(path + NEXT)
     rename_durably(Path(path + NEXT), Path(path))
 

@@ -20,9 +20,9 @@ from agent.mqtt.session import Acknowledged, Down, Session, Told
 from agent.ward.settings import Settings
 
 OrdersBy = Literal["ops", "desk"]   # who visits: a second one of a name takes the first one's place at the broker
-NAME: OrdersBy = "ops"          # answers go to rsp/ops, whoever visits
+NAME: OrdersBy = "ops"          # answers go to rsp/ops for both
 KEEPALIVE_S = 30
-SESSION_S = 300                 # the broker keeps our answers for so long
+SESSION_S = 300                 # how long the broker keeps our answers
 GREETING_S = 40.0               # for a slow address and a slow broker
 TAKEN_S = 20.0
 NOBODY_FROM = 0x80              # PUBACK reasons that are refusals

@@ -145,7 +145,7 @@ def run_update(config: Path, bundle: Path, url: str, devices: Sequence[str], *, 
     own, release = settings.load(config), opened_release(bundle)
     if rotates and release.keys is None:
         raise ConfigError(f"{bundle}: it names no keys, so it changes none: its maker runs scripts/package "
-                          "--rotate-key, and makes the release anew")
+                          "--rotate-key, and makes a new release")
     if rotates and not as_json:
         current, following = (fingerprint(bytes.fromhex(key)) for key in (release.keys.current, release.keys.next))
         print(f"a device that takes {release.version} obeys release key {current} from then on, no other one; only "

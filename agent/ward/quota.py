@@ -23,8 +23,8 @@ PACE_B_PER_S = 50_000
 BURST_B = 8_000_000             # what waits of one device at a broker whose ingest was away
 MESSAGE_B = 500                 # what a message costs beside its payload
 DAY_S = 86_400
-KNOWN_MAX = 20_000              # devices; those beyond are judged anew when room is made
-LASTS_S = 600.0                 # so long a device counts as one that is over its share
+KNOWN_MAX = 20_000              # devices; beyond it, all start again at zero
+LASTS_S = 600.0                 # how long a device counts as being over its share
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Quota:
 
 
 HOUR_MS = 3_600_000
-SHOWN_MS: dict[Excess, int] = {"cloned": 24 * HOUR_MS}      # others an hour; who comes in the morning sees this, too
+SHOWN_MS: dict[Excess, int] = {"cloned": 24 * HOUR_MS}      # others an hour; this one is still shown the next morning
 
 
 def note_excess(db: sql.Connection, overs: Iterable[tuple[str, Excess]], now_ms: int) -> None:

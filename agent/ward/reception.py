@@ -23,9 +23,9 @@ from agent.ward.quota import Excess, Quota
 from agent.ward.register import Arrival
 
 BATCH_N = 500               # messages of a commit, at most
-EVENTS_WAIT_S = 0.1         # an event waits so long for others to be committed with it,
+EVENTS_WAIT_S = 0.1         # how long an event waits for others to be committed with it,
 REPORTS_WAIT_S = 1.0        # and a report, which gets no receipt
-EXCESS_EVERY_S = 60.0       # so often it is told of a device that it is over its share
+EXCESS_EVERY_S = 60.0       # how often a device's excess is logged
 
 _log = logging.getLogger(__name__)
 
@@ -151,10 +151,10 @@ class Reception:
             self.receipts.confirm(dev, seq)
         for dev, seq in done.reused:
             self._refuse("seq_reused", f"{dev}/evt", dev, seq)
-            _log.warning("%s: its numbers start anew: was its card replaced or set back? It goes on behind ours; "
-                         "one that does not needs a new id: enrol it again", dev)
+            _log.warning("%s: its numbers start again: was its card replaced or set back? It goes on behind ours; "
+                         "if it does not, it needs a new id: enrol it again", dev)
         for dev in done.cloned:
-            _log.warning("%s: two devices take turns with its certificate: a card was copied. Throw both out by a new "
+            _log.warning("%s: two devices use its certificate: a card was copied. Throw both out by a new "
                          "claim for one: taimat ward enrol --again SERIAL", dev)
         for came in done.new:
             self._quota.keep(came.dev, len(came.text), self._clock.mono_s())
@@ -202,7 +202,7 @@ class Reception:
     def _refuse(self, code: str, topic: str, dev: str = "", seq: int | None = None) -> None:
         """Counts it. An event with a known seq is refused for good: its device sets it aside, and reports it."""
         self._metrics.bad.labels(code).inc()
-        _log.warning("%s: a message on %.120r was not taken: %s", dev or "somebody", topic, code)
+        _log.warning("%s: a message on %.120r was not taken: %s", dev or "a stranger", topic, code)
         if dev and self._quota.is_news(dev, "not_taken", self._clock.mono_s(), EXCESS_EVERY_S):
             self._cache.remember_excess(dev, "not_taken", self._clock.now().wall_ms)
             self._wait()

@@ -19,7 +19,7 @@ VHOST, TOPICS = "/", "amq.topic"            # of the MQTT plugin
 ONE = r"[^.]+"                              # any word of a topic; in a filter also the star for it
 REPORTS = "status|birth|health"
 TOLD = f"{REPORTS}|evt"
-# What waits for somebody who is away: as max_queued_messages and max_queued_bytes of city.conf.
+# What waits for a client that is away: as max_queued_messages and max_queued_bytes of city.conf.
 BOUND = {"max-length": 60_000, "max-length-bytes": 134_217_728, "overflow": "drop-head"}
 
 

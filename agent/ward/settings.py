@@ -209,7 +209,7 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
         if bool(account.cert) != bool(account.key):
             yield ConfigProblem((table, "cert"), "cert and key go together: give both files or neither")
         if account.user and not account.password_file:
-            yield ConfigProblem((table, "user"), "needs password_file: a file that holds the password alone")
+            yield ConfigProblem((table, "user"), "needs password_file: a file that holds only the password")
     yield from _check_city(settings)
     url = settings.intake.url
     if url and not UPLOADS.fullmatch(url):
@@ -224,7 +224,7 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
 def _check_city(settings: Settings) -> Iterator[ConfigProblem]:
     ward = settings.ward
     if not all(map(NAME.fullmatch, ward.wards)) or ALL in ward.wards and len(ward.wards) > 1:
-        yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')
+        yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or only ["{ALL}"]')
     if ward.shared and not (ward.wards and settings.database.url.startswith("postgresql:")):
         yield ConfigProblem(("ward", "shared"), "is for a city: it needs wards, and a PostgreSQL under [database] url")
     if ward.wards and settings.city.host:

@@ -87,7 +87,7 @@ def test_a_broker_and_a_proxy_that_do_not_heed_the_list_are_found(ward):
     (ward.places.authority / probe.CANARY).unlink()
     renew(ward.own, ward.places, now(), "true")         # nobody is told of the new one
     found = bad(ward)
-    assert "lets in the revoked" in found["broker"] and "lets in the revoked" in found["door"]
+    assert "accepts revoked certificates" in found["broker"] and "accepts revoked certificates" in found["door"]
     subprocess.run(ward.reload.partition("=")[2].split(), check=True)
     until(lambda: not {"broker", "door"} & {*bad(ward)})
 

@@ -101,7 +101,7 @@ def test_wishes_that_can_not_be_are_told_with_the_remedy(tmp_path, ward):
             ("--name", "", "a new ward needs all three"), ("--ward", "W 7", "takes a short name"),
             ("--host", "https://h", "without https://"), ("--name", 'a"b', "without quotes"),
             ("--passphrase-file", short, "take 12 or more"), ("--passphrase-file", tmp_path / "none", "No such file"),
-            ("--token", "pkcs11:x?pin-value=1", "has no PIN"), ("--passphrase-file", "", "nobody is here to type it")):
+            ("--token", "pkcs11:x?pin-value=1", "has no PIN"), ("--passphrase-file", "", "there is no terminal")):
         words = [f"{name}={value}" for name, value in (good | {option: wish}).items() if value]
         done = subprocess.run([*COMMAND, f"--prefix={tmp_path}/new", *words], stdin=subprocess.DEVNULL, cwd=ROOT,
                               capture_output=True, text=True, check=False)

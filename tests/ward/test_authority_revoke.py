@@ -56,10 +56,10 @@ def test_a_revoked_device_is_out_within_five_seconds_and_stays_out(tmp_path, war
 def test_a_broker_or_a_proxy_that_does_not_heed_the_list_is_no_success(ward):
     certificate, _ = ward.device(DEV)
     done = ward.run("revoke", "--reload=true", certificate)
-    assert done.returncode == 1 and f"the broker does not heed {ward.places.crl}" in done.stderr
+    assert done.returncode == 1 and f"the broker does not apply {ward.places.crl}" in done.stderr
     assert serial(certificate) in ward.listed(), "it is on the list all the same"
     done = ward.run("revoke", f"--reload=kill -HUP {ward.broker.pid}", certificate)
-    assert done.returncode == 1 and f"the proxy does not heed {ward.places.crl}" in done.stderr
+    assert done.returncode == 1 and f"the proxy does not apply {ward.places.crl}" in done.stderr
     ward.broker.stop()
     done = ward.run("revoke", "--reload=true", certificate)
     assert done.returncode == 1 and "it may still be in: localhost:" in done.stderr

@@ -208,7 +208,7 @@ def test_what_is_taken_back_is_so_even_if_its_device_is_away(ward, broker, book,
     with Asked(broker.port) as device:
         command = asked(ward, device)[0]["id"]
     assert request(ward.config, "cancel", command) == 0
-    assert "cancelled: nothing is taken in for it any more; but its device does not know" in capsys.readouterr().out
+    assert "cancelled: the ward accepts no upload for it; but its device does not know" in capsys.readouterr().out
     assert book.find(command).state == "cancelled"
 
 
@@ -217,7 +217,7 @@ def test_what_is_taken_back_is_so_even_if_its_device_is_away(ward, broker, book,
     ({"purpose": "Mất xe"}, "--purpose Mất xe: takes one word"), ({"officer": "a\nb"}, "--officer: takes who"),
     ({"case": ""}, "--case: takes the case's number"), ({"basis": "x" * 201}, "--basis: takes the law"),
     ({"from": "yesterday"}, "--from yesterday: takes a moment, as in '2026-11-25 14:00'"),
-    ({"to": RANGE["from"]}, "has to be later than --from"), ({"to": "2099-01-01"}, "lies ahead"),
+    ({"to": RANGE["from"]}, "has to be later than --from"), ({"to": "2099-01-01"}, "is in the future"),
     ({"from": "2026-01-01 10:00", "to": "2026-01-01 12:30"}, "--to '2026-01-01 11:00:00"),
 ])
 def test_what_can_not_be_asked_is_told_with_what_would_be_right(ward, book, capsys, changes, said):

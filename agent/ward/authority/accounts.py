@@ -83,7 +83,7 @@ def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: dat
     """Writes NAME.key and NAME.pem, for a server if there are `hosts`. Raises AuthorityFault and OSError."""
     path = folder / f"{name}.pem"
     if name in (*SERVERS, *CLIENTS):
-        raise AuthorityFault(f"{name}: is the ward's own, and lies in {places.keys}; give another name, as {name}-2")
+        raise AuthorityFault(f"{name}: is the ward's own name, in {places.keys}; give another name, as {name}-2")
     if path.exists():
         raise AuthorityFault(f"{path}: is there already; a new one goes into another folder")
     key = ec.generate_private_key(ec.SECP256R1())
@@ -125,8 +125,8 @@ def run_renew(config: Path, reload: str) -> int:
     places = Places.of(config, own)
     renewed = renew(own, places, datetime.now(UTC), reload)
     ends = Cas(places).first_end()
-    print(f"{places.crl}: made anew, holds until {ends:%Y-%m-%d}")
-    print(f"{places.keys}: certificates made anew: {', '.join(renewed) or 'none was due'}")
+    print(f"{places.crl}: renewed, valid until {ends:%Y-%m-%d}")
+    print(f"{places.keys}: certificates renewed: {', '.join(renewed) or 'none was due'}")
     return 0
 
 
@@ -136,7 +136,7 @@ def run_rotate(config: Path, *, root: bool, drop_former: bool, token: str, passp
     """Makes a new issuing CA, with `root` below a new root, and prints what is valid now."""
     if root and drop_former:
         raise AuthorityFault("--root and --drop-former do not go together: a former root's devices would not trust the "
-                             "new one, so enrol them anew: taimat ward init on a machine of its own")
+                             "new one, so enrol them again: taimat ward init on another machine")
     own, now = settings.load(config), datetime.now(UTC)
     places = Places.of(config, own)
     cas, name = Cas(places), own.authority.name
@@ -153,7 +153,7 @@ def run_rotate(config: Path, *, root: bool, drop_former: bool, token: str, passp
             cas.drop_issuers(above, now)
     renew(own, places, now, reload)
     made, until = certificates.common_name(cas.current(now).certificate), now + certificates.DEVICE_LIFE
-    former = "nothing counts that another one has signed: enrol those devices anew" if drop_former else \
-        f"what the former one has signed counts on, until {until:%Y-%m-%d} at the latest"
+    former = "certificates of all others are revoked: enrol those devices again" if drop_former else \
+        f"certificates of the former one stay valid, until {until:%Y-%m-%d} at the latest"
     print(f"{made} signs from now on{', and' if drop_former else ';'} {former}")
     return 0

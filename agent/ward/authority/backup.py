@@ -147,8 +147,8 @@ def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[
         cas.revoke((each.serial_number for listed in beside for each in listed), now)
         probe.ensure_canary(places, cas, now)
         accounts.ensure_all(places, cas, own.authority.host or own.ward.host, now)
-    return lines + [f"{each.dev}: was enrolled after this backup: its certificate counts, but the book lacks it; enrol "
-                    f"it anew, or throw it out: taimat ward revoke {each.number:x}" for each in strangers]
+    return lines + [f"{each.dev}: was enrolled after this backup: its certificate is valid, but the book lacks it; "
+                    f"enrol it again, or throw it out: taimat ward revoke {each.number:x}" for each in strangers]
 
 
 def _read(source: Path) -> dict[str, bytes]:
@@ -216,9 +216,9 @@ def _nothing_is_known_since(source: Path, beside: list[x509.CertificateRevocatio
         made = datetime.fromtimestamp(max(each.mtime for each in tar), UTC)
     listed = max([made, *(each.last_update_utc + certificates.LIST_BACKDATED for each in beside)])
     when = "%Y-%m-%d %H:%M UTC"
-    return (f"this machine had no lists of the revoked: whoever was revoked since {listed:{when}} is let in again; "
-            f"throw them out anew: taimat ward revoke. Devices that were enrolled since {made:{when}} get in, too, and "
-            "are in no book: the desk shows them without a household")
+    return (f"this machine had no lists of the revoked: certificates revoked since {listed:{when}} are valid again; "
+            f"revoke them again: taimat ward revoke. Devices enrolled since {made:{when}} get in, too, and are not "
+            "in the book: the desk shows them without a household")
 
 
 def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: datetime) -> None:
@@ -251,7 +251,7 @@ def run_backup(config: Path, file: Path | None, into: Path | None) -> int:
     own = settings.load(config)
     places = Places.of(config, own)
     if file:
-        print(f"{file}: {backup(own, places, file)} files, readable by its owner alone")
+        print(f"{file}: {backup(own, places, file)} files, readable only for its owner")
     else:
         print(f"{backup_to(own, places, _folder_for(own, into), datetime.now(UTC))}: written")
     return 0

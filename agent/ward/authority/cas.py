@@ -127,10 +127,10 @@ def lists_in(path: Path) -> list[x509.CertificateRevocationList]:
     try:
         found = certificates.lists_in(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise AuthorityFault(f"{path}: {getattr(error, 'strerror', None) or error}; taimat ward renew makes it anew"
+        raise AuthorityFault(f"{path}: {getattr(error, 'strerror', None) or error}; taimat ward renew makes a new one"
                              ) from error
     if not found:
-        raise AuthorityFault(f"{path}: holds no list of the revoked; taimat ward renew makes it anew")
+        raise AuthorityFault(f"{path}: holds no list of the revoked; taimat ward renew makes a new one")
     return found
 
 

@@ -20,8 +20,8 @@ YEAR = timedelta(days=365)
 # A board at its first boot knows the date of its image, which may be old: to it, too, the certificate counts already.
 BACKDATED = 2 * YEAR
 ROOT_LIFE, ISSUING_LIFE, DEVICE_LIFE, OWN_LIFE = 30 * YEAR, 10 * YEAR, 2 * YEAR, YEAR
-LIST_LIFE = timedelta(days=90)          # it is made anew each day; a broker that has no newer one then lets nobody in
-LIST_BACKDATED = timedelta(days=1)      # a clock that was put right lets nobody find it not yet valid
+LIST_LIFE = timedelta(days=90)          # renewed each day; a broker with an expired one refuses every client
+LIST_BACKDATED = timedelta(days=1)      # it is valid at once even for a client whose clock is slow
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 NAME_MAX = 64                           # X.520
 PERSON = x509.ObjectIdentifier("2.5.4.41")          # its attribute "name"

@@ -27,7 +27,7 @@ from agent.ward.exits import EXIT_UNDONE, by_root
 from agent.ward.settings import Settings
 
 FIRST, SECOND = "c-000000000001", "c-000000000002"      # no key has such a digest
-TRIED = "rsp/doctor"                # of a device, where nobody listens
+TRIED = "rsp/doctor"                # of a device, with no subscriber
 GATEWAY_STATUSES = range(502, 505)  # of a proxy that does not reach who stands behind it
 SOON, BACKUP_OLD, LIST_OLD = timedelta(days=30), timedelta(days=7), timedelta(days=7)
 MISSED_OLD = timedelta(days=2)      # of the one that a timer makes each day

@@ -126,7 +126,7 @@ def _check(wishes: InitWishes) -> None:
     if not NAME.fullmatch(wishes.ward):
         raise AuthorityFault(f"--ward {wishes.ward!r}: takes a short name of a-z, 0-9 and '-', as in w07")
     if not HOST.fullmatch(wishes.host):
-        raise AuthorityFault(f"--host {wishes.host!r}: takes a name or an address alone, without https:// and port")
+        raise AuthorityFault(f"--host {wishes.host!r}: takes only a name or an address, without https:// and port")
     if len(wishes.name) > 80 or not wishes.name.isprintable() or '"' in wishes.name or "\\" in wishes.name:
         raise AuthorityFault(f"--name {wishes.name!r}: takes up to 80 letters, without quotes and line breaks")
 
@@ -163,9 +163,9 @@ def _backup_words(own: Settings, cas: Cas) -> str:
             f"  1. the root's key onto a stick that goes into a safe, and off this machine; the passphrase elsewhere:\n"
             f"     cp {cas.root_key()} /media/STICK/ && shred -u {cas.root_key()}\n"
             f"     It is needed again for taimat ward rotate ca, and for nothing else.\n"
-            f"  2. the next command key likewise: mv {own.ops.command_key}{keys.NEXT} /media/STICK/\n"
-            f"  3. all the rest is written each day to {own.backup.folder or 'no folder: see [backup] in ward.toml'};\n"
-            f"     have it fetched onto another machine. Whoever has it has the ward's keys: these lie open in it.\n"
+            f"  2. the next command key, too: mv {own.ops.command_key}{keys.NEXT} /media/STICK/\n"
+            f"  3. a timer writes the rest each day to {own.backup.folder or 'no folder: see [backup] in ward.toml'};\n"
+            f"     copy it to another machine. It holds the ward's keys, not encrypted.\n"
             f"Then see whether all is well: sudo taimat ward doctor")
 
 

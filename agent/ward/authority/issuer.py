@@ -107,7 +107,7 @@ def key_of(csr: str) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise BadCsr("its key is not on the curve P-256")
     if not holds:
-        raise BadCsr("its signature does not hold: whoever sent it does not have the key")
+        raise BadCsr("its signature is wrong: the sender does not have the key")
     return key
 
 
@@ -162,7 +162,7 @@ def unlocked(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), passphrase.encode())
     except OSError as error:
-        raise AuthorityFault(f"{path}: {error.strerror}; bring the root's key back from where it is kept") from error
+        raise AuthorityFault(f"{path}: {error.strerror}; bring the root's key back from its safe") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise AuthorityFault(f"{path}: this passphrase does not unlock it") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):

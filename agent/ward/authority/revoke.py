@@ -71,7 +71,7 @@ def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> 
         cas.revoke({probe.serial, *(serial for each in gone for serial in each.serials)}, now)
         reload_broker(reload)
         _await(lambda: broker.verdict(probe) == "out", began_s,
-               f"the broker does not heed {places.crl}: is it its crlfile, and did it get the signal?")
+               f"the broker does not apply {places.crl}: is it its crlfile, and did it get the signal?")
         for name in sorted({name for each in gone for name in each.names}):
             _take_over(broker, own.ward.ward, issue(name))
         said = _at_the_door(own, places, probe, began_s)
@@ -85,7 +85,7 @@ def _at_the_door(own: Settings, places: Places, probe: Pass, began_s: float) -> 
     door = ("localhost", own.authority.door_port, places.ca, probe)
     try:
         _await(lambda: status_at_door(*door, answer_s=ANSWERS_S) == OUT_STATUS, began_s,
-               f"the proxy does not heed {places.crl}: systemctl status ward-taimat-proxy-reload.path")
+               f"the proxy does not apply {places.crl}: systemctl status ward-taimat-proxy-reload.path")
     except NoAnswer as error:
         return f" (no proxy to ask: {error})"
     return " and of the proxy"

@@ -55,7 +55,7 @@ class TokenKey:
         return self._public
 
     def _openssl(self, *words: str, data: bytes = b"") -> bytes:
-        with tempfile.TemporaryDirectory(prefix="taimat-token-") as folder:         # for us alone
+        with tempfile.TemporaryDirectory(prefix="taimat-token-") as folder:         # readable only for us
             pin, settings = Path(folder, "pin"), Path(folder, "openssl.cnf")
             pin.write_text(self._pin)
             settings.write_text(SETTINGS.format(pin=pin))
@@ -80,8 +80,8 @@ def ask(what: str, file: Path | None, *, twice: bool = False) -> str:
     if file:
         return _line(file)
     if not sys.stdin.isatty():
-        raise AuthorityFault(f"{what}: nobody is here to type it; put it into a file that only you can read, and name "
-                             "that: --passphrase-file FILE")
+        raise AuthorityFault(f"{what}: there is no terminal to type it; put it into a file that only you can read, and "
+                             "name that: --passphrase-file FILE")
     typed = getpass.getpass(f"{what}: ")
     if twice and getpass.getpass("once more: ") != typed:
         raise AuthorityFault("the two are not the same; nothing was made, begin again")
@@ -94,7 +94,7 @@ def unlock(path: Path, file: Path | None) -> ec.EllipticCurvePrivateKey:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise AuthorityFault(f"{path}: the root's key can't be read; run this as root, and bring the key back from "
-                             "where it is kept") from error
+                             "its safe") from error
     if text.startswith(ADDRESS):
         return TokenKey(text.strip(), ask("the token's PIN", file))
     return issuer.unlocked(path, ask("the root's passphrase", file))
@@ -105,7 +105,7 @@ def new(address: str, file: Path | None) -> tuple[ec.EllipticCurvePrivateKey, by
     if address:
         return TokenKey(address, ask("the token's PIN", file)), f"{address}\n".encode()
     key = issuer.new_key()
-    phrase = ask("a passphrase for the root's key, which nobody can do without", file, twice=True)
+    phrase = ask("a passphrase for the root's key, which can't be replaced", file, twice=True)
     return key, issuer.locked(key, phrase)
 
 
@@ -115,4 +115,4 @@ def _line(file: Path) -> str:
             return opened.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
-        raise AuthorityFault(f"{file}: {cause}; it is to hold the passphrase alone, in its first line") from error
+        raise AuthorityFault(f"{file}: {cause}; its first line has to hold only the passphrase") from error

@@ -152,7 +152,7 @@ Serial = Annotated[str, argument("SERIAL", "The device's serial number.")]
 Household = Annotated[str, typer.Option("--household", metavar="NAME", help="The new household.")]
 
 # of `card`
-PACKAGES = ("taimat", "taimat-board")       # of a recorder; the ward's own may lie beside them
+PACKAGES = ("taimat", "taimat-board")       # of a recorder; the ward's own may be beside them
 
 CardSerial = Annotated[str, typer.Option("--device", metavar="SERIAL", help="The serial number on the recorder.")]
 Bundles = Annotated[Path, typer.Option("--bundles", metavar="DIR", help="The folder that taimat ward enrol has made.")]

@@ -26,8 +26,8 @@ from agent.ward.exits import by_root
 from agent.ward.proxied import client_certificate, client_name
 from agent.ward.settings import Settings
 
-# At the broker the rights of devices are patterns of a name, whoever's that is. No topic can have a "+" in it: so an
-# officer is no device there.
+# The broker's rights for devices are patterns with the client's name, for every client. A topic can't have a "+", so an
+# officer has no rights there.
 PREFIX = "desk+"
 OFFICER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,25}[a-z0-9])?")
 

@@ -84,7 +84,7 @@ class Parcel:
     def _files(self) -> list[Path]:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
         if not found:
-            raise FileNotFoundError(2, "is not there any more", str(self._folder))
+            raise FileNotFoundError(2, "is gone", str(self._folder))
         return found
 
 

@@ -21,7 +21,7 @@ from agent.ward.authority.issuer import AuthorityFault
 
 VERSION = 1
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z"
-KEYS_MAX = 16                   # alarms of one claim that are told apart
+KEYS_MAX = 16                   # keys in a claim's alarms; others count as one
 TABLES = """
 CREATE TABLE place (serial TEXT PRIMARY KEY COLLATE NOCASE, site TEXT NOT NULL, household TEXT NOT NULL,
     title TEXT NOT NULL, cameras INTEGER NOT NULL, wifi TEXT NOT NULL, country TEXT NOT NULL, board TEXT NOT NULL,
@@ -215,7 +215,7 @@ def _certificate(row: sqlite3.Row) -> IssuedCertificate:
 
 FILE = "enrolment.db"
 FOR_READERS = 0o640             # the folder's group
-WAIT_S = 10.0                   # for somebody else's change
+WAIT_S = 10.0                   # for the change of another process
 
 
 class BookFault(AuthorityFault):
@@ -247,7 +247,7 @@ class EnrolmentBook:
     def look(self) -> Iterator[Entries]:
         """A reader's view of the book at this moment. Raises BookFault."""
         if not self.path.exists():
-            raise BookFault(f"{self.path}: nobody has been enrolled yet; to begin: taimat ward enrol")
+            raise BookFault(f"{self.path}: no device has been enrolled yet; to begin: taimat ward enrol")
         with self._opened("ro") as db:
             db.execute("BEGIN")
             yield Entries(db)
@@ -265,8 +265,8 @@ class EnrolmentBook:
                 db.row_factory = sqlite3.Row
                 yield db
         except sqlite3.Error as error:
-            raise BookFault(f"{self.path}: {error}; see whether its folder is there (taimat ward init), has room, and "
-                            "is this user's (sudo); a broken one comes back by taimat ward restore") from error
+            raise BookFault(f"{self.path}: {error}; check that its folder exists (taimat ward init), has room, and "
+                            "belongs to this user (sudo); taimat ward restore replaces a broken one") from error
 
     def _hand_over(self) -> None:
         """Gives a new book that root has made to the folder's owner, because the door writes it and is not root."""

@@ -34,7 +34,7 @@ ASK_S = 20.0
 WRONG_N, WRONG_EVERY_S = 20, 10.0
 GUESSES: frozenset[contract.RefusalCode] = frozenset(("claim_unknown", "bad_csr", "bad_request"))
 AGAIN_S = {"busy": "60", "fault": "60"}
-STREET = 64                     # bits of an IPv6 address that whoever has one line can't choose
+STREET = 64                     # bits of an IPv6 address that the owner of one line can't choose
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class EnrolmentDoor:
 
 async def _ask(request: Request, kind: type[Kind]) -> Kind:
     """Raises EnrolRefusal."""
-    who, body = _peer(request) or "somebody", bytearray()
+    who, body = _peer(request) or "a stranger", bytearray()
     try:
         async with asyncio.timeout(ASK_S):
             async for piece in request.stream():
@@ -118,7 +118,7 @@ def _certificate(request: Request) -> str:
     """Returns the proxy's header with the certificate. Raises EnrolRefusal if it is there twice."""
     told = request.headers.getlist(CERTIFICATE)
     if len(told) > 1:
-        raise EnrolRefusal("bad_request", "somebody", f"{CERTIFICATE} is given twice")
+        raise EnrolRefusal("bad_request", "a stranger", f"{CERTIFICATE} is given twice")
     return told[0] if told else ""
 
 

@@ -192,7 +192,7 @@ def _pairing_code() -> str:
 
 @dataclass(slots=True)
 class EnrolOutcome:
-    labelled: list[CardBundle] = field(default_factory=list)    # those whose bundles lie in the folder
+    labelled: list[CardBundle] = field(default_factory=list)    # those whose bundles are in the folder
     new_n: int = 0
     same_n: int = 0
     elsewhere_n: int = 0            # of the same, those without a bundle there
@@ -295,7 +295,7 @@ def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
 
 
 def _print_outcome(done: EnrolOutcome, path: Path, wrong_n: int) -> int:
-    print(f"{done.new_n} expected anew, {done.same_n} as before, {wrong_n} wrong")
+    print(f"{done.new_n} newly expected, {done.same_n} as before, {wrong_n} wrong")
     if done.labelled:
         print(f"bundles: {path.parent}/SERIAL; labels: {path}. Whoever reads them can take a device's place: put the "
               "bundles onto cards (taimat ward card), then delete them")

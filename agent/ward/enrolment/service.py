@@ -18,19 +18,19 @@ from agent.ward.keys import PUBLIC
 from agent.ward.proxied import client_name
 from agent.ward.settings import Settings
 
-ALARMING: frozenset[contract.RefusalCode] = frozenset(("claim_used", "claim_revoked"))      # somebody has a card twice
+ALARMING: frozenset[contract.RefusalCode] = frozenset(("claim_used", "claim_revoked"))      # a card exists twice
 NAMES_MAX = 4096                # of a pace
 CERTIFICATES_N, CERTIFICATE_EVERY_S = 10, 3600.0        # of one device: a broken one does not fill the book
 READY_N, READY_EVERY_S = 10, 20.0
 
-# What a refusal means over HTTP, and what somebody can do about it.
+# The HTTP status of a refusal, and the remedy.
 REFUSALS: dict[contract.RefusalCode, tuple[int, str]] = {
-    "claim_unknown": (403, "nobody is expected by this claim; make the card from this ward's newest bundle; for a "
+    "claim_unknown": (403, "the ward does not know this claim; make the card from this ward's newest bundle; for a "
                            "new one: taimat ward enrol --again SERIAL"),
     "claim_used": (409, "another key has used this claim, so the card was copied or stolen; see which device is the "
                         "household's, then: taimat ward enrol --again SERIAL"),
-    "claim_expired": (410, "the card has lain too long; taimat ward enrol --again SERIAL, and make it anew"),
-    "claim_revoked": (410, "this claim was taken back, so the card is an old or a lost one; make it anew from the "
+    "claim_expired": (410, "the claim has expired; taimat ward enrol --again SERIAL, and make a new card"),
+    "claim_revoked": (410, "this claim was revoked, so the card is an old or a lost one; make a new one from the "
                            "newest bundle"),
     "bad_csr": (400, "the request for a certificate does not hold; install the same version on device and ward"),
     "bad_request": (400, "this is no request of a device; install the same version on device and ward"),
@@ -172,7 +172,7 @@ def _refusing(who: str) -> Iterator[None]:
 def _device(certificate: x509.Certificate | None) -> str:
     """Returns the id in a device's certificate. Raises EnrolRefusal if it is not a device's."""
     if not DEVICE.fullmatch(dev := client_name(certificate)):
-        raise EnrolRefusal("not_yours", dev or "somebody", "the certificate is no device's")
+        raise EnrolRefusal("not_yours", dev or "a stranger", "the certificate is not a device's")
     return dev
 
 

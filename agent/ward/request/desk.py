@@ -71,7 +71,7 @@ def _range(since: str, until: str, now: datetime) -> tuple[datetime, datetime]:
     if begin >= end:
         raise BadOrder("to_before", f"--to {until}: has to be later than --from {since}")
     if end > now:
-        raise BadOrder("to_ahead", f"--to {until}: lies ahead; ask for what is recorded already")
+        raise BadOrder("to_ahead", f"--to {until}: is in the future; ask for a time that is recorded already")
     if end - begin > LONGEST:
         middle = begin + LONGEST
         raise BadOrder("too_long", "that is longer than an hour, and a household decides about an hour at most; ask "
@@ -104,7 +104,7 @@ def _is(text: str, kind: object) -> bool:
     return bool(text.strip())
 
 
-UPLOAD_MS = 21 * 86_400_000         # an upload is accepted for so long: a household has a week, its line may be slow
+UPLOAD_MS = 21 * 86_400_000         # how long an upload is accepted: a household has a week, and its line may be slow
 COMMANDS = {"clip": "clip.export", "snapshot": "snapshot"}
 CANCEL = "clip.cancel"
 

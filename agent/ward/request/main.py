@@ -120,7 +120,7 @@ def run_cancel(config: Path, request_id: str) -> int:
     try:
         was_open = RequestDesk(own, requests, SystemClock()).cancel(request)
     except OpsFault as fault:
-        print(f"{request.id}: cancelled: nothing is taken in for it any more; but its device does not know: {fault}")
+        print(f"{request.id}: cancelled: the ward accepts no upload for it; but its device does not know: {fault}")
         return 0
     if not was_open:
         print(f"{request.id}: {says(_known(requests, request.id))}; there is nothing to cancel", file=sys.stderr)
@@ -141,9 +141,10 @@ SAYS = {"made": "written down, not sent", "sent": "sent; the device has not answ
         "waiting": "waiting for the household", "running": "agreed to: being packed", "done": "here, and checked",
         "failed": "failed", "refused": "refused", "expired": "came to nothing in time", "cancelled": "cancelled"}
 
-WHY = {"no_consent": "by the household's rule", "refused": "by the household", "lapsed": "nobody there has answered",
-       "undated": "its recorder's clock was not right then, and nothing comes of it unless that time is found out",
-       "no_answer": "its device has not answered within a day; should it have taken it, its answer still counts"}
+WHY = {"no_consent": "by the household's rule", "refused": "by the household",
+       "lapsed": "the household has not answered",
+       "undated": "its recorder's clock was wrong then; it fails unless the recorder finds out the time",
+       "no_answer": "its device has not answered within a day; a late answer still counts"}
 
 
 def request_table(found: Sequence[PictureRequest]) -> RenderableType:
@@ -170,7 +171,7 @@ def request_whole(request: PictureRequest, steps: Sequence[RequestStep], folder:
     for name, value in (
             ("request", request.id), ("device", request.dev), ("what", what(request)), ("case", request.case_no),
             ("purpose", request.purpose), ("officer", request.officer), ("basis", request.basis),
-            ("state", says(request)), ("lies in", str(folder / request.place) if request.place else "")):
+            ("state", says(request)), ("stored in", str(folder / request.place) if request.place else "")):
         if value:
             grid.add_row(Text(name, style="bold"), Text(value))
     told = Table("when", "who", "what", "in words", box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))

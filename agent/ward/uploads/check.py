@@ -117,7 +117,7 @@ class UploadVerdict(Struct, kw_only=True, frozen=True):
     code: str | None = None
     why: str = ""
     findings: list[str] = []
-    heads_n: int = 0                # of the heads, those that lie in its rows and agree
+    heads_n: int = 0                # of the heads, those that agree with its rows
 
 
 class Unfit(Exception):

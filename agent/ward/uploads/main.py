@@ -70,7 +70,7 @@ class Application:
                 raise UploadRefusal(405, "method", f"there is no {request.method} here", Allow=", ".join(methods))
             return await handler(request, headers)
         except UploadRefusal as refusal:
-            _log.info("%s was refused: %d %s", request.state.peer or "somebody", refusal.status, refusal.code)
+            _log.info("%s was refused: %d %s", request.state.peer or "a stranger", refusal.status, refusal.code)
             if request.method == "PATCH" and "Connection" not in refusal.headers:
                 await _drain(request)
             return _refused(refusal)

@@ -15,16 +15,16 @@ from agent.ward.requests import NO_ANSWER, PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Checker, Spool, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
 
-STEPS_MAX = 100             # of one request: nobody fills the database by changing his mind
-AGAIN_S = 60.0              # a check that came to nothing is tried again, if somebody asks
+STEPS_MAX = 100             # of one request: changes of mind must not fill the database
+AGAIN_S = 60.0              # an unfinished check is tried again after this, if the device asks
 SOON_S, LATER_S = "2", "60"
-ASIDE_S = 30 * 86_400       # what was refused lies there so long
+ASIDE_S = 30 * 86_400       # how long refused uploads are kept
 UNHEARD = ("made", "sent")
 LATE_MS = 600_000           # after its command has expired, an answer would have come
 IDLE_S = 3 * 86_400         # an upload of which nothing more comes is given up: a weekend without power is no reason
 
 _log = logging.getLogger(__name__)
-COPIES_N = 2                # an export lies there twice while it is taken out of its archive
+COPIES_N = 2                # an export needs its size twice while it is unpacked
 AHEAD_B = 64_000_000        # for a device, of what it has announced and not brought
 
 
@@ -120,7 +120,7 @@ class UploadService:
         async with self._lock(request_id):
             request = await self._theirs(peer, request_id, ended=True)
             if request.receipt:
-                raise UploadRefusal(409, "kept", "the ward has it, and has signed for it")
+                raise UploadRefusal(409, "kept", "the ward has stored it, and has signed a receipt")
             await asyncio.to_thread(self._requests.withdrawn, request_id, self._clock.now().wall_ms)
             await asyncio.to_thread(self._checker.forget, request)
 
@@ -166,7 +166,7 @@ class UploadService:
                 await asyncio.to_thread(self._spool.drop, request_id)
             elif not request.open or request.bytes is None:
                 await asyncio.to_thread(self._checker.forget, request)
-                _log.info("%s: what had come of it was deleted: nobody waits for it any more", request_id)
+                _log.info("%s: its upload was deleted: no request waits for it", request_id)
 
     async def _stop_check(self, request_id: str) -> None:
         """Cancels a running check, and waits until its result, if any, is stored."""
