@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.ward import settings
-from agent.ward.authority import certificates, probe, secret
+from agent.ward.authority import certificates, probe
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.issuer import AuthorityFault, RootCa
+from agent.ward.authority.issuer import AuthorityFault, RootCa, new_root_key, root_key
 from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, put, put_own, reload_broker
 from agent.ward.exits import by_root
 from agent.ward.settings import Settings
@@ -143,11 +143,11 @@ def run_rotate(config: Path, *, root: bool, drop_former: bool, token: str, passp
     with places.locked():
         moment = cas.next_moment(now)
         if root:
-            key, kept = secret.new(token, passphrase_file)
+            key, kept = new_root_key(token, passphrase_file)
             above = RootCa.make(name, key, moment)
             cas.add_root(above, kept, now)
         else:
-            above = RootCa(cas.roots()[0], secret.unlock(cas.root_key(), passphrase_file))
+            above = RootCa(cas.roots()[0], root_key(cas.root_key(), passphrase_file))
         cas.add_issuer(above.issuer(name, moment), now)
         if drop_former:
             cas.drop_issuers(above, now)

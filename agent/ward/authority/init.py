@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.ward import keys, settings
-from agent.ward.authority import accounts, probe, secret
+from agent.ward.authority import accounts, probe
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.issuer import AuthorityFault, RootCa
+from agent.ward.authority.issuer import AuthorityFault, RootCa, new_root_key, root_key
 from agent.ward.authority.places import (
     AUTHORITY_USER,
     HERE,
@@ -76,11 +76,11 @@ def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
 def _ensure_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, now: datetime) -> None:
     had_root, had_issuer = bool(cas.roots()), bool(cas.issuers(now))
     if not had_root:
-        key, kept = secret.new(wishes.token, wishes.passphrase_file)
+        key, kept = new_root_key(wishes.token, wishes.passphrase_file)
         root = RootCa.make(ward_name, key, now)
         cas.add_root(root, kept, now)
     elif not had_issuer:
-        root = RootCa(cas.roots()[0], secret.unlock(cas.root_key(), wishes.passphrase_file))
+        root = RootCa(cas.roots()[0], root_key(cas.root_key(), wishes.passphrase_file))
     _say(cas.root_key(), not had_root, "root CA's key")
     if not had_issuer:
         cas.add_issuer(root.issuer(ward_name, cas.next_moment(now)), now)
