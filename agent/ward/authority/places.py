@@ -10,7 +10,6 @@ import pwd
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.host.files import write_durably
@@ -25,11 +24,19 @@ READERS = {"broker.key": BROKER_GROUP, "door.key": PROXY_GROUP, "mosquitto.acl":
 PUBLIC_ENDS = (".pub", ".crl", ".conf", ".toml")
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
-    etc: Path                   # ward.toml, and what is beside it
-    authority: Path             # the CAs and the enrolment book
-    broker: Path                # what the broker reads of its configuration
+    """The folders of one ward's machine."""
+
+    def __init__(self, etc: Path, authority: Path, broker: Path) -> None:
+        self.etc = etc                                  # ward.toml, and what is beside it
+        self.authority = authority                      # the CAs and the enrolment book
+        self.broker = broker                            # the broker's configuration
+        self.state = authority.with_name(WARD_USER)     # database and exports
+        self.backups = authority.parent.parent / "backups" / WARD_USER  # unless the settings name another place
+        self.keys = etc / "keys"                        # the ward's own certificates and keys
+        self.public = etc / "public"                    # readable for everyone:
+        self.ca = self.public / "ca.pem"                # the valid CAs,
+        self.crl = self.public / "crl.pem"              # and their lists of the revoked
 
     @classmethod
     def below(cls, prefix: Path) -> "Places":
@@ -39,32 +46,6 @@ class Places:
     @classmethod
     def of(cls, config: Path, own: Settings) -> "Places":
         return cls(config.parent, Path(own.authority.folder), HERE / "etc/mosquitto/conf.d")
-
-    @property
-    def state(self) -> Path:
-        return self.authority.with_name(WARD_USER)
-
-    @property
-    def backups(self) -> Path:
-        """Backups, if the settings name no other place."""
-        return self.authority.parents[1] / "backups" / WARD_USER
-
-    @property
-    def public(self) -> Path:
-        """What everyone may read: the valid CAs and the lists of the revoked."""
-        return self.etc / "public"
-
-    @property
-    def keys(self) -> Path:
-        return self.etc / "keys"
-
-    @property
-    def ca(self) -> Path:
-        return self.public / "ca.pem"
-
-    @property
-    def crl(self) -> Path:
-        return self.public / "crl.pem"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
