@@ -164,7 +164,7 @@ class ForwardTempo:
     again_s: float = 30.0       # offered again after this, doubled each time,
     again_max_s: float = 600.0  # up to this
     database_s: float = 5.0     # between two tries to open it
-    look_s: float = 0.5         # between two looks for new events
+    look_s: float = 0.5         # between two queries for new events
     measure_s: float = 5.0
 
 
@@ -225,7 +225,7 @@ class Forwarder:
         except wire.BadPayload as bad:
             _log.warning("%s: not understood (%s): is the city's ingest of another version?", arrived.topic, bad)
             return
-        except Exception as error:      # ours, whatever it is: events must go on
+        except Exception as error:      # ours: events must go on
             _log.error("%s: %r over this message: a fault of ours, please report it", arrived.topic, error)
             return
         if self._clock.now().wall_ms < command.exp:

@@ -47,7 +47,7 @@ ECHO_LIVES_S = 60
 REPLAY_LIVES_S = 300            # a device that is away is asked again when it is back
 REPLAYS_MAX = 20                # gaps in a turn,
 REPLAYS_OF_ONE_MAX = 2          # and of one device: it accepts 30 commands a minute
-WILL_DELAY_S = 30               # a restart is not told as an outage
+WILL_DELAY_S = 30               # a restart is no outage
 TICK_S = 0.25                   # also the delay of a stop
 TIDY_EVERY_S = 3600.0
 PRUNE_N, PRUNE_EVERY_S = 200, 1.0       # some ms at a time, and several times as fast as events come
@@ -97,8 +97,8 @@ class Echo:
 class IngestTempo:
     waits: Waits = field(default_factory=lambda: Waits(lost_s=5.0, step_s=2.0, longest_s=10.0, hopeless_s=(30.0, 60.0)))
     database_s: float = 5.0     # between two tries to open it
-    look_s: float = 5.0         # between two looks at presence and gaps
-    echo_s: float = 5.0         # between two words to ourselves
+    look_s: float = 5.0         # between two checks of presence and gaps
+    echo_s: float = 5.0         # between two echoes
 
 
 class Ingest:

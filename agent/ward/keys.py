@@ -1,7 +1,7 @@
-"""`taimat ward keys`: makes the command key and the receipt key that the settings name, and rotates the command key.
+"""`taimat ward keys`: makes the command key and the receipt key of the settings, and rotates the command key.
 
 Beside each private half, `FILE`, it writes the public one, `FILE.pub`. The command key has a next one, `FILE.next`,
-whose private half is kept in a safe; `FILE.pub` has the public halves of both, for the devices.
+whose private half is kept in a safe; `FILE.pub` has the public halves of both.
 """
 import os
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from agent.mqtt.fault import WARD_DESK, WARD_PAGE
 from agent.mqtt.session import Acknowledged, Down, Session, Told
 from agent.ward.settings import Settings
 
-OrdersBy = Literal["ops", "desk"]   # who visits: a second one of a name takes the first one's place at the broker
+OrdersBy = Literal["ops", "desk"]   # a second client of a name replaces the first one at the broker
 NAME: OrdersBy = "ops"          # answers go to rsp/ops for both
 KEEPALIVE_S = 30
 SESSION_S = 300                 # how long the broker keeps our answers

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def client_certificate(header: str) -> x509.Certificate | None:
-    """Returns the certificate in the proxy's header; None if there is none."""
+    """Returns the certificate in the proxy's header; None without one."""
     try:
         return x509.load_pem_x509_certificate(unquote_to_bytes(header))
     except (ValueError, x509.InvalidVersion):
@@ -40,7 +40,7 @@ def client_certificate(header: str) -> x509.Certificate | None:
 
 
 def client_name(certificate: x509.Certificate | None) -> str:
-    """Returns the certificate's only common name; "" if there is none or it has other characters."""
+    """Returns the certificate's only common name; "" without one, or if it has other characters."""
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if certificate else []
     names = [str(each.value) for each in found]
     return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""

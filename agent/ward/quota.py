@@ -20,7 +20,7 @@ Excess = Literal["over_rate", "over_room", "over_spool", "not_taken", "cloned"]
 
 # A device sends 20 events a second at most (docs/design/ward.md), some 600 bytes each.
 PACE_B_PER_S = 50_000
-BURST_B = 8_000_000             # what waits of one device at a broker whose ingest was away
+BURST_B = 8_000_000             # the backlog of one device at a broker whose ingest was away
 MESSAGE_B = 500                 # what a message costs beside its payload
 DAY_S = 86_400
 KNOWN_MAX = 20_000              # devices; beyond it, all start again at zero

@@ -100,7 +100,7 @@ class Reception:
         except TooManyDevices:
             self._refuse("too_many_devices", arrived.topic)
             return
-        except Exception as error:      # ours, whatever it is: the others' messages must be taken
+        except Exception as error:      # ours: other messages must be taken
             self._set_aside(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
             return
         self._batch.append(received)
@@ -130,7 +130,7 @@ class Reception:
         """Commits the cached batch; if something in it can't be committed, its halves."""
         try:
             self._settle(self._cache.commit())
-        except Exception as error:      # ours, whatever it is, over one of them
+        except Exception as error:      # ours, caused by one of them
             if isinstance(error, DatabaseFault) and not isinstance(error, UnfitValue):
                 raise
             self._cache.clear()

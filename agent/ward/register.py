@@ -19,7 +19,7 @@ import msgspec
 from agent.core.contract.wire import ward_side
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, WITHHELD_MS, Standing, is_of_the_past, until_ms
 
-RETURNS_N = 2                   # of each of the two: a single one might be a word that came very late
+RETURNS_N = 2                   # of each boot: a single return might be a late message
 LASTS_MS = 3_600_000            # how long a device counts as one of two
 
 

@@ -24,7 +24,7 @@ OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the
 HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
                            "refused": "refused", "expired": "expired"}
 CANCELLED, UNCHECKED = "cancelled", "unchecked"
-NO_ANSWER = "no_answer"         # why one has "expired" whose command has: a device that has taken it may answer late
+NO_ANSWER = "no_answer"         # the code if the command expired without an answer; a late one still counts
 # What may be changed still.
 _LIVE = _request.c.state.in_(OPEN) | ((_request.c.state == "expired") & (_request.c.code == NO_ANSWER))
 
@@ -53,12 +53,12 @@ class PictureRequest:
     state: State = "made"
     code: str | None = None
     told_n: int | None = None       # its number at the household
-    sent_b: int | None = None       # by the device's word
+    sent_b: int | None = None       # as the device reports
     total_b: int | None = None
     bytes: int | None = None        # of the upload, as it was announced
     sha256: str | None = None
     manifest: str | None = None
-    certificate: str | None = None  # of who announced it: SHA-256 of its public key, hex
+    certificate: str | None = None  # the sender's: SHA-256 of its public key, hex
     place: str | None = None        # the folder of the upload, below the intake's
     receipt: str | None = None      # JSON
 

@@ -16,7 +16,7 @@ from agent.ward.exits import by_root
 from agent.ward.settings import NAME, read_roster
 
 VHOST, TOPICS = "/", "amq.topic"            # of the MQTT plugin
-ONE = r"[^.]+"                              # any word of a topic; in a filter also the star for it
+ONE = r"[^.]+"                              # any level of a topic, and its wildcard in a filter
 REPORTS = "status|birth|health"
 TOLD = f"{REPORTS}|evt"
 # What waits for a client that is away: as max_queued_messages and max_queued_bytes of city.conf.

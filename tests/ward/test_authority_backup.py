@@ -109,7 +109,7 @@ def test_a_database_that_is_there_stays(ward):
     assert ward.run("backup", tar).returncode == 0
     path.write_bytes(b"newer")
     done = ward.run("restore", "--reload=true", tar)
-    assert f"{path}: is there and stays" in done.stdout and path.read_bytes() == b"newer"
+    assert f"{path}: exists and stays" in done.stdout and path.read_bytes() == b"newer"
 
 
 def test_what_is_no_backup_changes_nothing(ward, tmp_path):

@@ -90,7 +90,7 @@ def test_it_goes_on_after_a_cut(ward, left):
 
 def test_wishes_that_can_not_be_are_told_with_the_remedy(tmp_path, ward):
     for words, said in (
-            (("--ward", "w08"), "is there and says 'w07', not 'w08'; leave --ward out"),
+            (("--ward", "w08"), "exists and says 'w07', not 'w08'; leave --ward out"),
             (("--host", "other.example"), "leave --host out")):
         done = ward.init(*words)
         assert done.returncode == 1 and said in done.stderr

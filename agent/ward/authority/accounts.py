@@ -80,7 +80,7 @@ def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
 
 
 def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: datetime) -> Path:
-    """Writes NAME.key and NAME.pem, for a server if there are `hosts`. Raises AuthorityFault and OSError."""
+    """Writes NAME.key and NAME.pem, of a server if `hosts` are given. Raises AuthorityFault and OSError."""
     path = folder / f"{name}.pem"
     if name in (*SERVERS, *CLIENTS):
         raise AuthorityFault(f"{name}: is the ward's own name, in {places.keys}; give another name, as {name}-2")

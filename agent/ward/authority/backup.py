@@ -185,9 +185,9 @@ def _put_back(places: Places, name: str, data: bytes) -> None:
 
 
 def _put_back_database(source: Path, path: Path | None) -> list[str]:
-    """Restores the database only if there is none: an existing one may know more."""
+    """Keeps an existing database, because it may know more."""
     if path and path.exists():
-        return [f"{path}: is there and stays; to have the backup's, move it away and do this again"]
+        return [f"{path}: exists and stays; to get the backup's, move it away and repeat this"]
     with tarfile.open(source, "r:") as tar:
         if path and f"{STATE}/{DATABASE}" in tar.getnames():
             folder(path.parent, 0o750, WARD_USER, WARD_USER)

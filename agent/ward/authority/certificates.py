@@ -60,7 +60,7 @@ def authority(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa,
 
 def leaf(subject: x509.Name, key: ec.EllipticCurvePublicKey, by: SigningCa, ends: datetime, now: datetime, *,
          use: x509.ObjectIdentifier, hosts: Iterable[str] = ()) -> x509.Certificate:
-    """Makes a client's or a server's certificate, for a server with its `hosts`. Raises ValueError."""
+    """Makes a client's certificate, or a server's with its `hosts`. Raises ValueError."""
     rest = dict.fromkeys(("key_cert_sign", "crl_sign", "content_commitment", "key_encipherment", "data_encipherment",
                           "key_agreement", "encipher_only", "decipher_only"), False)
     extensions = [(x509.BasicConstraints(ca=False, path_length=None), True),

@@ -28,7 +28,7 @@ from agent.ward.settings import Settings
 
 FIRST, SECOND = "c-000000000001", "c-000000000002"      # no key has such a digest
 TRIED = "rsp/doctor"                # of a device, with no subscriber
-GATEWAY_STATUSES = range(502, 505)  # of a proxy that does not reach who stands behind it
+GATEWAY_STATUSES = range(502, 505)  # from a proxy that does not reach its upstream
 SOON, BACKUP_OLD, LIST_OLD = timedelta(days=30), timedelta(days=7), timedelta(days=7)
 MISSED_OLD = timedelta(days=2)      # of the one that a timer makes each day
 FREE_B = 1 << 30

@@ -64,7 +64,7 @@ def note(places: Places, found: list[WardFinding], now: datetime) -> None:
 
 
 def last(authority: Path) -> Examination | None:
-    """Returns the newest findings; None if there are none or they can't be read."""
+    """Returns the newest findings; None if they are missing or can't be read."""
     try:
         return msgspec.json.decode((authority / FILE).read_bytes(), type=Examination)
     except (OSError, msgspec.DecodeError):

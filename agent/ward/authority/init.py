@@ -99,7 +99,7 @@ def _settings_text(places: Places, wishes: InitWishes) -> str:
         told = {"--ward": own.ward.ward, "--host": own.authority.host, "--name": own.authority.name}
         for option, wish in (("--ward", wishes.ward), ("--host", wishes.host), ("--name", wishes.name)):
             if wish and wish != told[option]:
-                raise AuthorityFault(f"{path}: is there and says {told[option]!r}, not {wish!r}; leave {option} "
+                raise AuthorityFault(f"{path}: exists and says {told[option]!r}, not {wish!r}; leave {option} "
                                      "out, or edit the file first")
         return path.read_text(encoding="utf-8")
     _check(wishes)

@@ -236,7 +236,7 @@ class TokenKey:
         return ran.stdout
 
 
-# cryptography asks for this type to sign a certificate, and needs no more of it.
+# cryptography requires this type to sign a certificate, but uses only the methods above.
 ec.EllipticCurvePrivateKey.register(TokenKey)
 
 

@@ -1,7 +1,7 @@
 """Tests from outside whether broker and proxy obey, because a configuration proves nothing.
 
 The tests use certificates that live five minutes, and the canary: a certificate that was revoked when it was made, kept
-with its key. A server that accepts it does not read the list. Strangers have the keys of other revoked certificates.
+with its key. A server that accepts it does not read the list. For other revoked certificates the ward has no keys.
 """
 import contextlib
 import http.client

@@ -45,7 +45,7 @@ class _VerifyLine(msgspec.Struct, frozen=True):
 
 
 class Parcel:
-    """The stored files of one request below `shelf`, [intake] folder."""
+    """The stored files of one request, below [intake] folder."""
 
     def __init__(self, shelf: Path, request: PictureRequest) -> None:
         assert request.place is not None

@@ -197,7 +197,7 @@ def _read(kind: type[Payload], text: str | None) -> Payload | None:
 
 
 def _moment_ms(text: str | None) -> int | None:
-    """Reads RFC 3339 as a device wrote it; None if there is none or it is not a time."""
+    """Reads RFC 3339 as a device wrote it; None without a time."""
     try:
         return int(datetime.fromisoformat(text).timestamp() * 1000) if text else None
     except (ValueError, OverflowError):
@@ -205,7 +205,7 @@ def _moment_ms(text: str | None) -> int | None:
 
 
 GOOD_FOR_S = 1.5
-REST_N = 10                     # a look is followed by a rest of so many times its length, at a city's size
+REST_N = 10                     # a slow look, as in a city, is not repeated for this many times its length
 
 
 class DeskBoard:

@@ -66,7 +66,7 @@ class EnrolmentDoor:
             granted = await handler(request)
         except EnrolRefusal as refusal:
             return self._refused(refusal, _peer(request))
-        except Exception as error:      # ours, whatever it is: told in a line, and the door goes on
+        except Exception as error:      # ours: log it, and go on
             _log.error("%s: %r: a fault of ours, please report it", request.url.path, error)
             return _refusal("fault")
         return Response(status_code=204) if granted is None else _json(200, granted)

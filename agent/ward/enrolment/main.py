@@ -36,7 +36,7 @@ from agent.ward.settings import Settings
 
 DELIMITERS = ",;\t"             # a spreadsheet takes what is usual in its country
 YES, NO = frozenset(("yes", "true", "1", "x", "có")), frozenset(("", "no", "false", "0", "không"))
-ROWS_MAX = 20_000               # so many devices a ward's ingest knows
+ROWS_MAX = 20_000               # as many devices as a ward's ingest knows
 
 
 class SheetError(Exception):

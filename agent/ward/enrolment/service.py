@@ -51,7 +51,7 @@ class EnrolRefusal(Exception):
 
 
 def refusal(claim: KnownClaim | None, serial: str, key: str, now_ms: int) -> contract.RefusalCode | None:
-    """Why the claim is refused, or None. The same key may come again: the first answer may have been lost."""
+    """Returns why the claim is refused. Its first key may use it again, because an answer may get lost."""
     if claim is None:
         return "claim_unknown"
     if claim.revoked_ms is not None:
@@ -114,7 +114,7 @@ class EnrolmentService:
                         raise EnrolRefusal("not_yours", who)
                     chain, made = self._sign(ask.csr, dev, claim.serial, now)
                     entries.grant(claim, key, made)
-            if code:                    # told when the alarm is in the book
+            if code:                    # only after the alarm is in the book
                 raise EnrolRefusal(code, who)
             _log.info("%s is enrolled as %s", who, dev)
             return self._grant(dev, chain)

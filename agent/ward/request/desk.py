@@ -118,7 +118,7 @@ class NotSent(OpsFault):
 
 
 class RequestDesk:
-    """The requests of one ward. Its methods raise OpsFault, DatabaseFault and, for the receipt key, SigningKeyFault."""
+    """The requests of one ward. Its methods raise OpsFault, DatabaseFault and SigningKeyFault."""
 
     def __init__(self, own: Settings, requests: PictureRequests, clock: Clock, who: OrdersBy = NAME,
                  officer: str | None = None) -> None:

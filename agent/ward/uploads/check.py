@@ -36,7 +36,7 @@ EXPORT, PICTURE = "export", "snapshot.jpg"      # what the upload becomes, in it
 FINDINGS_MAX, LINE_MAX = 20, 200
 EXIT_DISK = 74                  # sysexits.h EX_IOERR
 FIRST_TO_GO = "1000"            # of all processes that share too little memory
-FILES_MAX = 200                 # an hour that is cut into so many films is none
+FILES_MAX = 200                 # more than an hour of footage ever has
 SMALL_B_MAX = 64_000_000        # of one that is no film: rows of years
 FILM = ".mp4"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
@@ -100,7 +100,7 @@ class Job(Struct, kw_only=True, frozen=True):
     sha256: str
     manifest: str | None
     dev: str
-    certificate: str                # of who announced it: SHA-256 of its public key, hex
+    certificate: str                # the sender's: SHA-256 of its public key, hex
     cam: str
     case: str
     purpose: str

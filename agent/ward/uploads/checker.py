@@ -143,7 +143,7 @@ class Lane(NamedTuple):
 
     slots: asyncio.Semaphore
     patience_s: float
-    b_per_s: float              # a slow disk reads and writes so many bytes a second
+    b_per_s: float              # bytes that a slow disk reads and writes in a second
 
     def patience_for(self, size_b: int) -> float:
         return self.patience_s + size_b / self.b_per_s

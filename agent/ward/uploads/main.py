@@ -80,7 +80,7 @@ class Application:
         except OSError as error:
             _log.error("an upload can't be written: %s", error)
             return _refused(UploadRefusal(507, "no_room", "it can't be written at the moment", Retry_After=LATER_S))
-        except Exception as error:      # ours, whatever it is: told in a line, and the connection goes on
+        except Exception as error:      # ours: log it, and keep the connection
             _log.error("%s of %s: %r: a fault of ours, please report it", request.method, request.state.peer, error)
             return _refused(UploadRefusal(500, "fault", "the intake has met a fault of its own", Retry_After=LATER_S))
 

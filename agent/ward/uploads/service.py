@@ -21,7 +21,7 @@ SOON_S, LATER_S = "2", "60"
 ASIDE_S = 30 * 86_400       # how long refused uploads are kept
 UNHEARD = ("made", "sent")
 LATE_MS = 600_000           # after its command has expired, an answer would have come
-IDLE_S = 3 * 86_400         # an upload of which nothing more comes is given up: a weekend without power is no reason
+IDLE_S = 3 * 86_400         # an idle upload is given up after this: longer than a weekend without power
 
 _log = logging.getLogger(__name__)
 COPIES_N = 2                # an export needs its size twice while it is unpacked
@@ -80,7 +80,7 @@ class UploadService:
             return await asyncio.to_thread(self._size, request), request.bytes or 0
 
     async def append_piece(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
-        """Returns the received bytes. Of two pieces for the same place, one is refused."""
+        """Returns the received bytes. The second of two pieces for the same place is refused."""
         if digest is not None and await asyncio.to_thread(lambda: hashlib.sha256(piece).digest()) != digest:
             raise UploadRefusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
         async with self._lock(request_id):
