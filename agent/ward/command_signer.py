@@ -45,7 +45,7 @@ class CommandKey:
             raise SigningKeyFault(f"{named_by}: {path}: not an Ed25519 key; {MAKE_ONE}")
         return cls(key, fingerprint(key.public_key().public_bytes_raw()))
 
-    def sign(self, told: dict[str, Any]) -> dict[str, Any]:
+    def sign(self, message: dict[str, Any]) -> dict[str, Any]:
         """Adds the key's id and the signature. Raises NotCanonical for values without an RFC 8785 form."""
-        named = {**told, "kid": self.kid}
+        named = {**message, "kid": self.kid}
         return {**named, "sig": base64.b64encode(self.key.sign(canonical(named))).decode()}

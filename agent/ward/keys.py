@@ -106,9 +106,9 @@ def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rota
         rotate(own.ops.command_key)
         restart_desk()
     ensure(own.ops.command_key, "[ops] command_key")
-    told = ensure_next(own.ops.command_key)
+    change = ensure_next(own.ops.command_key)
     if devices:
-        return give(own, devices, CHANGE, msgspec.to_builtins(told), patience_s=wait_s, as_json=as_json)
+        return give(own, devices, CHANGE, msgspec.to_builtins(change), patience_s=wait_s, as_json=as_json)
     ensure(own.intake.receipt_key, "[intake] receipt_key")
     print(f"devices get {own.ops.command_key}{PUBLIC} as [ward] command_key; the receipt key travels in each request")
     return 0

@@ -126,13 +126,13 @@ def opened_release(bundle: Path) -> Release:
     """Raises ConfigError."""
     try:
         with bundle.open("rb") as file:
-            told, signature, _ = release_file.begin(file)
-        release = read(told)
+            manifest, signature, _ = release_file.begin(file)
+        release = read(manifest)
     except OSError as error:
         raise ConfigError(f"{bundle}: {error.strerror}") from error
     except ReleaseRefused as error:
         raise ConfigError(f"{bundle}: {error}; it takes a release of scripts/package") from error
-    if release.keys and not verifies(bytes.fromhex(release.keys.current), signature, message(told)):
+    if release.keys and not verifies(bytes.fromhex(release.keys.current), signature, message(manifest)):
         raise ConfigError(f"{bundle}: it names a key by which it is not signed, so no device would take it: get it "
                           "from its maker again")
     return release

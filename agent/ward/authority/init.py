@@ -96,10 +96,10 @@ def _settings_text(places: Places, wishes: InitWishes) -> str:
     path = places.etc / CONFIG
     if path.exists():
         own = settings.load(path)
-        told = {"--ward": own.ward.ward, "--host": own.authority.host, "--name": own.authority.name}
+        present = {"--ward": own.ward.ward, "--host": own.authority.host, "--name": own.authority.name}
         for option, wish in (("--ward", wishes.ward), ("--host", wishes.host), ("--name", wishes.name)):
-            if wish and wish != told[option]:
-                raise AuthorityFault(f"{path}: exists and says {told[option]!r}, not {wish!r}; leave {option} "
+            if wish and wish != present[option]:
+                raise AuthorityFault(f"{path}: exists and says {present[option]!r}, not {wish!r}; leave {option} "
                                      "out, or edit the file first")
         return path.read_text(encoding="utf-8")
     _check(wishes)

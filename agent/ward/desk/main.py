@@ -86,16 +86,16 @@ def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starle
 
 def _error_pages(renderer: DeskRenderer) -> dict[Any, Callable[[Request, Exception], Response]]:
     """Pages for failures. A fault of the ward's machine is shown with its text."""
-    def told(key: str, status: int, with_why: bool = False) -> Callable[[Request, Exception], Response]:
+    def page_for(key: str, status: int, with_why: bool = False) -> Callable[[Request, Exception], Response]:
         def page(request: Request, error: Exception) -> Response:
             code = error.status_code if isinstance(error, HTTPException) else status
             return renderer.page(request, "message.html", code, key=key, why=str(error) if with_why else "")
 
         return page
 
-    trouble = told("error.trouble", 503, with_why=True)
-    return {HTTPException: told("error.missing", 404), DatabaseFault: trouble, SigningKeyFault: trouble,
-            ConfigError: trouble, OSError: trouble, Exception: told("error.broken", 500)}
+    trouble = page_for("error.trouble", 503, with_why=True)
+    return {HTTPException: page_for("error.missing", 404), DatabaseFault: trouble, SigningKeyFault: trouble,
+            ConfigError: trouble, OSError: trouble, Exception: page_for("error.broken", 500)}
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:

@@ -88,9 +88,9 @@ class Parcel:
         return found
 
 
-def _read(told: bytes) -> Found:
+def _read(output: bytes) -> Found:
     try:
-        lines = [msgspec.json.decode(line, type=_VerifyLine) for line in told.splitlines()]
+        lines = [msgspec.json.decode(line, type=_VerifyLine) for line in output.splitlines()]
     except msgspec.DecodeError:
         lines = []
     if not lines or lines[-1].holds is None:

@@ -195,9 +195,9 @@ class Entries:
                          "last_ms = excluded.last_ms, times = times + 1, peer = excluded.peer, code = excluded.code",
                          (claim.digest, key, alarm.code, alarm.peer, alarm.first_ms, alarm.last_ms))
 
-    def note_ready(self, dev: str, told: Ready, now_ms: int) -> None:
+    def note_ready(self, dev: str, ready: Ready, now_ms: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO ready VALUES (?, ?, ?)",
-                         (dev, now_ms, msgspec.json.encode(told).decode()))
+                         (dev, now_ms, msgspec.json.encode(ready).decode()))
 
 
 def _place(row: sqlite3.Row) -> DevicePlace:

@@ -91,8 +91,8 @@ class EnrolmentDoor:
         return granted
 
     async def _ready(self, request: Request) -> None:
-        told = await _ask(request, contract.Ready)
-        await self._waited(self._service.note_ready, client_certificate(_certificate(request)), told)
+        ready = await _ask(request, contract.Ready)
+        await self._waited(self._service.note_ready, client_certificate(_certificate(request)), ready)
 
     async def _waited(self, work: Callable[..., Kind], *words: object) -> Kind:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *words)
@@ -116,10 +116,10 @@ async def _ask(request: Request, kind: type[Kind]) -> Kind:
 
 def _certificate(request: Request) -> str:
     """Returns the proxy's header with the certificate. Raises EnrolRefusal if it is there twice."""
-    told = request.headers.getlist(CERTIFICATE)
-    if len(told) > 1:
+    values = request.headers.getlist(CERTIFICATE)
+    if len(values) > 1:
         raise EnrolRefusal("bad_request", "a stranger", f"{CERTIFICATE} is given twice")
-    return told[0] if told else ""
+    return values[0] if values else ""
 
 
 def _peer(request: Request) -> str:

@@ -130,7 +130,7 @@ class EnrolmentService:
             _log.info("%s has its next certificate", dev)
             return self._grant(dev, chain)
 
-    def note_ready(self, certificate: x509.Certificate | None, told: contract.Ready) -> None:
+    def note_ready(self, certificate: x509.Certificate | None, ready: contract.Ready) -> None:
         """Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
         with _refusing(dev):
@@ -138,7 +138,7 @@ class EnrolmentService:
                 raise EnrolRefusal("busy", dev)
             with self._book.change() as entries:
                 _place(entries, certificate, dev)
-                entries.note_ready(dev, told, _ms(now))
+                entries.note_ready(dev, ready, _ms(now))
 
     def _sign(self, csr: str, dev: str, serial: str, now: datetime) -> tuple[str, IssuedCertificate]:
         """Returns the chain, and the book's entry of it. Raises EnrolRefusal, BadCsr and AuthorityFault."""

@@ -151,12 +151,12 @@ class RequestDesk:
     def _args(self, wish: RequestOrder) -> dict[str, object]:
         if not self._intake.url:
             raise BadOrder("no_intake", "[intake] url: is not set: it tells devices where to bring what is asked for")
-        told = {"case": wish.case, "purpose": wish.purpose, "officer": wish.officer, "basis": wish.basis,
-                "cam": wish.cam, "upload": self._intake.url,
-                "receipt_key": public_half(self._intake.receipt_key).hex()}
+        given = {"case": wish.case, "purpose": wish.purpose, "officer": wish.officer, "basis": wish.basis,
+                 "cam": wish.cam, "upload": self._intake.url,
+                 "receipt_key": public_half(self._intake.receipt_key).hex()}
         args: dict[str, object] = msgspec.to_builtins(
-            Snapshot(**told) if wish.begin is None or wish.end is None else
-            ClipExport(**told, begin=wish.begin, end=wish.end))
+            Snapshot(**given) if wish.begin is None or wish.end is None else
+            ClipExport(**given, begin=wish.begin, end=wish.end))
         return args
 
     def _become(self, request: PictureRequest, state: State, detail: str | None = None, **changes: str) -> bool:

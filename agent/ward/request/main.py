@@ -174,10 +174,11 @@ def request_whole(request: PictureRequest, steps: Sequence[RequestStep], folder:
             ("state", says(request)), ("stored in", str(folder / request.place) if request.place else "")):
         if value:
             grid.add_row(Text(name, style="bold"), Text(value))
-    told = Table("when", "who", "what", "in words", box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    history = Table("when", "who", "what", "in words", box=None, header_style="bold", pad_edge=False,
+                    padding=(0, 2, 0, 0))
     for step in steps:
-        told.add_row(_spell(step.at_ms), step.who, step.what, Text(step.detail or "", overflow="fold"))
-    return Group(grid, "", told)
+        history.add_row(_spell(step.at_ms), step.who, step.what, Text(step.detail or "", overflow="fold"))
+    return Group(grid, "", history)
 
 
 def says(request: PictureRequest) -> str:
@@ -189,8 +190,10 @@ def says(request: PictureRequest) -> str:
 
 
 def json_of(request: PictureRequest, steps: Sequence[RequestStep] | None = None) -> str:
-    told: dict[str, Any] = {name: value for name, value in asdict(request).items() if value is not None}
-    return msgspec.json.encode(told if steps is None else told | {"steps": [asdict(step) for step in steps]}).decode()
+    values: dict[str, Any] = {name: value for name, value in asdict(request).items() if value is not None}
+    if steps is not None:
+        values["steps"] = [asdict(step) for step in steps]
+    return msgspec.json.encode(values).decode()
 
 
 def _spell(wall_ms: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:

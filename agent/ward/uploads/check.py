@@ -165,8 +165,8 @@ def _export(job: Job, upload: Path, folder: Path) -> int:
         raise Unfit("manifest_differs", "its manifest is not the one that was announced")
     verdict = check_package(found, verifies, heads=job.heads, key=job.key)
     if verdict.findings:
-        told = [_line(f"{each.code}: {each.says}") for each in verdict.findings[:FINDINGS_MAX]]
-        raise Unfit("does_not_hold", told[0], told)
+        findings = [_line(f"{each.code}: {each.says}") for each in verdict.findings[:FINDINGS_MAX]]
+        raise Unfit("does_not_hold", findings[0], findings)
     if stranger := _stranger(job, verdict):
         raise Unfit("other_device", stranger)
     if differing := list(_differing(job, verdict)):

@@ -200,7 +200,7 @@ class Checker:
             stdout=asyncio.subprocess.PIPE)
         try:
             async with asyncio.timeout(lane.patience_for(job.bytes)):
-                told, _ = await process.communicate(msgspec.json.encode(job))
+                output, _ = await process.communicate(msgspec.json.encode(job))
         except TimeoutError:
             raise Uncheckable("the check took too long") from None
         finally:
@@ -212,7 +212,7 @@ class Checker:
         if process.returncode:
             raise Uncheckable(f"the check ended with code {process.returncode}")
         try:
-            return msgspec.json.decode(told, type=UploadVerdict)
+            return msgspec.json.decode(output, type=UploadVerdict)
         except msgspec.MsgspecError as error:
             raise Uncheckable("the check ended without a verdict") from error
 
@@ -275,9 +275,9 @@ class Checker:
         self._spool.drop(request.id)
 
     def _receipt(self, request: PictureRequest) -> bytes:
-        told = Receipt(request=request.id, dev=request.dev, sha256=request.sha256 or "", bytes=request.bytes or 0,
-                       ts=self._clock.now().wall_ms, manifest=request.manifest)
-        return msgspec.json.encode(self._key.sign(msgspec.to_builtins(told) | {"v": told.v}))
+        receipt = Receipt(request=request.id, dev=request.dev, sha256=request.sha256 or "", bytes=request.bytes or 0,
+                          ts=self._clock.now().wall_ms, manifest=request.manifest)
+        return msgspec.json.encode(self._key.sign(msgspec.to_builtins(receipt) | {"v": receipt.v}))
 
     def _folder(self, request: PictureRequest) -> Path:
         return self._spool.folder / CHECKING / request.id

@@ -76,10 +76,10 @@ def require_version(headers: Mapping[str, str]) -> None:
 def announced(headers: Mapping[str, str], max_b: int) -> Announced:
     """Raises UploadRefusal."""
     size_b = _number(headers, "upload-length")
-    told = _metadata(headers.get("upload-metadata", ""))
-    kind = KINDS.get(told.get(requests.KIND, ""))
-    request, sha256 = told.get(requests.REQUEST, ""), told.get(requests.SHA256, "")
-    manifest = told.get(requests.MANIFEST)
+    pairs = _metadata(headers.get("upload-metadata", ""))
+    kind = KINDS.get(pairs.get(requests.KIND, ""))
+    request, sha256 = pairs.get(requests.REQUEST, ""), pairs.get(requests.SHA256, "")
+    manifest = pairs.get(requests.MANIFEST)
     if not ULID.fullmatch(request) or kind is None or not DIGEST.fullmatch(sha256) or not DIGEST.fullmatch(
             manifest if manifest is not None else sha256):
         raise UploadRefusal(400, "metadata", "Upload-Metadata has to name request, kind (clip or snapshot) and sha256 "
@@ -129,13 +129,13 @@ def _number(headers: Mapping[str, str], name: str) -> int:
 
 def _metadata(text: str) -> dict[str, str]:
     """Returns the pairs of Upload-Metadata; a value that is not base64 becomes "". Raises UploadRefusal."""
-    told: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for pair in text.split(","):
         key, _, encoded = pair.strip().partition(" ")
-        if key in told:
+        if key in pairs:
             raise UploadRefusal(400, "metadata", "Upload-Metadata names a key twice")
-        told[key] = _unbased(encoded).decode("latin-1")
-    return told
+        pairs[key] = _unbased(encoded).decode("latin-1")
+    return pairs
 
 
 def _unbased(encoded: str) -> bytes:
