@@ -163,8 +163,8 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
     wipe(ward)
     done = ward.run("restore", "--reload=true", tar)
     assert done.returncode == 0, done.stderr
-    assert f"revoked since {now():%Y-%m-%d}" in done.stdout and "let in again" in done.stdout
-    assert "enrolled since" in done.stdout and "are in no book" in done.stdout
+    assert f"revoked since {now():%Y-%m-%d}" in done.stdout and "are valid again" in done.stdout
+    assert "enrolled since" in done.stdout and "are not in the book" in done.stdout
     with EnrolmentBook(ward.places.authority).look() as entries:
         assert [each.dev for each in entries.certificates()] == ["c-0000000000ee"]
     with ward:

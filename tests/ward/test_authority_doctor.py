@@ -58,7 +58,7 @@ def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
         with Stopwatch() as watch:
             said = ward.run("doctor")
         assert watch.fair_s < 10
-        assert "ok   rights        a device says and hears what is its own" in said.stdout
+        assert "ok   rights        a device publishes and reads only its own messages" in said.stdout
         old = time.time() - 3 * 86400
         os.utime(ward.places.authority / "newest-backup", (old, old))
         (ward.places.keys / "ops.key").chmod(0o644)
@@ -76,7 +76,7 @@ def test_a_broker_that_does_not_enforce_its_rights_is_found(ward):
     acl.write_text(acl.read_text() + "\npattern write cam/v1/w07/+/rsp/#\npattern readwrite cam/v1/w07/+/cmd/#\n"
                    "topic write cam/v1/w07/#\n")
     ward.broker.reload()
-    until(lambda: "may speak as another one" in bad(ward).get("rights", ""))
+    until(lambda: "may publish as another one" in bad(ward).get("rights", ""))
     assert "a device may give orders" in bad(ward)["rights"]
     acl.write_text(acl.read_text() + "pattern read cam/v1/w07/+/rsp/#\n")
     ward.broker.reload()

@@ -150,7 +150,7 @@ def test_the_passphrase_is_asked_for_twice(tmp_path):
             os.chdir(ROOT)
             os.execv(sys.executable, words)
         said = b""
-        for asked, typed in ((b"do without: ", PASSPHRASE), (b"once more: ", second)):
+        for asked, typed in ((b"be replaced: ", PASSPHRASE), (b"once more: ", second)):
             while asked not in said:
                 said += os.read(terminal, 1000)
             os.write(terminal, f"{typed}\n".encode())

@@ -68,7 +68,7 @@ def test_a_broker_or_a_proxy_that_does_not_heed_the_list_is_no_success(ward):
 
 def test_its_proxy_is_asked_by_a_ward_that_does_not_know_its_own_name(ward):
     """A router may lead the name to the ward from outside, and nowhere from within."""
-    ward.edit('"localhost"                    # by which devices', '"ward.invalid"                # by which devices')
+    ward.edit('"localhost"                    # the address of', '"ward.invalid"                # the address of')
     done = ward.run("revoke", ward.reload, ward.device(DEV)[0])
     assert "out of the broker and of the proxy after" in done.stdout, done.stdout + done.stderr
 

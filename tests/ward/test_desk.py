@@ -202,7 +202,7 @@ def test_what_it_is_for_is_chosen_in_words_and_asked_in_the_word_of_households_r
 def test_a_device_that_is_away_is_told_so(ward, binh):
     known = ward.requests.find(made(binh.post("/requests/new", filled(binh, dev=SICK))))
     assert (known.state, known.code) == ("failed", "not_sent")
-    assert "the device is not there" in binh.get(f"/requests/{known.id}?lang=en").text
+    assert "the device is offline" in binh.get(f"/requests/{known.id}?lang=en").text
 
 
 def test_what_has_come_is_checked_and_handed_out_and_both_are_noted(ward, binh):
@@ -218,7 +218,7 @@ def test_what_has_come_is_checked_and_handed_out_and_both_are_noted(ward, binh):
     ward.requests.become("0" * 26, "done", "intake", now_ms(), place=place,
                          receipt=msgspec.json.encode(receipt).decode())
     address = f"/requests/{'0' * 26}"
-    assert "Checked when it came" in binh.get(f"{address}?lang=en").text and sha256 in binh.get(address).text
+    assert "Checked on arrival" in binh.get(f"{address}?lang=en").text and sha256 in binh.get(address).text
     assert binh.post(f"{address}/check", {}).status == 303
     assert "Checked again" in binh.get(f"{address}?lang=en").text
     answer = binh.post(f"{address}/package", {})
@@ -246,15 +246,15 @@ def test_what_the_doctor_finds_is_shown_and_when_that_is_long_ago(ward, binh):
     note(places, [fine, faint], datetime.now(UTC))
     page = binh.get("/ward?lang=en").text
     assert "Door for new cards" in page and "<dd>&lt;e&gt;<br>" in page
-    assert "Tell whoever runs the ward" in page and "long ago" not in page and "9 GB" not in page
+    assert "Tell the person who runs the ward" in page and "too long ago" not in page and "9 GB" not in page
     page = binh.get("/ward?lang=vi").text
     assert "Cổng cho thẻ mới" in page and "Không trả lời: &lt;e&gt;" in page and "Hãy xem it" in page
-    until(lambda: "stands under Ward" in binh.get("/?lang=en").text)
+    until(lambda: "See Ward." in binh.get("/?lang=en").text)
     note(places, [fine], datetime.now(UTC) - timedelta(hours=2))
     page = binh.get("/ward?lang=en").text
     assert "That is too long ago" in page and "Everything was in order" in page
     note(places, [fine], datetime.now(UTC))
-    until(lambda: "stands under Ward" not in binh.get("/?lang=en").text)
+    until(lambda: "See Ward." not in binh.get("/?lang=en").text)
 
 
 def test_without_a_book_or_a_database_it_says_so(ward, binh):

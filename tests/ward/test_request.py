@@ -356,7 +356,7 @@ def test_one_whose_device_stays_silent_ends_with_its_command_and_a_late_answer_s
     asyncio.run(service.begin(DEV, Announced(brought, "snapshot", 5, "a" * 64, None), "c" * 64))
     assert (desk.find(brought).state, desk.find(brought).code) == ("running", None)
     assert (desk.find(heard).state, desk.find(heard).code) == ("waiting", "undated")
-    assert "clock was not right" in says(desk.find(heard))
+    assert "clock was wrong" in says(desk.find(heard))
     clock.advance(21 * DAY_MS / 1000)
     answers(silent, "running")
     assert (desk.find(silent).state, desk.find(silent).code) == ("expired", "no_answer"), "three weeks are over"
