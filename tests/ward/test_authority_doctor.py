@@ -66,7 +66,7 @@ def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
         ward.edit("free_gb = 0", "free_gb = 1_000_000")
         found = bad(ward)
     assert {*found} == {"backup", "keys", "certificate", "disk"}
-    assert "ops.key" in found["keys"] and "reader.pem: there is none; taimat ward init makes it" in found["certificate"]
+    assert "ops.key" in found["keys"] and "reader.pem is missing; taimat ward init makes it" in found["certificate"]
     renew(ward.own, ward.places, now() - timedelta(days=60), "true")
     assert "taimat ward renew" in bad(ward)["revoked"]
 
