@@ -1,4 +1,4 @@
-"""The ward's command key: it signs orders, so that devices need not trust the broker in between.
+"""The ward's command key. It signs orders, so that devices need not trust the broker in between.
 
 A device has the public half (`[ward] command_key` there), and checks each signature over the RFC 8785 form.
 """
@@ -23,21 +23,19 @@ class SigningKeyFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandKey:
-    """The private half, in memory."""
-
     key: Ed25519PrivateKey
     kid: str                    # fingerprint of the public half
 
     @classmethod
     def load(cls, path: str, named_by: str = "[ops] command_key") -> "CommandKey":
-        """The Ed25519 key in a PEM file; `named_by` is the setting that names it. Raises SigningKeyFault."""
+        """Reads the Ed25519 key in a PEM file; the setting `named_by` names it. Raises SigningKeyFault."""
         if not path:
             raise SigningKeyFault(f"{named_by}: is not set; {MAKE_ONE}")
         try:
             key = load_pem_private_key(Path(path).read_bytes(), password=None)
         except OSError as error:
             raise SigningKeyFault(f"{named_by}: {path}: {error.strerror}; it must be there, and readable for "
-                                  "whoever signs with it") from error
+                                  "the users that sign with it") from error
         except TypeError as error:
             raise SigningKeyFault(f"{named_by}: {path}: is locked with a password; write it without one, into a "
                                   "file that others can't read: openssl pkey -in FILE -out NEW") from error
@@ -47,7 +45,7 @@ class CommandKey:
             raise SigningKeyFault(f"{named_by}: {path}: not an Ed25519 key; {MAKE_ONE}")
         return cls(key, fingerprint(key.public_key().public_bytes_raw()))
 
-    def sign(self, told: dict[str, Any]) -> dict[str, Any]:
-        """`told` with the key's id and its signature. Raises NotCanonical for values that RFC 8785 has no form for."""
-        named = {**told, "kid": self.kid}
+    def sign(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Adds the key's id and the signature. Raises NotCanonical for values without an RFC 8785 form."""
+        named = {**message, "kid": self.kid}
         return {**named, "sig": base64.b64encode(self.key.sign(canonical(named))).decode()}

@@ -12,8 +12,8 @@ from agent.host.notify import notify
 from agent.host.stop import Stop
 
 VERSION = 5                     # of the tables; lower ones date from before the first release
-CONNECT_S = 10                  # a server that does not answer is given up after this;
-SILENCE_MS = 30_000             # one that falls silent after this, and the server gives up a client likewise
+CONNECT_S = 10                  # we give up a server that does not answer after this;
+SILENCE_MS = 30_000             # a silent server, and the server a silent client, after this
 TURN = 0x7461696D6174           # "taimat": the lock that a commit holds
 NAME_MAX = 96                   # of a device; in a city with its ward before it
 
@@ -21,103 +21,82 @@ _log = logging.getLogger(__name__)
 
 _tables = sql.MetaData()
 
+
+def _int(name: str, **more: Any) -> sql.Column[int]:
+    return sql.Column(name, sql.BigInteger, **{"nullable": False} | more)
+
+
+def _text(name: str, length: int | None = None, **more: Any) -> sql.Column[str]:
+    return sql.Column(name, sql.String(length) if length else sql.Text, **{"nullable": False} | more)
+
+
+def _number(name: str, **more: Any) -> sql.Column[int]:
+    """A primary key that the database counts."""
+    return sql.Column(name, sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, **more)
+
+
+NULL, KEY = {"nullable": True}, {"primary_key": True}
+
+# *_ms are UTC by the ward's clock, unless noted.
 version = sql.Table("version", _tables, sql.Column("version", sql.Integer, primary_key=True))
 
 device = sql.Table(
-    "device", _tables,
-    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
-    sql.Column("first_ms", sql.BigInteger, nullable=False),     # *_ms: UTC by the ward's clock
+    "device", _tables, _text("dev", NAME_MAX, **KEY), _int("first_ms"),
     sql.Column("online", sql.Boolean),                          # null: no status yet
-    sql.Column("why", sql.String(64)),
-    sql.Column("boot", sql.String(64)),
-    sql.Column("conn", sql.BigInteger, nullable=False),
-    sql.Column("status_until_ms", sql.BigInteger),
-    sql.Column("health_until_ms", sql.BigInteger),
-    sql.Column("turns", sql.Text, nullable=False),              # JSON: agent.ward.clones.BootTurns
-    sql.Column("clock", sql.String(16)),
-    sql.Column("birth", sql.Text),                              # JSON
-    sql.Column("health", sql.Text),                             # JSON
-    sql.Column("health_ms", sql.BigInteger),
-    sql.Column("event_ms", sql.BigInteger),
-    sql.Column("event_kind", sql.String(64)),
-    sql.Column("top", sql.BigInteger, nullable=False),          # highest seq
-    sql.Column("holes", sql.Text, nullable=False))              # JSON: [first, last, due_ms, asked_n] each
+    _text("why", 64, **NULL), _text("boot", 64, **NULL), _int("conn"),
+    _int("status_until_ms", **NULL), _int("health_until_ms", **NULL),
+    _text("turns"),                                             # JSON: agent.ward.register.BootTurns
+    _text("clock", 16, **NULL),
+    _text("birth", **NULL), _text("health", **NULL),            # JSON
+    _int("health_ms", **NULL), _int("event_ms", **NULL), _text("event_kind", 64, **NULL),
+    _int("top"),                                                # highest seq
+    _text("holes"))                                             # JSON: [first, last, due_ms, asked_n] each
 
 event = sql.Table(
-    "event", _tables,
-    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
-    sql.Column("seq", sql.BigInteger, primary_key=True),
-    sql.Column("kind", sql.String(64), nullable=False),
-    sql.Column("boot", sql.String(64), nullable=False),
-    sql.Column("mono_ms", sql.BigInteger, nullable=False),
-    sql.Column("clock", sql.String(16), nullable=False),
-    sql.Column("time_ms", sql.BigInteger),                      # UTC by the device; null while its clock was unset
-    sql.Column("hist", sql.Boolean, nullable=False),
-    sql.Column("taken_ms", sql.BigInteger, nullable=False, index=True),
-    sql.Column("message", sql.Text, nullable=False))            # the CloudEvent, whole
+    "event", _tables, _text("dev", NAME_MAX, **KEY), _int("seq", **KEY),
+    _text("kind", 64), _text("boot", 64), _int("mono_ms"), _text("clock", 16),
+    _int("time_ms", **NULL),                                    # UTC by the device; null while its clock was unset
+    sql.Column("hist", sql.Boolean, nullable=False), _int("taken_ms", index=True),
+    _text("message"))                                           # the CloudEvent, whole
 
 health_history = sql.Table(
-    "health_history", _tables,
-    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
-    sql.Column("slot_ms", sql.BigInteger, primary_key=True, index=True),    # start of its five minutes
-    sql.Column("message", sql.Text, nullable=False))
+    "health_history", _tables, _text("dev", NAME_MAX, **KEY),
+    _int("slot_ms", **KEY, index=True),                         # start of its five minutes
+    _text("message"))
 
 to_city = sql.Table(                                            # events that the city has no receipt for
-    "to_city", _tables,
-    sql.Column("id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True),   # as events came
-    sql.Column("dev", sql.String(NAME_MAX), nullable=False),
-    sql.Column("seq", sql.BigInteger, nullable=False),
-    sql.Column("code", sql.String(64)),                         # why the city will not take it; null while it waits
+    "to_city", _tables, _number("id"),                          # as events came
+    _text("dev", NAME_MAX), _int("seq"),
+    _text("code", 64, **NULL),                                  # why the city will not take it; null while it waits
     sql.UniqueConstraint("dev", "seq"), sqlite_autoincrement=True)
 
 excess = sql.Table(                                             # when a device was last over its share
-    "excess", _tables,
-    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
-    sql.Column("what", sql.String(16), primary_key=True),       # agent.ward.quota.Excess
-    sql.Column("at_ms", sql.BigInteger, nullable=False))
+    "excess", _tables, _text("dev", NAME_MAX, **KEY),
+    _text("what", 16, **KEY),                                   # agent.ward.quota.Excess
+    _int("at_ms"))
 
 pruned = sql.Table(                                             # seqs of deleted events
-    "pruned", _tables,
-    sql.Column("dev", sql.String(NAME_MAX), primary_key=True),
-    sql.Column("first", sql.BigInteger, primary_key=True),
-    sql.Column("last", sql.BigInteger, nullable=False),
-    sql.Column("boot", sql.String(64), nullable=False))
+    "pruned", _tables, _text("dev", NAME_MAX, **KEY), _int("first", **KEY), _int("last"), _text("boot", 64))
 
 request = sql.Table(                                            # pictures that this ward has asked for
-    "request", _tables,
-    sql.Column("id", sql.String(26), primary_key=True),         # of the command
-    sql.Column("dev", sql.String(64), nullable=False),
-    sql.Column("kind", sql.String(16), nullable=False),         # clip | snapshot
-    sql.Column("cam", sql.String(64), nullable=False),
-    sql.Column("case_no", sql.String(200), nullable=False),
-    sql.Column("purpose", sql.String(32), nullable=False),
-    sql.Column("officer", sql.String(200), nullable=False),
-    sql.Column("basis", sql.String(200), nullable=False),
-    sql.Column("begin_ms", sql.BigInteger),                     # the time that is asked for; none for a snapshot
-    sql.Column("end_ms", sql.BigInteger),
-    sql.Column("made_ms", sql.BigInteger, nullable=False, index=True),
-    sql.Column("until_ms", sql.BigInteger, nullable=False),     # uploads are accepted until then
-    sql.Column("command", sql.Text, nullable=False),            # as it was signed: JSON
-    sql.Column("state", sql.String(16), nullable=False, index=True),    # agent.ward.requests.State
-    sql.Column("code", sql.String(64)),                         # why it ended
-    sql.Column("told_n", sql.BigInteger),                       # its number at the household
-    sql.Column("sent_b", sql.BigInteger),                       # by the device's word
-    sql.Column("total_b", sql.BigInteger),
-    sql.Column("bytes", sql.BigInteger),                        # of the upload, as it was announced
-    sql.Column("sha256", sql.String(64)),
-    sql.Column("manifest", sql.String(64)),
-    sql.Column("certificate", sql.String(64)),                  # who announced it: SHA-256 of its public key, hex
-    sql.Column("place", sql.Text),                              # the upload's folder, below the intake's
-    sql.Column("receipt", sql.Text))                            # as it was signed: JSON
+    "request", _tables, _text("id", 26, **KEY),                 # of the command
+    _text("dev", 64), _text("kind", 16),                        # clip | snapshot
+    _text("cam", 64), _text("case_no", 200), _text("purpose", 32), _text("officer", 200), _text("basis", 200),
+    _int("begin_ms", **NULL), _int("end_ms", **NULL),           # the requested time; null for a snapshot
+    _int("made_ms", index=True), _int("until_ms"),              # uploads are accepted until then
+    _text("command"),                                           # as it was signed: JSON
+    _text("state", 16, index=True), _text("code", 64, **NULL),  # agent.ward.requests.State, and why it ended
+    _int("told_n", **NULL),                                     # its number at the household
+    _int("sent_b", **NULL), _int("total_b", **NULL),            # as the device reports
+    _int("bytes", **NULL), _text("sha256", 64, **NULL), _text("manifest", 64, **NULL),      # as it was announced
+    _text("certificate", 64, **NULL),                           # the sender's: SHA-256 of its public key, hex
+    _text("place", **NULL),                                     # the upload's folder, below the intake's
+    _text("receipt", **NULL))                                   # as it was signed: JSON
 
 request_step = sql.Table(                                       # its history: rows are only added
-    "request_step", _tables,
-    sql.Column("n", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sql.Column("request", sql.String(26), nullable=False, index=True),
-    sql.Column("at_ms", sql.BigInteger, nullable=False),
-    sql.Column("who", sql.String(16), nullable=False),          # agent.ward.requests.Who
-    sql.Column("what", sql.String(32), nullable=False),
-    sql.Column("detail", sql.Text))
+    "request_step", _tables, _number("n", autoincrement=True), _text("request", 26, index=True), _int("at_ms"),
+    _text("who", 16),                                           # agent.ward.requests.Who
+    _text("what", 32), _text("detail", **NULL))
 
 
 class DatabaseFault(Exception):
@@ -125,19 +104,18 @@ class DatabaseFault(Exception):
 
 
 class UnfitValue(DatabaseFault):
-    """The database is well, and does not take a value."""
+    """The database works, but refuses a value."""
 
 
 def fault(url: str, error: SQLAlchemyError) -> DatabaseFault:
-    """An error of the database as one line with the remedy."""
     kind = UnfitValue if isinstance(error, DataError | IntegrityError) else DatabaseFault
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     place = sql.make_url(url).render_as_string(hide_password=True)
-    return kind(f"{place}: {cause}; see [database] url, and whether it is there, has room and may be written")
+    return kind(f"{place}: {cause}; see [database] url, and check that it exists, has room and may be written")
 
 
 def open_engine(url: str, read_only: bool = False) -> sql.Engine:
-    """Connect, and make the tables if there are none. Raises DatabaseFault."""
+    """Connects, and makes the tables if they are missing. Raises DatabaseFault."""
     try:
         engine = _engine(url, read_only)
         with engine.begin() as db:
@@ -145,7 +123,9 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
                 wait_for_turn(db)
             found = _version(db)
             if found is None and not read_only:
-                found = _make(db)
+                _tables.create_all(db)
+                db.execute(sql.insert(version).values(version=VERSION))
+                found = VERSION
     except SQLAlchemyError as error:
         raise fault(url, error) from error
     except ModuleNotFoundError as error:
@@ -155,7 +135,7 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
         raise DatabaseFault(f"{engine.url}: was made by a newer Taimat (tables {found}, known up to {VERSION}): "
                             "update this one, or use another database")
     if found is None:
-        raise DatabaseFault(f"{engine.url}: nothing was taken in here yet; to begin: taimat ward ingest")
+        raise DatabaseFault(f"{engine.url}: no data was received here yet; to begin: taimat ward ingest")
     if found < VERSION:
         raise DatabaseFault(f"{engine.url}: was made by a Taimat from before its first release (tables {found}, known "
                             f"from {VERSION} on): move it to another place, or use another database")
@@ -164,7 +144,7 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
 
 @contextmanager
 def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
-    """One transaction. Raises DatabaseFault."""
+    """Raises DatabaseFault."""
     try:
         with engine.begin() as db:
             yield db
@@ -173,16 +153,13 @@ def transaction(engine: sql.Engine) -> Iterator[sql.Connection]:
 
 
 def wait_for_turn(db: sql.Connection) -> None:
-    """Wait until no other ingest commits; none does until this transaction has ended.
-
-    A SQLite database has one ingest, and needs no such lock.
-    """
+    """Waits for the other ingests, until this transaction ends. A SQLite database has only one ingest."""
     if db.dialect.name == "postgresql":
         db.execute(sql.select(sql.func.pg_advisory_xact_lock(TURN)))
 
 
 def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], replace: bool) -> None:
-    """Insert rows; rows whose key exists are replaced, or left as they are."""
+    """Inserts rows; replaces or keeps rows with the same key."""
     if not rows:
         return
     dialect: Any = postgresql if db.dialect.name == "postgresql" else sqlite
@@ -196,7 +173,7 @@ def put(db: sql.Connection, table: sql.Table, rows: Sequence[dict[str, Any]], re
 
 
 def _engine(url: str, read_only: bool) -> sql.Engine:
-    """An engine. SQLite makes no file for a reader, and flushes each commit: a receipt must outlive a power cut."""
+    """SQLite makes no file for a reader, and flushes each commit: a receipt must outlive a power cut."""
     place = sql.make_url(url)
     if place.get_backend_name() == "postgresql":
         return sql.create_engine(place.set(drivername="postgresql+psycopg"), pool_pre_ping=True,
@@ -215,12 +192,6 @@ def _engine(url: str, read_only: bool) -> sql.Engine:
     return engine
 
 
-def _make(db: sql.Connection) -> int:
-    _tables.create_all(db)
-    db.execute(sql.insert(version).values(version=VERSION))
-    return VERSION
-
-
 def _version(db: sql.Connection) -> int | None:
     if not sql.inspect(db).has_table(version.name):
         return None
@@ -229,7 +200,7 @@ def _version(db: sql.Connection) -> int | None:
 
 def while_there(url: str, stop: Stop, work: Callable[[sql.Engine], None], gone: Callable[[], None],
                 pause_s: float) -> None:
-    """Let a service `work` with the database until `stop`; when that is `gone`, it begins anew after `pause_s`."""
+    """Runs a service's `work` until `stop`; after a fault it calls `gone`, waits `pause_s`, and starts again."""
     notify("READY=1")
     while not stop.is_set():
         try:

@@ -1,29 +1,28 @@
-"""The device cache: the devices as of the last commit, what has come since, and the commit.
+"""The device cache: devices as of the last commit, uncommitted changes, and the commit.
 
-A commit is one transaction. When it fails, the cache is thrown away and read anew: the devices keep what they got no
-receipt for. Several ingests may write one database: a commit reads the records that it changes, and they commit one
-after the other.
+A commit is one transaction. If it fails, the service drops the cache and reads it again: devices keep what has no
+receipt. Several ingests may write one database: a commit reads the records that it changes, and commits follow one
+another.
 """
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
-from agent.ward import database, events, excess, forward_marks, prune, register, requests
-from agent.ward.clones import BootTurns, SeenBoot
+from agent.ward import database, events, quota, register, requests
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
-from agent.ward.gaps import Reach, SeqGap
 from agent.ward.presence import Standing
 from agent.ward.quota import Excess
-from agent.ward.register import DeviceRecord
+from agent.ward.register import BootTurns, DeviceRecord, Reach, SeenBoot, SeqGap
 
 DEVICES_MAX = 20_000            # three cities' worth; more are made up
 HISTORY_EVERY_MS = 300_000
+OWN_COLUMNS = ("dev", "first_ms", "clock", "birth", "health", "health_ms", "event_ms", "event_kind")
 Change = Callable[[DeviceRecord], DeviceRecord | None]      # None: it is of the past, and changes nothing
 
 
@@ -33,8 +32,6 @@ class TooManyDevices(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The outcome of a commit."""
-
     new: list[Came]
     safe: list[Key]             # in the database now, repetitions included
     reused: list[Key]           # refused: another event has this seq already
@@ -46,13 +43,12 @@ class DeviceCache:
     """The devices by id, as last read from the database, and what is not committed yet."""
 
     def __init__(self, engine: sql.Engine, for_city: bool = False) -> None:
-        """Read the devices; `for_city` is whether each event is marked for the city above. Raises DatabaseFault."""
+        """Reads the devices; `for_city` marks each event for the city above. Raises DatabaseFault."""
         self._engine, self._for_city = engine, for_city
         self.clear()
         self.devices = {device.dev: device for device in read_devices(engine)}
 
     def clear(self) -> None:
-        """Drop what is not committed."""
         self._changes: dict[str, list[Change]] = {}
         self._events: list[Came] = []
         self._history: dict[tuple[str, int], str] = {}
@@ -66,33 +62,28 @@ class DeviceCache:
         return len(self._events)
 
     def remember(self, dev: str, change: Change, now_ms: int) -> None:
-        """Cache a change of a device's record. Raises TooManyDevices."""
+        """Raises TooManyDevices."""
         self._touch(dev, now_ms).append(change)
 
     def remember_event(self, came: Came) -> None:
-        """Cache an event. The commit finds whether it is new, and changes its device's record then.
-
-        Raises TooManyDevices.
-        """
+        """The commit finds whether it is new, and then changes its device's record. Raises TooManyDevices."""
         self._touch(came.dev, came.when.now_ms)
         self._events.append(came)
 
     def remember_excess(self, dev: str, what: Excess, now_ms: int) -> None:
-        """Cache that a device is over its share."""
         self._overs[dev, what] = now_ms
         self.waiting_n += 1
 
     def remember_health(self, dev: str, text: str, now_ms: int) -> None:
-        """Cache a health report for the history, which keeps the first one of each five minutes."""
+        """Caches a health report for the history, which keeps the first one of each five minutes."""
         self._history.setdefault((dev, now_ms - now_ms % HISTORY_EVERY_MS), text)
 
     def remember_answer(self, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
-        """Cache the answer to a command of the ward."""
         self._answers.append((dev, answer, now_ms))
         self.waiting_n += 1
 
     def commit(self) -> Committed:
-        """Commit all that is cached. Raises DatabaseFault; then this cache must be cleared, or thrown away."""
+        """Raises DatabaseFault; then the caller must clear the cache or drop it."""
         with self._turn() as db:
             devices, past_n, cloned = self._changed(db)
             new, moments = events.note(db, self._events, devices)
@@ -103,11 +94,11 @@ class DeviceCache:
                                               for (dev, slot_ms), text in self._history.items()], replace=False)
             twice = {(dev, "cloned"): devices[dev].turns.found_ms for dev in cloned}
             for key, now_ms in (self._overs | twice).items():
-                excess.note(db, [key], now_ms)
+                quota.note_excess(db, [key], now_ms)
             for answer in self._answers:
-                requests.hear(db, *answer)
+                requests.apply_answer(db, *answer)
             if self._for_city:
-                forward_marks.mark(db, [came.key for came in new])
+                events.mark(db, [came.key for came in new])
         self.devices |= devices
         safe = [came.key for came in self._events if came.moment == moments[came.key]]
         reused = [came.key for came in self._events if came.moment != moments[came.key]]
@@ -115,7 +106,7 @@ class DeviceCache:
         return Committed(new, safe, reused, past_n, cloned)
 
     def ask(self, wanted: Mapping[str, Collection[SeqGap]], now_ms: int) -> dict[str, list[SeqGap]]:
-        """Those of the `wanted` gaps that are still open; they are noted as asked for. Raises DatabaseFault."""
+        """Returns those of the `wanted` gaps that are still open, and notes them as asked for. Raises DatabaseFault."""
         with self._turn() as db:
             devices = _read(db, list(wanted))
             missing = {dev: [gap for gap in wanted[dev] if gap in device.reach.gaps]
@@ -127,14 +118,14 @@ class DeviceCache:
         return missing
 
     def forget_history(self, before_ms: int) -> None:
-        """Delete the history of health from before this moment. Raises DatabaseFault."""
+        """Deletes health reports from before this moment. Raises DatabaseFault."""
         with self._turn() as db:
             db.execute(sql.delete(database.health_history).where(database.health_history.c.slot_ms < before_ms))
 
     def forget_events(self, before_ms: int, limit_n: int) -> int:
-        """Delete up to `limit_n` events that came before this moment; returns how many. Raises DatabaseFault."""
+        """Deletes up to `limit_n` events from before this moment; returns how many. Raises DatabaseFault."""
         with self._turn() as db:
-            return prune.prune(db, before_ms, limit_n, self._for_city)
+            return events.prune(db, before_ms, limit_n, self._for_city)
 
     @contextmanager
     def _turn(self) -> Iterator[sql.Connection]:
@@ -152,8 +143,7 @@ class DeviceCache:
         return self._changes.setdefault(dev, [])
 
     def _changed(self, db: sql.Connection) -> tuple[dict[str, DeviceRecord], int, list[str]]:
-        """The changed devices with their changes applied; how many changes were of the past; who turned out to be two.
-        """
+        """Returns the changed devices, the number of outdated changes, and the devices found to be cloned."""
         before = {dev: self.devices[dev] for dev in self._changes} | _read(db, list(self._changes))
         devices, past_n = dict(before), 0
         for dev, changes in self._changes.items():
@@ -166,28 +156,22 @@ class DeviceCache:
 
 
 def to_row(device: DeviceRecord) -> dict[str, Any]:
-    """The row of a device."""
-    standing, reach = device.standing, device.reach
-    return {"dev": device.dev, "first_ms": device.first_ms, "online": standing.online, "why": standing.why,
-            "boot": standing.boot, "conn": standing.conn, "status_until_ms": standing.status_until_ms,
-            "health_until_ms": standing.health_until_ms, "turns": json.dumps(astuple(device.turns)),
-            "clock": device.clock, "birth": device.birth, "health": device.health, "health_ms": device.health_ms,
-            "event_ms": device.event_ms, "event_kind": device.event_kind, "top": reach.top,
-            "holes": json.dumps([astuple(gap) for gap in reach.gaps])}
+    reach = device.reach
+    return {name: getattr(device, name) for name in OWN_COLUMNS} | asdict(device.standing) | {
+        "turns": json.dumps(astuple(device.turns)), "top": reach.top,
+        "holes": json.dumps([astuple(gap) for gap in reach.gaps])}
 
 
 def of_row(row: Any) -> DeviceRecord:
-    """The device of a row."""
-    standing = Standing(row.online, row.why, row.boot, row.conn, row.status_until_ms, row.health_until_ms)
     reach = Reach(row.top, tuple(SeqGap(*gap) for gap in json.loads(row.holes)))
     present, former, *found = json.loads(row.turns)
-    turns = BootTurns(SeenBoot(*present), SeenBoot(*former), *found)
-    return DeviceRecord(row.dev, row.first_ms, standing, turns, reach, row.clock, row.birth, row.health, row.health_ms,
-                        row.event_ms, row.event_kind)
+    return DeviceRecord(**{name: getattr(row, name) for name in OWN_COLUMNS}, reach=reach,
+                        standing=Standing(**{each.name: getattr(row, each.name) for each in fields(Standing)}),
+                        turns=BootTurns(SeenBoot(*present), SeenBoot(*former), *found))
 
 
 def read_devices(engine: sql.Engine) -> Iterable[DeviceRecord]:
-    """Every device, by name. Raises DatabaseFault."""
+    """Returns every device, by name. Raises DatabaseFault."""
     with database.transaction(engine) as db:
         return [of_row(row) for row in db.execute(sql.select(database.device).order_by(database.device.c.dev))]
 

@@ -24,10 +24,7 @@ AUTHORITY: Exits = {ConfigError: EXIT_BAD_CONFIG, AuthorityFault: EXIT_UNDONE, S
 
 def ended(exits: Exits, unwritten: str = "", interrupted: str = ""
           ) -> Callable[[Callable[Asked, int]], Callable[Asked, int]]:
-    """Let a command end with an exit code by its faults.
-
-    `unwritten` is the remedy if a file can't be read or written; `interrupted` is said after Ctrl-C.
-    """
+    """Faults end the command with an exit code. `unwritten` is the remedy for an OSError."""
     return lambda work: functools.wraps(work)(
         lambda *asked, **named: _code(lambda: work(*asked, **named), exits, unwritten, interrupted))
 

@@ -1,29 +1,24 @@
-"""`taimat ward keys`: makes the command key and the receipt key that the settings name, and changes the command key.
+"""`taimat ward keys`: makes the command key and the receipt key of the settings, and rotates the command key.
 
 Beside each private half, `FILE`, it writes the public one, `FILE.pub`. The command key has a next one, `FILE.next`,
-whose private half lies in a safe; `FILE.pub` has the public halves of both, for the devices.
+whose private half is kept in a safe; `FILE.pub` has the public halves of both.
 """
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_public_key,
-)
 
 from agent.core.evidence.ledger import fingerprint
 from agent.core.key_slots import CHANGE, KeysChange
 from agent.host.clock import SystemClock
 from agent.host.files import rename_durably, sync_folder, write_durably
 from agent.ward import settings
-from agent.ward.authority import units
+from agent.ward.authority.certificates import private_pem
 from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.places import restart_desk
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.orders import give
@@ -34,10 +29,7 @@ NEXT = ".next"
 
 
 def public_half(path: str) -> bytes:
-    """The public half of the receipt key, from its own file: who asks need not read the private one.
-
-    Raises SigningKeyFault.
-    """
+    """Reads the receipt key's public file, so callers need not read the private one. Raises SigningKeyFault."""
     beside = Path(path + PUBLIC)
     if path and beside.exists():
         return _public_in(beside).public_bytes_raw()
@@ -45,8 +37,8 @@ def public_half(path: str) -> bytes:
 
 
 def make(path: Path) -> None:
-    """Write a new private key; raises FileExistsError for a file that exists, and other OSErrors."""
-    data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    """Writes a new private key. Raises FileExistsError and other OSErrors."""
+    data = private_pem(Ed25519PrivateKey.generate())
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWN_ONLY)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -55,8 +47,8 @@ def make(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def see_to(path: str, named_by: str) -> None:
-    """Make the key unless it exists, write its public half anew, and print both. Raises OSError, SigningKeyFault."""
+def ensure(path: str, named_by: str) -> None:
+    """Makes the key unless it exists, writes its public half, and prints both. Raises OSError and SigningKeyFault."""
     is_new = bool(path) and not Path(path).exists()
     if is_new:
         make(Path(path))
@@ -66,11 +58,8 @@ def see_to(path: str, named_by: str) -> None:
           f"its public half is in {path}{PUBLIC}")
 
 
-def see_to_next(path: str) -> KeysChange:
-    """Make the next command key unless there is one, and add its public half to the current one's.
-
-    Returns what devices are to be told. Raises OSError, SigningKeyFault.
-    """
+def ensure_next(path: str) -> KeysChange:
+    """Makes the next command key if it is missing; returns the change for devices. Raises OSError, SigningKeyFault."""
     spare, current = path + NEXT, CommandKey.load(path).key.public_key()
     beside = Path(spare + PUBLIC)
     known = _public_in(beside) if beside.exists() else None
@@ -79,7 +68,7 @@ def see_to_next(path: str) -> KeysChange:
     elif known is None or known == current:         # there was none, or it is the current one by now
         make(Path(spare))
         known = CommandKey.load(spare).key.public_key()
-        print(f"{spare} was made: key {fingerprint(known.public_bytes_raw())}, the next one; keep it off this machine")
+        print(f"{spare} was made: key {fingerprint(known.public_bytes_raw())}, the next one; move it off this machine")
     write_durably(beside, _pem(known), FOR_ALL)
     write_durably(Path(path + PUBLIC), _pem(current) + _pem(known), FOR_ALL)
     return KeysChange(ver=SystemClock().now().wall_ms, current=current.public_bytes_raw().hex(),
@@ -87,16 +76,16 @@ def see_to_next(path: str) -> KeysChange:
 
 
 def rotate(path: str) -> None:
-    """Have the next key be the current one, whose place it takes on the disk. Raises OSError, SigningKeyFault."""
+    """Replaces the current key with the next one. Raises OSError and SigningKeyFault."""
     if not path or not Path(path + NEXT).exists():
-        raise SigningKeyFault(f"{path}{NEXT} is not there: bring it here from where it is kept")
+        raise SigningKeyFault(f"{path}{NEXT} is missing: bring it here from its safe")
     CommandKey.load(path + NEXT)
     rename_durably(Path(path + NEXT), Path(path))
 
 
 def _public_in(path: Path) -> Ed25519PublicKey:
     try:
-        key = load_pem_public_key(path.read_bytes())
+        key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SigningKeyFault(f"{path}: not a public key in PEM, or not readable; delete it, and taimat ward keys"
                               " writes a new one") from error
@@ -106,20 +95,20 @@ def _public_in(path: Path) -> Ed25519PublicKey:
 
 
 def _pem(public: Ed25519PublicKey) -> bytes:
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 @ended({**OPS, AuthorityFault: EXIT_UNDONE}, "make its folder, or try it as another user (sudo)")
 def run(config: Path, devices: Sequence[str], wait_s: float, as_json: bool, rotates: bool = False) -> int:
-    """Make the keys, and tell these devices of them; with `rotates`, the next command key takes over before."""
+    """Makes the keys, and sends them to these devices; with `rotates`, first makes the next command key current."""
     own = settings.load(config)
     if rotates:
         rotate(own.ops.command_key)
-        units.restart_desk()
-    see_to(own.ops.command_key, "[ops] command_key")
-    told = see_to_next(own.ops.command_key)
+        restart_desk()
+    ensure(own.ops.command_key, "[ops] command_key")
+    change = ensure_next(own.ops.command_key)
     if devices:
-        return give(own, devices, CHANGE, msgspec.to_builtins(told), wait_s, as_json)
-    see_to(own.intake.receipt_key, "[intake] receipt_key")
+        return give(own, devices, CHANGE, msgspec.to_builtins(change), patience_s=wait_s, as_json=as_json)
+    ensure(own.intake.receipt_key, "[intake] receipt_key")
     print(f"devices get {own.ops.command_key}{PUBLIC} as [ward] command_key; the receipt key travels in each request")
     return 0

@@ -1,86 +1,126 @@
-"""The ingest's figures for Prometheus. No text of a device becomes a label: the contract's words alone do."""
+"""What each service of the ward shows Prometheus. No text of a device becomes a label, only words of the contract."""
 from collections.abc import Iterable
+from pathlib import Path
 
+from cryptography import x509
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
+from agent.core.contract.enrolment import RefusalCode
 from agent.core.contract.wire import ward_side
 from agent.ward.presence import State
+from agent.ward.service import CannotServe
 
 KINDS = frozenset(("motion", "label", "clip", "tamper", "storage", "camera", "clock", "consent", "config", "command",
                    "security", "gap", "health_hist"))
-# Figures begin at 0: what is there only after the first time can't ring for the first time.
+# Every label exists from the start with the value 0: an alert can't see the increase of one that appears later.
 REASONS = (*ward_side.REASONS, "strange_topic", "too_many_devices", "fault", "seq_reused", "over_rate", "over_room")
 STATES: tuple[State, ...] = ("online", "stale", "offline", "never-seen", "maintenance")
 COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
+UPLOAD_REFUSALS = ("hash_differs", "not_a_picture", "not_an_export", "manifest_differs", "does_not_hold",
+                   "other_device", "other_wish", "uncheckable")
+ENROL_REFUSALS: tuple[RefusalCode, ...] = RefusalCode.__args__       # type: ignore[attr-defined]
 
 
-class MetricsFault(Exception):
-    """The figures' address can't be listened on; the text is one line with the remedy."""
+class ServiceMetrics:
+    """The figures of one service, whose own names all begin with `prefix`."""
+
+    def __init__(self, prefix: str) -> None:
+        self.registry, self._prefix = CollectorRegistry(), prefix
+        ProcessCollector(namespace=prefix, registry=self.registry)
+
+    def serve(self, listen: str, port: int, keys: str) -> None:
+        """Answers http://listen:port/metrics on a new thread; `keys` set the address. Raises CannotServe."""
+        try:
+            start_http_server(port, listen, self.registry)
+        except OSError as error:
+            raise CannotServe(f"{listen}:{port}: {error.strerror}; choose another under {keys}") from error
+
+    def _counter(self, name: str, text: str, label: str = "", values: Iterable[str] = ()) -> Counter:
+        made = Counter(f"{self._prefix}_{name}", text, [label] if label else [], registry=self.registry)
+        for value in values:
+            made.labels(value)
+        return made
+
+    def _gauge(self, name: str, text: str, label: str = "", values: Iterable[str] = ()) -> Gauge:
+        made = Gauge(f"{self._prefix}_{name}", text, [label] if label else [], registry=self.registry)
+        for value in values:
+            made.labels(value)
+        return made
 
 
-def serve(registry: CollectorRegistry, listen: str, port: int, keys: str) -> None:
-    """Answer at http://listen:port/metrics on a thread of its own; `keys` set the address. Raises MetricsFault."""
-    try:
-        start_http_server(port, listen, registry)
-    except OSError as error:
-        raise MetricsFault(f"{listen}:{port}: {error.strerror}; choose another under {keys}") from error
-
-
-class ReceptionMetrics:
-    """The figures of messages and commits."""
-
-    def __init__(self, own: CollectorRegistry) -> None:
-        """All at zero, in this registry."""
-        self.messages = Counter("taimat_ward_messages", "Messages taken, by topic", ["what"], registry=own)
-        self.bad = Counter("taimat_ward_bad_messages", "Messages not taken, by reason", ["code"], registry=own)
-        for reason in REASONS:
-            self.bad.labels(reason)
-        self.zombies = Counter("taimat_ward_zombies", "Statuses of connections that had been replaced", registry=own)
-        self.events = Counter("taimat_ward_events", "Events committed, by kind", ["kind"], registry=own)
-        self.repeated = Counter("taimat_ward_repeated_events", "Events that were there already", registry=own)
-        self.rejected = Counter("taimat_ward_rejected_events", "Events refused for good", registry=own)
-        self.commit_s = Histogram("taimat_ward_commit_seconds", "Length of a commit", buckets=COMMIT_S, registry=own)
-        self.lag_s = Histogram("taimat_ward_lag_seconds", "From an event to its commit, where the device's clock is "
-                               "set by NTP and the event is not history", buckets=LAG_S, registry=own)
-
-    def count_event(self, kind: str) -> None:
-        """Count an event that was committed; kinds that are not the contract's count as "other"."""
-        self.events.labels(kind if kind in KINDS else "other").inc()
-
-
-class IngestMetrics:
-    """The figures of one ingest."""
-
+class IngestMetrics(ServiceMetrics):
     def __init__(self) -> None:
-        """All at zero, and not served yet."""
-        self.registry = own = CollectorRegistry()
-        ProcessCollector(namespace="taimat_ward", registry=own)
-        self.reception = ReceptionMetrics(own)
-        self.receipts = Counter("taimat_ward_receipts", "Receipts sent", registry=own)
-        self.replays = Counter("taimat_ward_replays_asked", "Stretches of events asked for again", registry=own)
-        self.pruned = Counter("taimat_ward_pruned_events", "Old events deleted", registry=own)
-        self.devices = Gauge("taimat_ward_devices", "Devices by presence", ["state"], registry=own)
-        self.missing = Gauge("taimat_ward_missing_events", "Events that were announced by later ones", registry=own)
-        self.over_share = Gauge("taimat_ward_over_share_devices", "Devices that sent more than is taken of one, in the "
-                                "last ten minutes", registry=own)
-        self.cloned = Gauge("taimat_ward_cloned_devices", "Certificates with which two devices took turns, in the last "
-                            "hour", registry=own)
-        self.ending = Gauge("taimat_ward_certificates_ending_devices", "Devices whose certificate ends within 30 days, "
-                            "or has ended", registry=own)
-        self.connected = Gauge("taimat_ward_connected", "1: the broker has us", registry=own)
-        self.database_up = Gauge("taimat_ward_database_up", "1: the database takes commits", registry=own)
-        for state in STATES:
-            self.devices.labels(state)
+        super().__init__("taimat_ward")
+        self.messages = self._counter("messages", "Messages taken, by topic", "what")
+        self.bad = self._counter("bad_messages", "Messages not taken, by reason", "code", REASONS)
+        self.zombies = self._counter("zombies", "Statuses of connections that had been replaced")
+        self.events = self._counter("events", "Events committed, by kind", "kind")
+        self.repeated = self._counter("repeated_events", "Events that were there already")
+        self.rejected = self._counter("rejected_events", "Events refused for good")
+        self.commit_s = Histogram("taimat_ward_commit_seconds", "Length of a commit", buckets=COMMIT_S,
+                                  registry=self.registry)
+        self.lag_s = Histogram("taimat_ward_lag_seconds", "From an event to its commit, if the device's clock is set "
+                               "by NTP and the event is not history", buckets=LAG_S, registry=self.registry)
+        self.receipts = self._counter("receipts", "Receipts sent")
+        self.replays = self._counter("replays_asked", "Stretches of events asked for again")
+        self.pruned = self._counter("pruned_events", "Old events deleted")
+        self.devices = self._gauge("devices", "Devices by presence", "state", STATES)
+        self.missing = self._gauge("missing_events", "Events that were announced by later ones")
+        self.over_share = self._gauge("over_share_devices", "Devices that sent more than the ward takes from one "
+                                      "device, in the last ten minutes")
+        self.cloned = self._gauge("cloned_devices", "Certificates with which two devices took turns, in the last hour")
+        self.ending = self._gauge("certificates_ending_devices", "Devices whose certificate ends within 30 days, or "
+                                  "has ended")
+        self.connected = self._gauge("connected", "1: connected to the broker")
+        self.database_up = self._gauge("database_up", "1: the database takes commits")
 
-    def serve(self, listen: str, port: int) -> None:
-        """Answer at http://listen:port/metrics on a thread of its own. Raises MetricsFault."""
-        serve(self.registry, listen, port, "[metrics] listen and port")
 
-    def show_presence(self, states: Iterable[State]) -> None:
-        """Set how many devices are in which state now."""
-        counted = dict.fromkeys(STATES, 0)
-        for state in states:
-            counted[state] += 1
-        for state, n in counted.items():
-            self.devices.labels(state).set(n)
+class ForwardMetrics(ServiceMetrics):
+    def __init__(self) -> None:
+        super().__init__("taimat_forward")
+        self.sent = self._counter("sent", "Events sent to the city, repetitions included")
+        self.settled = self._counter("settled", "Events that got the city's receipt")
+        self.replays = self._counter("replays", "Stretches that the city asked for again")
+        self.waiting = self._gauge("waiting_events", "Events without the city's receipt")
+        self.oldest_s = self._gauge("oldest_seconds", "How long the first of them has waited")
+        self.refused = self._gauge("refused_events", "Events that the city will not take")
+        self.connected = self._gauge("connected", "1: connected to the city's broker")
+        self.database_up = self._gauge("database_up", "1: the ward's database can be used")
+
+
+class IntakeMetrics(ServiceMetrics):
+    """The figures of one intake. `crl` is the file with the list of the revoked that the proxy reads."""
+
+    def __init__(self, crl: str) -> None:
+        super().__init__("taimat_ward_intake")
+        self.answers = self._counter("answers", "Answers, by status", "status")
+        self.taken_b = self._counter("bytes", "Bytes of pieces taken")
+        self.kept = self._counter("kept", "Uploads that hold, by kind", "kind", ("clip", "snapshot"))
+        self.refused = self._counter("refused", "Uploads that do not, by reason", "code", UPLOAD_REFUSALS)
+        self.over_share = self._counter("over_share", "Announcements beyond what one device may announce")
+        self.free_b = self._gauge("free_bytes", "Free on the disk of the exports")
+        self.coming = self._gauge("coming", "Uploads that were announced, and go on")
+        self._gauge("crl_until_seconds", "When the list of the revoked ends, after which nobody is let in: Unix time; "
+                    "0 without a list").set_function(lambda: _list_ends_s(Path(crl)))
+
+
+class EnrolmentMetrics(ServiceMetrics):
+    """The figures of `taimat ward serve`. The issuing CA ends at `issuing_until_s`, Unix time."""
+
+    def __init__(self, issuing_until_s: float) -> None:
+        super().__init__("taimat_ward_serve")
+        self.answers = Counter("taimat_ward_serve_answers", "Answers, by what was asked and status", ["what", "status"],
+                               registry=self.registry)
+        self.granted = self._counter("granted", "Certificates made, by what was asked", "what", ("enrol", "renew"))
+        self.refused = self._counter("refused", "Asked in vain, by reason; claim_used: a card was copied", "code",
+                                     ENROL_REFUSALS)
+        self._gauge("issuing_until_seconds", "When the issuing CA ends: Unix time").set(issuing_until_s)
+
+
+def _list_ends_s(crl: Path) -> float:
+    try:
+        ends = x509.load_pem_x509_crl(crl.read_bytes()).next_update_utc
+    except (OSError, ValueError):
+        return 0.0
+    return ends.timestamp() if ends else 0.0

@@ -1,13 +1,14 @@
-"""A visit to the ward's broker under the name `ops` or `desk`: sends orders, and waits for the devices' answers.
+"""A visit to the ward's broker as `ops` or `desk`: sends orders, and waits for the devices' answers.
 
-For commands that a person waits for: a fault ends them with one line. Only while it waits for answers does a broken
-connection come back by itself; the broker keeps what came in between.
+A person waits for it, so a fault ends it with one line. Only while it waits for answers does it reconnect by itself;
+the broker keeps the messages in between.
 """
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
@@ -17,10 +18,10 @@ from agent.mqtt.fault import WARD_DESK, WARD_PAGE
 from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent
 from agent.ward.settings import Settings
 
-OrdersBy = Literal["ops", "desk"]   # who visits: a second one of a name takes the first one's place at the broker
-NAME: OrdersBy = "ops"          # answers go to rsp/ops, whoever visits
+OrdersBy = Literal["ops", "desk"]   # a second client of a name replaces the first one at the broker
+NAME: OrdersBy = "ops"          # answers go to rsp/ops for both
 KEEPALIVE_S = 30
-SESSION_S = 300                 # the broker keeps our answers for so long
+SESSION_S = 300                 # how long the broker keeps our answers
 GREETING_S = 40.0               # for a slow address and a slow broker
 TAKEN_S = 20.0
 NOBODY_FROM = 0x80              # PUBACK reasons that are refusals
@@ -31,27 +32,14 @@ class OpsFault(Exception):
     """An order did not get through; the text is one line with the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpsAccount:
-    """An account at the ward's broker: TLS and CA are the ingest's, the rest is its own."""
-
-    tls: bool
-    ca: str
-    cert: str
-    key: str
-    user: str
-    password_file: str
-
-
 class OpsLink:
-    """One visit, as a context manager."""
-
     def __init__(self, own: Settings, listen: Sequence[str], clock: Clock, name: OrdersBy = NAME) -> None:
-        """Connect as `name`, and subscribe to the filters in `listen`, at least one. Raises OpsFault."""
+        """Connects as `name`, and subscribes to the filters in `listen`, at least one. Raises OpsFault."""
         self._name, self._ward, self._clock = name, own.ward, clock
         given = own.ops if name == "ops" else own.desk
-        self._account = OpsAccount(self._ward.tls, self._ward.ca, given.cert, given.key, given.user,
-                                   given.password_file)
+        # TLS and CA are the ingest's.
+        self._account = msgspec.structs.replace(self._ward, cert=given.cert, key=given.key, user=given.user,
+                                                password_file=given.password_file)
         self._listening = tuple(listen)
         self._arrived: deque[Arrived] = deque()
         self._session = Session(self._connect, clock, Backoff(WAITS), random.random,
@@ -59,7 +47,7 @@ class OpsLink:
         self._greet()
 
     def send(self, message: Outgoing) -> bool:
-        """Publish a message; returns whether the broker has a subscriber for it. Raises OpsFault."""
+        """Publishes a message; returns whether the broker has a subscriber for it. Raises OpsFault."""
         self._greet()
         self._session.publish(message, message.topic)
         deadline_mono_s = self._clock.mono_s() + TAKEN_S
@@ -73,10 +61,7 @@ class OpsLink:
         raise OpsFault(f"{self._where}: the broker did not take the order within {TAKEN_S:.0f} s; give it again")
 
     def answers(self, patience_s: float) -> Iterator[Arrived]:
-        """Messages on the subscribed topics, for up to `patience_s`. One may come twice; a retained one may be old.
-
-        Raises OpsFault when another command has taken our place at the broker.
-        """
+        """One may come twice, and a retained one may be old. Raises OpsFault if another has taken our name."""
         deadline_mono_s = self._clock.mono_s() + patience_s
         while True:
             while self._arrived:
@@ -88,7 +73,6 @@ class OpsLink:
                                "now: one at a time; what went out stands")
 
     def close(self) -> None:
-        """Leave the broker in order."""
         self._session.close()
 
     def __enter__(self) -> "OpsLink":

@@ -1,7 +1,13 @@
-"""Orders of the ward to its devices: how a command is written, signed, sent, and where its answers come."""
+"""Orders of the ward to its devices: writes, signs and sends commands, and collects the answers.
+
+`taimat ward update` orders a release, which its maker has signed; each household decides. Most releases name the keys
+that sign later ones, so a release signed with the maker's next key ends the present key: only `taimat ward rotate
+release` orders such a one.
+"""
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,12 +15,17 @@ import msgspec
 from agent.config.load import ConfigError
 from agent.core.contract import ulid, wire
 from agent.core.contract.wire.citytopics import WardTopics
-from agent.core.contract.wire.commands import plain
+from agent.core.contract.wire.commands import Update, plain
 from agent.core.contract.wire.ward_side import Code
+from agent.core.evidence.ledger import fingerprint
+from agent.core.release import Release, ReleaseRefused, message, read
+from agent.host import digest, release_file
 from agent.host.clock import Clock, SystemClock
+from agent.host.command_key import verifies
 from agent.mqtt.connection import Outgoing
+from agent.ward import settings
 from agent.ward.command_signer import CommandKey
-from agent.ward.exits import EXIT_UNDONE
+from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.opslink import NAME, OpsLink, OrdersBy
 from agent.ward.settings import ID, Settings
 
@@ -23,7 +34,7 @@ VALID_MS = 24 * 3_600_000           # a device that is away gets its order withi
 
 
 class OrderAnswer(msgspec.Struct, frozen=True):
-    """The fields of an answer that matter here; devices are not trusted."""
+    """Devices are not trusted: only the fields that matter here."""
 
     id: str
     st: Code
@@ -33,8 +44,6 @@ class OrderAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """A command to one device, ready to be sent."""
-
     id: str
     dev: str
     made_ms: int
@@ -44,29 +53,27 @@ class SignedOrder:
 
 
 class OrderWriter:
-    """Writes, signs and sends the orders of one ward."""
-
     def __init__(self, own: Settings, clock: Clock, name: OrdersBy = NAME) -> None:
-        """Load the command key that the settings name; `name` visits the broker. Raises SigningKeyFault."""
+        """Loads the command key; `name` connects to the broker. Raises SigningKeyFault."""
         self._own, self._clock, self._name, self._topics = own, clock, name, WardTopics(own.ward.ward)
         self._key = CommandKey.load(own.ops.command_key)
 
     def write(self, dev: str, name: str, args: Mapping[str, Any]) -> SignedOrder:
-        """The command `name` to a device, signed, under an id of its own."""
         now_ms = self._clock.now().wall_ms
         order_id = ulid.make(now_ms, os.urandom(ulid.CHANCE_B))
         command = wire.Command(id=order_id, iat=now_ms, exp=now_ms + VALID_MS, dev=dev, name=name, by=NAME,
                                args=dict(args))
-        return SignedOrder(order_id, dev, now_ms, self._topics.command(dev, name), self._topics.answer(dev, order_id),
-                           msgspec.json.encode(self._key.sign(plain(command))).decode())
+        signed = msgspec.json.encode(self._key.sign(plain(command))).decode()
+        return SignedOrder(order_id, dev, now_ms, self._topics.command(dev, name),
+                           answers=self._topics.answer(dev, order_id), command=signed)
 
     def link(self, orders: Sequence[SignedOrder]) -> OpsLink:
-        """A visit to the broker that hears the answers to these orders. Raises OpsFault."""
+        """Raises OpsFault."""
         return OpsLink(self._own, [order.answers for order in orders], self._clock, self._name)
 
     @staticmethod
     def send(ops: OpsLink, order: SignedOrder) -> bool:
-        """Send it; returns whether the broker has somebody who gets it now. Raises OpsFault."""
+        """Returns whether the broker has a subscriber now. Raises OpsFault."""
         return ops.send(Outgoing(order.topic, order.command.encode(), expiry_s=VALID_MS // 1000))
 
 
@@ -94,10 +101,7 @@ def order_all(own: Settings, devices: Sequence[str], name: str, args: Mapping[st
 
 def give(own: Settings, devices: Sequence[str], name: str, args: Mapping[str, Any], patience_s: float,
          as_json: bool) -> int:
-    """Give all these devices the same order and print their answers; returns the exit code.
-
-    Raises ConfigError, OpsFault and SigningKeyFault.
-    """
+    """Sends these devices an order, prints their answers. Raises ConfigError, OpsFault and SigningKeyFault."""
     if wrong := [dev for dev in devices if not ID.fullmatch(dev)]:
         raise ConfigError(f"{wrong[0]!r}: a device's id is made of a-z, 0-9 and '-', as in c-7f3a9c21b04d")
     last = dict.fromkeys(devices, "silent")
@@ -117,3 +121,39 @@ def _read(payload: bytes) -> OrderAnswer | None:
         return msgspec.json.decode(payload, type=OrderAnswer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def opened_release(bundle: Path) -> Release:
+    """Raises ConfigError."""
+    try:
+        with bundle.open("rb") as file:
+            manifest, signature, _ = release_file.begin(file)
+        release = read(manifest)
+    except OSError as error:
+        raise ConfigError(f"{bundle}: {error.strerror}") from error
+    except ReleaseRefused as error:
+        raise ConfigError(f"{bundle}: {error}; it takes a release of scripts/package") from error
+    if release.keys and not verifies(bytes.fromhex(release.keys.current), signature, message(manifest)):
+        raise ConfigError(f"{bundle}: it names a key by which it is not signed, so no device would take it: get it "
+                          "from its maker again")
+    return release
+
+
+@ended(OPS)
+def run_update(config: Path, bundle: Path, url: str, devices: Sequence[str], *, wait_s: float, as_json: bool,
+        rotates: bool = False) -> int:
+    """Orders the release in `bundle`, which devices fetch from `url`; `rotates` allows a change of the release key."""
+    own, release = settings.load(config), opened_release(bundle)
+    if rotates and release.keys is None:
+        raise ConfigError(f"{bundle}: it names no keys, so it changes none: its maker runs scripts/package "
+                          "--rotate-key, and makes a new release")
+    if rotates and not as_json:
+        current, following = (fingerprint(bytes.fromhex(key)) for key in (release.keys.current, release.keys.next))
+        print(f"a device that takes {release.version} obeys release key {current} from then on, no other one; only "
+              f"{following} can replace it", flush=True)
+    args = {"version": release.version, "url": url, "sha256": digest.sha256(bundle), "bytes": bundle.stat().st_size}
+    try:
+        args = msgspec.to_builtins(msgspec.convert(args, Update))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{url}: {error}; it takes an https:// URL") from error
+    return give(own, devices, "update", args, patience_s=wait_s, as_json=as_json)

@@ -1,7 +1,7 @@
-"""A device's presence by the contract's rules, from its last word and a moment. Pure.
+"""A device's presence by the contract's rules, from its last messages and a moment. Pure.
 
-Online means: its status says so and has not expired, and its health has not either, unless the household keeps that to
-itself. All moments are UTC ms of the ward.
+Online means: its status says so and has not expired, and its health has not either, unless the household withholds it.
+All moments are UTC ms of the ward.
 """
 from dataclasses import dataclass
 from typing import Literal
@@ -15,8 +15,6 @@ WHY_EXPIRED, WHY_SILENT, WHY_NONE = "expired", "no health", "no status yet"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A device's latest status and health, as far as presence needs them."""
-
     online: bool | None = None          # None before the first status
     why: str | None = None              # the reason of an "offline"
     boot: str | None = None
@@ -27,14 +25,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class DevicePresence:
-    """The state, and the reason if it is not "online"."""
-
     state: State
     why: str | None = None
 
 
 def presence(standing: Standing, now_ms: int, maintained: bool = False) -> DevicePresence:
-    """The presence at this moment. A device under maintenance (`maintained`) is not shown as away."""
+    """Returns the presence at this moment. A `maintained` device is not shown as away."""
     found = _found(standing, now_ms)
     if maintained and found.state != "online":
         return DevicePresence("maintenance", ": ".join(filter(None, (found.state, found.why))))
@@ -54,10 +50,10 @@ def _found(standing: Standing, now_ms: int) -> DevicePresence:
 
 
 def is_of_the_past(standing: Standing, online: bool, boot: str, conn: int) -> bool:
-    """Whether a status is older than the known one: that of a connection which has been replaced.
+    """Whether a status belongs to a connection that has been replaced: a will may come after its device is back.
 
-    A will may be published after its device is back. `conn` restarts only with a new card, which is a new boot: an
-    "online" of another boot is believed, an "offline" with a smaller `conn` never.
+    `conn` restarts only with a new card, which is a new boot: an "online" of another boot is believed, an "offline"
+    with a smaller `conn` never.
     """
     if standing.online is None or conn >= standing.conn:
         return False
@@ -65,5 +61,5 @@ def is_of_the_past(standing: Standing, online: bool, boot: str, conn: int) -> bo
 
 
 def until_ms(now_ms: int, lives_s: int, left_s: int | None) -> int:
-    """When a message that came now expires: after `left_s` by the broker's word, at most after `lives_s`."""
+    """Returns when a message that came now expires: in `left_s` by the broker, at most in `lives_s`."""
     return now_ms + 1000 * min(lives_s, lives_s if left_s is None else left_s)

@@ -1,40 +1,46 @@
-"""How much a ward takes from one device: messages at a pace, and room in the database for events. Pure.
+"""How much a ward takes from one device: messages by rate, and room in the database for events.
 
-Both are buckets that run dry steadily: what would flow over is not taken and gets no receipt, so a device that means it
-well keeps it, and offers it again later. A city has no such bounds: its senders are forwarders, whose wards have them.
+Both are buckets that drain steadily. A message that would overflow one is not taken and gets no receipt, so an honest
+device keeps it and offers it again later. A city has no such limits: its senders are forwarders, whose wards have them.
+
+Ingest and intake also store when a device was last over its share, sent what was not taken, or was there twice, for
+`taimat ward watch` and the desk.
 """
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
+
+import sqlalchemy as sql
+
+from agent.ward import database
 
 # `over_spool` is the intake's; with `not_taken` a message was none of the contract's; of `cloned` there are two.
 Excess = Literal["over_rate", "over_room", "over_spool", "not_taken", "cloned"]
 
 # A device sends 20 events a second at most (docs/design/ward.md), some 600 bytes each.
 PACE_B_PER_S = 50_000
-BURST_B = 8_000_000             # what waits of one device at a broker whose ingest was away
+BURST_B = 8_000_000             # the backlog of one device at a broker whose ingest was away
 MESSAGE_B = 500                 # what a message costs beside its payload
 DAY_S = 86_400
-KNOWN_MAX = 20_000              # devices; those beyond are judged anew when room is made
-LASTS_S = 600.0                 # so long a device counts as one that is over its share
+KNOWN_MAX = 20_000              # devices; beyond it, all start again at zero
+LASTS_S = 600.0                 # how long a device counts as being over its share
 
 
 @dataclass(slots=True)
 class Bucket:
-    """Bytes that run off at a steady pace."""
-
     size_b: float
     b_per_s: float
     level_b: float = 0.0
     at_mono_s: float = 0.0
 
     def room_b(self, now_mono_s: float) -> float:
-        """How much it would take now."""
         self.level_b = max(0.0, self.level_b - (now_mono_s - self.at_mono_s) * self.b_per_s)
         self.at_mono_s = now_mono_s
         return self.size_b - self.level_b
 
     def pour(self, more_b: int) -> None:
-        """Fill in as much, even beyond its brim."""
+        """Adds bytes, even beyond the size."""
         self.level_b += more_b
 
 
@@ -49,15 +55,13 @@ class Share:
 
 
 class Quota:
-    """What each device has used of its share."""
-
     def __init__(self, room_b: float, bounded: bool = True) -> None:
-        """`room_b` is for a device's events, at once and in a day; where nobody is `bounded`, all is taken."""
+        """`room_b` is for a device's events, at once and in a day; if not `bounded`, everything is taken."""
         self._room_b, self._bounded = room_b, bounded
         self._shares: dict[str, Share] = {}
 
     def excess(self, dev: str, payload_b: int, is_event: bool, now_mono_s: float) -> Excess | None:
-        """Why a message is not taken now; None if it is, and then it counts."""
+        """Returns why a message is not taken now, or None; then it counts."""
         if not self._bounded:
             return None
         share = self._share(dev, now_mono_s)
@@ -74,12 +78,11 @@ class Quota:
         return why
 
     def keep(self, dev: str, event_b: int, now_mono_s: float) -> None:
-        """A new event of so many bytes has come into the database."""
         if self._bounded:
             self._share(dev, now_mono_s).room.pour(event_b)
 
     def is_news(self, dev: str, why: Excess, now_mono_s: float, every_s: float) -> bool:
-        """Whether that was not told in the last `every_s`; from now on it was."""
+        """Whether this was not logged in the last `every_s`; notes it as logged."""
         noted = self._share(dev, now_mono_s).noted_mono_s
         if now_mono_s - noted.get(why, float("-inf")) < every_s:
             return False
@@ -87,11 +90,10 @@ class Quota:
         return True
 
     def is_over(self, dev: str, now_mono_s: float) -> bool:
-        """Whether it was over its share a moment ago."""
+        """Whether it was over its share in the last LASTS_S."""
         return dev in self._shares and now_mono_s - self._shares[dev].over_mono_s < LASTS_S
 
     def over_n(self, now_mono_s: float) -> int:
-        """How many devices are over their share."""
         return sum(self.is_over(dev, now_mono_s) for dev in self._shares)
 
     def _share(self, dev: str, now_mono_s: float) -> Share:
@@ -101,3 +103,22 @@ class Quota:
             share = self._shares[dev] = Share(Bucket(BURST_B, PACE_B_PER_S, at_mono_s=now_mono_s),
                                               Bucket(self._room_b, self._room_b / DAY_S, at_mono_s=now_mono_s))
         return share
+
+
+HOUR_MS = 3_600_000
+SHOWN_MS: dict[Excess, int] = {"cloned": 24 * HOUR_MS}      # others an hour; this one is still shown the next morning
+
+
+def note_excess(db: sql.Connection, overs: Iterable[tuple[str, Excess]], now_ms: int) -> None:
+    rows = [{"dev": dev, "what": what, "at_ms": now_ms} for dev, what in sorted(set(overs))]
+    database.put(db, database.excess, rows, replace=True)
+
+
+def read_excesses(engine: sql.Engine, now_ms: int) -> dict[str, list[str]]:
+    """Returns the recent excesses of each device. Raises DatabaseFault."""
+    own, found = database.excess.c, defaultdict[str, list[str]](list)
+    with database.transaction(engine) as db:
+        for row in db.execute(sql.select(database.excess).order_by(own.dev, own.what)):
+            if row.at_ms > now_ms - SHOWN_MS.get(row.what, HOUR_MS):
+                found[row.dev].append(row.what)
+    return found

@@ -1,7 +1,6 @@
 """Receives messages from the broker: checks them, caches them, commits them in batches, and then owes receipts.
 
-Each message is on its own: one that brings out a fault of ours, when it is read or when it is committed, is set aside,
-and those around it are taken.
+A message that triggers a fault of ours, when it is read or committed, is set aside; those around it are taken.
 """
 import functools
 import logging
@@ -19,14 +18,14 @@ from agent.ward import register
 from agent.ward.database import DatabaseFault, UnfitValue
 from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came
-from agent.ward.metrics import ReceptionMetrics
+from agent.ward.metrics import KINDS, IngestMetrics
 from agent.ward.quota import Excess, Quota
 from agent.ward.register import Arrival
 
 BATCH_N = 500               # messages of a commit, at most
-EVENTS_WAIT_S = 0.1         # an event waits so long for others to be committed with it,
+EVENTS_WAIT_S = 0.1         # how long an event waits for others to be committed with it,
 REPORTS_WAIT_S = 1.0        # and a report, which gets no receipt
-EXCESS_EVERY_S = 60.0       # so often it is told of a device that it is over its share
+EXCESS_EVERY_S = 60.0       # how often a device's excess is logged
 
 _log = logging.getLogger(__name__)
 
@@ -38,24 +37,19 @@ class _Owed:
 
 
 class Receipts:
-    """Owed receipts by device, the longest waiting first; sent as few messages. Pure.
-
-    A receipt names each seq that was committed. It never says "all up to": that would settle events that never came.
-    """
+    """Owed receipts by device, oldest first. They name each seq: "all up to" would settle events that never came."""
 
     def __init__(self) -> None:
         self._owed: OrderedDict[str, _Owed] = OrderedDict()
 
     def confirm(self, dev: str, seq: int) -> None:
-        """This event was committed."""
         self._owed.setdefault(dev, _Owed()).taken.add(seq)
 
     def reject(self, dev: str, seq: int, code: str) -> None:
-        """This event was refused for good, for the reason `code`."""
         self._owed.setdefault(dev, _Owed()).rejected[seq] = code
 
     def next(self) -> tuple[str, Ack] | None:
-        """A device and its receipt, which is no longer owed then; None when none is owed."""
+        """Removes and returns the next device and its receipt; None if none is owed."""
         if not self._owed:
             return None
         dev, owed = self._owed.popitem(last=False)
@@ -67,12 +61,11 @@ class Receipts:
                         reject=[Rejected(seq=seq, code=code) for seq, code in reject[:REFUSED_MAX]])
 
     def __len__(self) -> int:
-        """How many devices are owed a receipt."""
         return len(self._owed)
 
 
 class Received(NamedTuple):
-    """A message that is cached and not committed; without `message`, a retained one was deleted at the broker."""
+    """A cached message that is not committed; without `message`, a retained one was deleted at the broker."""
 
     topic: str
     where: ward_side.Place
@@ -81,17 +74,15 @@ class Received(NamedTuple):
 
 
 class Reception:
-    """Messages on their way from the broker to the cache, and the receipts for them."""
-
     def __init__(self, topics: WardTopics | CityTopics, cache: DeviceCache, clock: Clock,
-                 metrics: ReceptionMetrics, quota: Quota) -> None:
+                 metrics: IngestMetrics, quota: Quota) -> None:
         self._topics, self._cache, self._clock, self._metrics, self._quota = topics, cache, clock, metrics, quota
         self._since_mono_s: float | None = None         # the oldest message that is not committed
         self._batch: list[Received] = []
         self.receipts = Receipts()
 
     def receive(self, arrived: Arrived) -> None:
-        """Check a message and cache it. A bad one is counted by its reason; a bad event is rejected to its device."""
+        """Checks a message and caches it. Counts a bad one by its reason; rejects a bad event to its device."""
         where = self._topics.place(arrived.topic)
         if where is None:
             self._refuse("strange_topic", arrived.topic)
@@ -109,15 +100,14 @@ class Reception:
         except TooManyDevices:
             self._refuse("too_many_devices", arrived.topic)
             return
-        except Exception as error:      # ours, whatever it is: the others' messages must be taken
-            self._stumbled(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
+        except Exception as error:      # ours: other messages must be taken
+            self._set_aside(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
             return
         self._batch.append(received)
         self._metrics.messages.labels(where.what).inc()
         self._wait()
 
     def wait_s(self) -> float:
-        """Seconds until `commit` is due."""
         if self._since_mono_s is None or not self._cache.waiting_n:
             return float("inf")
         if self._cache.waiting_n >= BATCH_N:
@@ -130,24 +120,24 @@ class Reception:
             self._since_mono_s = self._clock.mono_s()
 
     def commit(self) -> None:
-        """Commit what has come; only then are receipts owed. Raises DatabaseFault."""
+        """Commits what has come; only then are receipts owed. Raises DatabaseFault."""
         began_mono_s = self._clock.mono_s()
         batch, self._batch, self._since_mono_s = self._batch, [], None
         self._save(batch)
         self._metrics.commit_s.observe(self._clock.mono_s() - began_mono_s)
 
     def _save(self, batch: list[Received]) -> None:
-        """Commit what is cached, which is this batch; or its halves, as long as something in it can't be committed."""
+        """Commits the cached batch; if something in it can't be committed, its halves."""
         try:
             self._settle(self._cache.commit())
-        except Exception as error:      # ours, whatever it is, over one of them
+        except Exception as error:      # ours, caused by one of them
             if isinstance(error, DatabaseFault) and not isinstance(error, UnfitValue):
                 raise
             self._cache.clear()
             if len(batch) <= 1:
                 for topic, where, message, _ in batch:
                     seq = message.told.seq if message and isinstance(message.told, ward_side.Event) else None
-                    self._stumbled(error, topic, where.dev, seq)
+                    self._set_aside(error, topic, where.dev, seq)
                 return
             middle = len(batch) // 2
             for half in (batch[:middle], batch[middle:]):
@@ -161,10 +151,10 @@ class Reception:
             self.receipts.confirm(dev, seq)
         for dev, seq in done.reused:
             self._refuse("seq_reused", f"{dev}/evt", dev, seq)
-            _log.warning("%s: its numbers start anew: was its card replaced or set back? It goes on behind ours; "
-                         "one that does not needs a new id: enrol it again", dev)
+            _log.warning("%s: its numbers start again: was its card replaced or set back? It goes on behind ours; "
+                         "if it does not, it needs a new id: enrol it again", dev)
         for dev in done.cloned:
-            _log.warning("%s: two devices take turns with its certificate: a card was copied. Throw both out by a new "
+            _log.warning("%s: two devices use its certificate: a card was copied. Throw both out by a new "
                          "claim for one: taimat ward enrol --again SERIAL", dev)
         for came in done.new:
             self._quota.keep(came.dev, len(came.text), self._clock.mono_s())
@@ -173,7 +163,7 @@ class Reception:
         self._metrics.zombies.inc(done.past_n)
 
     def _note(self, received: Received) -> None:
-        """Cache it. Raises TooManyDevices."""
+        """Raises TooManyDevices."""
         _, where, message, when = received
         dev, remember = where.dev, functools.partial(self._cache.remember, where.dev, now_ms=when.now_ms)
         match message.told if message else None:
@@ -195,24 +185,24 @@ class Reception:
                 remember(register.removed)
 
     def _over(self, why: Excess, dev: str) -> None:
-        """Leave what is beyond a device's share to the device, which offers it again later."""
+        """Leaves what exceeds a device's share to the device, which offers it again later."""
         self._metrics.bad.labels(why).inc()
         if self._quota.is_news(dev, why, self._clock.mono_s(), EXCESS_EVERY_S):
             _log.warning("%s is over its share (%s): what is beyond it stays there, and comes again", dev, why)
             self._cache.remember_excess(dev, why, self._clock.now().wall_ms)
             self._wait()
 
-    def _stumbled(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
-        """Set aside what has brought out a fault of ours. Too little memory is no fault of the message's."""
+    def _set_aside(self, error: Exception, topic: str, dev: str, seq: int | None) -> None:
+        """Sets aside a message that triggered a fault of ours. Too little memory is not the message's fault."""
         last = traceback.extract_tb(error.__traceback__)[-1]
         _log.error("%s: a message on %s: %s at %s:%d: a fault of ours, please report it",
                    dev, topic, type(error).__name__, last.filename, last.lineno)
         self._refuse("fault", topic, dev, None if isinstance(error, MemoryError) else seq)
 
     def _refuse(self, code: str, topic: str, dev: str = "", seq: int | None = None) -> None:
-        """Count it. An event whose seq is known is refused for good: its device sets it aside, and reports it."""
+        """Counts it. An event with a known seq is refused for good: its device sets it aside, and reports it."""
         self._metrics.bad.labels(code).inc()
-        _log.warning("%s: a message on %.120r was not taken: %s", dev or "somebody", topic, code)
+        _log.warning("%s: a message on %.120r was not taken: %s", dev or "a stranger", topic, code)
         if dev and self._quota.is_news(dev, "not_taken", self._clock.mono_s(), EXCESS_EVERY_S):
             self._cache.remember_excess(dev, "not_taken", self._clock.now().wall_ms)
             self._wait()
@@ -221,6 +211,7 @@ class Reception:
             self.receipts.reject(dev, seq, code)
 
     def _count(self, event: ward_side.Event, now_ms: int) -> None:
-        self._metrics.count_event(event.data.kind)
+        kind = event.data.kind
+        self._metrics.events.labels(kind if kind in KINDS else "other").inc()
         if event.time and event.clock == "ntp" and not event.data.hist:
             self._metrics.lag_s.observe(max(0.0, now_ms / 1000 - event.time.timestamp()))

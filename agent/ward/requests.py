@@ -1,23 +1,21 @@
 """The ward's requests for pictures in its database, each with its steps.
 
-Four processes write here: the command and the desk that ask, the ingest that receives answers, the intake that receives
-uploads.
-A request that has ended stays as it is. Each change is one transaction with its step, and steps are never deleted.
+Four processes write here: command and desk, which ask; the ingest, which receives answers; the intake, which receives
+uploads. A request that has ended does not change. Each change is one transaction with its step, and steps are never
+deleted.
 """
-import contextlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sql
-from sqlalchemy.exc import SQLAlchemyError
 
 from agent.core.contract.wire import ward_side
 from agent.core.household.sharing_rules import Kind
-from agent.ward import database, excess
+from agent.ward import database, quota
 from agent.ward.database import request as _request
 from agent.ward.database import request_step as _step
+from agent.ward.database import transaction
 
 State = Literal["made", "sent", "waiting", "running", "done", "failed", "refused", "expired", "cancelled"]
 Who = Literal["ops", "desk", "device", "intake"]
@@ -26,7 +24,7 @@ OPEN: tuple[State, ...] = ("made", "sent", "waiting", "running")        # in the
 HEARD: dict[str, State] = {"accepted": "sent", "waiting_consent": "waiting", "running": "running", "failed": "failed",
                            "refused": "refused", "expired": "expired"}
 CANCELLED, UNCHECKED = "cancelled", "unchecked"
-NO_ANSWER = "no_answer"         # why one has "expired" whose command has: a device that has taken it may answer late
+NO_ANSWER = "no_answer"         # the code if the command expired without an answer; a late one still counts
 # What may be changed still.
 _LIVE = _request.c.state.in_(OPEN) | ((_request.c.state == "expired") & (_request.c.code == NO_ANSWER))
 
@@ -37,7 +35,7 @@ class _Expiring(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRequest:
-    """One request. Times are UTC by the ward's clock in ms, None where there is none."""
+    """One request. Times are UTC ms by the ward's clock; None for unknown values."""
 
     id: str
     dev: str
@@ -55,23 +53,21 @@ class PictureRequest:
     state: State = "made"
     code: str | None = None
     told_n: int | None = None       # its number at the household
-    sent_b: int | None = None       # by the device's word
+    sent_b: int | None = None       # as the device reports
     total_b: int | None = None
     bytes: int | None = None        # of the upload, as it was announced
     sha256: str | None = None
     manifest: str | None = None
-    certificate: str | None = None  # of who announced it: SHA-256 of its public key, hex
+    certificate: str | None = None  # the sender's: SHA-256 of its public key, hex
     place: str | None = None        # the folder of the upload, below the intake's
     receipt: str | None = None      # JSON
 
     @property
     def open(self) -> bool:
-        """Whether it has not ended."""
         return self.state in OPEN
 
     @property
     def command_until_ms(self) -> int:
-        """When its command expires, by its own words."""
         return msgspec.json.decode(self.command, type=_Expiring).exp or self.until_ms
 
     def may_go_on(self, now_ms: int) -> bool:
@@ -81,8 +77,6 @@ class PictureRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestStep:
-    """Something that happened to a request."""
-
     at_ms: int
     who: str
     what: str
@@ -96,95 +90,81 @@ class PictureRequests:
         self._engine = engine
 
     def add(self, request: PictureRequest, who: Who = "ops", detail: str | None = None) -> None:
-        """Add a new request."""
-        with _faults(self._engine), self._engine.begin() as db:
+        with transaction(self._engine) as db:
             db.execute(sql.insert(_request).values(asdict(request)))
-            _note(db, request.id, request.made_ms, who, request.state, detail)
+            _note(db, request.id, request.made_ms, who, request.state, detail=detail)
 
     def find(self, request_id: str) -> PictureRequest | None:
-        """The request of that id, or None."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return _find(db, request_id)
 
     def newest(self, limit_n: int, after_n: int = 0, dev: str | None = None) -> list[PictureRequest]:
-        """The newest requests, of that device where one is named, the newest first, after so many of them."""
+        """Returns up to `limit_n` requests, of `dev` if given, newest first, without the first `after_n`."""
         asked = sql.select(_request).order_by(_request.c.made_ms.desc(), _request.c.id.desc())
         asked = asked if dev is None else asked.where(_request.c.dev == dev)
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return [_of(row) for row in db.execute(asked.limit(limit_n).offset(after_n))]
 
     def purposes(self) -> list[str]:
-        """The words that requests were made for."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return list(db.execute(sql.select(_request.c.purpose).distinct().order_by(_request.c.purpose)).scalars())
 
     def open_ones(self) -> list[PictureRequest]:
-        """The requests that have not ended."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return [_of(row) for row in db.execute(sql.select(_request).where(_request.c.state.in_(OPEN)))]
 
     def failed_of(self, dev: str) -> list[str]:
-        """The ids of this device's requests that have failed."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return list(db.execute(sql.select(_request.c.id).where(
                 _request.c.dev == dev, _request.c.state == "failed")).scalars())
 
     def steps(self, request_id: str) -> list[RequestStep]:
-        """Its steps, in order."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return [RequestStep(row.at_ms, row.who, row.what, row.detail) for row in db.execute(
                 sql.select(_step).where(_step.c.request == request_id).order_by(_step.c.n))]
 
     def become(self, request_id: str, state: State, who: Who, now_ms: int, detail: str | None = None,
                **changes: str | int | None) -> bool:
-        """Set state and `changes` (columns), and note the step; returns False for a request that had ended."""
-        with _faults(self._engine), self._engine.begin() as db:
-            return _become(db, request_id, state, who, now_ms, detail, changes)
+        """Sets state and `changes` (columns), and notes the step; returns False for a request that had ended."""
+        with transaction(self._engine) as db:
+            return _become(db, request_id, state, who, now_ms, detail=detail, changes=changes)
 
     def announced(self, request_id: str, size_b: int, sha256: str, manifest: str | None, certificate: str,
                   now_ms: int) -> bool:
-        """Note the upload that a device announces, by which certificate; returns False if the request has ended, or
-        another was announced.
-        """
-        with _faults(self._engine), self._engine.begin() as db:
+        """Notes an announced upload; returns False if the request has ended, or another was announced."""
+        with transaction(self._engine) as db:
             changed = db.execute(sql.update(_request).where(
                 _request.c.id == request_id, _request.c.state.in_(OPEN), _request.c.bytes.is_(None)
                 ).values(bytes=size_b, sha256=sha256, manifest=manifest, certificate=certificate))
             if changed.rowcount:
-                _note(db, request_id, now_ms, "intake", "announced", f"{size_b} bytes, SHA-256 {sha256}")
+                _note(db, request_id, now_ms, "intake", "announced",
+                      detail=f"{size_b} bytes, SHA-256 {sha256}")
             return bool(changed.rowcount)
 
     def withdrawn(self, request_id: str, now_ms: int, why: str | None = None) -> None:
-        """Note that the upload is given up, by its device if nothing else is told; another one may come."""
-        with _faults(self._engine), self._engine.begin() as db:
+        """Notes that the upload is given up, by its device without a `why`; another one may come."""
+        with transaction(self._engine) as db:
             if db.execute(sql.update(_request).where(_request.c.id == request_id, _request.c.state.in_(OPEN)).values(
                     bytes=None, sha256=None, manifest=None, certificate=None)).rowcount:
-                _note(db, request_id, now_ms, "intake", "withdrawn", why)
+                _note(db, request_id, now_ms, "intake", "withdrawn", detail=why)
 
     def note(self, request_id: str, who: Who, what: str, now_ms: int, detail: str) -> None:
-        """Note what somebody has done with a request."""
-        with _faults(self._engine), self._engine.begin() as db:
-            _note(db, request_id, now_ms, who, what, detail)
-
-    def unchecked(self, request_id: str, now_ms: int, why: str) -> None:
-        """Note that a check of its upload did not come to its end."""
-        with _faults(self._engine), self._engine.begin() as db:
-            _note(db, request_id, now_ms, "intake", UNCHECKED, why)
+        with transaction(self._engine) as db:
+            _note(db, request_id, now_ms, who, what, detail=detail)
 
     def unchecked_n(self, request_id: str) -> int:
-        """How often that was so."""
-        with _faults(self._engine), self._engine.connect() as db:
+        with transaction(self._engine) as db:
             return db.execute(sql.select(sql.func.count()).select_from(_step).where(
                 _step.c.request == request_id, _step.c.what == UNCHECKED)).scalar_one()
 
     def over_share(self, dev: str, now_ms: int) -> None:
-        """Note for `taimat ward watch` that a device has announced more than its share."""
-        with _faults(self._engine), self._engine.begin() as db:
-            excess.note(db, [(dev, "over_spool")], now_ms)
+        """Notes for `taimat ward watch` that a device has announced more than its share."""
+        with transaction(self._engine) as db:
+            quota.note_excess(db, [(dev, "over_spool")], now_ms)
 
     def witnesses(self, dev: str) -> tuple[str | None, dict[int, str]]:
-        """The ledger heads in a device's health reports: the newest key's fingerprint, and heads by row number."""
-        with _faults(self._engine), self._engine.connect() as db:
+        """Returns the newest key's fingerprint and the ledger heads by row number, from a device's health reports."""
+        with transaction(self._engine) as db:
             newest = db.execute(sql.select(database.device.c.health).where(database.device.c.dev == dev)).scalar()
             kept = db.execute(sql.select(database.health_history.c.message).where(
                 database.health_history.c.dev == dev).order_by(database.health_history.c.slot_ms))
@@ -193,8 +173,8 @@ class PictureRequests:
         return latest.key if latest else None, {each.n: each.head for each in [*heads, *([latest] if latest else [])]}
 
 
-def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
-    """Heed a device's answer, in the caller's transaction. An answer to no request of this device is ignored."""
+def apply_answer(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: int) -> None:
+    """Applies a device's answer, in the caller's transaction. Ignores an answer to no request of this device."""
     known = _find(db, answer.id)
     if known is None or known.dev != dev or not known.may_go_on(now_ms):
         return
@@ -205,7 +185,7 @@ def hear(db: sql.Connection, dev: str, answer: ward_side.CommandAnswer, now_ms: 
     told_now: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     if state != known.state:
         code = answer.code              # of one that goes on: what stands in its way
-        _become(db, answer.id, state, "device", now_ms, answer.code, told_now | {"code": code})
+        _become(db, answer.id, state, "device", now_ms, detail=answer.code, changes=told_now | {"code": code})
     elif told_now:
         db.execute(sql.update(_request).where(_request.c.id == answer.id).values(told_now))
 
@@ -215,7 +195,7 @@ def _become(db: sql.Connection, request_id: str, state: str, who: Who, now_ms: i
     changed = db.execute(sql.update(_request).where(_request.c.id == request_id, _LIVE).values(
         {"state": state, "code": None} | changes))
     if changed.rowcount:
-        _note(db, request_id, now_ms, who, state, detail)
+        _note(db, request_id, now_ms, who, state, detail=detail)
     return bool(changed.rowcount)
 
 
@@ -230,11 +210,3 @@ def _find(db: sql.Connection, request_id: str) -> PictureRequest | None:
 
 def _of(row: Any) -> PictureRequest:
     return PictureRequest(**{each.name: getattr(row, each.name) for each in fields(PictureRequest)})
-
-
-@contextlib.contextmanager
-def _faults(engine: sql.Engine) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise database.fault(str(engine.url), error) from error

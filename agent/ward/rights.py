@@ -1,8 +1,8 @@
-"""`taimat ward rights`: who may do what at a city's clustered broker, RabbitMQ, as definitions that it imports.
+"""`taimat ward rights`: the users of a city's clustered broker, RabbitMQ, and their rights, as it imports them.
 
-RabbitMQ asks for a user of each name that a certificate may have: who has none, or none any more, is out at all nodes.
-The rights are those of acl.in, acl.city and acl.city.in, as regular expressions over its own spelling of topics: dots
-for slashes, a star for a plus.
+RabbitMQ needs a user for each name in a certificate; it refuses a name without one at all nodes. The rights are those
+of acl.in, acl.city and acl.city.in, as regular expressions over RabbitMQ's spelling of topics: dots for slashes, a star
+for a plus.
 """
 import json
 from collections import Counter
@@ -16,10 +16,10 @@ from agent.ward.exits import by_root
 from agent.ward.settings import NAME, read_roster
 
 VHOST, TOPICS = "/", "amq.topic"            # of the MQTT plugin
-ONE = r"[^.]+"                              # any word of a topic; in a filter also the star for it
+ONE = r"[^.]+"                              # any level of a topic, and its wildcard in a filter
 REPORTS = "status|birth|health"
 TOLD = f"{REPORTS}|evt"
-# What waits for somebody who is away: as max_queued_messages and max_queued_bytes of city.conf.
+# What waits for a client that is away: as max_queued_messages and max_queued_bytes of city.conf.
 BOUND = {"max-length": 60_000, "max-length-bytes": 134_217_728, "overflow": "drop-head"}
 
 
@@ -32,7 +32,7 @@ class BrokerUser(NamedTuple):
 
 
 def ingest(name: str, ward: str = ONE) -> BrokerUser:
-    """An ingest of all wards, or of one; a ward's own also says that it is there, and hears the answers to orders."""
+    """An ingest of all wards, or of one. A ward's own also publishes its state, and reads the answers to orders."""
     if ward == ONE:
         return BrokerUser(name, rf"{ward}\.{ONE}\.(ack|cmd\.replay)", rf"{ward}\.{ONE}\.({TOLD})")
     return BrokerUser(name, rf"{ward}\.({ONE}\.(ack|cmd\.replay)|_ward\.(state|echo))",
@@ -40,13 +40,12 @@ def ingest(name: str, ward: str = ONE) -> BrokerUser:
 
 
 def above(ward: str) -> Iterator[BrokerUser]:
-    """Of a ward with a broker of its own: its bridge and its forwarder."""
     yield BrokerUser(f"bridge-{ward}", rf"{ward}\.{ONE}\.({REPORTS})", "")
     yield BrokerUser(f"forward-{ward}", rf"{ward}\.{ONE}\.evt", rf"{ward}\.\*\.(ack|cmd\.replay)")
 
 
 def within(ward: str, devices: Iterable[str]) -> Iterator[BrokerUser]:
-    """Of a ward whose devices come here: they, and the ward's programs, each with the ward behind its name."""
+    """The users of a ward whose devices connect here: devices, and programs with the ward in their names."""
     yield ingest(f"ingest-{ward}", ward)
     yield BrokerUser(f"ops-{ward}", rf"{ward}\.({ONE}|_all)\.cmd\..+",
                      rf"{ward}\.{ONE}\.({TOLD}|rsp\.ops\.[*#]|cfg\..+)")
@@ -59,7 +58,7 @@ def within(ward: str, devices: Iterable[str]) -> Iterator[BrokerUser]:
 
 
 def definitions(users: Sequence[BrokerUser]) -> dict[str, Any]:
-    """What `rabbitmqctl import_definitions` takes. It adds and replaces; who is to go is deleted by name."""
+    """Returns what `rabbitmqctl import_definitions` takes. It adds and replaces; users are deleted by name."""
     return {"vhosts": [{"name": VHOST}],
             "users": [{"name": user.name, "password_hash": "", "tags": []} for user in users],
             "permissions": [_own(user.name) for user in users],
@@ -70,7 +69,7 @@ def definitions(users: Sequence[BrokerUser]) -> dict[str, Any]:
 
 
 def _own(name: str) -> dict[str, str]:
-    """The session and the delayed will of this name alone; a delayed will waits behind the default exchange."""
+    """Allows only the session and the delayed will of this name; a delayed will waits behind the default exchange."""
     queues = rf"mqtt-subscription-{name}qos[01]|mqtt-will-{name}"
     own = rf"^({queues}|amq\.topic)$"
     return {"user": name, "vhost": VHOST, "configure": own, "write": rf"^({queues}|amq\.(topic|default))$", "read": own}
@@ -81,10 +80,7 @@ def _whole(topics: str) -> str:
 
 
 def users_of(wards: Mapping[str, str], ingests_n: int) -> list[BrokerUser]:
-    """Those of a city: `wards` by name, each with the file that lists its devices if they come here, or "".
-
-    Raises ConfigError.
-    """
+    """`wards` maps a ward to the file of its devices if they connect here, or to "". Raises ConfigError."""
     users = [ingest(f"ingest-{number + 1}") for number in range(ingests_n)]
     for ward, file in wards.items():
         if not NAME.fullmatch(ward):
@@ -102,7 +98,6 @@ def users_of(wards: Mapping[str, str], ingests_n: int) -> list[BrokerUser]:
 
 @by_root
 def run(words: Sequence[str], ingests_n: int) -> int:
-    """Print the rights of these wards, each WARD or WARD=FILE."""
     wards = {ward: file for ward, _, file in (word.partition("=") for word in words)}
     print(json.dumps(definitions(users_of(wards, ingests_n)), indent=1))
     return 0

@@ -1,4 +1,7 @@
-"""The frame of each service of a ward: its settings, its log, its end with one line and an exit code."""
+"""The frame of each service of a ward: its settings, its log, its end with one line and an exit code.
+
+Uvicorn is not imported here: ingest and forwarder do without it.
+"""
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,19 +12,20 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.notify import notify
 from agent.host.stop import Stop
 from agent.ward import settings
+from agent.ward.database import DatabaseFault
 
 EXIT_CANNOT_SERVE = 69          # sysexits.h EX_UNAVAILABLE
 EXIT_DATABASE = 73              # sysexits.h EX_CANTCREAT
 
 
 class CannotServe(Exception):
-    """There is no listening or no storing; the text names the place and the remedy."""
+    """The service can't listen or store; the text names the place and the remedy."""
 
 
 def run(name: str, config: Path, serve: Callable[[settings.Settings, Clock, Stop], None],
-        faults: Mapping[type[Exception], int]) -> int:
-    """Let `serve` work until a signal comes, or one of its `faults`, each with its exit code. Returns the exit code."""
-    faults = {CannotServe: EXIT_CANNOT_SERVE, **faults}
+        faults: Mapping[type[Exception], int] | None = None) -> int:
+    """Runs `serve` until a signal comes, or until one of its `faults`, each with its exit code."""
+    faults = {CannotServe: EXIT_CANNOT_SERVE, DatabaseFault: EXIT_DATABASE, **(faults or {})}
     try:
         own = settings.load(config)
         log.set_up(name, own.log.level)

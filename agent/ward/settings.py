@@ -1,4 +1,4 @@
-"""The settings of a ward's end: one TOML file, checked like a recorder's, each mistake told with line and remedy."""
+"""The settings of a ward's end: one TOML file; every mistake is reported with its line and a remedy."""
 import os
 import re
 import urllib.parse
@@ -20,14 +20,12 @@ MAINTENANCE = "maintenance"
 
 
 class Roster(NamedTuple):
-    """The expected devices."""
-
     devices: tuple[str, ...] = ()
     maintained: frozenset[str] = frozenset()
 
 
 def read_roster(file: str) -> Roster:
-    """The devices that `file` lists; none for "". Raises ConfigError."""
+    """Reads the devices in `file`; "" lists none. Raises ConfigError."""
     if not file:
         return Roster()
     try:
@@ -54,14 +52,15 @@ SECRETS = (("ward", "key"), ("ops", "key"), ("ops", "command_key"), ("desk", "ke
            ("city", "key"))
 
 
-class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The ward, its broker, and the ingest's account there."""
+class _Account(Struct, kw_only=True, forbid_unknown_fields=True):
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
 
-    ward: Name = "w00"
-    wards: list[str] = field(default_factory=list)
-    shared: bool = False
-    name: Name = "ingest"
-    host: str = "localhost"
+
+class _Broker(Struct, kw_only=True, forbid_unknown_fields=True):
+    host: str = ""
     port: Annotated[int, Meta(ge=1, le=65535)] = 8883
     tls: bool = True
     ca: str = ""
@@ -70,28 +69,30 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     user: str = ""
     password_file: str = ""
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+
+
+class Ward(_Broker, kw_only=True, forbid_unknown_fields=True):
+    """The ward, its broker, and the ingest's account there."""
+
+    ward: Name = "w00"
+    wards: list[str] = field(default_factory=list)
+    shared: bool = False
+    name: Name = "ingest"
+    host: str = "localhost"
     devices_file: str = ""
 
 
-class Ops(Struct, kw_only=True, forbid_unknown_fields=True):
+class Ops(_Account, kw_only=True, forbid_unknown_fields=True):
     """The account for orders at the ward's broker, and the key that signs them."""
 
-    cert: str = ""
-    key: str = ""
-    user: str = ""
-    password_file: str = ""
     command_key: str = ""
 
 
-class Desk(Struct, kw_only=True, forbid_unknown_fields=True):
+class Desk(_Account, kw_only=True, forbid_unknown_fields=True):
     """The page for officers, and its account at the ward's broker."""
 
     socket: str = "/run/ward-taimat-desk.sock"
     language: Literal["vi", "en"] = "vi"
-    cert: str = ""
-    key: str = ""
-    user: str = ""
-    password_file: str = ""
 
 
 class Intake(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -138,18 +139,9 @@ class Backup(Struct, kw_only=True, forbid_unknown_fields=True):
     kept_n: Annotated[int, Meta(ge=1, le=1000)] = 14
 
 
-class City(Struct, kw_only=True, forbid_unknown_fields=True):
+class City(_Broker, kw_only=True, forbid_unknown_fields=True):
     """The city's broker, and the forwarder's account there."""
 
-    host: str = ""
-    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
-    tls: bool = True
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-    user: str = ""
-    password_file: str = ""
-    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
     events_per_s: Annotated[float, Meta(ge=1, le=1000)] = 100.0
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] = 9465
 
@@ -178,7 +170,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def parse(text: str, file: str) -> Settings:
-    """The settings in a TOML text; errors name `file`. Raises ConfigError with every problem found."""
+    """Reads settings from TOML; errors name `file`. Raises ConfigError with every problem."""
     text = plain(text)
     table = read_tables(text, file, Settings)
     problems = list(check_table(table, Settings))
@@ -193,7 +185,7 @@ def parse(text: str, file: str) -> Settings:
 
 
 def load(path: Path) -> Settings:
-    """The settings in the file at `path`. Raises ConfigError."""
+    """Raises ConfigError."""
     try:
         return _handed(parse(read_text(path), str(path)))
     except OSError as error:
@@ -201,10 +193,7 @@ def load(path: Path) -> Settings:
 
 
 def _handed(settings: Settings) -> Settings:
-    """A key that systemd has handed to this service is read where it lies then: its own file may be root's alone.
-
-    So one file of settings is right for services and for who types a command (systemd.exec(5), LoadCredential=).
-    """
+    """Uses systemd's copies of keys (systemd.exec(5), LoadCredential=): only root may read the originals."""
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         for table, key in SECRETS:
             account = getattr(settings, table)
@@ -220,7 +209,7 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
         if bool(account.cert) != bool(account.key):
             yield ConfigProblem((table, "cert"), "cert and key go together: give both files or neither")
         if account.user and not account.password_file:
-            yield ConfigProblem((table, "user"), "needs password_file: a file that holds the password alone")
+            yield ConfigProblem((table, "user"), "needs password_file: a file that holds only the password")
     yield from _check_city(settings)
     url = settings.intake.url
     if url and not UPLOADS.fullmatch(url):
@@ -235,7 +224,7 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
 def _check_city(settings: Settings) -> Iterator[ConfigProblem]:
     ward = settings.ward
     if not all(map(NAME.fullmatch, ward.wards)) or ALL in ward.wards and len(ward.wards) > 1:
-        yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or ["{ALL}"] alone')
+        yield ConfigProblem(("ward", "wards"), f'takes the names of wards, as in ["w01", "w02"], or only ["{ALL}"]')
     if ward.shared and not (ward.wards and settings.database.url.startswith("postgresql:")):
         yield ConfigProblem(("ward", "shared"), "is for a city: it needs wards, and a PostgreSQL under [database] url")
     if ward.wards and settings.city.host:

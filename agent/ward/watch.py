@@ -1,6 +1,6 @@
-"""`taimat ward watch`: the presence of each device, and the reason where it is away, from the ingest's database.
+"""`taimat ward watch`: the presence of each device, and why it is away, from the ingest's database.
 
-It is a live table on a terminal; a pipe or a program gets the lines that change.
+A terminal gets a live table; a pipe or a program gets the lines that change.
 """
 import sys
 import time
@@ -21,7 +21,7 @@ from rich.text import Text
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.contract.wire import ward_side
 from agent.core.harmless import one_line
-from agent.ward import certificates, excess, settings
+from agent.ward import quota, register, settings
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
 from agent.ward.exits import EXIT_NOT_WRITTEN, ended
@@ -52,10 +52,7 @@ class WatchLine(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int,
           overs: Mapping[str, Sequence[str]]) -> list[WatchLine]:
-    """A line for each known or expected device: the worst first, then by site and id.
-
-    `overs`: what devices are over their share of.
-    """
+    """Worst first, then by site and id; `overs` is what devices exceed their share of."""
     known = [line(device, now_ms, device.dev in expected.maintained, overs.get(device.dev, ())) for device in devices]
     told_n = {each.dev for each in known}
     never = [_never(dev, expected) for dev in expected.devices if dev not in told_n]
@@ -63,12 +60,11 @@ def lines(devices: Iterable[DeviceRecord], expected: Roster, now_ms: int,
 
 
 def line(device: DeviceRecord, now_ms: int, maintained: bool = False, overs: Sequence[str] = ()) -> WatchLine:
-    """The line of one device."""
     verdict: DevicePresence = presence(device.standing, now_ms, maintained)
     birth, health = _read(ward_side.Birth, device.birth), _read(ward_side.Health, device.health)
     if birth and "health" in birth.withheld:
         health = None               # what is known of it is of before
-    left = certificates.left_days(birth.cert_not_after, now_ms) if birth else None
+    left = register.left_days(birth.cert_not_after, now_ms) if birth else None
     own = [*overs, *([] if left is None else [f"cert_ends ({left} d)"])]
     return WatchLine(dev=device.dev, state=verdict.state, why=verdict.why, clock=device.clock,
                      site=birth.site if birth else None, agent=birth.agent if birth else None,
@@ -99,7 +95,7 @@ UNITS_S = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def table(found: Sequence[WatchLine], now_s: float) -> RenderableType:
-    """The lines as a table, under the number of devices in each state. `now_s` is UTC, s since 1970."""
+    """Returns the lines as a table, below the number of devices in each state. `now_s` is UTC, s since 1970."""
     grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for each in found:
         device, site, state, *rest = cells(each, now_s)
@@ -109,7 +105,6 @@ def table(found: Sequence[WatchLine], now_s: float) -> RenderableType:
 
 
 def cells(line: WatchLine, now_s: float) -> tuple[str, ...]:
-    """A line's cells in the order of the columns; unknown ones are empty."""
     event = f"{line.event_kind} {ago(now_s - line.event_ms / 1000)}" if line.event_ms is not None else ""
     numbers = ("" if n is None else str(n) for n in (line.outbox_n, line.missing_n))
     return (line.dev, one_line(line.site or ""), line.state, line.why or "", line.clock or "", ", ".join(line.cond),
@@ -117,7 +112,7 @@ def cells(line: WatchLine, now_s: float) -> tuple[str, ...]:
 
 
 def ago(age_s: float) -> str:
-    """How long ago, in the largest whole unit: "3 min ago"."""
+    """In the largest whole unit: "3 min ago"."""
     for unit_s, name in UNITS_S:
         if age_s >= unit_s:
             return f"{int(age_s // unit_s)} {name} ago"
@@ -131,8 +126,6 @@ Line = TypeVar("Line")
 
 @dataclass(frozen=True, slots=True)
 class LineView(Generic[Line]):
-    """How lines of a kind are looked up and shown."""
-
     look: Callable[[], Sequence[Line]]      # the lines of the moment; raises ConfigError and DatabaseFault
     table: Callable[[Sequence[Line], float], RenderableType]
     cells: Callable[[Line, float], Sequence[str]]
@@ -141,19 +134,18 @@ class LineView(Generic[Line]):
 
 
 def looker(own: settings.Settings, engine: sql.Engine) -> LineView[WatchLine]:
-    """The ward's devices. Raises ConfigError."""
+    """Raises ConfigError."""
     settings.read_roster(own.ward.devices_file)
 
     def look() -> list[WatchLine]:
         now_ms = time.time_ns() // 1_000_000
         return lines(read_devices(engine), settings.read_roster(own.ward.devices_file), now_ms,
-                     excess.read(engine, now_ms))
+                     quota.read_excesses(engine, now_ms))
     return LineView(look, table, cells, lambda each: each.dev,
                     lambda each: msgspec.structs.replace(each, health_ms=None))
 
 
 def once(view: LineView[Line], json: bool) -> None:
-    """Show the lines once."""
     if sys.stdout.isatty() and not json:
         Console().print(view.table(view.look(), time.time()))
     else:
@@ -161,7 +153,6 @@ def once(view: LineView[Line], json: bool) -> None:
 
 
 def follow(view: LineView[Line], json: bool) -> None:
-    """Show the lines again and again, until interrupted."""
     if sys.stdout.isatty() and not json:
         with Live(view.table(view.look(), time.time()), screen=True, auto_refresh=False) as live:
             while True:
@@ -173,7 +164,7 @@ def follow(view: LineView[Line], json: bool) -> None:
 
 
 def _changes(view: LineView[Line]) -> Iterator[list[Line]]:
-    """All lines at first, then those that have changed. A health report alone is no change."""
+    """Yields all lines at first, then changed ones. A new health report is no change."""
     before: dict[str, Line] = {}
     while True:
         found = view.look()
@@ -191,7 +182,6 @@ def _print(view: LineView[Line], found: Sequence[Line], json: bool) -> None:
 @ended({ConfigError: EXIT_BAD_CONFIG, DatabaseFault: EXIT_NOT_WRITTEN})
 def run(config: Path, view: Callable[[settings.Settings, sql.Engine], LineView[Line]], is_once: bool,
         as_json: bool) -> int:
-    """Show a view of the ward's database, once or until interrupted."""
     own = settings.load(config)
     found = view(own, open_engine(own.database.url, read_only=True))
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.card.provision import TEMPLATES
-from agent.ward.templates import PLACES
+from agent.ward.authority.places import TEMPLATE_FOLDERS
 from scripts.packaging import ward
 from scripts.packaging.closure import imports
 from tests.rigs.packaged import MOMENT_S, REPO
@@ -86,7 +86,8 @@ def test_templates_come_with_it_where_the_commands_look_for_them(package):
     def in_place(place: Path) -> set[str]:
         return {each.name for path in package.files if (each := Path("/", path)).parent == place}
 
-    assert in_place(PLACES[1]) == {path.name for path in PLACES[0].iterdir() if path.suffix not in ("", ".md")}
+    checkout, installed = TEMPLATE_FOLDERS
+    assert in_place(installed) == {path.name for path in checkout.iterdir() if path.suffix not in ("", ".md")}
     assert in_place(TEMPLATES[-1]) == {path.name for path in TEMPLATES[0].iterdir()}        # of a card
 
 

@@ -97,7 +97,7 @@ def test_an_officer_asks_follows_and_takes_home_what_holds(ward, tmp_path):
     assert house.request(asked).officer == PERSON
     house.decide(asked, "approved")
     until(lambda: "Here, and checked" in officer.get(f"{address}?lang=en").text)
-    assert "all of it holds" in officer.get(f"{address}?lang=en").text
+    assert "everything holds" in officer.get(f"{address}?lang=en").text
     assert officer.post(f"{address}/check", {}).status == 303
     known = next(step for step in ward.book.steps(asked) if step.what == "checked")
     assert "files hold" in known.detail and PERSON in known.detail

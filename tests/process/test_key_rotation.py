@@ -60,7 +60,7 @@ def test_another_file_of_a_technicians_starts_anew(tmp_path: Path, db, folders, 
     first, other = tmp_path / "first", tmp_path / "other"
     for path in (first, other):
         keys.make(path)
-        keys.see_to(str(path), "[ops] command_key")
+        keys.ensure(str(path), "[ops] command_key")
     named = SimpleNamespace(ward=SimpleNamespace(command_key=f"{first}.pub", cert=""))
     signature = WardSignature(named, folders)
     for _ in range(2):

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from agent.ward.authority import certificates, root
+from agent.ward.authority import certificates, issuer
 from agent.ward.authority.issuer import Issuer
 from tests.rigs.wait import HANG_S
 
@@ -39,7 +39,7 @@ class Hierarchy:
     def __init__(self, folder: Path, key: ec.EllipticCurvePrivateKey | None = None) -> None:
         """Make both; `key` is the root's."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.root = folder, root.RootCa.make(WARD_NAME, key or root.new_key(), now())
+        self.folder, self.root = folder, issuer.RootCa.make(WARD_NAME, key or issuer.new_key(), now())
         self.issuer: Issuer = self.root.issuer(WARD_NAME, now())
         self.ca, self.roots, self.crl = (folder / name for name in ("ca.pem", "roots.pem", "crl.pem"))
         self.roots.write_text(certificates.pem(self.root.certificate))

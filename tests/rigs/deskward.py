@@ -11,8 +11,7 @@ from agent.core.contract.enrolment import Ready
 from agent.core.contract.wire import ward_side
 from agent.ward import database, keys, register
 from agent.ward.device_cache import DeviceCache
-from agent.ward.enrolment.book import EnrolmentBook
-from agent.ward.enrolment.entries import CloneAlarm, DevicePlace, IssuedCertificate
+from agent.ward.enrolment.book import CloneAlarm, DevicePlace, EnrolmentBook, IssuedCertificate
 from agent.ward.register import Arrival
 from agent.ward.requests import PictureRequests
 from tests.rigs.asked import DEV

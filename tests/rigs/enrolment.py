@@ -41,7 +41,7 @@ class Ward:
         key.rename(self.own / KEY)
         self.command = folder / "command.pem"
         keys.make(self.command)
-        keys.see_to(str(self.command), "[ops] command_key")
+        keys.ensure(str(self.command), "[ops] command_key")
         self.book, self.socket, self.metrics_port = EnrolmentBook(self.own), folder / "serve.sock", free_port()
         self.config.write_text(
             f'[ward]\nward = "ben-nghe"\nhost = "ward.example"\n[ops]\ncommand_key = "{self.command}"\n'

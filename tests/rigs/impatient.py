@@ -2,7 +2,7 @@
 import sys
 from pathlib import Path
 
-from agent.ward import gaps
+from agent.ward import register
 from agent.ward.ingest import main
 from tests.rigs.ingest import QUICK, WardIngest
 
@@ -16,5 +16,5 @@ class ImpatientIngest(WardIngest):
 
 
 if __name__ == "__main__":
-    gaps.PATIENCE_MS = round(PATIENCE_S * 1000)
+    register.PATIENCE_MS = round(PATIENCE_S * 1000)
     sys.exit(main(Path(sys.argv[-1]), QUICK))

@@ -2,8 +2,8 @@
 import sys
 from pathlib import Path
 
-from agent.ward.uploads import app, main, service
+from agent.ward.uploads import main, service
 
 if __name__ == "__main__":
-    app.SILENCE_S, service.AGAIN_S, main.TIDY_EVERY_S = 0.6, 0.5, 0.3
+    main.SILENCE_S, service.AGAIN_S, main.TIDY_EVERY_S = 0.6, 0.5, 0.3
     sys.exit(main.main(Path(sys.argv[-1])))

@@ -154,7 +154,7 @@ def come_back(away: Away, ward: Path, breaks_pct: float = 5.0) -> Told:
     answers on it."""
     engine, clock = open_engine(f"sqlite:///{ward}"), away.clock
     book, metrics = DeviceCache(engine), IngestMetrics()
-    intake = Reception(WardTopics("w07"), book, clock, metrics.reception, Quota(0, bounded=False))
+    intake = Reception(WardTopics("w07"), book, clock, metrics, Quota(0, bounded=False))
     store = KeptStore(away.folder, clock)
     audit = Audit(EventWriter(store, lambda: None), clock)
     drain, session = Drain(store, clock, audit, "receipt", FAST, threading.Event()), Straight(intake)

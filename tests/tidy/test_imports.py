@@ -29,7 +29,7 @@ FLOORS = (
 WEB = {"server": set(), "pairing": set(), "recordings": set(), "health": {"recordings"}, "sharing": {"recordings"},
        "live": {"health", "recordings"}, "settings": {"live"}}
 # The ward's desk has an export checked by the very command with which anybody else may check it.
-STARTS_ABOVE = {"agent/ward/desk/parcel.py": {"agent"}}
+STARTS_ABOVE = {"agent/ward/desk/requests.py": {"agent"}}
 # What a unit may start, by how it is called. Updates begin in the command: the proven version's code carries them out,
 # and that may be older than the units.
 STARTED = {"taimat": {"capture", "keeper", "link", "web"}, "label-taimat": {"helpers"}, "update-taimat": {"cli"},

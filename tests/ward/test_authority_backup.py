@@ -10,8 +10,7 @@ import pytest
 from agent.ward.authority import certificates
 from agent.ward.authority.backup import backup_to, last
 from agent.ward.authority.probe import BrokerDoor, Pass
-from agent.ward.enrolment.book import EnrolmentBook
-from agent.ward.enrolment.entries import IssuedCertificate
+from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
 from tests.rigs.authority import now
 from tests.rigs.wardmachine import WardMachine, serial
 
@@ -110,7 +109,7 @@ def test_a_database_that_is_there_stays(ward):
     assert ward.run("backup", tar).returncode == 0
     path.write_bytes(b"newer")
     done = ward.run("restore", "--reload=true", tar)
-    assert f"{path}: is there and stays" in done.stdout and path.read_bytes() == b"newer"
+    assert f"{path}: exists and stays" in done.stdout and path.read_bytes() == b"newer"
 
 
 def test_what_is_no_backup_changes_nothing(ward, tmp_path):
@@ -164,8 +163,8 @@ def test_a_second_machine_goes_on_from_the_daily_backup_and_says_what_it_can_not
     wipe(ward)
     done = ward.run("restore", "--reload=true", tar)
     assert done.returncode == 0, done.stderr
-    assert f"revoked since {now():%Y-%m-%d}" in done.stdout and "let in again" in done.stdout
-    assert "enrolled since" in done.stdout and "are in no book" in done.stdout
+    assert f"revoked since {now():%Y-%m-%d}" in done.stdout and "are valid again" in done.stdout
+    assert "enrolled since" in done.stdout and "are not in the book" in done.stdout
     with EnrolmentBook(ward.places.authority).look() as entries:
         assert [each.dev for each in entries.certificates()] == ["c-0000000000ee"]
     with ward:

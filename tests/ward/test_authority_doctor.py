@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.ward.authority import canary
-from agent.ward.authority.renew import renew
+from agent.ward.authority import probe
+from agent.ward.authority.accounts import renew
 from tests.rigs.authority import now
 from tests.rigs.ingest import WardIngest
 from tests.rigs.pki import Authority
@@ -58,7 +58,7 @@ def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
         with Stopwatch() as watch:
             said = ward.run("doctor")
         assert watch.fair_s < 10
-        assert "ok   rights        a device says and hears what is its own" in said.stdout
+        assert "ok   rights        a device publishes and reads only its own messages" in said.stdout
         old = time.time() - 3 * 86400
         os.utime(ward.places.authority / "newest-backup", (old, old))
         (ward.places.keys / "ops.key").chmod(0o644)
@@ -66,7 +66,7 @@ def test_a_ward_that_is_well_and_each_part_that_is_not(ward, tmp_path):
         ward.edit("free_gb = 0", "free_gb = 1_000_000")
         found = bad(ward)
     assert {*found} == {"backup", "keys", "certificate", "disk"}
-    assert "ops.key" in found["keys"] and "reader.pem: there is none; taimat ward init makes it" in found["certificate"]
+    assert "ops.key" in found["keys"] and "reader.pem is missing; taimat ward init makes it" in found["certificate"]
     renew(ward.own, ward.places, now() - timedelta(days=60), "true")
     assert "taimat ward renew" in bad(ward)["revoked"]
 
@@ -76,7 +76,7 @@ def test_a_broker_that_does_not_enforce_its_rights_is_found(ward):
     acl.write_text(acl.read_text() + "\npattern write cam/v1/w07/+/rsp/#\npattern readwrite cam/v1/w07/+/cmd/#\n"
                    "topic write cam/v1/w07/#\n")
     ward.broker.reload()
-    until(lambda: "may speak as another one" in bad(ward).get("rights", ""))
+    until(lambda: "may publish as another one" in bad(ward).get("rights", ""))
     assert "a device may give orders" in bad(ward)["rights"]
     acl.write_text(acl.read_text() + "pattern read cam/v1/w07/+/rsp/#\n")
     ward.broker.reload()
@@ -84,10 +84,10 @@ def test_a_broker_that_does_not_enforce_its_rights_is_found(ward):
 
 
 def test_a_broker_and_a_proxy_that_do_not_heed_the_list_are_found(ward):
-    (ward.places.authority / canary.FILE).unlink()
+    (ward.places.authority / probe.CANARY).unlink()
     renew(ward.own, ward.places, now(), "true")         # nobody is told of the new one
     found = bad(ward)
-    assert "lets in the revoked" in found["broker"] and "lets in the revoked" in found["door"]
+    assert "accepts revoked certificates" in found["broker"] and "accepts revoked certificates" in found["door"]
     subprocess.run(ward.reload.partition("=")[2].split(), check=True)
     until(lambda: not {"broker", "door"} & {*bad(ward)})
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from agent.ward.authority import accounts, init, root
+from agent.ward.authority import accounts, init, issuer
+from agent.ward.authority.accounts import renew
 from agent.ward.authority.findings import CertificateEnds
-from agent.ward.authority.renew import renew
 from agent.ward.settings import TEMPLATE
 from tests.rigs.authority import WARD_NAME, now
 from tests.rigs.wardmachine import PASSPHRASE, ROOT, WardMachine, serial
@@ -90,7 +90,7 @@ def test_it_goes_on_after_a_cut(ward, left):
 
 def test_wishes_that_can_not_be_are_told_with_the_remedy(tmp_path, ward):
     for words, said in (
-            (("--ward", "w08"), "is there and says 'w07', not 'w08'; leave --ward out"),
+            (("--ward", "w08"), "exists and says 'w07', not 'w08'; leave --ward out"),
             (("--host", "other.example"), "leave --host out")):
         done = ward.init(*words)
         assert done.returncode == 1 and said in done.stderr
@@ -101,7 +101,7 @@ def test_wishes_that_can_not_be_are_told_with_the_remedy(tmp_path, ward):
             ("--name", "", "a new ward needs all three"), ("--ward", "W 7", "takes a short name"),
             ("--host", "https://h", "without https://"), ("--name", 'a"b', "without quotes"),
             ("--passphrase-file", short, "take 12 or more"), ("--passphrase-file", tmp_path / "none", "No such file"),
-            ("--token", "pkcs11:x?pin-value=1", "has no PIN"), ("--passphrase-file", "", "nobody is here to type it")):
+            ("--token", "pkcs11:x?pin-value=1", "has no PIN"), ("--passphrase-file", "", "there is no terminal")):
         words = [f"{name}={value}" for name, value in (good | {option: wish}).items() if value]
         done = subprocess.run([*COMMAND, f"--prefix={tmp_path}/new", *words], stdin=subprocess.DEVNULL, cwd=ROOT,
                               capture_output=True, text=True, check=False)
@@ -150,7 +150,7 @@ def test_the_passphrase_is_asked_for_twice(tmp_path):
             os.chdir(ROOT)
             os.execv(sys.executable, words)
         said = b""
-        for asked, typed in ((b"do without: ", PASSPHRASE), (b"once more: ", second)):
+        for asked, typed in ((b"be replaced: ", PASSPHRASE), (b"once more: ", second)):
             while asked not in said:
                 said += os.read(terminal, 1000)
             os.write(terminal, f"{typed}\n".encode())
@@ -160,7 +160,7 @@ def test_the_passphrase_is_asked_for_twice(tmp_path):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code, said.decode()
         assert PASSPHRASE.encode() not in said
     (key,) = tmp_path.glob("new/var/lib/*/root-*.key")
-    assert root.unlocked(key, PASSPHRASE)
+    assert issuer.unlocked(key, PASSPHRASE)
 
 
 def test_prometheus_is_told_when_certificates_end(ward):

@@ -4,8 +4,7 @@ import shutil
 import pytest
 
 from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
-from agent.ward.enrolment.book import EnrolmentBook
-from agent.ward.enrolment.entries import IssuedCertificate
+from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
 from tests.rigs.ingest import WardIngest
 from tests.rigs.links import LinkRig
 from tests.rigs.proxy import MISSING
@@ -57,10 +56,10 @@ def test_a_revoked_device_is_out_within_five_seconds_and_stays_out(tmp_path, war
 def test_a_broker_or_a_proxy_that_does_not_heed_the_list_is_no_success(ward):
     certificate, _ = ward.device(DEV)
     done = ward.run("revoke", "--reload=true", certificate)
-    assert done.returncode == 1 and f"the broker does not heed {ward.places.crl}" in done.stderr
+    assert done.returncode == 1 and f"the broker does not apply {ward.places.crl}" in done.stderr
     assert serial(certificate) in ward.listed(), "it is on the list all the same"
     done = ward.run("revoke", f"--reload=kill -HUP {ward.broker.pid}", certificate)
-    assert done.returncode == 1 and f"the proxy does not heed {ward.places.crl}" in done.stderr
+    assert done.returncode == 1 and f"the proxy does not apply {ward.places.crl}" in done.stderr
     ward.broker.stop()
     done = ward.run("revoke", "--reload=true", certificate)
     assert done.returncode == 1 and "it may still be in: localhost:" in done.stderr
@@ -69,7 +68,7 @@ def test_a_broker_or_a_proxy_that_does_not_heed_the_list_is_no_success(ward):
 
 def test_its_proxy_is_asked_by_a_ward_that_does_not_know_its_own_name(ward):
     """A router may lead the name to the ward from outside, and nowhere from within."""
-    ward.edit('"localhost"                    # by which devices', '"ward.invalid"                # by which devices')
+    ward.edit('"localhost"                    # the address of', '"ward.invalid"                # the address of')
     done = ward.run("revoke", ward.reload, ward.device(DEV)[0])
     assert "out of the broker and of the proxy after" in done.stdout, done.stdout + done.stderr
 

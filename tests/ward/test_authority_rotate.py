@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 
 from agent.ward.authority import accounts, certificates
+from agent.ward.authority.accounts import renew
 from agent.ward.authority.probe import OUT_STATUS, BrokerDoor, NoAnswer, Pass, status_at_door
-from agent.ward.authority.renew import renew
 from tests.rigs.authority import now
 from tests.rigs.proxy import MISSING
 from tests.rigs.wait import until
@@ -55,7 +55,7 @@ def rotate(ward, *words: str):
 
 def test_a_new_issuing_ca_and_the_former_ones_devices(ward):
     roots, old = pinned(ward, "roots"), shown(ward, OLD)
-    assert "counts on" in rotate(ward)
+    assert "stay valid" in rotate(ward)
     new = shown(ward, NEW)
     until(lambda: gets_in(ward, roots, new) and gets_in(ward, roots, old))
     ward.cas.revoke({x509.load_pem_x509_certificate(old.file.read_bytes()).serial_number}, now())
@@ -82,7 +82,7 @@ def test_a_new_root_is_trusted_before_anybody_needs_it(ward):
 def test_a_stolen_issuing_key_is_worth_nothing(ward):
     roots, old = pinned(ward, "roots"), shown(ward, OLD)
     assert gets_in(ward, roots, old)
-    assert "enrol those devices anew" in rotate(ward, "--drop-former")
+    assert "enrol those devices again" in rotate(ward, "--drop-former")
     new = shown(ward, NEW)
     until(lambda: not gets_in(ward, roots, old) and gets_in(ward, roots, new))
 

@@ -6,8 +6,7 @@ import subprocess
 import pytest
 from cryptography import x509
 
-from agent.ward.authority.issuer import AuthorityFault
-from agent.ward.authority.secret import TokenKey
+from agent.ward.authority.issuer import AuthorityFault, TokenKey
 from tests.rigs.authority import Hierarchy, now
 from tests.rigs.wait import HANG_S
 from tests.rigs.wardmachine import WardMachine

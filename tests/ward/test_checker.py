@@ -9,11 +9,10 @@ from agent.core.contract import ulid
 from agent.host.clock import SystemClock
 from agent.ward import database, keys
 from agent.ward.command_signer import CommandKey
+from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads import checker
-from agent.ward.uploads.checker import TRIES_N, Checker, Trouble
-from agent.ward.uploads.metrics import IntakeMetrics
-from agent.ward.uploads.spool import Spool
+from agent.ward.uploads.checker import TRIES_N, Checker, Spool, Trouble
 from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE
 
 IMPATIENT_S = 0.5

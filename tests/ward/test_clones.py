@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ward import database
-from agent.ward.clones import LASTS_MS, BootTurns
 from agent.ward.desk.rows import Known, rows
-from agent.ward.excess import HOUR_MS, SHOWN_MS, read
-from agent.ward.register import DeviceRecord
+from agent.ward.quota import HOUR_MS, SHOWN_MS, read_excesses
+from agent.ward.register import LASTS_MS, BootTurns, DeviceRecord
 from tests.rigs.broker import Broker
 from tests.rigs.certified import certified, furnish, swapped
 from tests.rigs.ingest import WardIngest
@@ -79,7 +78,7 @@ def test_it_stands_for_an_hour_in_the_figures_and_a_day_at_the_desk():
 
     def alarms():
         devices = book.devices.values()
-        (row,) = rows(Known(now_ms=clock.wall_ms, devices=devices, overs=read(book._engine, clock.wall_ms)))
+        (row,) = rows(Known(now_ms=clock.wall_ms, devices=devices, overs=read_excesses(book._engine, clock.wall_ms)))
         return row.alarms
 
     assert book.devices[DEV].turns.is_of_two(clock.wall_ms) and alarms() == ["cloned"]
@@ -95,7 +94,8 @@ def test_once_it_is_thrown_out_there_is_nothing_left_to_do():
         ours.receive(arrived("status", {**GOOD["status"], "online": True, "boot": boot, "conn": conn}))
     ours.receive(replace(arrived("status", {}), payload=b""))
     ours.commit()
-    (row,) = rows(Known(now_ms=clock.wall_ms, devices=book.devices.values(), overs=read(book._engine, clock.wall_ms)))
+    overs = read_excesses(book._engine, clock.wall_ms)
+    (row,) = rows(Known(now_ms=clock.wall_ms, devices=book.devices.values(), overs=overs))
     assert row.why == "removed" and row.alarms == []
 
 
@@ -112,7 +112,7 @@ def test_over_a_broker_the_ingest_names_it_though_it_is_killed_after_each_turn(t
             ward.kill()
             ward.start()
         until(lambda: ward.figures().get("taimat_ward_cloned_devices") == cloned_n)
-        assert ("take turns with its certificate" in ward.log.read_text()) == bool(cloned_n)
+        assert ("two devices use its certificate" in ward.log.read_text()) == bool(cloned_n)
 
 
 class CopiedCard(LinkRig):
@@ -140,5 +140,5 @@ def test_two_real_links_with_one_certificate_are_named_until_one_is_gone(tmp_pat
         own.append(data='{"event":77,"phase":"start","start_ms":5}')
         until(lambda: own.waiting_n() == 0, "the one that is left goes on")
         until(lambda: any('"event":77' in row.message for row in ward.rows(sql.select(database.event))), "it came")
-    assert "take turns" in ward.log.read_text()
+    assert "two devices use" in ward.log.read_text()
     assert "was its card copied" in own.log.read_text(), "its household's recorder says so, too"

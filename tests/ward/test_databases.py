@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sql
 
 from agent.core.contract.wire import ward_side
-from agent.ward import database, forward_marks, register
+from agent.ward import database, events, register
 from agent.ward.device_cache import Came, DeviceCache, read_devices
 from agent.ward.register import Arrival
 from tests.rigs import postgres
@@ -132,9 +132,9 @@ def test_proofs_and_what_the_city_has_not_got_are_not_deleted(engine):
     book.commit()
     assert book.forget_events(2001, 9) == 0
     with engine.begin() as db:
-        first, *_, last = forward_marks.waiting(db, 9)
-        forward_marks.settle(db, [first])
-        forward_marks.set_aside(db, last, "schema")
+        first, *_, last = events.waiting_marks(db, 9)
+        events.settle_marks(db, [first])
+        events.set_aside(db, last, "schema")
     assert book.forget_events(2000, 9) == 0 and book.forget_events(2001, 9) == 2
     assert DeviceCache(engine).forget_events(2001, 9) == 0
     with engine.connect() as db:

@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.look import words
 from agent.look.words import FOLDER, LANGUAGES
 from agent.ward.authority import doctor
-from agent.ward.desk.render import HERE
+from agent.ward.desk.pages import HERE
 from agent.ward.desk.rows import WORST_FIRST
 from agent.ward.requests import HEARD, OPEN
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.core.contract.enrolment import claim_digest, parse_card
 from agent.core.household.access import ALPHABET
-from agent.ward.enrolment.sheet import SheetError, read_sheet
+from agent.ward.enrolment.main import SheetError, read_sheet
 from tests.rigs.authority import now
 from tests.rigs.enrolment import Ward
 from tests.rigs.typed import typed
@@ -27,7 +27,7 @@ def ward(tmp_path) -> Ward:
 
 def test_a_row_becomes_a_bundle_a_code_and_what_the_card_is_to_know(ward, capsys):
     assert ward.enrols(ward.lists(ROW)) == 0
-    assert capsys.readouterr().out.startswith("1 expected anew, 0 as before, 0 wrong\n")
+    assert capsys.readouterr().out.startswith("1 newly expected, 0 as before, 0 wrong\n")
     bundle, folder = ward.bundle("HH-0412"), ward.out / "HH-0412"
     assert (bundle.site, bundle.title, bundle.host) == ("12 Lê Lợi, tổ 5", "Nhà bà Sáu", "ward.example")
     assert bundle.roots == ward.pki.roots.read_text() and not bundle.join
@@ -57,7 +57,7 @@ def test_wrong_rows_are_named_and_the_others_done(ward, capsys):
                        "HH-12,,,,,,,,,,có", "HH-13", ",Lê Lợi,,,,,,,,,")
     assert ward.enrols(sheet) == 65
     told = capsys.readouterr()
-    assert told.out.startswith("3 expected anew, 0 as before, 8 wrong\n")
+    assert told.out.startswith("3 newly expected, 0 as before, 8 wrong\n")
     lines = told.err.splitlines()
     assert [line.split(":")[1] for line in lines] == ["3", "4", "5", "6", "7", "8", "9", "13"]
     assert "letters, digits and '-'" in lines[0] and "cameras: takes a whole number from 0 to 32" in lines[1]
@@ -89,7 +89,7 @@ def test_again_is_safe_and_a_new_claim_is_asked_for(ward, capsys):
     ward.enrols(sheet)
     first, codes = ward.bundle("HH-7"), (ward.out / "labels.pdf").read_bytes()
     assert ward.enrols(sheet) == 0 and ward.bundle("HH-7") == first and (ward.out / "labels.pdf").read_bytes() == codes
-    assert "0 expected anew, 2 as before, 0 wrong" in capsys.readouterr().out
+    assert "0 newly expected, 2 as before, 0 wrong" in capsys.readouterr().out
     assert ward.enrols(sheet, "--again=hh-7") == 0 and ward.bundle("HH-7").claim != first.claim
     with ward.book.look() as entries:
         assert entries.claim(claim_digest(first.claim)).revoked_ms is not None
@@ -181,7 +181,7 @@ def test_what_is_missing_is_told(ward, capsys, old, new, code, text):
 def test_a_thousand_rows_in_one_run(ward, capsys):
     rows = [f'HH-{n:04},"{n} Lê Lợi",Hộ {n},Nhà {n},2,Nhà {n},mat-khau-{n:04},VN,pi02,imx708,' for n in range(1000)]
     assert ward.enrols(ward.lists(*rows)) == 0
-    assert capsys.readouterr().out.startswith("1000 expected anew")
+    assert capsys.readouterr().out.startswith("1000 newly expected")
     assert len({ward.bundle(f"HH-{n:04}").claim for n in range(0, 1000, 50)}) == 20
     with ward.book.look() as entries:
         assert len(entries.states()) == 1000

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract.enrolment import Ready, claim_digest
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
-from agent.ward.enrolment.claims import NAMES_MAX, KnownClaim, Pace, refusal
-from agent.ward.enrolment.entries import CloneAlarm, DevicePlace, IssuedCertificate
+from agent.ward.enrolment.book import BookFault, CloneAlarm, DevicePlace, EnrolmentBook, IssuedCertificate, KnownClaim
+from agent.ward.enrolment.service import NAMES_MAX, Pace, refusal
 
 PLACE = DevicePlace(serial="HH-0412", site="12 Lê Lợi", household="Bà Sáu", title="Nhà bà Sáu", cameras=2, wifi="Nhà")
 DEV, DAY_MS = "c-7f3a9c21b04d", 86_400_000

@@ -14,9 +14,8 @@ from agent.core.contract.wire import ward_side
 from agent.ward import reception
 from agent.ward.authority.findings import note
 from agent.ward.authority.places import Places
-from agent.ward.metrics import IngestMetrics
+from agent.ward.metrics import IngestMetrics, IntakeMetrics
 from agent.ward.uploads import check, checker
-from agent.ward.uploads.metrics import IntakeMetrics
 from tests.rigs.broker import Broker
 from tests.rigs.certified import FILES
 from tests.rigs.forward import WardForward, city

@@ -56,7 +56,7 @@ class StillClock:
 def reception(room_b: float = 1e8) -> tuple[Reception, DeviceCache, StillClock]:
     """A reception over an empty database in memory, with so much room for each device's events."""
     book, clock = DeviceCache(database.open_engine("sqlite://")), StillClock()
-    return Reception(WardTopics("w07"), book, clock, IngestMetrics().reception, Quota(room_b)), book, clock
+    return Reception(WardTopics("w07"), book, clock, IngestMetrics(), Quota(room_b)), book, clock
 
 
 def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:

@@ -25,7 +25,7 @@ from agent.config.settings import Ward
 from agent.core.evidence.ledger import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
-from agent.ward import excess
+from agent.ward import quota
 from agent.ward.uploads.service import ASIDE_S, IDLE_S
 from tests.conftest import HandClock
 from tests.keeper.test_ledger_writer import keeper_of
@@ -494,7 +494,7 @@ def test_what_is_only_announced_takes_no_room_from_others(tmp_path):
         assert greedy.announce(intake.ask(), large, Upload_Length=str(int(half_gb * 0.9e9)))[0] == 201
         status, headers, body = greedy.announce(intake.ask(), large, Upload_Length=str(int(half_gb * 0.2e9)))
         assert (status, json.loads(body)["code"]) == (507, "share") and int(headers["retry-after"])
-        assert excess.read(intake.engine, time.time_ns() // 1_000_000) == {DEV: ["over_spool"]}
+        assert quota.read_excesses(intake.engine, time.time_ns() // 1_000_000) == {DEV: ["over_spool"]}
         assert intake.figures()["taimat_ward_intake_over_share_total"] == 1
         request = intake.ask(dev=NEIGHBOUR)
         assert other.announce(request, large, Upload_Length=str(int(half_gb * 0.2e9)))[0] == 201

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from agent.ward.authority import certificates, root
+from agent.ward.authority import certificates, issuer
 from agent.ward.authority.issuer import AuthorityFault, BadCsr, Issuer
 from tests.rigs.authority import Hierarchy, csr_of, now, private_pem
 from tests.rigs.wait import HANG_S
@@ -129,7 +129,7 @@ def test_an_issuing_ca_makes_no_other_and_is_read_from_its_files(ward, tmp_path)
     (tmp_path / "issuing.pem").write_text(certificates.pem(ward.issuer.certificate))
     (tmp_path / "issuing.key").write_bytes(private_pem(ward.issuer.key))
     again = Issuer.open(tmp_path)
-    below = root.RootCa(again.certificate, again.key).issuer("false", now())
+    below = issuer.RootCa(again.certificate, again.key).issuer("false", now())
     key = ec.generate_private_key(ec.SECP256R1())
     path, _ = ward.write("deep", below.device(csr_of(key), DEV, now()), key)
     assert "path length" in ward.verdict(path, "-untrusted", path)
@@ -144,16 +144,16 @@ def test_an_issuing_ca_makes_no_other_and_is_read_from_its_files(ward, tmp_path)
 
 
 def test_the_root_is_locked_by_a_passphrase(tmp_path):
-    key, path = root.new_key(), tmp_path / "root.key"
-    path.write_bytes(root.locked(key, "năm chữ không liên quan"))
-    assert root.unlocked(path, "năm chữ không liên quan").private_numbers() == key.private_numbers()
+    key, path = issuer.new_key(), tmp_path / "root.key"
+    path.write_bytes(issuer.locked(key, "năm chữ không liên quan"))
+    assert issuer.unlocked(path, "năm chữ không liên quan").private_numbers() == key.private_numbers()
     for wrong in ("", "another one that is long"):
         with pytest.raises(AuthorityFault, match="does not unlock it"):
-            root.unlocked(path, wrong)
+            issuer.unlocked(path, wrong)
     with pytest.raises(AuthorityFault, match="12 or more"):
-        root.locked(key, "short")
+        issuer.locked(key, "short")
     path.write_bytes(private_pem(ed25519.Ed25519PrivateKey.generate()))
     with pytest.raises(AuthorityFault):
-        root.unlocked(path, "")
+        issuer.unlocked(path, "")
     with pytest.raises(AuthorityFault, match="bring the root's key back"):
-        root.unlocked(tmp_path / "nowhere", "")
+        issuer.unlocked(tmp_path / "nowhere", "")

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from agent.ward.authority import certificates
 from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
-from agent.ward.desk.officer import person_of
+from agent.ward.desk.officers import person_of
 from tests.cli.cli import REPO
 from tests.rigs.authority import private_pem
 from tests.rigs.forked import TAIMAT, forked

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.mqtt.connection import Arrived
-from agent.ward import database, excess
+from agent.ward import database, quota
 from agent.ward.ingest import Echo
 from agent.ward.quota import BURST_B, DAY_S, LASTS_S, MESSAGE_B, PACE_B_PER_S, Quota
 from agent.ward.settings import Roster
@@ -51,7 +51,7 @@ def stored_b(book, dev):
 
 def seen(book, clock, dev):
     """The line of `taimat ward watch`."""
-    overs = excess.read(book._engine, clock.wall_ms)
+    overs = quota.read_excesses(book._engine, clock.wall_ms)
     return next(each for each in lines(book.devices.values(), Roster(), clock.wall_ms, overs) if each.dev == dev)
 
 
@@ -163,12 +163,12 @@ def test_several_words_that_find_no_way_back_mean_that_the_broker_owes_us_someth
     echo.begin()
     for now_s in range(0, 100, 10):
         assert echo.is_due(now_s) and not echo.is_lost, "a broker whose rights have no echo never brings one"
-        echo.said(now_s)
+        echo.sent(now_s)
         assert not echo.is_due(now_s + 9.9)
-    echo.heard()
+    echo.received()
     for now_s in (100, 110, 120):
         assert not echo.is_lost
-        echo.said(now_s)
+        echo.sent(now_s)
     assert echo.is_lost
-    echo.heard()
+    echo.received()
     assert not echo.is_lost, "any acknowledged message will do: ours may wait behind thousands"

@@ -22,12 +22,12 @@ from agent.link import answers
 from agent.mqtt.connection import Arrived
 from agent.ward import database, keys, requests
 from agent.ward.command_signer import CommandKey
-from agent.ward.request.show import says
+from agent.ward.metrics import IntakeMetrics
+from agent.ward.request.main import says
 from agent.ward.requests import OPEN, PictureRequest, PictureRequests
+from agent.ward.uploads.checker import Spool
 from agent.ward.uploads.headers import Announced
-from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.service import UploadService
-from agent.ward.uploads.spool import Spool
 from tests.cli.cli import REPO, environment, taimat
 from tests.conftest import HandClock
 from tests.rigs import postgres
@@ -138,7 +138,7 @@ def test_the_list_tells_what_became_of_it_while_nobody_waited(ward, device, book
 def test_with_the_rights_that_the_ward_s_broker_gives_it_gets_through(tmp_path):
     authority, broker = Authority(tmp_path / "pki", "ward-ca"), Broker(tmp_path / "broker")
     furnish(broker, "mosquitto.conf", authority, swapped("acl.in", {"@WARD@": "w07"}))
-    keys.see_to(str(tmp_path / "key.pem"), "[ops] command_key")
+    keys.ensure(str(tmp_path / "key.pem"), "[ops] command_key")
     cert, key = authority.issue("ops")
     papers = f'command_key = "{tmp_path}/key.pem.pub"\n{certified(authority, DEV)}'
     more = (f'[ops]\ncert = "{cert}"\nkey = "{key}"\ncommand_key = "{tmp_path}/key.pem"\n'
@@ -208,7 +208,7 @@ def test_what_is_taken_back_is_so_even_if_its_device_is_away(ward, broker, book,
     with Asked(broker.port) as device:
         command = asked(ward, device)[0]["id"]
     assert request(ward.config, "cancel", command) == 0
-    assert "cancelled: nothing is taken in for it any more; but its device does not know" in capsys.readouterr().out
+    assert "cancelled: the ward accepts no upload for it; but its device does not know" in capsys.readouterr().out
     assert book.find(command).state == "cancelled"
 
 
@@ -217,7 +217,7 @@ def test_what_is_taken_back_is_so_even_if_its_device_is_away(ward, broker, book,
     ({"purpose": "Mất xe"}, "--purpose Mất xe: takes one word"), ({"officer": "a\nb"}, "--officer: takes who"),
     ({"case": ""}, "--case: takes the case's number"), ({"basis": "x" * 201}, "--basis: takes the law"),
     ({"from": "yesterday"}, "--from yesterday: takes a moment, as in '2026-11-25 14:00'"),
-    ({"to": RANGE["from"]}, "has to be later than --from"), ({"to": "2099-01-01"}, "lies ahead"),
+    ({"to": RANGE["from"]}, "has to be later than --from"), ({"to": "2099-01-01"}, "is in the future"),
     ({"from": "2026-01-01 10:00", "to": "2026-01-01 12:30"}, "--to '2026-01-01 11:00:00"),
 ])
 def test_what_can_not_be_asked_is_told_with_what_would_be_right(ward, book, capsys, changes, said):
@@ -283,7 +283,7 @@ def test_whatever_is_answered_a_request_goes_forward_and_ends_once(paper, before
     def hear(answers):
         for answer in answers:
             with engine.begin() as db:
-                requests.hear(db, DEV, answer, 5)
+                requests.apply_answer(db, DEV, answer, 5)
             seen.append(book.find("0" * 26).state)
     hear(before)
     came = book.become("0" * 26, "done", "intake", 9)
@@ -312,7 +312,7 @@ def end_all(desk, engine):
     def answer():
         for each in ids:
             with engine.begin() as db:
-                requests.hear(db, DEV, ward_side.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
+                requests.apply_answer(db, DEV, ward_side.CommandAnswer(id=each, st="refused", code="no_consent"), 5)
     hands = [threading.Thread(target=lambda who=who, state=state: [desk.become(each, state, who, 1) for each in ids])
              for who, state in (("ops", "cancelled"), ("intake", "done"))] + [threading.Thread(target=answer)]
     for hand in hands:
@@ -345,7 +345,7 @@ def test_one_whose_device_stays_silent_ends_with_its_command_and_a_late_answer_s
 
     def answers(request, st, code=None):
         with engine.begin() as db:
-            requests.hear(db, DEV, ward_side.CommandAnswer(id=request, st=st, code=code), clock.wall_ms)
+            requests.apply_answer(db, DEV, ward_side.CommandAnswer(id=request, st=st, code=code), clock.wall_ms)
 
     clock.advance(DAY_MS / 1000 + 60)
     assert states() == {("sent", None)}, "an answer may be on its way"
@@ -356,7 +356,7 @@ def test_one_whose_device_stays_silent_ends_with_its_command_and_a_late_answer_s
     asyncio.run(service.begin(DEV, Announced(brought, "snapshot", 5, "a" * 64, None), "c" * 64))
     assert (desk.find(brought).state, desk.find(brought).code) == ("running", None)
     assert (desk.find(heard).state, desk.find(heard).code) == ("waiting", "undated")
-    assert "clock was not right" in says(desk.find(heard))
+    assert "clock was wrong" in says(desk.find(heard))
     clock.advance(21 * DAY_MS / 1000)
     answers(silent, "running")
     assert (desk.find(silent).state, desk.find(silent).code) == ("expired", "no_answer"), "three weeks are over"

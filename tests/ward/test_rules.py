@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 from agent.core.contract import ulid
 from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.inbound import REFUSED_MAX
-from agent.ward.gaps import AGAIN_MAX_MS, PATIENCE_MS, Reach
+from agent.ward.events import PrunedStretch, joined
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
-from agent.ward.prune import PrunedStretch, joined
 from agent.ward.reception import Receipts
-from agent.ward.register import Arrival, DeviceRecord, with_birth, with_health, with_status
+from agent.ward.register import (
+    AGAIN_MAX_MS,
+    PATIENCE_MS,
+    Arrival,
+    DeviceRecord,
+    Reach,
+    with_birth,
+    with_health,
+    with_status,
+)
 
 DEV = "c-7f3a9c21b04d"
 moments_ms = st.integers(0, 10**7)

@@ -115,7 +115,7 @@ NAMES = st.sampled_from(["upload-length", "upload-metadata", "upload-offset", "u
 
 @given(st.dictionaries(NAMES, TEXT | st.integers(-1, 10**20).map(str)))
 def test_headers_of_any_content_are_understood_or_refused(given_headers):
-    for read in (headers.demand_version, headers.offset, headers.length, headers.checksum,
+    for read in (headers.require_version, headers.offset, headers.length, headers.checksum,
                  lambda told: headers.announced(told, 10**9)):
         try:
             read(given_headers)

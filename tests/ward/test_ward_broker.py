@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ward.desk.officer import PREFIX
+from agent.ward.desk.officers import PREFIX
 from tests.rigs.broker import Broker
 from tests.rigs.certified import Client, certified, furnish, swapped
 from tests.rigs.ingest import WardIngest

@@ -1,1 +1,1 @@
-"""The ward's authority: who belongs to the ward, by certificates, and what keeps that so."""
+"""The ward's authority: its certificates, and the lists of revoked ones."""

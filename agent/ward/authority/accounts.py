@@ -1,8 +1,9 @@
-"""The ward's own certificates: the broker's, the proxy's, and those of its accounts at the broker.
+"""The ward's own certificates: those of the broker, of the proxy, and of its accounts at the broker.
 
-A key is made once; a new certificate for it replaces the old one in one step, so no cut parts the two.
-`taimat ward account` makes key and certificate of one more name, such as a ward's bridge at its city's broker, or of a
-server, such as a node of the city's cluster: neither is kept here, and `taimat ward revoke` takes the certificate.
+`taimat ward renew` renews them at two thirds of their life, and writes new lists of the revoked; a timer runs it each
+day. `taimat ward account` makes key and certificate for another name, such as a ward's bridge at its city's broker; the
+ward keeps neither. `taimat ward rotate ca` makes a new issuing CA, or a new root above it; devices get both when they
+renew their certificates.
 """
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.ward import settings
-from agent.ward.authority import certificates
+from agent.ward.authority import certificates, probe
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.issuer import AuthorityFault
-from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, put, put_own
+from agent.ward.authority.issuer import AuthorityFault, RootCa, new_root_key, root_key
+from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, put, put_own, reload_broker
 from agent.ward.exits import by_root
+from agent.ward.settings import Settings
 
 SERVERS = ("broker", "door")
 CLIENTS = ("ingest", "ops", "desk", "reader")
@@ -28,28 +30,22 @@ LOCAL = ("localhost", "127.0.0.1")                              # as the ward's 
 
 @dataclass(frozen=True, slots=True)
 class OwnCertificate:
-    """One of them, as it lies there."""
-
     name: str
     path: Path
     certificate: x509.Certificate | None        # None: there is none that can be read
 
 
 def own_certificates(places: Places) -> list[OwnCertificate]:
-    """All that a ward has. Raises OSError."""
-    return [OwnCertificate(name, path, _read(path)) for name in (*SERVERS, *CLIENTS)
+    return [OwnCertificate(name, path, next(iter(certificates.in_file(path)), None)) for name in (*SERVERS, *CLIENTS)
             for path in [places.keys / f"{name}.pem"]]
 
 
-def see_to_all(places: Places, cas: Cas, host: str, now: datetime) -> list[str]:
-    """Make what is missing, and renew what is due, of another CA, or not for `host`; returns the names.
-
-    Raises AuthorityFault and OSError.
-    """
-    return [each.name for each in own_certificates(places) if _see_to(places, cas, each, (host, *LOCAL), now)]
+def ensure_all(places: Places, cas: Cas, host: str, now: datetime) -> list[str]:
+    """Makes missing certificates, and renews due ones; returns their names. Raises AuthorityFault and OSError."""
+    return [each.name for each in own_certificates(places) if _ensure(places, cas, each, (host, *LOCAL), now)]
 
 
-def _see_to(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str], now: datetime) -> bool:
+def _ensure(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str], now: datetime) -> bool:
     is_server, hosts = own.name in SERVERS, list(dict.fromkeys(hosts))
     issuer = cas.for_servers(now) if is_server else cas.current(now)
     takes = [issuer] if is_server else cas.issuers(now)
@@ -65,7 +61,6 @@ def _see_to(places: Places, cas: Cas, own: OwnCertificate, hosts: Iterable[str],
 
 
 def hosts_of(certificate: x509.Certificate) -> set[str]:
-    """The names and addresses that a server's certificate is for."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -73,19 +68,10 @@ def hosts_of(certificate: x509.Certificate) -> set[str]:
     return {str(each.value) for each in names}
 
 
-def _read(path: Path) -> x509.Certificate | None:
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
-    """The public half of the key in that file, which is made where there is none. Raises AuthorityFault and OSError."""
+    """Returns the public half of the key in `path`, and makes the key if it is missing."""
     if not path.exists():
-        made = ec.generate_private_key(ec.SECP256R1())
-        data = made.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        put_own(places, path, data)
+        put_own(places, path, certificates.private_pem(ec.generate_private_key(ec.SECP256R1())))
     try:
         return serialization.load_pem_private_key(path.read_bytes(), password=None).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -94,13 +80,10 @@ def _key(places: Places, path: Path) -> ec.EllipticCurvePublicKey:
 
 
 def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: datetime) -> Path:
-    """Write NAME.key and NAME.pem into the folder; returns the certificate's file. With `hosts` it is a server's.
-
-    Raises AuthorityFault and OSError.
-    """
+    """Writes NAME.key and NAME.pem, of a server if `hosts` are given. Raises AuthorityFault and OSError."""
     path = folder / f"{name}.pem"
     if name in (*SERVERS, *CLIENTS):
-        raise AuthorityFault(f"{name}: is the ward's own, and lies in {places.keys}; give another name, as {name}-2")
+        raise AuthorityFault(f"{name}: is the ward's own name, in {places.keys}; give another name, as {name}-2")
     if path.exists():
         raise AuthorityFault(f"{path}: is there already; a new one goes into another folder")
     key = ec.generate_private_key(ec.SECP256R1())
@@ -111,17 +94,66 @@ def make(places: Places, name: str, hosts: Sequence[str], folder: Path, now: dat
                 else cas.current(now).account(name, public, now)
     except ValueError as error:
         raise AuthorityFault(str(error)) from error
-    put(path.with_suffix(".key"), key.private_bytes(
-        certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), OWN_ONLY)
+    put(path.with_suffix(".key"), certificates.private_pem(key), OWN_ONLY)
     put(path, chain, FOR_ALL)
     return path
 
 
 @by_root
 def run_make(config: Path, names: Sequence[str], hosts: Sequence[str], folder: Path) -> int:
-    """Make them and print where they are."""
     places = Places.of(config, settings.load(config))
     for name in names:
         path = make(places, name, hosts, folder, datetime.now(UTC))
         print(f"made   {path}  certificate and, as {path.stem}.key, its key")
+    return 0
+
+
+def renew(own: Settings, places: Places, now: datetime, reload: str) -> list[str]:
+    """Returns the names of the renewed certificates. Raises AuthorityFault and OSError."""
+    cas = Cas(places)
+    with places.locked():
+        probe.ensure_canary(places, cas, now)
+        cas.revoke((), now)
+        renewed = ensure_all(places, cas, own.authority.host or own.ward.host, now)
+    reload_broker(reload, renewed)
+    return renewed
+
+
+@by_root
+def run_renew(config: Path, reload: str) -> int:
+    own = settings.load(config)
+    places = Places.of(config, own)
+    renewed = renew(own, places, datetime.now(UTC), reload)
+    ends = Cas(places).first_end()
+    print(f"{places.crl}: renewed, valid until {ends:%Y-%m-%d}")
+    print(f"{places.keys}: certificates renewed: {', '.join(renewed) or 'none was due'}")
+    return 0
+
+
+@by_root
+def run_rotate(config: Path, *, root: bool, drop_former: bool, token: str, passphrase_file: Path | None,
+               reload: str) -> int:
+    """Makes a new issuing CA, with `root` below a new root, and prints what is valid now."""
+    if root and drop_former:
+        raise AuthorityFault("--root and --drop-former do not go together: a former root's devices would not trust the "
+                             "new one, so enrol them again: taimat ward init on another machine")
+    own, now = settings.load(config), datetime.now(UTC)
+    places = Places.of(config, own)
+    cas, name = Cas(places), own.authority.name
+    with places.locked():
+        moment = cas.next_moment(now)
+        if root:
+            key, kept = new_root_key(token, passphrase_file)
+            above = RootCa.make(name, key, moment)
+            cas.add_root(above, kept, now)
+        else:
+            above = RootCa(cas.roots()[0], root_key(cas.root_key(), passphrase_file))
+        cas.add_issuer(above.issuer(name, moment), now)
+        if drop_former:
+            cas.drop_issuers(above, now)
+    renew(own, places, now, reload)
+    made, until = certificates.common_name(cas.current(now).certificate), now + certificates.DEVICE_LIFE
+    former = "certificates of all others are revoked: enrol those devices again" if drop_former else \
+        f"certificates of the former one stay valid, until {until:%Y-%m-%d} at the latest"
+    print(f"{made} signs from now on{', and' if drop_former else ';'} {former}")
     return 0

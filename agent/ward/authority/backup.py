@@ -1,9 +1,9 @@
-"""`taimat ward backup` and `restore`: all that a ward cannot make anew, as one tar that only its owner can read.
+"""`taimat ward backup` and `restore`: what a ward can't make again, as one tar that only its owner can read.
 
-A root's key stays locked in it. A database on a server has backups of its own, and exports are copied like any files.
+A root's key stays encrypted in it. A database on a server has its own backups, and uploads are copied like any files.
 
-A restore never lets a revoked one in again: the lists become what was there and what the backup has, and their numbers
-only grow. Certificates that were issued after the backup count, but the enrolment book does not know them.
+A restore never unrevokes a certificate: each list becomes the union of the present one and the backup's, and its number
+only grows. Certificates issued after the backup stay valid, but the enrolment book does not know them.
 """
 import contextlib
 import os
@@ -19,7 +19,7 @@ from cryptography import x509
 
 from agent.host.files import rename_durably
 from agent.ward import settings
-from agent.ward.authority import accounts, canary, certificates, units
+from agent.ward.authority import accounts, certificates, probe
 from agent.ward.authority.cas import Cas, lists_in, read_list
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
@@ -27,16 +27,17 @@ from agent.ward.authority.places import (
     FOR_ALL,
     FOR_GROUP,
     OWN_ONLY,
+    USERS,
     WARD_USER,
     Places,
     folder,
     give,
     put,
     put_own,
+    reload_broker,
 )
 from agent.ward.enrolment.book import FILE as BOOK
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
-from agent.ward.enrolment.entries import IssuedCertificate
+from agent.ward.enrolment.book import BookFault, EnrolmentBook, IssuedCertificate
 from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
@@ -49,7 +50,7 @@ NAME = "taimat-ward-{:%Y%m%dT%H%M%SZ}.tar"
 
 
 def backup(own: Settings, places: Places, target: Path) -> int:
-    """Write the tar, whole or not at all; returns how many files are in it. Raises AuthorityFault and OSError."""
+    """Writes the whole tar or nothing; returns how many files are in it. Raises AuthorityFault and OSError."""
     draft, names_n = target.with_name(f".{target.name}.part"), 0
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
@@ -66,17 +67,17 @@ def backup(own: Settings, places: Places, target: Path) -> int:
     return names_n
 
 
-def backup_to(own: Settings, places: Places, shelf: Path, now: datetime) -> Path:
-    """Write one into a folder, whose oldest ones go. Raises AuthorityFault and OSError."""
-    target = shelf / NAME.format(now)
+def backup_to(own: Settings, places: Places, into: Path, now: datetime) -> Path:
+    """Writes a backup into `into` and deletes the oldest ones there. Raises AuthorityFault and OSError."""
+    target = into / NAME.format(now)
     backup(own, places, target)
-    for old in sorted(shelf.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
+    for old in sorted(into.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
         old.unlink()
     return target
 
 
-def shelve_lists(own: Settings, places: Places) -> str:
-    """Lay the lists of the revoked beside the daily backups; returns why that can't be done, "" where it is."""
+def copy_lists(own: Settings, places: Places) -> str:
+    """Copies the lists of the revoked beside the daily backups; returns why that failed, or ""."""
     path = Path(own.backup.folder, LISTS)
     try:
         if own.backup.folder:
@@ -87,7 +88,7 @@ def shelve_lists(own: Settings, places: Places) -> str:
 
 
 def last(places: Places) -> datetime | None:
-    """When the newest backup was made. Raises OSError."""
+    """Returns when the newest backup was made. Raises OSError."""
     try:
         return datetime.fromtimestamp((places.authority / MARK).stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -95,12 +96,12 @@ def last(places: Places) -> datetime | None:
 
 
 def _database(own: Settings) -> Path | None:
-    """The database's file; none for a server, which has backups of its own."""
+    """Returns the database's file; None for a server, which has its own backups."""
     return Path(own.database.url.removeprefix(SQLITE)) if own.database.url.startswith(SQLITE) else None
 
 
 def _files(places: Places, database: Path | None, held: Path) -> Iterator[tuple[str, Path]]:
-    """Names in the tar and what they hold; of databases a copy as they are at one moment."""
+    """Yields names in the tar and the files to store under them. A database is copied as of one moment."""
     if not list(places.authority.glob("*-*.pem")):
         raise AuthorityFault(f"{places.authority}: there is nothing to back up; make the authority: taimat ward init")
     for name, path in ((f"{AUTHORITY}/{BOOK}", places.authority / BOOK), (f"{STATE}/{DATABASE}", database)):
@@ -118,13 +119,13 @@ def _files(places: Places, database: Path | None, held: Path) -> Iterator[tuple[
 
 
 def _plain(about: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Whose it was is nobody's business: a restore knows whose it is to be."""
+    """Drops the owner. A restore sets it."""
     about.mode, about.uid, about.gid, about.uname, about.gname = OWN_ONLY, 0, 0, "", ""
     return about
 
 
 def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[str]:
-    """Put back what the tar has; returns lines about what it does not know. Raises AuthorityFault and OSError."""
+    """Restores the tar's files; returns lines about its limits. Raises AuthorityFault and OSError."""
     files = _read(source)
     folder(places.etc, 0o755)
     folder(places.public, 0o755)
@@ -144,14 +145,14 @@ def restore(own: Settings, places: Places, source: Path, now: datetime) -> list[
             lines.append(_nothing_is_known_since(source, beside))
         _unite(cas, had, now)
         cas.revoke((each.serial_number for listed in beside for each in listed), now)
-        canary.see_to(places, cas, now)
-        accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
-    return lines + [f"{each.dev}: was enrolled after this backup: its certificate counts, but the book lacks it; enrol "
-                    f"it anew, or throw it out: taimat ward revoke {each.number:x}" for each in strangers]
+        probe.ensure_canary(places, cas, now)
+        accounts.ensure_all(places, cas, own.authority.host or own.ward.host, now)
+    return lines + [f"{each.dev}: was enrolled after this backup: its certificate is valid, but the book lacks it; "
+                    f"enrol it again, or throw it out: taimat ward revoke {each.number:x}" for each in strangers]
 
 
 def _read(source: Path) -> dict[str, bytes]:
-    """The files of a backup by name: nothing but plain files of its folders. Raises AuthorityFault."""
+    """Returns the tar's files by name; accepts only plain files in the folders of a backup. Raises AuthorityFault."""
     try:
         with tarfile.open(source, "r:") as tar:
             members = [each for each in tar if each.isfile() and each.name != f"{STATE}/{DATABASE}"]
@@ -184,9 +185,9 @@ def _put_back(places: Places, name: str, data: bytes) -> None:
 
 
 def _put_back_database(source: Path, path: Path | None) -> list[str]:
-    """Only where there is none: the one that is there may know more."""
+    """Keeps an existing database, because it may know more."""
     if path and path.exists():
-        return [f"{path}: is there and stays; to have the backup's, move it away and do this again"]
+        return [f"{path}: exists and stays; to get the backup's, move it away and repeat this"]
     with tarfile.open(source, "r:") as tar:
         if path and f"{STATE}/{DATABASE}" in tar.getnames():
             folder(path.parent, 0o750, WARD_USER, WARD_USER)
@@ -202,7 +203,7 @@ def _put_back_database(source: Path, path: Path | None) -> list[str]:
 
 
 def _lists_beside(source: Path, cas: Cas, now: datetime) -> list[x509.CertificateRevocationList]:
-    """Those that lie beside the backup and that one of our CAs has signed. Raises AuthorityFault."""
+    """Returns the lists beside the backup that one of our CAs has signed. Raises AuthorityFault."""
     path = source.with_name(LISTS)
     keys = [each.certificate.public_key() for each in cas.issuers(now)]
     return [each for each in (lists_in(path) if path.exists() else ())
@@ -210,18 +211,18 @@ def _lists_beside(source: Path, cas: Cas, now: datetime) -> list[x509.Certificat
 
 
 def _nothing_is_known_since(source: Path, beside: list[x509.CertificateRevocationList]) -> str:
-    """What a machine that had no lists can't know. The tar's copies of databases were made at its own moment."""
+    """Says what a machine without lists can't know. The tar's copies of databases carry the backup's time."""
     with tarfile.open(source, "r:") as tar:
         made = datetime.fromtimestamp(max(each.mtime for each in tar), UTC)
     listed = max([made, *(each.last_update_utc + certificates.LIST_BACKDATED for each in beside)])
     when = "%Y-%m-%d %H:%M UTC"
-    return (f"this machine had no lists of the revoked: whoever was revoked since {listed:{when}} is let in again; "
-            f"throw them out anew: taimat ward revoke. Devices that were enrolled since {made:{when}} get in, too, and "
-            "are in no book: the desk shows them without a household")
+    return (f"this machine had no lists of the revoked: certificates revoked since {listed:{when}} are valid again; "
+            f"revoke them again: taimat ward revoke. Devices enrolled since {made:{when}} get in, too, and are not "
+            "in the book: the desk shows them without a household")
 
 
 def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: datetime) -> None:
-    """Have each issuing CA's list name what it named before, too, with a number above both."""
+    """Adds the earlier entries to each issuing CA's list, with a number above both."""
     for issuer in cas.issuers(now):
         path = cas.list_of(issuer)
         if before := had.get(path.name):
@@ -231,7 +232,7 @@ def _unite(cas: Cas, had: dict[str, x509.CertificateRevocationList], now: dateti
 
 
 def _strangers(places: Places, files: dict[str, bytes]) -> list[IssuedCertificate]:
-    """Certificates that count by the book that is here, and that the backup's does not know. Raises BookFault."""
+    """Returns certificates that are valid by the present book and missing in the backup's. Raises BookFault."""
     here = EnrolmentBook(places.authority)
     if not here.path.exists():
         return []
@@ -246,34 +247,32 @@ def _strangers(places: Places, files: dict[str, bytes]) -> list[IssuedCertificat
 
 
 @by_root
-def run_backup(config: Path, file: Path | None, shelf: Path | None) -> int:
-    """Write one into that file, or into a folder of several."""
+def run_backup(config: Path, file: Path | None, into: Path | None) -> int:
     own = settings.load(config)
     places = Places.of(config, own)
     if file:
-        print(f"{file}: {backup(own, places, file)} files, readable by its owner alone")
+        print(f"{file}: {backup(own, places, file)} files, readable only for its owner")
     else:
-        print(f"{backup_to(own, places, _shelf(own, shelf), datetime.now(UTC))}: written")
+        print(f"{backup_to(own, places, _folder_for(own, into), datetime.now(UTC))}: written")
     return 0
 
 
-def _shelf(own: Settings, wish: Path | None) -> Path:
-    """The folder for backups, which is not made here: below it a disk may be missing. Raises AuthorityFault."""
+def _folder_for(own: Settings, wish: Path | None) -> Path:
+    """Returns the folder for backups. It is not made here, because its disk may be missing. Raises AuthorityFault."""
     if not (wish or own.backup.folder):
         raise AuthorityFault("ward.toml: [backup] folder names none; name one there, or by --to")
-    if not (shelf := wish or Path(own.backup.folder)).is_dir():
-        raise AuthorityFault(f"{shelf}: there is no such folder; is its disk mounted? Make it, or name another one: "
+    if not (into := wish or Path(own.backup.folder)).is_dir():
+        raise AuthorityFault(f"{into}: there is no such folder; is its disk mounted? Make it, or name another one: "
                              "[backup] folder in ward.toml")
-    return shelf
+    return into
 
 
 @by_root
 def run_restore(config: Path, file: Path, reload: str) -> int:
-    """Put a backup back, and say what it does not know."""
     text = _read(file)[f"{ETC}/ward.toml"].decode(errors="replace")
     own = settings.parse(text, f"{file}: ward.toml")
     lines = restore(own, Places.of(config, own), file, datetime.now(UTC))
-    units.reload(reload, units.USERS)
+    reload_broker(reload, USERS)
     print("\n".join([f"{file}: put back; now taimat ward init makes what it lacks, and taimat ward doctor looks",
                      *lines]))
     return 0

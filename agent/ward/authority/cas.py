@@ -1,48 +1,41 @@
-"""The ward's CAs as they lie on the disk: the roots, the issuing CA, the former ones that still count, and their lists.
+"""The ward's CAs on the disk: the roots, the issuing CA, the former ones that are still valid, and their lists.
 
-In the authority's folder each has a name of its own, root-1a2b3c4d or issuing-1a2b3c4d, and three files: .pem, .key and
-.crl. `issuing.pem` and `issuing.key` are copies of the current one's, for `taimat ward serve`. What everybody reads,
-public/ca.pem and public/crl.pem, is put together anew from them, so it can be lost.
-
-After a rotation the former issuing CA counts until the last certificate that it can have signed has run out.
+A CA named root-1a2b3c4d or issuing-1a2b3c4d has three files in the authority's folder: .pem, .key and .crl.
+`issuing.pem` and `issuing.key` are copies of the current one's. The public files are made from all of them, so they may
+be lost. After a rotation the former issuing CA is valid until the last certificate that it can have signed has expired.
 """
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from agent.ward.authority import certificates, issuer
-from agent.ward.authority.issuer import AuthorityFault, Issuer
+from agent.ward.authority.issuer import AuthorityFault, Issuer, RootCa
 from agent.ward.authority.places import AUTHORITY_USER, FOR_ALL, OWN_ONLY, WARD_USER, Places, put
-from agent.ward.authority.root import RootCa
 
-LIST = re.compile(b"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 ROOT, ISSUING = "root-", "issuing-"
 
 
 class Cas:
-    """The CAs of one ward. Who changes anything holds `places.locked()`."""
+    """The CAs of one ward. Writers hold `places.locked()`. All methods raise AuthorityFault."""
 
     def __init__(self, places: Places) -> None:
-        """Of the ward with these folders."""
         self._places, self._folder = places, places.authority
 
     def roots(self) -> list[x509.Certificate]:
-        """The roots, the newest first. Raises AuthorityFault."""
+        """Newest first."""
         found = [_certificate(path) for path in self._folder.glob(f"{ROOT}*.pem")]
         return sorted(found, key=lambda root: root.not_valid_after_utc, reverse=True)
 
     def root_key(self) -> Path:
-        """The file of the newest root's key, or with its token's address. Raises AuthorityFault."""
+        """The file with the newest root's key, or with the address of its token."""
         if not (roots := self.roots()):
             raise AuthorityFault(f"{self._folder}: there is no root CA; make the authority: taimat ward init")
         return self._folder / f"{_stem(ROOT, roots[0])}.key"
 
     def issuers(self, now: datetime) -> list[Issuer]:
-        """The issuing CAs that count, the current one first. Raises AuthorityFault."""
+        """The valid issuing CAs, the current one first."""
         revoked = {each.serial_number for root in self.roots() for each in self._listed(ROOT, root) or ()}
         found = sorted((_certificate(path) for path in self._folder.glob(f"{ISSUING}*.pem")), key=_began, reverse=True)
         ends = [now, *map(_began, found)]       # each counts until its successor has been there for a device's life
@@ -51,51 +44,46 @@ class Cas:
                 if each.serial_number not in revoked and now < succeeded + certificates.DEVICE_LIFE]
 
     def current(self, now: datetime) -> Issuer:
-        """The one that signs devices. Raises AuthorityFault."""
+        """The CA that signs devices."""
         if not (found := self.issuers(now)):
             raise AuthorityFault(f"{self._folder}: there is no issuing CA; make it: taimat ward init, or bring it "
                                  "back: taimat ward restore")
         return found[0]
 
     def for_servers(self, now: datetime) -> Issuer:
-        """The one that signs broker and proxy: of a root that the oldest certificate's owner trusts, too.
-
-        Raises AuthorityFault.
-        """
+        """The CA that signs broker and proxy: its root is one that even the oldest devices trust."""
         current, *former = self.issuers(now) or [self.current(now)]
         strangers = [each for each in former if each.certificate.issuer != current.certificate.issuer]
         return strangers[-1] if strangers else current
 
     def add_root(self, root: RootCa, key: bytes, now: datetime) -> None:
-        """Keep a root: its key as it lies in the file, its empty list, and last its certificate. Raises OSError."""
+        """Stores a root: its key as the file holds it, its empty list, and last its certificate. Raises OSError."""
         put(self._file(ROOT, root.certificate, "key"), key, OWN_ONLY)
         put(self._file(ROOT, root.certificate, "crl"), root.revoke(None, (), now), FOR_ALL)
         put(self._file(ROOT, root.certificate, "pem"), certificates.pem(root.certificate), FOR_ALL)
 
     def next_moment(self, now: datetime) -> datetime:
-        """When a new CA begins: after every other one, whatever the clock says. Raises AuthorityFault."""
+        """When a new CA begins: after every other one, even if the clock has gone back."""
         began = [_began(_certificate(path)) for path in self._folder.glob("*-*.pem")]
         return max([now, *(each + timedelta(seconds=1) for each in began)])
 
     def add_issuer(self, made: Issuer, now: datetime) -> None:
-        """Keep an issuing CA, which is the current one from now on. Raises AuthorityFault and OSError."""
-        key = made.key.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        """Stores an issuing CA, which becomes the current one. Raises OSError."""
+        key = certificates.private_pem(made.key)
         for end, data in (("key", key), ("crl", made.revoke(None, (), now)), ("pem", made.pem)):
             put(self._file(ISSUING, made.certificate, end), data, OWN_ONLY if end == "key" else FOR_ALL,
                 AUTHORITY_USER, WARD_USER)
         self.settle(now)
 
     def drop_issuers(self, root: RootCa, now: datetime) -> None:
-        """Have no issuing CA but the current one count, nor what the others have signed. Raises OSError."""
+        """Revokes all issuing CAs but the current one, and so what they have signed. Raises OSError."""
         serials = [each.certificate.serial_number for each in self.issuers(now)[1:]
                    if each.certificate.issuer == root.certificate.subject]
         listed = root.revoke(self._listed(ROOT, root.certificate), serials, now)
         put(self._file(ROOT, root.certificate, "crl"), listed, FOR_ALL)
 
     def revoke(self, serials: Iterable[int], now: datetime) -> None:
-        """Put these on the list of each issuing CA, for a serial number is a random one and only one of them has it;
-        make the lists anew, and what everybody reads. Raises AuthorityFault and OSError.
-        """
+        """Adds serial numbers to each issuing CA's list, because they do not name their CA. Raises OSError."""
         serials = set(serials)
         for each in self.issuers(now):
             listed = each.revoke(self._listed(ISSUING, each.certificate), serials, now)
@@ -103,7 +91,7 @@ class Cas:
         self.settle(now)
 
     def settle(self, now: datetime) -> None:
-        """Put together what others read. After any cut this makes it whole. Raises AuthorityFault and OSError."""
+        """Writes the public files and the copies. It also repairs what a cut has left. Raises OSError."""
         current, *former = self.issuers(now) or [self.current(now)]
         for name, end in ((issuer.KEY, "key"), (issuer.CERTIFICATE, "pem")):
             whole, path = self._file(ISSUING, current.certificate, end).read_bytes(), self._folder / name
@@ -117,15 +105,14 @@ class Cas:
         put(self._places.crl, b"".join(lists), FOR_ALL)
 
     def list_of(self, made: Issuer) -> Path:
-        """The file with the list of this one alone."""
         return self._file(ISSUING, made.certificate, "crl")
 
     def first_end(self) -> datetime:
-        """When the first list ends that others read. Raises AuthorityFault."""
+        """When the first of the public lists expires."""
         return min(each.next_update_utc for each in lists_in(self._places.crl))
 
     def lists(self) -> dict[str, x509.CertificateRevocationList]:
-        """Every list of the revoked, by the name of its file. Raises AuthorityFault."""
+        """Every list of the revoked by the name of its file."""
         return {path.name: read_list(path) for path in sorted(self._folder.glob("*-*.crl"))}
 
     def _listed(self, kind: str, certificate: x509.Certificate) -> x509.CertificateRevocationList:
@@ -136,19 +123,19 @@ class Cas:
 
 
 def lists_in(path: Path) -> list[x509.CertificateRevocationList]:
-    """All lists of the revoked in a file. Raises AuthorityFault."""
+    """Raises AuthorityFault."""
     try:
-        found = [x509.load_pem_x509_crl(each) for each in LIST.findall(path.read_bytes())]
+        found = certificates.lists_in(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise AuthorityFault(f"{path}: {getattr(error, 'strerror', None) or error}; taimat ward renew makes it anew"
+        raise AuthorityFault(f"{path}: {getattr(error, 'strerror', None) or error}; taimat ward renew makes a new one"
                              ) from error
     if not found:
-        raise AuthorityFault(f"{path}: holds no list of the revoked; taimat ward renew makes it anew")
+        raise AuthorityFault(f"{path}: holds no list of the revoked; taimat ward renew makes a new one")
     return found
 
 
 def read_list(path: Path) -> x509.CertificateRevocationList:
-    """The list of the revoked in a file. Raises AuthorityFault: without it nobody knows who is revoked."""
+    """Raises AuthorityFault."""
     try:
         return x509.load_pem_x509_crl(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -1,8 +1,7 @@
-"""`taimat ward doctor`: part by part whether a ward is well, and what to do where it is not. Within 10 s.
+"""`taimat ward doctor`: checks each part of a ward, and says what to do about a fault. Takes up to 10 s.
 
-A timer has it look, too, and what it found stands on the desk's page. Broker and proxy are tried from outside, as two
-devices that live five minutes, and with a revoked certificate. The accounts' names are left alone: a second `reader`
-would throw the first one out.
+A timer runs it, too. It tries broker and proxy from outside, as two devices whose certificates live five minutes, and
+with a revoked certificate. It does not use the accounts' names: a second `reader` would throw the first one out.
 """
 import shutil
 import time
@@ -17,7 +16,7 @@ from agent.host import clock_state
 from agent.look import words
 from agent.look.words import PageWords
 from agent.ward import desk, settings
-from agent.ward.authority import accounts, backup, canary
+from agent.ward.authority import accounts, backup, probe
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.certificates import LIST_LIFE
 from agent.ward.authority.findings import WardFinding, bad, note, well
@@ -28,8 +27,8 @@ from agent.ward.exits import EXIT_UNDONE, by_root
 from agent.ward.settings import Settings
 
 FIRST, SECOND = "c-000000000001", "c-000000000002"      # no key has such a digest
-TRIED = "rsp/doctor"                # of a device, where nobody listens
-GATEWAY_STATUSES = range(502, 505)  # of a proxy that does not reach who stands behind it
+TRIED = "rsp/doctor"                # of a device, with no subscriber
+GATEWAY_STATUSES = range(502, 505)  # from a proxy that does not reach its upstream
 SOON, BACKUP_OLD, LIST_OLD = timedelta(days=30), timedelta(days=7), timedelta(days=7)
 MISSED_OLD = timedelta(days=2)      # of the one that a timer makes each day
 FREE_B = 1 << 30
@@ -38,23 +37,19 @@ WORDS = Path(desk.__file__).with_name("i18n")
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The ward, and whom we play."""
-
     own: Settings
     places: Places
     now: datetime
     broker: BrokerDoor
-    probe: Pass
-    first: Pass
-    second: Pass
+    passes: dict[str, Pass]
     revoked: Pass | None
 
 
 def broker(ward: Examined) -> Iterator[WardFinding]:
-    """Whether it is there, with the right certificate; whether it heeds the list and the rights."""
+    """Checks that the broker answers, has the right certificate, and applies the list of the revoked and the ACL."""
     look = "systemctl status mosquitto, journalctl -u mosquitto, /var/log/mosquitto/mosquitto.log"
     try:
-        if ward.broker.verdict(ward.probe) == "out":
+        if ward.broker.verdict(ward.passes[NAME]) == "out":
             yield bad("broker", "keeps_out", look=look)
             return
         yield well("broker", "lets_in", at=f"{ward.own.ward.host}:{ward.own.ward.port}")
@@ -73,39 +68,39 @@ def _revoked(part: str, ward: Examined, is_out: Callable[[Pass], bool]) -> WardF
 
 
 def _rights(ward: Examined) -> Iterator[WardFinding]:
-    """A device may say what is its own, and neither say nor hear what is another's."""
+    """A device may publish on its own topics, and neither publish nor read on those of another."""
     topic = f"cam/v1/{ward.own.ward.ward}"
     mine, others = f"{topic}/{FIRST}/{TRIED}", f"{topic}/{SECOND}/{TRIED}"
     wrong = [code for code, is_wrong in (
-        ("device_mute", not ward.broker.publishes(ward.first, mine)),
-        ("device_as_other", ward.broker.publishes(ward.first, others)),
-        ("device_orders", ward.broker.publishes(ward.first, f"{topic}/{SECOND}/cmd/doctor")),
-        ("device_reads_other", bool(ward.broker.hears(ward.first, others, ward.second))),
-        ("stranger_speaks", ward.broker.publishes(ward.probe, mine)),
+        ("device_mute", not ward.broker.publishes(ward.passes[FIRST], mine)),
+        ("device_as_other", ward.broker.publishes(ward.passes[FIRST], others)),
+        ("device_orders", ward.broker.publishes(ward.passes[FIRST], f"{topic}/{SECOND}/cmd/doctor")),
+        ("device_reads_other", bool(ward.broker.hears(ward.passes[FIRST], others, ward.passes[SECOND]))),
+        ("stranger_speaks", ward.broker.publishes(ward.passes[NAME], mine)),
     ) if is_wrong]
     yield from (bad("rights", code, file=f"{ward.places.etc}/mosquitto.acl") for code in wrong)
     if not wrong:
         yield well("rights", "rights_hold")
-    states = ward.broker.hears(ward.first, f"{topic}/_ward/state")
+    states = ward.broker.hears(ward.passes[FIRST], f"{topic}/_ward/state")
     is_up = bool(states) and b'"online":true' in states[-1].replace(b" ", b"")
     yield well("ingest", "takes_in") if is_up else bad("ingest", "ingest_away")
 
 
 def door(ward: Examined) -> Iterator[WardFinding]:
-    """Whether the proxy is there, heeds the list, and reaches intake and enrolment."""
+    """Checks that the proxy answers, applies the list of the revoked, and reaches intake and enrolment."""
     host, own = ward.own.authority.host or ward.own.ward.host, ward.own.authority
     at, look = ("localhost", own.door_port, ward.places.ca), "journalctl -u ward-taimat-proxy"
 
     def status(shown: Pass, path: str = "/") -> int:
         return status_at_door(*at, shown, path)
     try:
-        if status(ward.probe) == OUT_STATUS:
+        if status(ward.passes[NAME]) == OUT_STATUS:
             yield bad("door", "keeps_out", look=look)
             return
         yield well("door", "lets_in", at=f"{host}:{own.door_port}")
         yield _revoked("door", ward, lambda shown: status(shown) == OUT_STATUS)
         for part, path, unit in (("intake", settings.UPLOADS_PATH, "intake"), ("enrolment", "/renew", "serve")):
-            is_up = status(ward.probe, path) not in GATEWAY_STATUSES
+            is_up = status(ward.passes[NAME], path) not in GATEWAY_STATUSES
             yield well(part, "answers") if is_up else bad(part, "unreached", look=f"journalctl -u ward-taimat-{unit}")
         status_at_door("localhost", own.enrol_port, ward.places.ca, None)
         yield well("enrol door", "open_for_cards", at=f"{host}:{own.enrol_port}")
@@ -114,14 +109,13 @@ def door(ward: Examined) -> Iterator[WardFinding]:
 
 
 def lists(ward: Examined) -> Iterator[WardFinding]:
-    """Whether the lists of the revoked are fresh."""
     ends = Cas(ward.places).first_end()
     is_fresh = ends - ward.now > LIST_LIFE - LIST_OLD
     yield (well if is_fresh else bad)("revoked", "lists_hold" if is_fresh else "lists_old", day=_day(ends))
 
 
 def ends(ward: Examined) -> Iterator[WardFinding]:
-    """When the ward's own certificates and CAs end, and whether they fit their hosts."""
+    """Checks when the ward's own certificates and CAs expire, and whether they fit their hosts."""
     host = ward.own.authority.host or ward.own.ward.host
     for own in accounts.own_certificates(ward.places):
         if own.certificate is None:
@@ -141,7 +135,7 @@ def ends(ward: Examined) -> Iterator[WardFinding]:
 
 
 def secrets(ward: Examined) -> Iterator[WardFinding]:
-    """Whether keys are for their users alone, and the newest backup is young."""
+    """Checks that keys are readable only for their users, and that the newest backup is young."""
     private = [*ward.places.keys.glob("*.key"), *ward.places.authority.glob("*.key")]
     private += [Path(path) for path in (ward.own.ops.command_key, ward.own.intake.receipt_key) if path]
     wide = [str(path) for path in private if path.exists() and path.stat().st_mode & 0o007]
@@ -157,7 +151,6 @@ def secrets(ward: Examined) -> Iterator[WardFinding]:
 
 
 def machine(ward: Examined) -> Iterator[WardFinding]:
-    """Disk and clock."""
     folder = ward.own.intake.folder
     free_b, needs_b = shutil.disk_usage(_there(Path(folder))).free, max(FREE_B, int(ward.own.intake.free_gb * 1e9))
     is_free = free_b > needs_b
@@ -171,10 +164,11 @@ PARTS = (broker, door, lists, ends, secrets, machine)
 
 
 def examine(own: Settings, places: Places, now: datetime) -> Iterator[WardFinding]:
-    """Each finding as it comes. Raises AuthorityFault and OSError where nothing can be examined."""
+    """Yields each finding as it comes. Raises AuthorityFault and OSError if nothing can be examined."""
     with passes(Cas(places).current(now), now) as issue:
-        ward = Examined(own, places, now, BrokerDoor(own.ward.host, own.ward.port, places.ca), issue(NAME),
-                        issue(FIRST), issue(SECOND), canary.find(places))
+        ward = Examined(own, places, now, BrokerDoor(own.ward.host, own.ward.port, places.ca),
+                        passes={name: issue(name) for name in (NAME, FIRST, SECOND)},
+                        revoked=probe.find_canary(places))
         for part in PARTS:
             try:
                 yield from part(ward)
@@ -198,7 +192,6 @@ def _json(found: WardFinding, english: PageWords) -> str:
 
 @by_root
 def run(config: Path, as_json: bool) -> int:
-    """Look, print and keep what was found."""
     own = settings.load(config)
     places, now = Places.of(config, own), datetime.now(UTC)
     began_s, found, english = time.monotonic(), list[WardFinding](), words.load("en", WORDS)

@@ -1,7 +1,7 @@
-"""`taimat ward init`: makes all that a ward has of its own, and starts it.
+"""`taimat ward init`: makes keys, certificates and configuration of a ward, and starts it.
 
-Whatever is there stays, so it may be run again: after a cut it goes on, and a file that was deleted is made anew. The
-order is that of need; the settings come last, for services start with them.
+It keeps what exists, so it may be run again: after a cut it goes on, and it replaces a file that was deleted. It writes
+the settings last, because services start with them.
 """
 import re
 from dataclasses import dataclass
@@ -9,21 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.ward import keys, settings
-from agent.ward.authority import accounts, canary, secret, units
+from agent.ward.authority import accounts, probe
 from agent.ward.authority.cas import Cas
-from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.authority.issuer import AuthorityFault, RootCa, new_root_key, root_key
 from agent.ward.authority.places import (
     AUTHORITY_USER,
     HERE,
+    TARGET,
     WARD_USER,
     Places,
     folder,
+    has_systemd,
     put_own,
+    start_services,
+    template,
 )
-from agent.ward.authority.root import RootCa
 from agent.ward.exits import by_root
 from agent.ward.settings import NAME, TEMPLATE, Settings
-from agent.ward.templates import template
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 CONFIG = "ward.toml"
@@ -43,7 +45,7 @@ class InitWishes:
 
 
 def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
-    """Make what is missing; returns the settings. Raises AuthorityFault, ConfigError, SigningKeyFault and OSError."""
+    """Makes what is missing; returns the settings. Raises AuthorityFault, ConfigError, SigningKeyFault and OSError."""
     text = _settings_text(places, wishes)
     own = settings.parse(text, str(places.etc / CONFIG))
     folder(places.etc, 0o755)
@@ -54,15 +56,15 @@ def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
     folder(places.backups, 0o700)
     cas = Cas(places)
     with places.locked():
-        _see_to_cas(cas, places, own.authority.name, wishes, now)
-        made = accounts.see_to_all(places, cas, own.authority.host or own.ward.host, now)
+        _ensure_cas(cas, places, own.authority.name, wishes, now)
+        made = accounts.ensure_all(places, cas, own.authority.host or own.ward.host, now)
     for each in accounts.own_certificates(places):
         _say(each.path, each.name in made, f"certificate of {each.name}")
     if own.ops.command_key:
-        keys.see_to(own.ops.command_key, "[ops] command_key")
-        keys.see_to_next(own.ops.command_key)
+        keys.ensure(own.ops.command_key, "[ops] command_key")
+        keys.ensure_next(own.ops.command_key)
     if own.intake.receipt_key:
-        keys.see_to(own.intake.receipt_key, "[intake] receipt_key")
+        keys.ensure(own.intake.receipt_key, "[intake] receipt_key")
     for source, name in TEMPLATES:
         _place(places, source, places.etc / name, own.ward.ward)
     if places.broker.is_dir():
@@ -71,36 +73,33 @@ def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
     return own
 
 
-def _see_to_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, now: datetime) -> None:
+def _ensure_cas(cas: Cas, places: Places, ward_name: str, wishes: InitWishes, now: datetime) -> None:
     had_root, had_issuer = bool(cas.roots()), bool(cas.issuers(now))
     if not had_root:
-        key, kept = secret.new(wishes.token, wishes.passphrase_file)
+        key, kept = new_root_key(wishes.token, wishes.passphrase_file)
         root = RootCa.make(ward_name, key, now)
         cas.add_root(root, kept, now)
     elif not had_issuer:
-        root = RootCa(cas.roots()[0], secret.unlock(cas.root_key(), wishes.passphrase_file))
+        root = RootCa(cas.roots()[0], root_key(cas.root_key(), wishes.passphrase_file))
     _say(cas.root_key(), not had_root, "root CA's key")
     if not had_issuer:
         cas.add_issuer(root.issuer(ward_name, cas.next_moment(now)), now)
     cas.settle(now)
     _say(places.authority / "issuing.pem", not had_issuer, "issuing CA")
-    canary.see_to(places, cas, now)
+    probe.ensure_canary(places, cas, now)
     _say(places.ca, not had_issuer, "CAs that count")
     _say(places.crl, not had_issuer, "lists of the revoked")
 
 
 def _settings_text(places: Places, wishes: InitWishes) -> str:
-    """The file that is there, which must not contradict the wishes, or the template with them in it.
-
-    Raises AuthorityFault, ConfigError and OSError.
-    """
+    """Returns the existing file, which must agree with the wishes, or the filled template. Raises as `make`."""
     path = places.etc / CONFIG
     if path.exists():
         own = settings.load(path)
-        told = {"--ward": own.ward.ward, "--host": own.authority.host, "--name": own.authority.name}
+        present = {"--ward": own.ward.ward, "--host": own.authority.host, "--name": own.authority.name}
         for option, wish in (("--ward", wishes.ward), ("--host", wishes.host), ("--name", wishes.name)):
-            if wish and wish != told[option]:
-                raise AuthorityFault(f"{path}: is there and says {told[option]!r}, not {wish!r}; leave {option} "
+            if wish and wish != present[option]:
+                raise AuthorityFault(f"{path}: exists and says {present[option]!r}, not {wish!r}; leave {option} "
                                      "out, or edit the file first")
         return path.read_text(encoding="utf-8")
     _check(wishes)
@@ -127,13 +126,12 @@ def _check(wishes: InitWishes) -> None:
     if not NAME.fullmatch(wishes.ward):
         raise AuthorityFault(f"--ward {wishes.ward!r}: takes a short name of a-z, 0-9 and '-', as in w07")
     if not HOST.fullmatch(wishes.host):
-        raise AuthorityFault(f"--host {wishes.host!r}: takes a name or an address alone, without https:// and port")
+        raise AuthorityFault(f"--host {wishes.host!r}: takes only a name or an address, without https:// and port")
     if len(wishes.name) > 80 or not wishes.name.isprintable() or '"' in wishes.name or "\\" in wishes.name:
         raise AuthorityFault(f"--name {wishes.name!r}: takes up to 80 letters, without quotes and line breaks")
 
 
 def filled(text: str, values: dict[tuple[str, str], str]) -> str:
-    """A TOML text of one line for each key, with these texts as values; comments stay."""
     table, lines = "", []
     for line in text.splitlines():
         if header := re.match(r"\[([a-z]+)\]", line):
@@ -165,19 +163,19 @@ def _backup_words(own: Settings, cas: Cas) -> str:
             f"  1. the root's key onto a stick that goes into a safe, and off this machine; the passphrase elsewhere:\n"
             f"     cp {cas.root_key()} /media/STICK/ && shred -u {cas.root_key()}\n"
             f"     It is needed again for taimat ward rotate ca, and for nothing else.\n"
-            f"  2. the next command key likewise: mv {own.ops.command_key}{keys.NEXT} /media/STICK/\n"
-            f"  3. all the rest is written each day to {own.backup.folder or 'no folder: see [backup] in ward.toml'};\n"
-            f"     have it fetched onto another machine. Whoever has it has the ward's keys: these lie open in it.\n"
+            f"  2. the next command key, too: mv {own.ops.command_key}{keys.NEXT} /media/STICK/\n"
+            f"  3. a timer writes the rest each day to {own.backup.folder or 'no folder: see [backup] in ward.toml'};\n"
+            f"     copy it to another machine. It holds the ward's keys, not encrypted.\n"
             f"Then see whether all is well: sudo taimat ward doctor")
 
 
 @by_root
 def run(wishes: InitWishes, prefix: Path) -> int:
-    """Make all below `prefix`, and start it if that is the root."""
+    """Makes everything below `prefix`, and starts the services if that is the root."""
     places = Places.below(prefix.absolute())
     own = make(places, wishes, datetime.now(UTC))
-    if prefix == HERE and units.are_here():
-        units.start()
-        print(f"started  mosquitto, {units.TARGET}")
+    if prefix == HERE and has_systemd():
+        start_services()
+        print(f"started  mosquitto, {TARGET}")
     print(_backup_words(own, Cas(places)))
     return 0

@@ -1,17 +1,19 @@
-"""Where the ward's files lie, and whose they are. One `Places` is handed to whoever writes or reads one of them.
+"""Where the ward's files are, who owns them, and the templates of its configuration.
 
-A test, or a ward that is got ready on another machine, has the same folders below a prefix.
+Tests, and wards that are prepared on another machine, have the same folders below a prefix.
 """
 import contextlib
 import fcntl
 import grp
 import os
 import pwd
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.host.files import write_durably
+from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.settings import Settings
 
 HERE = Path("/")
@@ -22,58 +24,32 @@ READERS = {"broker.key": BROKER_GROUP, "door.key": PROXY_GROUP, "mosquitto.acl":
 PUBLIC_ENDS = (".pub", ".crl", ".conf", ".toml")
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
     """The folders of one ward's machine."""
 
-    etc: Path                   # ward.toml, and what is beside it
-    authority: Path             # the CAs and the enrolment book
-    broker: Path                # what the broker reads of its configuration
+    def __init__(self, etc: Path, authority: Path, broker: Path) -> None:
+        self.etc = etc                                  # ward.toml, and what is beside it
+        self.authority = authority                      # the CAs and the enrolment book
+        self.broker = broker                            # the broker's configuration
+        self.state = authority.with_name(WARD_USER)     # database and exports
+        self.backups = authority.parent.parent / "backups" / WARD_USER  # unless the settings name another place
+        self.keys = etc / "keys"                        # the ward's own certificates and keys
+        self.public = etc / "public"                    # readable for everyone:
+        self.ca = self.public / "ca.pem"                # the valid CAs,
+        self.crl = self.public / "crl.pem"              # and their lists of the revoked
 
     @classmethod
     def below(cls, prefix: Path) -> "Places":
-        """Those of the package, below this folder."""
         return cls(prefix / "etc/taimat-ward", prefix / "var/lib/taimat-ward-authority",
                    prefix / "etc/mosquitto/conf.d")
 
     @classmethod
     def of(cls, config: Path, own: Settings) -> "Places":
-        """Those that the settings in the file `config` name."""
         return cls(config.parent, Path(own.authority.folder), HERE / "etc/mosquitto/conf.d")
-
-    @property
-    def state(self) -> Path:
-        """Database and exports."""
-        return self.authority.with_name(WARD_USER)
-
-    @property
-    def backups(self) -> Path:
-        """Backups, where the settings name no other place."""
-        return self.authority.parents[1] / "backups" / WARD_USER
-
-    @property
-    def public(self) -> Path:
-        """What everybody may read: the CAs that count, and the lists of the revoked."""
-        return self.etc / "public"
-
-    @property
-    def keys(self) -> Path:
-        """The ward's own certificates and keys."""
-        return self.etc / "keys"
-
-    @property
-    def ca(self) -> Path:
-        """Every root and issuing CA that counts."""
-        return self.public / "ca.pem"
-
-    @property
-    def crl(self) -> Path:
-        """The lists of the revoked of all of them."""
-        return self.public / "crl.pem"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else changes the authority meanwhile: two who add to one list would each forget the other's."""
+        """Locks the authority: two writers of one list would each lose the other's entries."""
         self.authority.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.authority, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -84,29 +60,84 @@ class Places:
 
 
 def put(path: Path, data: bytes | str, mode: int, owner: str = "root", group: str = "root") -> None:
-    """Write a file whole, and give it to its owner. Raises OSError."""
+    """Raises OSError."""
     write_durably(path, data.encode() if isinstance(data, str) else data, mode)
     give(path, owner, group)
 
 
 def put_own(places: Places, path: Path, data: bytes | str) -> None:
-    """Write a file of ours for who reads it: everybody, one service's group, or root alone. Raises OSError."""
+    """Writes a file for its readers: everyone, one service's group, or only root. Raises OSError."""
     group = READERS.get(path.name)
     is_public = path.suffix in PUBLIC_ENDS or path.parent == places.keys and path.suffix == ".pem"
     put(path, data, FOR_GROUP if group else FOR_ALL if is_public else OWN_ONLY, group=group or "root")
 
 
 def folder(path: Path, mode: int, owner: str = "root", group: str = "root") -> None:
-    """Make a folder likewise, with those above it. Raises OSError."""
+    """Raises OSError."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     give(path, owner, group)
 
 
 def give(path: Path, owner: str, group: str) -> None:
-    """Have them own it, as far as they exist here and we are root. Raises OSError."""
+    """Sets owner and group if they exist here and this is root. Raises OSError."""
     if os.geteuid() == 0:
         with contextlib.suppress(KeyError):
             os.chown(path, pwd.getpwnam(owner).pw_uid, -1)
         with contextlib.suppress(KeyError):
             os.chown(path, -1, grp.getgrnam(group).gr_gid)
+
+
+TEMPLATE_FOLDERS = (Path(__file__).resolve().parents[3] / "firmware_cfg" / "ward", Path("/usr/share/taimat-ward"))
+WARD_MARK = "@WARD@"            # stands for the ward's name in topics
+
+
+def template(name: str, ward: str = "") -> str:
+    """Returns a file of a ward's configuration, with the ward's name in it. Raises OSError."""
+    found = next((place / name for place in TEMPLATE_FOLDERS if (place / name).exists()), TEMPLATE_FOLDERS[-1] / name)
+    return found.read_text(encoding="utf-8").replace(WARD_MARK, ward or WARD_MARK)
+
+
+SYSTEMD = Path("/run/systemd/system")
+TARGET = "ward-taimat.target"
+USERS = {"ingest": "ward-taimat-ingest.service", "desk": "ward-taimat-desk.service"}    # of an account's certificate
+RELOAD = "systemctl reload mosquitto.service"
+ENDS_S = 60.0
+
+
+def has_systemd() -> bool:
+    return SYSTEMD.is_dir()
+
+
+def start_services() -> None:
+    """Raises AuthorityFault."""
+    _run(["systemctl", "restart", "mosquitto.service"])
+    _run(["systemctl", "enable", "--now", TARGET])
+
+
+def reload_broker(command: str, renewed: Iterable[str] = ()) -> None:
+    """Makes the broker read its files, and restarts services with renewed certificates. Raises AuthorityFault."""
+    if command:
+        _run(shlex.split(command))
+    elif has_systemd():
+        _run(shlex.split(RELOAD))
+        if users := [USERS[name] for name in renewed if name in USERS]:
+            _run(["systemctl", "try-restart", *users])
+
+
+def restart_desk() -> None:
+    """The desk gets its copy of the command key only at its start. Raises AuthorityFault."""
+    desk = USERS["desk"]
+    if has_systemd() and not subprocess.run(["systemctl", "is-active", "--quiet", desk], check=False).returncode:
+        _run(["systemctl", "restart", desk])
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=ENDS_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AuthorityFault(f"{shlex.join(command)}: {error}; do it by hand") from error
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or ["no word"])[-1]
+        raise AuthorityFault(f"{shlex.join(command)}: {said}; journalctl -b -u mosquitto -u 'ward-taimat-*' says why"
+                             ) from error

@@ -1,6 +1,7 @@
-"""Whether broker and proxy do what they are told: tried from outside, with certificates that live five minutes.
+"""Tests from outside whether broker and proxy obey, because a configuration proves nothing.
 
-What a configuration says is no proof. These are the eyes of `revoke` and of `doctor`.
+The tests use certificates that live five minutes, and the canary: a certificate that was revoked when it was made, kept
+with its key. A server that accepts it does not read the list. For other revoked certificates the ward has no keys.
 """
 import contextlib
 import http.client
@@ -14,13 +15,14 @@ from typing import Literal, NamedTuple
 
 import paho.mqtt.client as paho
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.mqtt.connection import BROKEN, Client
 from agent.ward.authority import certificates
+from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import DEVICE, Issuer
-from agent.ward.authority.places import OWN_ONLY, put
+from agent.ward.authority.places import OWN_ONLY, Places, put
 
 LIVES = timedelta(minutes=5)
 ANSWER_S = 3                    # also the keepalive, as long as which the handshake may take
@@ -32,45 +34,41 @@ Verdict = Literal["in", "out"]
 
 
 class NoAnswer(Exception):
-    """Nobody answers, or not as a broker does; the text is one line."""
+    """The server does not answer, or not as expected; the text is one line."""
 
 
 class Pass(NamedTuple):
-    """A certificate with its key in one file, and whose it is."""
-
     name: str
     file: Path
     serial: int
 
     @classmethod
     def issue(cls, issuer: Issuer, name: str, file: Path, now: datetime, life: timedelta = LIVES) -> "Pass":
-        """A new one for `name`, an account or a device. Raises OSError."""
+        """Issues one for `name`, an account or a device. Raises OSError."""
         key = ec.generate_private_key(ec.SECP256R1())
         if DEVICE.fullmatch(name):
             csr = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
             chain = issuer.device(csr.public_bytes(certificates.PEM).decode(), name, now, life)
         else:
             chain = issuer.account(name, key.public_key(), now, life)
-        private = key.private_bytes(certificates.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        put(file, chain.encode() + private, OWN_ONLY)
+        put(file, chain.encode() + certificates.private_pem(key), OWN_ONLY)
         return cls(name, file, x509.load_pem_x509_certificate(chain.encode()).serial_number)
 
 
 @contextlib.contextmanager
 def passes(issuer: Issuer, now: datetime) -> Iterator[Callable[[str], Pass]]:
-    """A maker of them, by name; their files go at the end."""
+    """Yields a function that issues passes by name; deletes their files at the end."""
     with tempfile.TemporaryDirectory(prefix="taimat-ward-") as folder:
         yield lambda name: Pass.issue(issuer, name, Path(folder, f"{name}.pem"), now)
 
 
 class BrokerDoor:
-    """The way to the ward's broker."""
+    """The way to the ward's broker. Its methods raise NoAnswer."""
 
     def __init__(self, host: str, port: int, ca: Path, answer_s: int = ANSWER_S) -> None:
         self._host, self._port, self._ca, self._answer_s = host, port, ca, answer_s
 
     def verdict(self, shown: Pass) -> Verdict:
-        """Whether it lets in who shows this certificate. Raises NoAnswer."""
         try:
             with self.entered(shown, clean=True):
                 return "in"
@@ -79,7 +77,7 @@ class BrokerDoor:
 
     @contextlib.contextmanager
     def entered(self, shown: Pass, *, clean: bool = False) -> Iterator[paho.Client]:
-        """A connection, which `drive` moves on. Raises NoAnswer, and ssl.SSLError and ConnectionError of a refusal."""
+        """Connects; `drive` serves the connection. A refusal raises ssl.SSLError or ConnectionError."""
         client = Client(paho.CallbackAPIVersion.VERSION2, shown.name, protocol=paho.MQTTv5, reconnect_on_failure=False)
         client.tls_set_context(_context(self._ca, shown))
         client.connect_timeout = self._answer_s
@@ -98,7 +96,6 @@ class BrokerDoor:
             client.disconnect()
 
     def publishes(self, shown: Pass, topic: str) -> bool:
-        """Whether it takes a message there. Raises NoAnswer."""
         codes = list[int]()
         with self.entered(shown, clean=True) as client:
             client.on_publish = lambda _c, _d, _m, reason, _p: codes.append(reason.value)
@@ -107,10 +104,7 @@ class BrokerDoor:
         return codes[0] < REFUSED
 
     def hears(self, shown: Pass, topic: str, said_by: Pass | None = None) -> list[bytes]:
-        """What reaches who shows this at `topic`: what is retained there, and a message that `said_by` publishes.
-
-        mosquitto grants any subscription and then hands nothing over, so only a message tells. Raises NoAnswer.
-        """
+        """Returns what arrives; mosquitto grants any subscription, so only a message of `said_by` proves a right."""
         answered, heard = list[int](), list[bytes]()
         with self.entered(shown, clean=True) as client:
             client.on_subscribe = lambda *_: answered.append(1)
@@ -126,7 +120,7 @@ class BrokerDoor:
 
 def status_at_door(host: str, port: int, ca: Path, shown: Pass | None, path: str = "/", answer_s: float = ANSWER_S
                    ) -> int:
-    """The proxy's HTTP status for who shows this certificate; 400 where it does not count. Raises NoAnswer."""
+    """Returns the proxy's HTTP status; 400 if it does not accept the certificate. Raises NoAnswer."""
     connection = http.client.HTTPSConnection(host, port, timeout=answer_s, context=_context(ca, shown))
     try:
         connection.request("GET", path)
@@ -142,8 +136,7 @@ def status_at_door(host: str, port: int, ca: Path, shown: Pass | None, path: str
 
 
 def drive(client: paho.Client, is_done: Callable[[], object], answer_s: int = ANSWER_S) -> None:
-    """Have the client read and write until it is done. Raises NoAnswer, and ConnectionResetError when it is thrown out.
-    """
+    """Serves the connection until `is_done`. Raises NoAnswer, and ConnectionResetError if the broker ends it."""
     ends_s = time.monotonic() + answer_s
     while not is_done():
         try:
@@ -161,3 +154,25 @@ def _context(ca: Path, shown: Pass | None) -> ssl.SSLContext:
     if shown:
         context.load_cert_chain(shown.file)
     return context
+
+
+CANARY = "revoked.canary"
+
+
+def find_canary(places: Places) -> Pass | None:
+    path = places.authority / CANARY
+    try:
+        return Pass(NAME, path, x509.load_pem_x509_certificate(path.read_bytes()).serial_number)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def ensure_canary(places: Places, cas: Cas, now: datetime) -> None:
+    """Makes a canary unless the current CA has signed one that is not due. Raises AuthorityFault and OSError."""
+    current = cas.current(now)
+    if there := find_canary(places):
+        certificate = x509.load_pem_x509_certificate(there.file.read_bytes())
+        if certificate.issuer == current.certificate.subject and now < certificates.renewal_due(certificate):
+            return
+    made = Pass.issue(current, NAME, places.authority / CANARY, now, certificates.DEVICE_LIFE)
+    cas.revoke({made.serial}, now)

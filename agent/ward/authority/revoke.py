@@ -1,9 +1,9 @@
 """`taimat ward revoke`: throws a device out, at once and for good.
 
-The broker reads its list of the revoked when it is told to, but lets a connection live that is there already. So the
-list is written, the broker is told, and then we connect under the device's own name with a certificate of five minutes:
-the broker closes the device's connection, and lets it in no more. What the broker kept of it is taken away. Whether
-broker and proxy heed the new list is tried, with a certificate that was made and revoked for that.
+The broker reads its list of the revoked on a signal, but keeps existing connections. So this writes the list, signals
+the broker, and connects under the device's own name: the broker closes the device's connection, and does not accept it
+again. It deletes the device's retained messages. Last it tests broker and proxy with a certificate that was revoked for
+that.
 """
 import re
 import time
@@ -15,13 +15,13 @@ from pathlib import Path
 from cryptography import x509
 
 from agent.ward import settings
-from agent.ward.authority import certificates, units
-from agent.ward.authority.backup import shelve_lists
+from agent.ward.authority import certificates
+from agent.ward.authority.backup import copy_lists
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.issuer import DEVICE, AuthorityFault
-from agent.ward.authority.places import Places
+from agent.ward.authority.places import Places, reload_broker
 from agent.ward.authority.probe import NAME, OUT_STATUS, BrokerDoor, NoAnswer, Pass, drive, passes, status_at_door
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
+from agent.ward.enrolment.book import EnrolmentBook
 from agent.ward.exits import by_root
 from agent.ward.settings import Settings
 
@@ -33,15 +33,14 @@ MADE_BY = "revoke"
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What is to count no more: certificates by their serial numbers, and the names that they were for."""
-
     serials: frozenset[int]
     names: frozenset[str]
 
 
 def leaving(places: Places, word: str, now: datetime) -> Leaving:
-    """What somebody means who names a device, an account's certificate, a file or a serial number, and notes it in the
-    enrolment book. Raises AuthorityFault and BookFault.
+    """Finds certificates by device, serial number or file, and notes them in the book.
+
+    Raises AuthorityFault, BookFault.
     """
     if Path(word).is_file():
         try:
@@ -63,20 +62,20 @@ def leaving(places: Places, word: str, now: datetime) -> Leaving:
 
 
 def revoke(own: Settings, places: Places, words: Sequence[str], reload: str) -> str:
-    """Do it; returns what to print. Raises AuthorityFault, BookFault, NoAnswer and OSError."""
+    """Returns what to print. Raises AuthorityFault, BookFault, NoAnswer and OSError."""
     began_s, now, cas = time.monotonic(), datetime.now(UTC), Cas(places)
     broker = BrokerDoor(own.ward.host, own.ward.port, places.ca, ANSWERS_S)
     with places.locked(), passes(cas.current(now), now) as issue:
         gone = [leaving(places, word, now) for word in words]
         probe = issue(NAME)
         cas.revoke({probe.serial, *(serial for each in gone for serial in each.serials)}, now)
-        units.reload(reload)
+        reload_broker(reload)
         _await(lambda: broker.verdict(probe) == "out", began_s,
-               f"the broker does not heed {places.crl}: is it its crlfile, and did it get the signal?")
+               f"the broker does not apply {places.crl}: is it its crlfile, and did it get the signal?")
         for name in sorted({name for each in gone for name in each.names}):
             _take_over(broker, own.ward.ward, issue(name))
         said = _at_the_door(own, places, probe, began_s)
-        not_kept = shelve_lists(own, places)
+        not_kept = copy_lists(own, places)
     names = ", ".join(words)
     done = f"{names}: out of the broker{said} after {time.monotonic() - began_s:.2f} s"
     return f"{done}\n{not_kept}" if not_kept else done
@@ -86,7 +85,7 @@ def _at_the_door(own: Settings, places: Places, probe: Pass, began_s: float) -> 
     door = ("localhost", own.authority.door_port, places.ca, probe)
     try:
         _await(lambda: status_at_door(*door, answer_s=ANSWERS_S) == OUT_STATUS, began_s,
-               f"the proxy does not heed {places.crl}: systemctl status ward-taimat-proxy-reload.path")
+               f"the proxy does not apply {places.crl}: systemctl status ward-taimat-proxy-reload.path")
     except NoAnswer as error:
         return f" (no proxy to ask: {error})"
     return " and of the proxy"
@@ -100,7 +99,7 @@ def _await(is_done: Callable[[], bool], began_s: float, or_else: str) -> None:
 
 
 def _take_over(broker: BrokerDoor, ward: str, own: Pass) -> None:
-    """Connect in its place, which ends its connection, and take away what it left."""
+    """Connects in its place, which ends its connection, and deletes its retained messages."""
     with broker.entered(own, clean=True) as client:
         if DEVICE.fullmatch(own.name):
             gone = [client.publish(f"cam/v1/{ward}/{own.name}/{what}", b"", qos=1, retain=True) for what in RETAINED]
@@ -108,19 +107,16 @@ def _take_over(broker: BrokerDoor, ward: str, own: Pass) -> None:
 
 
 def throw_out(own: Settings, places: Places, words: Sequence[str], reload: str = "") -> str:
-    """`revoke`, with every reason why somebody may still be in as an AuthorityFault with its remedy."""
+    """Like `revoke`, but raises AuthorityFault with the remedy if a device may still be in."""
     try:
         return revoke(own, places, words, reload)
     except (NoAnswer, ConnectionError) as error:
         raise AuthorityFault(f"it may still be in: {error}; it is on the list, and is kept out from the broker's next "
                              "start on: run this again then") from error
-    except BookFault as error:
-        raise AuthorityFault(str(error)) from error
 
 
 @by_root
 def run(config: Path, words: Sequence[str], reload: str) -> int:
-    """Throw them out, and print how long that took."""
     own = settings.load(config)
     print(throw_out(own, Places.of(config, own), words, reload))
     return 0

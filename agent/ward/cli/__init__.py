@@ -1,1 +1,1 @@
-"""`taimat ward ...`: the commands of the ward's end. Each imports what it runs when it is called."""
+"""`taimat ward ...`: the commands of the ward's end. Each imports its code when it is called."""

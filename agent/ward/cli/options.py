@@ -1,6 +1,6 @@
-"""Options that several of the ward's commands have, and the headings under which the help lists the commands."""
+"""Options that several of the ward's commands have, and the headings of the commands in the help."""
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,17 +14,25 @@ WARD_CONFIG = Path("/etc/taimat-ward/ward.toml")
 
 
 def absolute(path: Path | None) -> Path | None:
-    """The path that a person typed, as messages show it."""
+    """Makes a typed path absolute for messages."""
     return path and path.absolute()
+
+
+def option(names: str, metavar: str, help: str, **more: Any) -> Any:
+    """Returns a Typer option of these `names`, separated by spaces; the help shows no default."""
+    return typer.Option(*names.split(), metavar=metavar, show_default=False, help=help, **more)
+
+
+def argument(metavar: str, help: str, **more: Any) -> Any:
+    """Returns a Typer argument; the help shows no default."""
+    return typer.Argument(metavar=metavar, show_default=False, help=help, **more)
 
 
 Config = Annotated[Path, typer.Option(
     "--config", "-c", metavar="FILE", envvar="TAIMAT_WARD_CONFIG", callback=absolute,
     help="The configuration of the ward's end.")]
-Devices = Annotated[list[str], typer.Argument(metavar="DEVICE", show_default=False, help="Their ids.")]
+Devices = Annotated[list[str], argument("DEVICE", "Their ids.")]
 WaitS = Annotated[float, typer.Option("--wait", metavar="S", min=0, help="How long to wait for answers, in seconds.")]
-Url = Annotated[str, typer.Argument(
-    metavar="URL", show_default=False, help="https:// address of the same file, for devices with their certificates.")]
-Reload = Annotated[str | None, typer.Option(
-    "--reload", metavar="COMMAND", show_default=False,
-    help="What has the broker read its files anew, where systemd does not run it.")]
+Url = Annotated[str, argument("URL", "https:// address of the same file, for devices with their certificates.")]
+Reload = Annotated[str | None, option(
+    "--reload", "COMMAND", "The command that makes the broker read its files again, if systemd does not run it.")]

@@ -1,7 +1,6 @@
-"""`taimat ward keys`, `configure` and `update`: what devices are told with the command key's signature.
+"""`taimat ward keys`, `configure`, `update` and `request`: orders to devices, signed with the command key.
 
-Devices obey them without their households, within what these allow. Pictures are asked for by `taimat ward request`,
-whose commands name a case, a law and an officer.
+Devices obey the first three within what their households allow. A request names a case, a law and an officer.
 """
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +8,12 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Bundle, Json, Last
-from agent.ward.cli.options import ORDERS, WARD_CONFIG, Config, Devices, Url, WaitS, absolute
+from agent.ward.cli.options import ORDERS, WARD_CONFIG, Config, Devices, Url, WaitS, absolute, argument
 
 app = typer.Typer()
-requests = typer.Typer(no_args_is_help=True, help="Ask a device for pictures, and see what became of it.")
+requests = typer.Typer(no_args_is_help=True, help="Ask a device for pictures, and see the outcome.")
 
-Told = Annotated[list[str] | None, typer.Argument(
-    metavar="DEVICE", show_default=False, help="Devices that are to obey the command keys that are here now.")]
+Informed = Annotated[list[str] | None, argument("DEVICE", "Devices that get the present command keys.")]
 Pairs = Annotated[list[str] | None, typer.Option(
     "--set", metavar="KEY=VALUE", show_default=False,
     help="health_int_s, retention_d or log_level; several times for several. What is not named goes back to the "
@@ -29,20 +27,21 @@ Clear = Annotated[bool, typer.Option("--clear", help="All of it goes back to the
 Device = Annotated[str, typer.Option("--dev", metavar="ID", help="The device's id, as taimat ward watch shows it.")]
 Camera = Annotated[str, typer.Option("--cam", metavar="NAME", help="Its camera.")]
 From = Annotated[str, typer.Option(
-    "--from", metavar="TIME", help="From when on: '2026-11-25 14:00' here, 14:00 today, or 2026-11-25T14:00:00+07:00.")]
-To = Annotated[str, typer.Option("--to", metavar="TIME", help="Until when; 14:10 is on the day of --from.")]
+    "--from", metavar="TIME",
+    help="The beginning: '2026-11-25 14:00' here, 14:00 today, or 2026-11-25T14:00:00+07:00.")]
+To = Annotated[str, typer.Option("--to", metavar="TIME", help="The end; 14:10 is on the day of --from.")]
 Case = Annotated[str, typer.Option("--case", metavar="NUMBER", help="The ward's number of the case.")]
 Purpose = Annotated[str, typer.Option(
-    "--purpose", metavar="WORD", help="What for, in the word that households have their rules by: theft, fire.")]
-Officer = Annotated[str, typer.Option("--officer", metavar="NAME", help="Who answers for it.")]
-Basis = Annotated[str, typer.Option("--basis", metavar="TEXT", help="The law that it is asked by.")]
-Follow = Annotated[bool, typer.Option("--wait", help="Follow it to its end. Ctrl-C leaves it going on.")]
-Request = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="As the list shows it.")]
+    "--purpose", metavar="WORD", help="The purpose, by which households have their rules: theft, fire.")]
+Officer = Annotated[str, typer.Option("--officer", metavar="NAME", help="The responsible officer.")]
+Basis = Annotated[str, typer.Option("--basis", metavar="TEXT", help="The law that allows the request.")]
+Follow = Annotated[bool, typer.Option("--wait", help="Follow it to its end. Ctrl-C does not cancel it.")]
+Request = Annotated[str, argument("ID", "The request's id, as the list shows it.")]
 
 
 @app.command("keys", rich_help_panel=ORDERS)
-def keys(devices: Told = None, wait: WaitS = 30, json: Json = False, config: Config = WARD_CONFIG) -> int:
-    """Make the keys that the configuration names, unless they are there: for commands, and for receipts."""
+def keys(devices: Informed = None, wait: WaitS = 30, json: Json = False, config: Config = WARD_CONFIG) -> int:
+    """Make the keys for commands and for receipts that the configuration names, if they are missing."""
     from agent.ward.keys import run
     return run(config, devices or (), wait, json)
 
@@ -58,9 +57,9 @@ def configure(devices: Devices, pairs: Pairs = None, file: WishFile = None, clea
 @app.command("update", rich_help_panel=ORDERS)
 def update(bundle: Bundle, url: Url, devices: Devices, wait: WaitS = 30, json: Json = False,
            config: Config = WARD_CONFIG) -> int:
-    """Order a release for devices, which fetch it from the URL. Each household's rule decides, each device tries it."""
-    from agent.ward.update import run
-    return run(config, bundle, url, devices, wait_s=wait, as_json=json)
+    """Order a release, which devices download from the URL. Each household's rule decides, each device tests it."""
+    from agent.ward.orders import run_update
+    return run_update(config, bundle, url, devices, wait_s=wait, as_json=json)
 
 
 @requests.command("clip")
@@ -76,7 +75,7 @@ def clip(dev: Device, cam: Camera, since: From, until: To, case: Case, purpose: 
 @requests.command("snapshot")
 def snapshot(dev: Device, cam: Camera, case: Case, purpose: Purpose, officer: Officer, basis: Basis,
              wait: Follow = False, json: Json = False, config: Config = WARD_CONFIG) -> int:
-    """Ask for a camera's picture, taken when the household has agreed."""
+    """Ask for a picture, which the camera takes once the household has agreed."""
     from agent.ward.request.main import run_ask
     given = {"dev": dev, "cam": cam, "case": case, "purpose": purpose, "officer": officer, "basis": basis}
     return run_ask(config, "snapshot", given, wait, json)
@@ -84,21 +83,21 @@ def snapshot(dev: Device, cam: Camera, case: Case, purpose: Purpose, officer: Of
 
 @requests.command("list")
 def list_(last: Last = 20, json: Json = False, config: Config = WARD_CONFIG) -> int:
-    """List what was asked for, newest first, and where each stands."""
+    """List requests and their states, newest first."""
     from agent.ward.request.main import run_list
     return run_list(config, last, json)
 
 
 @requests.command("show")
 def show(request: Request, json: Json = False, config: Config = WARD_CONFIG) -> int:
-    """Show one request, with each step that it took."""
+    """Show one request with its steps."""
     from agent.ward.request.main import run_show
     return run_show(config, request, json)
 
 
 @requests.command("cancel")
 def cancel(request: Request, config: Config = WARD_CONFIG) -> int:
-    """Take a request back: nothing is taken in for it any more."""
+    """Cancel a request: the ward accepts no upload for it."""
     from agent.ward.request.main import run_cancel
     return run_cancel(config, request)
 

@@ -1,9 +1,8 @@
-"""`taimat ward desk`: a page for officers, who see the ward's devices and ask households for pictures.
+"""`taimat ward desk`: a page where officers see the ward's devices and ask households for pictures.
 
-It listens on a Unix socket, to nobody but the proxy in front of it.
+It listens on a Unix socket, only for the proxy in front of it.
 """
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -25,37 +24,26 @@ from agent.look.guard import guarded, is_own_form
 from agent.ward import settings
 from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine
-from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.device_pages import DevicePages
-from agent.ward.desk.officer import officer
-from agent.ward.desk.render import DeskRenderer
-from agent.ward.desk.request_pages import RequestPages
+from agent.ward.desk.officers import officer
+from agent.ward.desk.pages import DeskRenderer, DevicePages, RequestPages, WardPage
 from agent.ward.desk.requests import OfficersRequests
-from agent.ward.desk.ward_page import WardPage
-from agent.ward.proxied import CERTIFICATE, answer_until_told, life, listener_at
+from agent.ward.desk.rows import DeskBoard
+from agent.ward.proxied import CERTIFICATE, answer_at, life
 from agent.ward.requests import PictureRequests
-from agent.ward.service import EXIT_DATABASE, run
+from agent.ward.service import run
 from agent.ward.settings import Settings
 
 NAME = "desk"
 THREADS_N = 12
 STATIC = "/static/"         # what the refusal is drawn with
 
-_log = logging.getLogger(__name__)
-
-
 class DeskDoor:
-    """Around the whole page, so no address can be forgotten: only officers come in, and only the desk's own forms.
-
-    Handlers find the `officer` in the request's state.
-    """
+    """Guards every address: it admits only officers, whom handlers find in the request's state, and own forms."""
 
     def __init__(self, app: ASGIApp, refused: Callable[[Request], Response]) -> None:
-        """`refused` makes the answer to whoever is no officer."""
         self._app, self._refused = app, refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -74,11 +62,11 @@ class DeskDoor:
 
 
 def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starlette]) -> ASGIApp:
-    """The whole page, behind its door; `life` goes on beside the answering."""
     renderer, requests = DeskRenderer(own), PictureRequests(engine)
     board = DeskBoard(own, engine, clock)
     devices = DevicePages(board, engine, requests, renderer, clock)
-    asked = RequestPages(board, devices, requests, OfficersRequests(own, requests, clock), renderer, clock)
+    asked = RequestPages(board, devices, requests, OfficersRequests(own, requests, clock), renderer=renderer,
+                         clock=clock)
     routes = [
         Route("/", devices.devices),
         Route("/devices/{key}", devices.device),
@@ -97,40 +85,35 @@ def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starle
 
 
 def _error_pages(renderer: DeskRenderer) -> dict[Any, Callable[[Request, Exception], Response]]:
-    """What an officer is told of each failure; what is wrong with the ward's own machine stands in the answer."""
-    def told(key: str, status: int, with_why: bool = False) -> Callable[[Request, Exception], Response]:
+    """Pages for failures. A fault of the ward's machine is shown with its text."""
+    def page_for(key: str, status: int, with_why: bool = False) -> Callable[[Request, Exception], Response]:
         def page(request: Request, error: Exception) -> Response:
             code = error.status_code if isinstance(error, HTTPException) else status
             return renderer.page(request, "message.html", code, key=key, why=str(error) if with_why else "")
 
         return page
 
-    trouble = told("error.trouble", 503, with_why=True)
-    return {HTTPException: told("error.missing", 404), DatabaseFault: trouble, SigningKeyFault: trouble,
-            ConfigError: trouble, OSError: trouble, Exception: told("error.broken", 500)}
+    trouble = page_for("error.trouble", 503, with_why=True)
+    return {HTTPException: page_for("error.missing", 404), DatabaseFault: trouble, SigningKeyFault: trouble,
+            ConfigError: trouble, OSError: trouble, Exception: page_for("error.broken", 500)}
 
 
 def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
-    """Answer until told to stop. Raises CannotServe, DatabaseFault."""
+    """Raises CannotServe and DatabaseFault."""
     engine = open_engine(own.database.url)
-    app = build(own, engine, clock, lambda _: _life(stop))
-    listener = listener_at(Path(own.desk.socket), "[desk] socket")
-    _log.info("listens at %s", listener.getsockname())
     try:
-        answer_until_told(app, listener)
+        answer_at(own.desk.socket, "[desk] socket", build(own, engine, clock, lambda _: _life(stop)))
     finally:
-        listener.close()
         engine.dispose()
 
 
 @contextlib.asynccontextmanager
 async def _life(stop: Stop) -> AsyncIterator[None]:
-    """As of each of the ward's programs; so many of the desk's handlers run at once, the others wait for a thread."""
+    """Also limits how many of the desk's handlers run at once; the others wait for a thread."""
     to_thread.current_default_thread_limiter().total_tokens = THREADS_N
     async with life(stop):
         yield
 
 
 def main(config: Path) -> int:
-    """The entry of the service. Returns the exit code."""
-    return run(NAME, config, serve, {DatabaseFault: EXIT_DATABASE})
+    return run(NAME, config, serve)

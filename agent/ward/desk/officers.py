@@ -1,9 +1,11 @@
-"""`taimat ward officer`: who may come to the desk: their certificates are made, listed and taken back.
+"""`taimat ward officer`: makes, lists and revokes the certificates of officers for the desk.
 
-Of an officer the certificate is kept, in the authority's folder; the key goes out with the PKCS#12 file, which a
-browser takes in, and is nowhere else.
+The authority's folder keeps an officer's certificate. The key is only in the PKCS#12 file for the browser.
 """
+import re
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,28 +17,57 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from agent.core.contract.ulid import ALPHABET
 from agent.ward import settings
 from agent.ward.authority.cas import Cas
+from agent.ward.authority.certificates import NAME_MAX, PERSON
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import FOR_ALL, OWN_ONLY, Places, folder, put
 from agent.ward.authority.probe import NoAnswer
 from agent.ward.authority.revoke import revoke
-from agent.ward.desk.officer import NAME, PREFIX, person_of
-from agent.ward.enrolment.book import BookFault
 from agent.ward.exits import by_root
+from agent.ward.proxied import client_certificate, client_name
 from agent.ward.settings import Settings
+
+# The broker's rights for devices are patterns with the client's name, for every client. A topic can't have a "+", so an
+# officer has no rights there.
+PREFIX = "desk+"
+OFFICER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,25}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    name: str               # that of the certificate, without its prefix
+    person: str             # as households read it
+
+    @property
+    def noted(self) -> str:
+        return f"{self.person} ({PREFIX}{self.name})"
+
+
+def officer(headers: Sequence[str]) -> Officer | None:
+    """The officer of the certificate in the proxy's header; None if it is missing or of another."""
+    certificate = client_certificate(headers[0]) if len(headers) == 1 else None
+    common = client_name(certificate)
+    name = common.removeprefix(PREFIX)
+    if certificate is None or not common.startswith(PREFIX) or not OFFICER_NAME.fullmatch(name):
+        return None
+    return Officer(name, person_of(certificate) or name)
+
+
+def person_of(certificate: x509.Certificate) -> str:
+    found = certificate.subject.get_attributes_for_oid(PERSON)
+    return str(found[0].value)[:NAME_MAX] if found else ""
+
 
 FOLDER = "officers"
 WORD_N, WORDS_N = 5, 4          # of the passphrase: 100 random bits
 
 
 class OfficerBook:
-    """The officers of one ward."""
-
     def __init__(self, places: Places) -> None:
         self._places, self._folder = places, places.authority / FOLDER
 
     def add(self, name: str, person: str, p12: Path, now: datetime) -> str:
-        """Make a certificate and the file for a browser; returns its passphrase. Raises AuthorityFault and OSError."""
-        if not NAME.fullmatch(name):
+        """Makes a certificate and the file for a browser; returns its passphrase. Raises AuthorityFault and OSError."""
+        if not OFFICER_NAME.fullmatch(name):
             raise AuthorityFault(f"{name}: an officer's name is made of a-z, 0-9 and '-', 27 letters at most, as in "
                                  "tran-van-binh; how people call the officer is --person's")
         if (path := self._path(name)).exists():
@@ -54,13 +85,13 @@ class OfficerBook:
         return phrase
 
     def all(self) -> list[tuple[str, x509.Certificate]]:
-        """Each by name, with the certificate. Raises OSError."""
+        """Raises OSError."""
         return [(path.stem, x509.load_pem_x509_certificate(path.read_bytes()))
                 for path in sorted(self._folder.glob("*.pem"))]
 
     def remove(self, own: Settings, name: str, reload: str) -> str:
-        """Revoke it, and forget the officer; returns what to print. Raises what `revoke` raises."""
-        if not NAME.fullmatch(name) or not (path := self._path(name)).exists():
+        """Revokes the certificate and deletes the officer; returns what to print. Raises what `revoke` raises."""
+        if not OFFICER_NAME.fullmatch(name) or not (path := self._path(name)).exists():
             raise AuthorityFault(f"{name}: there is no such officer; taimat ward officer list shows them")
         said = revoke(own, self._places, [str(path)], reload)
         path.unlink()
@@ -72,7 +103,6 @@ class OfficerBook:
 
 @by_root
 def run_add(config: Path, name: str, person: str, p12: Path | None) -> int:
-    """Make an officer's certificate, and print its passphrase once."""
     p12 = p12 or Path(f"desk-{name}.p12")
     phrase = _book(config).add(name, person, p12, datetime.now(UTC))
     print(f"{p12}: for the officer's browser, which asks for this passphrase, shown once:\n\n    {phrase}\n")
@@ -81,7 +111,6 @@ def run_add(config: Path, name: str, person: str, p12: Path | None) -> int:
 
 @by_root
 def run_list(config: Path) -> int:
-    """Print the officers, a line each."""
     for name, certificate in _book(config).all():
         print(f"{name}\t{person_of(certificate)}\t{certificate.not_valid_after_utc:%Y-%m-%d}")
     return 0
@@ -89,10 +118,9 @@ def run_list(config: Path) -> int:
 
 @by_root
 def run_remove(config: Path, name: str, reload: str) -> int:
-    """Take an officer's certificate back."""
     try:
         print(_book(config).remove(settings.load(config), name, reload))
-    except (BookFault, NoAnswer, ConnectionError) as error:
+    except (NoAnswer, ConnectionError) as error:
         raise AuthorityFault(f"{name}: may still be in: {error}; run this again then") from error
     return 0
 

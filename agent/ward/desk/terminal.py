@@ -1,6 +1,6 @@
-"""`taimat ward watch --desk`: the desk's devices in a terminal, those first on which something is missing.
+"""`taimat ward watch --desk`: the desk's devices in a terminal, first those that lack most.
 
-It stands alone, because the page does without a terminal's libraries, and `watch` without the desk.
+It is a file of its own, because the page does not need a terminal's libraries, nor `watch` the desk.
 """
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,24 +12,20 @@ from rich.text import Text
 
 from agent.host.clock import SystemClock
 from agent.ward import settings
-from agent.ward.desk.board import DeskBoard
-from agent.ward.desk.lights import NAMES
-from agent.ward.desk.rows import DeskRow, counted
+from agent.ward.desk.rows import LIGHTS, DeskBoard, DeskRow, counted
 from agent.ward.watch import COLOURS, LineView
 
-COLUMNS = ("device", "household", "site", "state", *NAMES, "certificate", "what is missing")
+COLUMNS = ("device", "household", "site", "state", *LIGHTS, "certificate", "what is missing")
 SIGNS = {"good": ("●", "green"), "bad": ("○", "red"), "unknown": ("·", "dim")}
 STATE_COLOURS = COLOURS | {"waiting": "magenta", "enrolled": "cyan"}
 
 
 def view(own: settings.Settings, engine: sql.Engine) -> LineView[DeskRow]:
-    """The desk's rows."""
     board = DeskBoard(own, engine, SystemClock())
     return LineView(board.rows, table, cells, lambda row: row.key, lambda row: row)
 
 
 def table(found: Sequence[DeskRow], _now_s: float) -> RenderableType:
-    """The rows as a table, under how many are green and in which state."""
     grid = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for row in found:
         key, household, site, state, *_, until, missing = cells(row, 0)
@@ -42,7 +38,6 @@ def table(found: Sequence[DeskRow], _now_s: float) -> RenderableType:
 
 
 def cells(row: DeskRow, _now_s: float) -> Sequence[str]:
-    """A row's cells in the order of the columns."""
     until = f"{datetime.fromtimestamp(row.until_ms / 1000):%Y-%m-%d}" if row.until_ms else ""
     missing = [*row.alarms, *(f"{name}: {row.hints[name]}" if row.hints.get(name) else name
                               for name in row.lights.missing)]

@@ -1,1 +1,1 @@
-"""Enrolment, the ward's side: the book of places, claims and certificates, and the door (docs/design/ward.md)."""
+"""Enrolment at the ward: the book of places, claims and certificates, and the door (docs/design/ward.md)."""

@@ -1,90 +1,56 @@
-"""The door's HTTP: `/enrol` for whoever has a claim, `/renew` and `/ready` for devices with their certificates.
+"""`taimat ward serve`: `/enrol` for cards with a claim, `/renew` and `/ready` for devices with their certificates.
 
-Strangers may come to it as often as they like, so what they say costs little, is bounded, and fills no journal. Who has
-a claim that counts is never turned away because of others at the same address.
+It listens on a Unix socket, only for the proxy. Strangers may come as often as they like, so a request costs little, is
+bounded, and fills no journal. A valid claim is accepted even if others at the same address failed.
 """
 import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from agent.core.contract.enrolment import (
-    ENROL_PATH,
-    READY_PATH,
-    RENEW_PATH,
-    EnrolAsk,
-    Grant,
-    Ready,
-    RefusalCode,
-    Refused,
-    RenewAsk,
-)
+from agent.core.contract import enrolment as contract
 from agent.host.clock import Clock
-from agent.ward.enrolment.claims import Pace
-from agent.ward.enrolment.service import REFUSALS, EnrolmentService, EnrolRefusal
-from agent.ward.metrics import serve
-from agent.ward.proxied import CERTIFICATE, client_certificate
+from agent.host.stop import Stop
+from agent.ward import settings
+from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.enrolment.service import REFUSALS, EnrolmentService, EnrolRefusal, Pace
+from agent.ward.metrics import EnrolmentMetrics
+from agent.ward.proxied import CERTIFICATE, answer_at, client_certificate, life
+from agent.ward.service import EXIT_CANNOT_SERVE, run
 
 PEER = "x-real-ip"              # set by the proxy
 ASK_B_MAX = 32_768
 ASK_S = 20.0
 WRONG_N, WRONG_EVERY_S = 20, 10.0
-GUESSES: frozenset[RefusalCode] = frozenset(("claim_unknown", "bad_csr", "bad_request"))
+GUESSES: frozenset[contract.RefusalCode] = frozenset(("claim_unknown", "bad_csr", "bad_request"))
 AGAIN_S = {"busy": "60", "fault": "60"}
-STREET = 64                     # bits of an IPv6 address that whoever has one line can't choose
+STREET = 64                     # bits of an IPv6 address that the owner of one line can't choose
 
 _log = logging.getLogger(__name__)
 
 Kind = TypeVar("Kind")
-Handler = Callable[[Request], Awaitable[Grant | None]]
-CODES: tuple[RefusalCode, ...] = RefusalCode.__args__       # type: ignore[attr-defined]
-
-
-class EnrolmentMetrics:
-    """The figures of one door."""
-
-    def __init__(self, issuing_until_s: float) -> None:
-        """All at zero, and served by nobody yet. `issuing_until_s`: Unix time at which the issuing CA ends."""
-        self.registry = own = CollectorRegistry()
-        ProcessCollector(namespace="taimat_ward_serve", registry=own)
-        self.answers = Counter("taimat_ward_serve_answers", "Answers, by what was asked and status", ["what", "status"],
-                               registry=own)
-        self.granted = Counter("taimat_ward_serve_granted", "Certificates made, by what was asked", ["what"],
-                               registry=own)
-        self.refused = Counter("taimat_ward_serve_refused", "Asked in vain, by reason; claim_used: a card was copied",
-                               ["code"], registry=own)
-        Gauge("taimat_ward_serve_issuing_until_seconds", "When the issuing CA ends: Unix time", registry=own).set(
-            issuing_until_s)
-        for what in ("enrol", "renew"):
-            self.granted.labels(what)
-        for code in CODES:
-            self.refused.labels(code)
-
-    def serve(self, listen: str, port: int) -> None:
-        """Answer at http://listen:port/metrics on a thread of its own. Raises MetricsFault."""
-        serve(self.registry, listen, port, "[authority] metrics_port")
+Handler = Callable[[Request], Awaitable[contract.Grant | None]]
 
 
 class EnrolmentDoor:
-    """The handlers; `app` is what a server runs."""
+    """The handlers; a server runs `app`, and `life` beside it."""
 
     def __init__(self, service: EnrolmentService, clock: Clock, metrics: EnrolmentMetrics, life: Lifespan[Starlette]
                  ) -> None:
-        """`life` goes on beside the answering."""
         self._service, self._clock, self._metrics = service, clock, metrics
         self._wrong = Pace(WRONG_N, WRONG_EVERY_S)
         self._thread = ThreadPoolExecutor(1, "book")        # one change after the other: SQLite has it so
-        routes = {ENROL_PATH: self._enrol, RENEW_PATH: self._renew, READY_PATH: self._ready}
+        routes = {contract.ENROL_PATH: self._enrol, contract.RENEW_PATH: self._renew, contract.READY_PATH: self._ready}
         self.app = Starlette(routes=[self._route(path, handler) for path, handler in routes.items()], lifespan=life)
         self.app.router.redirect_slashes = False
 
@@ -100,7 +66,7 @@ class EnrolmentDoor:
             granted = await handler(request)
         except EnrolRefusal as refusal:
             return self._refused(refusal, _peer(request))
-        except Exception as error:      # ours, whatever it is: told in a line, and the door goes on
+        except Exception as error:      # ours: log it, and go on
             _log.error("%s: %r: a fault of ours, please report it", request.url.path, error)
             return _refusal("fault")
         return Response(status_code=204) if granted is None else _json(200, granted)
@@ -112,29 +78,29 @@ class EnrolmentDoor:
         _log.log(logging.ERROR if refusal.code == "fault" else logging.WARNING, "%s", refusal)
         return _refusal(refusal.code)
 
-    async def _enrol(self, request: Request) -> Grant:
-        ask = await _ask(request, EnrolAsk)
+    async def _enrol(self, request: Request) -> contract.Grant:
+        ask = await _ask(request, contract.EnrolAsk)
         granted = await self._waited(self._service.enrol, ask, _peer(request))
         self._metrics.granted.labels("enrol").inc()
         return granted
 
-    async def _renew(self, request: Request) -> Grant:
-        ask = await _ask(request, RenewAsk)
+    async def _renew(self, request: Request) -> contract.Grant:
+        ask = await _ask(request, contract.RenewAsk)
         granted = await self._waited(self._service.renew, client_certificate(_certificate(request)), ask)
         self._metrics.granted.labels("renew").inc()
         return granted
 
     async def _ready(self, request: Request) -> None:
-        told = await _ask(request, Ready)
-        await self._waited(self._service.note_ready, client_certificate(_certificate(request)), told)
+        ready = await _ask(request, contract.Ready)
+        await self._waited(self._service.note_ready, client_certificate(_certificate(request)), ready)
 
     async def _waited(self, work: Callable[..., Kind], *words: object) -> Kind:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *words)
 
 
 async def _ask(request: Request, kind: type[Kind]) -> Kind:
-    """The whole of what is asked. Raises EnrolRefusal."""
-    who, body = _peer(request) or "somebody", bytearray()
+    """Raises EnrolRefusal."""
+    who, body = _peer(request) or "a stranger", bytearray()
     try:
         async with asyncio.timeout(ASK_S):
             async for piece in request.stream():
@@ -149,11 +115,11 @@ async def _ask(request: Request, kind: type[Kind]) -> Kind:
 
 
 def _certificate(request: Request) -> str:
-    """What the proxy says of the certificate. Raises EnrolRefusal where it is said twice."""
-    told = request.headers.getlist(CERTIFICATE)
-    if len(told) > 1:
-        raise EnrolRefusal("bad_request", "somebody", f"{CERTIFICATE} is given twice")
-    return told[0] if told else ""
+    """Returns the proxy's header with the certificate. Raises EnrolRefusal if it is there twice."""
+    values = request.headers.getlist(CERTIFICATE)
+    if len(values) > 1:
+        raise EnrolRefusal("bad_request", "a stranger", f"{CERTIFICATE} is given twice")
+    return values[0] if values else ""
 
 
 def _peer(request: Request) -> str:
@@ -164,13 +130,13 @@ def _peer(request: Request) -> str:
 
 
 def _street(peer: str) -> str:
-    """Those addresses between which one line can change at will, as one."""
+    """Returns one name for all addresses that one line can choose from."""
     return str(ipaddress.ip_network(f"{peer}/{STREET}", strict=False)) if ":" in peer else peer
 
 
-def _refusal(code: RefusalCode) -> Response:
+def _refusal(code: contract.RefusalCode) -> Response:
     status, text = REFUSALS[code]
-    response = _json(status, Refused(code=code, text=text))
+    response = _json(status, contract.Refused(code=code, text=text))
     if code in AGAIN_S:
         response.headers["Retry-After"] = AGAIN_S[code]
     return response
@@ -178,3 +144,21 @@ def _refusal(code: RefusalCode) -> Response:
 
 def _json(status: int, answer: msgspec.Struct) -> Response:
     return Response(msgspec.json.encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
+
+
+NAME = "serve"
+FAULTS = {AuthorityFault: EXIT_CANNOT_SERVE}
+
+
+def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
+    """Raises CannotServe and AuthorityFault."""
+    service = EnrolmentService(own, clock)
+    metrics = EnrolmentMetrics(service.check().certificate.not_valid_after_utc.timestamp())
+    if own.metrics.enabled:
+        metrics.serve(own.metrics.listen, own.authority.metrics_port, "[authority] metrics_port")
+    door = EnrolmentDoor(service, clock, metrics, lambda _: life(stop))
+    answer_at(own.authority.socket, "[authority] socket", door.app)
+
+
+def main(config: Path) -> int:
+    return run(NAME, config, serve, FAULTS)

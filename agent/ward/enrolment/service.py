@@ -1,4 +1,4 @@
-"""Decides who becomes a device of the ward and who stays one, and has certificates made. It waits for the disk."""
+"""Decides which devices may enrol and stay, and issues their certificates. It waits for the disk."""
 import hashlib
 import logging
 from collections.abc import Iterator
@@ -9,36 +9,28 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent.core.contract.enrolment import (
-    EnrolAsk,
-    Grant,
-    Ready,
-    RefusalCode,
-    RenewAsk,
-    claim_digest,
-    device_id,
-)
+from agent.core.contract import enrolment as contract
 from agent.host.clock import Clock
 from agent.ward.authority.certificates import pem
 from agent.ward.authority.issuer import DEVICE, AuthorityFault, BadCsr, Issuer, key_of
-from agent.ward.enrolment.book import BookFault, EnrolmentBook
-from agent.ward.enrolment.claims import ALARMING, Pace, refusal
-from agent.ward.enrolment.entries import CloneAlarm, Entries, IssuedCertificate
+from agent.ward.enrolment.book import CloneAlarm, EnrolmentBook, Entries, IssuedCertificate, KnownClaim
 from agent.ward.keys import PUBLIC
 from agent.ward.proxied import client_name
 from agent.ward.settings import Settings
 
+ALARMING: frozenset[contract.RefusalCode] = frozenset(("claim_used", "claim_revoked"))      # a card exists twice
+NAMES_MAX = 4096                # of a pace
 CERTIFICATES_N, CERTIFICATE_EVERY_S = 10, 3600.0        # of one device: a broken one does not fill the book
 READY_N, READY_EVERY_S = 10, 20.0
 
-# What a refusal means over HTTP, and what somebody can do about it.
-REFUSALS: dict[RefusalCode, tuple[int, str]] = {
-    "claim_unknown": (403, "nobody is expected by this claim; make the card from this ward's newest bundle; for a "
+# The HTTP status of a refusal, and the remedy.
+REFUSALS: dict[contract.RefusalCode, tuple[int, str]] = {
+    "claim_unknown": (403, "the ward does not know this claim; make the card from this ward's newest bundle; for a "
                            "new one: taimat ward enrol --again SERIAL"),
     "claim_used": (409, "another key has used this claim, so the card was copied or stolen; see which device is the "
                         "household's, then: taimat ward enrol --again SERIAL"),
-    "claim_expired": (410, "the card has lain too long; taimat ward enrol --again SERIAL, and make it anew"),
-    "claim_revoked": (410, "this claim was taken back, so the card is an old or a lost one; make it anew from the "
+    "claim_expired": (410, "the claim has expired; taimat ward enrol --again SERIAL, and make a new card"),
+    "claim_revoked": (410, "this claim was revoked, so the card is an old or a lost one; make a new one from the "
                            "newest bundle"),
     "bad_csr": (400, "the request for a certificate does not hold; install the same version on device and ward"),
     "bad_request": (400, "this is no request of a device; install the same version on device and ward"),
@@ -51,18 +43,47 @@ _log = logging.getLogger(__name__)
 
 
 class EnrolRefusal(Exception):
-    """The answer is no: `code` is for the device, the text for the journal."""
+    """A refusal: `code` for the device, the text for the journal."""
 
-    def __init__(self, code: RefusalCode, who: str, detail: str = "") -> None:
+    def __init__(self, code: contract.RefusalCode, who: str, detail: str = "") -> None:
         super().__init__(f"{who} was refused, {code}: {detail or REFUSALS[code][1]}")
-        self.code: RefusalCode = code
+        self.code: contract.RefusalCode = code
+
+
+def refusal(claim: KnownClaim | None, serial: str, key: str, now_ms: int) -> contract.RefusalCode | None:
+    """Returns why the claim is refused. Its first key may use it again, because an answer may get lost."""
+    if claim is None:
+        return "claim_unknown"
+    if claim.revoked_ms is not None:
+        return "claim_revoked"
+    if claim.key and claim.key != key:
+        return "claim_used"
+    if serial.lower() != claim.serial.lower():
+        return "not_yours"
+    return "claim_expired" if now_ms > claim.until_ms else None
+
+
+class Pace:
+    """A limit for each name: `at_once` times, then once each `every_s`."""
+
+    def __init__(self, at_once: int, every_s: float) -> None:
+        self._ahead_s, self._every_s = (at_once - 1) * every_s, every_s
+        self._due_mono_s: dict[str, float] = {}         # when each would be done, had all kept to the pace
+
+    def allows(self, name: str, now_mono_s: float) -> bool:
+        """Whether `name` may go on now; if so, it counts. Beyond `NAMES_MAX` names it forgets the oldest."""
+        due_mono_s = max(now_mono_s, self._due_mono_s.pop(name, now_mono_s))
+        may = due_mono_s - now_mono_s <= self._ahead_s
+        self._due_mono_s[name] = due_mono_s + self._every_s * may
+        if len(self._due_mono_s) > NAMES_MAX:
+            del self._due_mono_s[next(iter(self._due_mono_s))]
+        return may
 
 
 class EnrolmentService:
-    """The devices of one ward. Everything is read anew each time: a changed CA or key counts at once."""
+    """The devices of one ward. It reads all files each time, so a changed CA or key counts at once."""
 
     def __init__(self, own: Settings, clock: Clock) -> None:
-        """For the authority that the settings name."""
         self._folder, self._ca = Path(own.authority.folder), Path(own.authority.ca)
         self._command_key = Path(own.ops.command_key + PUBLIC)
         self._book, self._clock = EnrolmentBook(self._folder), clock
@@ -70,20 +91,20 @@ class EnrolmentService:
         self._ready = Pace(READY_N, READY_EVERY_S)
 
     def check(self) -> Issuer:
-        """See that devices could be enrolled; returns the issuing CA. Raises AuthorityFault, BookFault."""
+        """Checks that devices could be enrolled; returns the issuing CA. Raises AuthorityFault and BookFault."""
         with self._book.change():
             pass
         self._grant("", "")
         return Issuer.open(self._folder)
 
-    def enrol(self, ask: EnrolAsk, peer: str) -> Grant:
-        """A certificate for whoever has a claim. Raises EnrolRefusal."""
+    def enrol(self, ask: contract.EnrolAsk, peer: str) -> contract.Grant:
+        """Issues a certificate for a claim. Raises EnrolRefusal."""
         who, now = f"{ask.serial} from {peer or 'somewhere'}", self._now()
-        with _told(who):
+        with _refusing(who):
             der = key_of(ask.csr).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            dev, key = device_id(der), hashlib.sha256(der).hexdigest()
+            dev, key = contract.device_id(der), hashlib.sha256(der).hexdigest()
             with self._book.change() as entries:
-                claim = entries.claim(claim_digest(ask.claim))
+                claim = entries.claim(contract.claim_digest(ask.claim))
                 code = refusal(claim, ask.serial, key, _ms(now))
                 if claim and code in ALARMING:
                     entries.raise_alarm(CloneAlarm(serial=claim.serial, code=code, peer=peer, first_ms=_ms(now),
@@ -93,15 +114,15 @@ class EnrolmentService:
                         raise EnrolRefusal("not_yours", who)
                     chain, made = self._sign(ask.csr, dev, claim.serial, now)
                     entries.grant(claim, key, made)
-            if code:                    # told when the alarm is in the book
+            if code:                    # only after the alarm is in the book
                 raise EnrolRefusal(code, who)
             _log.info("%s is enrolled as %s", who, dev)
             return self._grant(dev, chain)
 
-    def renew(self, certificate: x509.Certificate | None, ask: RenewAsk) -> Grant:
-        """The next certificate for a device that has one. Raises EnrolRefusal."""
+    def renew(self, certificate: x509.Certificate | None, ask: contract.RenewAsk) -> contract.Grant:
+        """Issues the next certificate of a device. Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
-        with _told(dev):
+        with _refusing(dev):
             key_of(ask.csr)
             with self._book.change() as entries:
                 chain, made = self._sign(ask.csr, dev, _place(entries, certificate, dev), now)
@@ -109,18 +130,18 @@ class EnrolmentService:
             _log.info("%s has its next certificate", dev)
             return self._grant(dev, chain)
 
-    def note_ready(self, certificate: x509.Certificate | None, told: Ready) -> None:
-        """What an enrolled device tells of itself. Raises EnrolRefusal."""
+    def note_ready(self, certificate: x509.Certificate | None, ready: contract.Ready) -> None:
+        """Raises EnrolRefusal."""
         dev, now = _device(certificate), self._now()
-        with _told(dev):
+        with _refusing(dev):
             if not self._ready.allows(dev, self._clock.mono_s()):
                 raise EnrolRefusal("busy", dev)
             with self._book.change() as entries:
                 _place(entries, certificate, dev)
-                entries.note_ready(dev, told, _ms(now))
+                entries.note_ready(dev, ready, _ms(now))
 
     def _sign(self, csr: str, dev: str, serial: str, now: datetime) -> tuple[str, IssuedCertificate]:
-        """The chain, and what the book is to have of it. Raises EnrolRefusal, BadCsr, AuthorityFault."""
+        """Returns the chain, and the book's entry of it. Raises EnrolRefusal, BadCsr and AuthorityFault."""
         if not self._certificates.allows(dev, self._clock.mono_s()):
             raise EnrolRefusal("busy", dev)
         chain = Issuer.open(self._folder).device(csr, dev, now)
@@ -128,37 +149,35 @@ class EnrolmentService:
         return chain, IssuedCertificate(number=leaf.serial_number, dev=dev, serial=serial, made_ms=_ms(now),
                                         until_ms=_ms(leaf.not_valid_after_utc))
 
-    def _grant(self, dev: str, chain: str) -> Grant:
-        """With the roots and the command keys that count now. Raises AuthorityFault."""
-        return Grant(dev=dev, chain=chain, roots=roots(self._ca), command_key=_text(self._command_key, "ward keys"))
+    def _grant(self, dev: str, chain: str) -> contract.Grant:
+        """Adds the present roots and command keys. Raises AuthorityFault."""
+        return contract.Grant(dev=dev, chain=chain, roots=roots(self._ca),
+                              command_key=_text(self._command_key, "ward keys"))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC)
 
 
 @contextmanager
-def _told(who: str) -> Iterator[None]:
-    """Faults of ours are refusals that last for a while. Raises EnrolRefusal."""
+def _refusing(who: str) -> Iterator[None]:
+    """Turns our own faults into refusals. Raises EnrolRefusal."""
     try:
         yield
     except BadCsr as error:
         raise EnrolRefusal("bad_csr", who, f"{error}; install the same version on device and ward") from error
-    except (AuthorityFault, BookFault) as error:
+    except AuthorityFault as error:
         raise EnrolRefusal("fault", who, str(error)) from error
 
 
 def _device(certificate: x509.Certificate | None) -> str:
-    """The id in a device's certificate. Raises EnrolRefusal for an account's, or none."""
+    """Returns the id in a device's certificate. Raises EnrolRefusal if it is not a device's."""
     if not DEVICE.fullmatch(dev := client_name(certificate)):
-        raise EnrolRefusal("not_yours", dev or "somebody", "the certificate is no device's")
+        raise EnrolRefusal("not_yours", dev or "a stranger", "the certificate is not a device's")
     return dev
 
 
 def _place(entries: Entries, certificate: x509.Certificate | None, dev: str) -> str:
-    """Where the device of this certificate hangs. Raises EnrolRefusal for one that was revoked.
-
-    The proxy has seen that the ward has signed it; a book from before that, a backup's, does not know it.
-    """
+    """Raises EnrolRefusal if the certificate was revoked. A book from a backup may not know it."""
     assert certificate
     known = entries.certificate(certificate.serial_number)
     if known is None:
@@ -170,7 +189,7 @@ def _place(entries: Entries, certificate: x509.Certificate | None, dev: str) -> 
 
 
 def roots(ca: Path) -> str:
-    """The root CAs in a file of CAs, in PEM: those that nobody else has signed. Raises AuthorityFault."""
+    """Returns the self-signed CAs in a file of CAs, in PEM. Raises AuthorityFault."""
     try:
         found = x509.load_pem_x509_certificates(_text(ca, "ward init").encode())
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""`taimat ward request`: asks a device for pictures, follows what becomes of it, shows what was asked before."""
+"""`taimat ward request`: asks a device for pictures, follows a request, and shows earlier ones."""

@@ -1,1 +1,1 @@
-"""The ward's intake: where devices bring the pictures that the ward has asked for, over HTTPS. docs/design/ward.md."""
+"""The ward's intake: devices upload the requested pictures here over HTTPS. docs/design/ward.md."""

@@ -1,7 +1,7 @@
-"""Whether an upload is what was asked for: a process of its own, for what a stranger sends is read nowhere else.
+"""Checks whether an upload is what the ward asked for: in a process of its own, because the file is a stranger's.
 
-`python -m agent.ward.uploads.check`, a Job as JSON on stdin, an UploadVerdict on stdout. It holds no key, its memory is
-bounded, and its parent ends it when it takes too long. What it does not end in order is nobody's fault but ours.
+`python -m agent.ward.uploads.check` reads a Job as JSON and writes an UploadVerdict. It holds no key, its memory is
+bounded, and its parent ends it if it takes too long.
 """
 import contextlib
 import os
@@ -36,18 +36,18 @@ EXPORT, PICTURE = "export", "snapshot.jpg"      # what the upload becomes, in it
 FINDINGS_MAX, LINE_MAX = 20, 200
 EXIT_DISK = 74                  # sysexits.h EX_IOERR
 FIRST_TO_GO = "1000"            # of all processes that share too little memory
-FILES_MAX = 200                 # an hour that is cut into so many films is none
+FILES_MAX = 200                 # more than an hour of footage ever has
 SMALL_B_MAX = 64_000_000        # of one that is no film: rows of years
 FILM = ".mp4"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 
 class NotAnExport(Exception):
-    """The archive holds something else than an export's folder; the text says what."""
+    """The archive is not the folder of an export; the text says why."""
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Write the archive's files into the folder `target`, flushed. Raises NotAnExport, and OSError of our disk."""
+    """Writes the archive's files into the folder `target`, flushed. Raises NotAnExport, and OSError of our disk."""
     target.mkdir()
     try:
         with archive.open("rb") as file:
@@ -61,7 +61,7 @@ def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
     seen: set[str] = set()
     folder = None
     for member in tar.members(file, most_b):
-        inside, name = _demand_plain(member)
+        inside, name = _require_plain(member)
         folder = folder or inside
         if inside != folder or name in seen or len(seen) >= FILES_MAX:
             raise NotAnExport("it has several folders, a name twice, or far too many files")
@@ -71,8 +71,8 @@ def _unpack(file: BinaryIO, target: Path, most_b: int) -> None:
         raise NotAnExport("it is empty")
 
 
-def _demand_plain(member: TarMember) -> tuple[str, str]:
-    """Its folder and name. Raises NotAnExport."""
+def _require_plain(member: TarMember) -> tuple[str, str]:
+    """Raises NotAnExport."""
     inside, slash, name = member.name.partition("/")
     if not slash or not (NAME.fullmatch(inside) and NAME.fullmatch(name)):
         raise NotAnExport("it has something else in it than plain files of one folder")
@@ -82,7 +82,7 @@ def _demand_plain(member: TarMember) -> tuple[str, str]:
 
 
 def _write(archive: BinaryIO, target: Path, size_b: int) -> None:
-    """Write exactly so many bytes, and flush them. Raises NotPlainTar where the archive ends before."""
+    """Writes `size_b` bytes, flushed. Raises NotPlainTar if the archive ends before."""
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     with os.fdopen(handle, "wb") as file:
         for piece in tar.pieces(archive, size_b):
@@ -92,8 +92,6 @@ def _write(archive: BinaryIO, target: Path, size_b: int) -> None:
 
 
 class Job(Struct, kw_only=True, frozen=True):
-    """What is to be checked, and against what."""
-
     parent: int                     # the process that asks
     upload: str                     # the file
     folder: str                     # to be made, for what is in it
@@ -102,7 +100,7 @@ class Job(Struct, kw_only=True, frozen=True):
     sha256: str
     manifest: str | None
     dev: str
-    certificate: str                # of who announced it: SHA-256 of its public key, hex
+    certificate: str                # the sender's: SHA-256 of its public key, hex
     cam: str
     case: str
     purpose: str
@@ -114,16 +112,16 @@ class Job(Struct, kw_only=True, frozen=True):
 
 
 class UploadVerdict(Struct, kw_only=True, frozen=True):
-    """What came of it; without a code, all of it holds."""
+    """The result; without a code, everything holds."""
 
     code: str | None = None
     why: str = ""
     findings: list[str] = []
-    heads_n: int = 0                # of the heads, those that lie in its rows and agree
+    heads_n: int = 0                # of the heads, those that agree with its rows
 
 
 class Unfit(Exception):
-    """It is not what was asked for."""
+    """The upload is not what the ward asked for."""
 
     def __init__(self, code: str, why: str, findings: list[str] | None = None) -> None:
         super().__init__(why)
@@ -131,7 +129,7 @@ class Unfit(Exception):
 
 
 def check(job: Job) -> UploadVerdict:
-    """Check it, and leave what is in it in the job's folder, flushed. Raises OSError of our disk."""
+    """Checks the upload, and leaves its content in the job's folder, flushed. Raises OSError of our disk."""
     upload, folder = Path(job.upload), Path(job.folder)
     folder.mkdir()
     try:
@@ -157,7 +155,7 @@ def _picture(upload: Path, target: Path) -> int:
 
 
 def _export(job: Job, upload: Path, folder: Path) -> int:
-    """Unpack and check it; returns how many of the heads agree with its rows."""
+    """Returns how many of the heads agree with its rows."""
     try:
         unpack(upload, folder / EXPORT)
         found = unpacked.read(folder / EXPORT, lambda files_n: None)
@@ -167,8 +165,8 @@ def _export(job: Job, upload: Path, folder: Path) -> int:
         raise Unfit("manifest_differs", "its manifest is not the one that was announced")
     verdict = check_package(found, verifies, heads=job.heads, key=job.key)
     if verdict.findings:
-        told = [_line(f"{each.code}: {each.says}") for each in verdict.findings[:FINDINGS_MAX]]
-        raise Unfit("does_not_hold", told[0], told)
+        findings = [_line(f"{each.code}: {each.says}") for each in verdict.findings[:FINDINGS_MAX]]
+        raise Unfit("does_not_hold", findings[0], findings)
     if stranger := _stranger(job, verdict):
         raise Unfit("other_device", stranger)
     if differing := list(_differing(job, verdict)):
@@ -177,8 +175,7 @@ def _export(job: Job, upload: Path, folder: Path) -> int:
 
 
 def _stranger(job: Job, verdict: Holds) -> str:
-    """Why the recorder that signed it is another than the one whose certificate brought it; "" if it is the same, or
-    does not say who it is at a ward."""
+    """Returns why the signing recorder is not the device that uploaded it; "" if it is, or if it names no ward."""
     assert verdict.manifest is not None
     ward = verdict.manifest.claim.ward
     if ward is None or (ward.name, ward.key) == (job.dev, job.certificate):
@@ -188,7 +185,6 @@ def _stranger(job: Job, verdict: Holds) -> str:
 
 
 def _differing(job: Job, verdict: Holds) -> Iterator[str]:
-    """What the export was made for that was not asked for."""
     assert verdict.manifest is not None
     wish: ExportWish = verdict.manifest.claim.wish
     for name, given, asked in (("camera", wish.camera, job.cam), ("case", wish.case, job.case), ("by", wish.by, "ward"),
@@ -205,7 +201,6 @@ def _line(text: str) -> str:
 
 
 def main() -> int:
-    """The process's work. Returns the exit code."""
     die_with_parent()
     os.nice(10)
     with contextlib.suppress(OSError):      # a sandbox may refuse it; then the largest goes

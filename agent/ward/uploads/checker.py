@@ -1,15 +1,16 @@
-"""Has uploads checked, and keeps what holds: stored read-only, with a signed receipt, in the database.
+"""Starts the checks of uploads, and stores good ones read-only, with a signed receipt, in the database.
 
-A few are checked at once, of a device one. One that takes long is put aside, and checked once more in a lane of its
-own, with more time; what does not come to its end there, either, is refused.
+A few checks run at once, one of each device. One that takes long is stopped, and runs once more in a second lane, with
+more time; if it does not finish there, the upload is refused.
 
-The order makes every step one that a kill can't spoil: stored and flushed, then committed, then the upload deleted.
-What is found stored and not committed is committed, what is found whole and not stored is checked anew.
+A kill can't spoil any step: an upload is stored and flushed, then committed, then deleted in the spool. After a
+restart, a stored upload is committed, and a whole one that is not stored is checked again.
 """
 import asyncio
 import logging
 import os
 import re
+import shutil
 import sys
 import unicodedata
 import weakref
@@ -23,10 +24,100 @@ from agent.core.contract.wire.requests import Receipt
 from agent.host.clock import Clock
 from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
-from agent.ward.requests import PictureRequest, PictureRequests
+from agent.ward.metrics import IntakeMetrics
+from agent.ward.requests import UNCHECKED, PictureRequest, PictureRequests
 from agent.ward.uploads.check import EXIT_DISK, Job, UploadVerdict
-from agent.ward.uploads.metrics import IntakeMetrics
-from agent.ward.uploads.spool import CHECKING, Spool, remove
+
+COMING, CHECKING, REFUSED = "coming", "checking", "refused"     # below the intake's folder, beside the years
+OWN_ONLY = 0o640
+
+
+class Spool:
+    """The files below `folder`. Every method may raise OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folders, and deletes what a killed check has left."""
+        self.folder, self._coming = folder, folder / COMING
+        for name in (COMING, CHECKING, REFUSED):
+            (folder / name).mkdir(parents=True, exist_ok=True, mode=0o750)
+        for left in (folder / CHECKING).iterdir():
+            remove(left)
+        sync_folder(folder)
+
+    def path(self, request_id: str) -> Path:
+        return self._coming / request_id
+
+    def begin(self, request_id: str) -> None:
+        """Makes an empty file; an existing one keeps its bytes, and counts as touched now."""
+        os.close(os.open(self.path(request_id), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, OWN_ONLY))
+        os.utime(self.path(request_id))
+        sync_folder(self._coming)
+
+    def size_b(self, request_id: str) -> int | None:
+        """Returns the received bytes; None if the upload was never begun."""
+        try:
+            return self.path(request_id).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def touched_s(self, request_id: str) -> float:
+        """Returns when bytes came last, or the device began again: Unix time; 0 if it was never begun."""
+        try:
+            return self.path(request_id).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def append(self, request_id: str, data: bytes) -> int:
+        """Appends and flushes; returns the received bytes."""
+        handle = os.open(self.path(request_id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWN_ONLY)
+        try:
+            with memoryview(data) as rest:
+                done_b = 0
+                while done_b < len(rest):
+                    done_b += os.write(handle, rest[done_b:])
+            os.fsync(handle)
+            return os.fstat(handle).st_size
+        finally:
+            os.close(handle)
+
+    def drop(self, request_id: str) -> None:
+        self.path(request_id).unlink(missing_ok=True)
+
+    def keep_aside(self, request_id: str) -> Path:
+        """Moves a refused upload aside for inspection; returns its path."""
+        target = self.folder / REFUSED / request_id
+        os.replace(self.path(request_id), target)
+        os.utime(target)
+        sync_folder(target.parent)
+        return target
+
+    def forget_aside(self, request_id: str) -> None:
+        """Deletes a refused upload if it is still there; the reason beside it stays."""
+        (self.folder / REFUSED / request_id).unlink(missing_ok=True)
+
+    def tidy_aside(self, before_s: float) -> None:
+        """Deletes refused uploads from before this moment (Unix time)."""
+        for path in (self.folder / REFUSED).iterdir():
+            if path.stat().st_mtime < before_s:
+                remove(path)
+
+    def free_b(self) -> int:
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self._coming.iterdir())
+
+
+def remove(place: Path) -> None:
+    """Deletes a folder or a file, even a read-only one."""
+    if not place.is_dir() or place.is_symlink():
+        place.unlink(missing_ok=True)
+        return
+    for folder in (place, *(each for each in place.rglob("*") if each.is_dir() and not each.is_symlink())):
+        folder.chmod(0o700)
+    shutil.rmtree(place)
+
 
 RECEIPT, ASKED, REASON = "receipt.json", "request.json", "reason.json"
 AT_ONCE_N = 4
@@ -40,11 +131,11 @@ _log = logging.getLogger(__name__)
 
 
 class Trouble(Exception):
-    """It was not checked to its end, and will be again."""
+    """The check did not finish, and will be repeated."""
 
 
 class Uncheckable(Exception):
-    """Its check took too long, or the process that checks it died of it."""
+    """The check took too long, or its process died."""
 
 
 class Lane(NamedTuple):
@@ -52,16 +143,13 @@ class Lane(NamedTuple):
 
     slots: asyncio.Semaphore
     patience_s: float
-    b_per_s: float              # a slow disk reads and writes so many bytes a second
+    b_per_s: float              # bytes that a slow disk reads and writes in a second
 
     def patience_for(self, size_b: int) -> float:
-        """Seconds for an upload of this size."""
         return self.patience_s + size_b / self.b_per_s
 
 
 class Checker:
-    """Checks what is whole in the spool."""
-
     def __init__(self, requests: PictureRequests, spool: Spool, key: CommandKey, clock: Clock,
                  metrics: IntakeMetrics) -> None:
         self._requests, self._spool, self._key, self._clock, self._metrics = requests, spool, key, clock, metrics
@@ -70,9 +158,8 @@ class Checker:
         self._devices: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def check(self, request: PictureRequest) -> UploadVerdict | None:
-        """What is to be said of a whole upload; None where that is so already, and only has to be settled.
+        """Returns None if it is stored already. Raises Trouble, DatabaseFault and OSError: then it may be tried again.
 
-        Raises Trouble, DatabaseFault and OSError: then it may be tried again.
         """
         async with self._devices.setdefault(request.dev, asyncio.Lock()):
             if self._target(request).is_dir():
@@ -83,15 +170,16 @@ class Checker:
                 return _given_up()
             async with lane.slots:
                 try:
-                    return await self._told(await asyncio.to_thread(self._job, request), lane)
+                    return await self._run(await asyncio.to_thread(self._job, request), lane)
                 except Uncheckable as error:
-                    await asyncio.to_thread(self._requests.unchecked, request.id, self._clock.now().wall_ms, str(error))
+                    await asyncio.to_thread(self._requests.note, request.id, "intake", UNCHECKED,
+                                            self._clock.now().wall_ms, str(error))
                     if failed_n + 1 >= TRIES_N:
                         return _given_up()
                     raise Trouble(str(error)) from error
 
     async def settle(self, request: PictureRequest, verdict: UploadVerdict | None) -> None:
-        """Keep it, or put it aside with the reason: to the end, even if nobody wants it any more. Raises as `check`."""
+        """Stores it, or puts it aside with the reason. A cancelled caller waits for that. Raises as `check`."""
         task = asyncio.ensure_future(asyncio.to_thread(self._settle, request, verdict))
         try:
             await asyncio.shield(task)
@@ -100,19 +188,19 @@ class Checker:
             raise
 
     def forget(self, request: PictureRequest) -> None:
-        """Leave nothing of what has come of it. Raises OSError."""
+        """Deletes everything of this upload. Raises OSError."""
         self._spool.drop(request.id)
         for folder in (self._folder(request), self._target(request)):
             remove(folder)
 
-    async def _told(self, job: Job, lane: Lane) -> UploadVerdict:
-        """What the process says that checks it. Raises Uncheckable, Trouble and OSError."""
+    async def _run(self, job: Job, lane: Lane) -> UploadVerdict:
+        """Runs the checking process. Raises Uncheckable, Trouble and OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "agent.ward.uploads.check", stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE)
         try:
             async with asyncio.timeout(lane.patience_for(job.bytes)):
-                told, _ = await process.communicate(msgspec.json.encode(job))
+                output, _ = await process.communicate(msgspec.json.encode(job))
         except TimeoutError:
             raise Uncheckable("the check took too long") from None
         finally:
@@ -124,7 +212,7 @@ class Checker:
         if process.returncode:
             raise Uncheckable(f"the check ended with code {process.returncode}")
         try:
-            return msgspec.json.decode(told, type=UploadVerdict)
+            return msgspec.json.decode(output, type=UploadVerdict)
         except msgspec.MsgspecError as error:
             raise Uncheckable("the check ended without a verdict") from error
 
@@ -173,7 +261,7 @@ class Checker:
             sync_folder(folder)
 
     def _commit(self, request: PictureRequest, detail: str | None) -> None:
-        """All who ask are told from now on that the ward has it; unless it was cancelled meanwhile."""
+        """Marks the request as done; deletes the files if it was cancelled meanwhile."""
         target = self._target(request)
         for path in (*target.rglob("*"), target):
             path.chmod(ENTERABLE if path.is_dir() else READABLE)
@@ -187,9 +275,9 @@ class Checker:
         self._spool.drop(request.id)
 
     def _receipt(self, request: PictureRequest) -> bytes:
-        told = Receipt(request=request.id, dev=request.dev, sha256=request.sha256 or "", bytes=request.bytes or 0,
-                       ts=self._clock.now().wall_ms, manifest=request.manifest)
-        return msgspec.json.encode(self._key.sign(msgspec.to_builtins(told) | {"v": told.v}))
+        receipt = Receipt(request=request.id, dev=request.dev, sha256=request.sha256 or "", bytes=request.bytes or 0,
+                          ts=self._clock.now().wall_ms, manifest=request.manifest)
+        return msgspec.json.encode(self._key.sign(msgspec.to_builtins(receipt) | {"v": receipt.v}))
 
     def _folder(self, request: PictureRequest) -> Path:
         return self._spool.folder / CHECKING / request.id
@@ -203,7 +291,7 @@ def _given_up() -> UploadVerdict:
 
 
 def place(request: PictureRequest) -> str:
-    """Where it is kept: by the year in which it was asked for, and its case."""
+    """Returns the folder below the intake's: the year of the request, its case, its id."""
     year = datetime.fromtimestamp(request.made_ms / 1000).year
     return f"{year}/{_as_name(request.case_no)}/{request.id}"
 

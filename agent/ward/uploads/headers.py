@@ -1,6 +1,4 @@
-"""What a request's headers say, read strictly: who the proxy says it is, and in the words of tus 1.0.0 an upload's
-announcement, a piece's place and its checksum. Pure.
-"""
+"""Reads a request's headers strictly: the device by the proxy's header, and the values of tus 1.0.0. Pure."""
 import base64
 import hashlib
 import re
@@ -24,7 +22,7 @@ KINDS: dict[str, Kind] = {"clip": "clip", "snapshot": "snapshot"}
 
 
 class UploadRefusal(Exception):
-    """The answer is no: the status, a word for programs, a sentence for people, and headers that say more."""
+    """A refusal: HTTP status, a code for programs, a sentence for people, and more headers."""
 
     def __init__(self, status: int, code: str, why: str, **headers: str) -> None:
         super().__init__(why)
@@ -34,16 +32,12 @@ class UploadRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who sends something, by its certificate."""
-
     name: str               # its one common name: the device's id
     key_sha256: str         # of its public key (DER SubjectPublicKeyInfo), hex
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An upload that a device wants to begin."""
-
     request: str
     kind: Kind
     bytes: int
@@ -52,7 +46,7 @@ class Announced:
 
 
 def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by name, in small letters. Raises UploadRefusal where one that counts here is given twice."""
+    """Returns the headers by lower-case name. Raises UploadRefusal if a relevant one is given twice."""
     found: dict[str, str] = {}
     for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers):
         if name in found and name.startswith(("tus-", "upload-", "content-", CERTIFICATE)):
@@ -62,7 +56,7 @@ def single(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def peer(headers: Mapping[str, str]) -> Peer | None:
-    """Who sends this; None for no certificate, or one that is no device's."""
+    """Returns None without a certificate, or if it is not a device's."""
     certificate = client_certificate(headers.get(CERTIFICATE, ""))
     if certificate is None or not (name := client_name(certificate)):
         return None
@@ -73,19 +67,19 @@ def peer(headers: Mapping[str, str]) -> Peer | None:
     return Peer(name, hashlib.sha256(key).hexdigest())
 
 
-def demand_version(headers: Mapping[str, str]) -> None:
-    """See that the same protocol is spoken. Raises UploadRefusal."""
+def require_version(headers: Mapping[str, str]) -> None:
+    """Raises UploadRefusal if the sender speaks another version."""
     if headers.get("tus-resumable") != requests.TUS:
         raise UploadRefusal(412, "version", f"Tus-Resumable has to be {requests.TUS}", Tus_Version=requests.TUS)
 
 
 def announced(headers: Mapping[str, str], max_b: int) -> Announced:
-    """What a POST announces. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     size_b = _number(headers, "upload-length")
-    told = _metadata(headers.get("upload-metadata", ""))
-    kind = KINDS.get(told.get(requests.KIND, ""))
-    request, sha256 = told.get(requests.REQUEST, ""), told.get(requests.SHA256, "")
-    manifest = told.get(requests.MANIFEST)
+    pairs = _metadata(headers.get("upload-metadata", ""))
+    kind = KINDS.get(pairs.get(requests.KIND, ""))
+    request, sha256 = pairs.get(requests.REQUEST, ""), pairs.get(requests.SHA256, "")
+    manifest = pairs.get(requests.MANIFEST)
     if not ULID.fullmatch(request) or kind is None or not DIGEST.fullmatch(sha256) or not DIGEST.fullmatch(
             manifest if manifest is not None else sha256):
         raise UploadRefusal(400, "metadata", "Upload-Metadata has to name request, kind (clip or snapshot) and sha256 "
@@ -100,14 +94,14 @@ def announced(headers: Mapping[str, str], max_b: int) -> Announced:
 
 
 def offset(headers: Mapping[str, str]) -> int:
-    """Where a PATCH goes on. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     if headers.get("content-type") != PIECE_TYPE:
         raise UploadRefusal(415, "content_type", f"a piece's Content-Type has to be {PIECE_TYPE}")
     return _number(headers, "upload-offset")
 
 
 def length(headers: Mapping[str, str]) -> int:
-    """How long a piece is. Raises UploadRefusal."""
+    """Raises UploadRefusal."""
     if "content-length" not in headers:
         raise UploadRefusal(411, "length", "a piece needs its Content-Length")
     size_b = _number(headers, "content-length")
@@ -117,7 +111,7 @@ def length(headers: Mapping[str, str]) -> int:
 
 
 def checksum(headers: Mapping[str, str]) -> bytes | None:
-    """The SHA-256 that a piece should have, if that is told. Raises UploadRefusal."""
+    """Returns the announced SHA-256 of a piece, if any. Raises UploadRefusal."""
     if (text := headers.get("upload-checksum")) is None:
         return None
     algorithm, _, encoded = text.partition(" ")
@@ -134,14 +128,14 @@ def _number(headers: Mapping[str, str], name: str) -> int:
 
 
 def _metadata(text: str) -> dict[str, str]:
-    """The pairs of Upload-Metadata; what is not text counts as nothing. Raises UploadRefusal."""
-    told: dict[str, str] = {}
+    """Returns the pairs of Upload-Metadata; a value that is not base64 becomes "". Raises UploadRefusal."""
+    pairs: dict[str, str] = {}
     for pair in text.split(","):
         key, _, encoded = pair.strip().partition(" ")
-        if key in told:
+        if key in pairs:
             raise UploadRefusal(400, "metadata", "Upload-Metadata names a key twice")
-        told[key] = _unbased(encoded).decode("latin-1")
-    return told
+        pairs[key] = _unbased(encoded).decode("latin-1")
+    return pairs
 
 
 def _unbased(encoded: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Decides which uploads a device may begin, go on with, ask about and give up, by the ward's own requests."""
+"""Decides which uploads a device may begin, continue, query and withdraw, by the ward's own requests."""
 import asyncio
 import hashlib
 import logging
@@ -10,40 +10,37 @@ from typing import NamedTuple
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
 from agent.ward.database import DatabaseFault
+from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import NO_ANSWER, PictureRequest, PictureRequests
-from agent.ward.uploads.checker import Checker, Trouble
+from agent.ward.uploads.checker import Checker, Spool, Trouble
 from agent.ward.uploads.headers import Announced, UploadRefusal
-from agent.ward.uploads.metrics import IntakeMetrics
-from agent.ward.uploads.spool import Spool
 
-STEPS_MAX = 100             # of one request: nobody fills the database by changing his mind
-AGAIN_S = 60.0              # a check that came to nothing is tried again, if somebody asks
+STEPS_MAX = 100             # of one request: changes of mind must not fill the database
+AGAIN_S = 60.0              # an unfinished check is tried again after this, if the device asks
 SOON_S, LATER_S = "2", "60"
-ASIDE_S = 30 * 86_400       # what was refused lies there so long
+ASIDE_S = 30 * 86_400       # how long refused uploads are kept
 UNHEARD = ("made", "sent")
 LATE_MS = 600_000           # after its command has expired, an answer would have come
-IDLE_S = 3 * 86_400         # an upload of which nothing more comes is given up: a weekend without power is no reason
+IDLE_S = 3 * 86_400         # an idle upload is given up after this: longer than a weekend without power
 
 _log = logging.getLogger(__name__)
-COPIES_N = 2                # an export lies there twice while it is taken out of its archive
+COPIES_N = 2                # an export needs its size twice while it is unpacked
 AHEAD_B = 64_000_000        # for a device, of what it has announced and not brought
 
 
 class ComingUpload(NamedTuple):
-    """An upload that was announced, and goes on."""
-
     dev: str
     bytes: int              # of all of it
     have_b: int             # have come
 
 
 def is_within_share(dev: str, wish_b: int, coming: Iterable[ComingUpload], share_b: int) -> bool:
-    """Whether all that this device has announced, with one more of so many bytes, fits into one device's share."""
+    """Whether the device's announced uploads and this one fit into one device's share."""
     return sum(each.bytes for each in coming if each.dev == dev) + wish_b <= share_b
 
 
 def kept_b(coming: Iterable[ComingUpload]) -> int:
-    """Bytes that must stay free for these, beside what lies there of them: little for what was only announced."""
+    """The bytes to keep free for these uploads; at most AHEAD_B for what a device has not brought yet."""
     copies_b, ahead_b = 0, defaultdict[str, int](int)
     for each in coming:
         copies_b += (COPIES_N - 1) * each.have_b
@@ -52,11 +49,11 @@ def kept_b(coming: Iterable[ComingUpload]) -> int:
 
 
 class UploadService:
-    """The uploads of one ward. Everything that waits for disk or database does so on a thread."""
+    """The uploads of one ward. Work with disk or database runs on a thread. Its methods raise UploadRefusal."""
 
     def __init__(self, requests: PictureRequests, spool: Spool, checker: Checker, clock: Clock, metrics: IntakeMetrics,
                  free_b: int, share_b: int) -> None:
-        """`free_b` of the disk stay free; what one device has announced has `share_b` at most."""
+        """`free_b` of the disk stay free; the uploads that one device has announced may have `share_b`."""
         self._requests, self._spool, self._checker = requests, spool, checker
         self._clock, self._metrics, self._free_b, self._share_b = clock, metrics, free_b, share_b
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -64,13 +61,10 @@ class UploadService:
         self._tried_mono_s: dict[str, float] = {}
 
     async def begin(self, peer: str, wish: Announced, certificate: str) -> None:
-        """An upload is announced, maybe not for the first time, with a certificate whose public key has that SHA-256.
-
-        Raises UploadRefusal.
-        """
+        """Accepts an announcement, perhaps a repeated one; `certificate` is the SHA-256 of the sender's public key."""
         async with self._lock(wish.request):
             request = await self._theirs(peer, wish.request)
-            _demand_kind(request, wish.kind, wish.manifest)
+            _require_kind(request, wish.kind, wish.manifest)
             if request.bytes is None and not await asyncio.to_thread(
                     self._announce, request, wish, certificate):
                 request = await self._theirs(peer, wish.request)
@@ -81,16 +75,12 @@ class UploadService:
                 await asyncio.to_thread(self._spool.begin, request.id)
 
     async def state(self, peer: str, request_id: str) -> tuple[int, int]:
-        """How far it has come, and how long it is. Raises UploadRefusal."""
         async with self._lock(request_id):
             request = await self._announced(peer, request_id)
             return await asyncio.to_thread(self._size, request), request.bytes or 0
 
     async def append_piece(self, peer: str, request_id: str, offset_b: int, piece: bytes, digest: bytes | None) -> int:
-        """A piece that has come whole; returns how far the upload has come with it. Raises UploadRefusal.
-
-        Of two that come at once for the same place one is taken, and the other learns that it is too late.
-        """
+        """Returns the received bytes. The second of two pieces for the same place is refused."""
         if digest is not None and await asyncio.to_thread(lambda: hashlib.sha256(piece).digest()) != digest:
             raise UploadRefusal(460, "checksum", "the piece is not what Upload-Checksum says; nothing of it was kept")
         async with self._lock(request_id):
@@ -110,7 +100,7 @@ class UploadService:
         return have_b
 
     async def receipt(self, peer: str, request_id: str) -> str | None:
-        """The receipt; None while the upload is being checked. Raises UploadRefusal."""
+        """Returns the receipt; None while the upload is being checked."""
         async with self._lock(request_id):
             request = await self._theirs(peer, request_id, ended=True)
             is_whole = request.bytes is not None and await asyncio.to_thread(self._size, request) == request.bytes
@@ -118,25 +108,24 @@ class UploadService:
             return request.receipt
         if request.state == "failed":
             raise UploadRefusal(422, request.code or "failed", "what came is not what was asked for; it is kept aside")
-        _demand_open(request, self._clock.now().wall_ms)
+        _require_open(request, self._clock.now().wall_ms)
         if not is_whole:
             raise UploadRefusal(409, "not_whole", "the upload is not whole yet")
         self._check(request)
         return None
 
     async def withdraw(self, peer: str, request_id: str) -> None:
-        """It is given up. Raises UploadRefusal."""
         await self._theirs(peer, request_id, ended=True)
         await self._stop_check(request_id)
         async with self._lock(request_id):
             request = await self._theirs(peer, request_id, ended=True)
             if request.receipt:
-                raise UploadRefusal(409, "kept", "the ward has it, and has signed for it")
+                raise UploadRefusal(409, "kept", "the ward has stored it, and has signed a receipt")
             await asyncio.to_thread(self._requests.withdrawn, request_id, self._clock.now().wall_ms)
             await asyncio.to_thread(self._checker.forget, request)
 
     async def tidy(self) -> None:
-        """Take up what a kill interrupted, and delete what nobody waits for any more. Raises DatabaseFault, OSError."""
+        """Continues interrupted uploads and checks, and deletes abandoned ones. Raises DatabaseFault and OSError."""
         now_ms, coming_n = self._clock.now().wall_ms, 0
         for request in await asyncio.to_thread(self._requests.open_ones):
             if request.until_ms <= now_ms:
@@ -166,7 +155,7 @@ class UploadService:
                 _log.warning("%s of %s: given up: nothing more of it came for days", request_id, request.dev)
 
     async def _sweep(self, request_id: str) -> None:
-        """Delete what has come of it, if nobody waits for that any more."""
+        """Deletes an upload that no open request waits for."""
         request = await asyncio.to_thread(self._requests.find, request_id)
         if request and request.open and request.bytes is not None:
             return
@@ -177,23 +166,23 @@ class UploadService:
                 await asyncio.to_thread(self._spool.drop, request_id)
             elif not request.open or request.bytes is None:
                 await asyncio.to_thread(self._checker.forget, request)
-                _log.info("%s: what had come of it was deleted: nobody waits for it any more", request_id)
+                _log.info("%s: its upload was deleted: no request waits for it", request_id)
 
     async def _stop_check(self, request_id: str) -> None:
-        """Returns when nothing is being checked of it; what was to be settled is."""
+        """Cancels a running check, and waits until its result, if any, is stored."""
         if check := self._checks.get(request_id):
             check.cancel()
             await asyncio.wait([check])
 
     async def close(self) -> None:
-        """End the checks that are under way: they are begun anew after the next start."""
+        """Cancels the running checks; they start again with the next start."""
         for check in self._checks.values():
             check.cancel()
         if self._checks:
             await asyncio.wait(self._checks.values())
 
     async def _theirs(self, peer: str, request_id: str, ended: bool = False) -> PictureRequest:
-        """This device's request; only an open one or one that is done, unless others that `ended` will do, too."""
+        """Returns this device's request: an open or done one, or any if `ended`."""
         request = await asyncio.to_thread(self._requests.find, request_id)
         if request is None:
             raise UploadRefusal(404, "unknown", "this ward has not asked for that")
@@ -201,10 +190,11 @@ class UploadService:
             raise UploadRefusal(403, "not_yours", "another device was asked for that")
         now_ms = self._clock.now().wall_ms
         if not ended and request.code == NO_ANSWER and request.may_go_on(now_ms):
-            await asyncio.to_thread(self._requests.become, request_id, "running", "device", now_ms, "it has come late")
+            await asyncio.to_thread(self._requests.become, request.id, "running", "device", now_ms=now_ms,
+                                    detail="it has come late")
             return await self._theirs(peer, request_id)
         if not ended and request.state != "done":
-            _demand_open(request, now_ms)
+            _require_open(request, now_ms)
         return request
 
     async def _announced(self, peer: str, request_id: str) -> PictureRequest:
@@ -214,7 +204,7 @@ class UploadService:
         return request
 
     def _announce(self, request: PictureRequest, wish: Announced, certificate: str) -> bool:
-        """Whether it is the first announcement. Raises UploadRefusal without room, or after too many."""
+        """Whether this is the first announcement. Refuses it without room, or after too many."""
         if len(self._requests.steps(request.id)) >= STEPS_MAX:
             raise UploadRefusal(429, "too_often", "it was announced and given up too often", Retry_After=LATER_S)
         coming = [ComingUpload(each.dev, each.bytes, self._spool.size_b(each.id) or 0)
@@ -230,8 +220,8 @@ class UploadService:
                        request.id, request.dev, wish.bytes)
             raise UploadRefusal(507, "no_room", "there is no room for it at the moment", Retry_After=LATER_S)
         _log.info("%s of %s: %d bytes are coming", request.id, request.dev, wish.bytes)
-        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest, certificate,
-                                        self._clock.now().wall_ms)
+        return self._requests.announced(request.id, wish.bytes, wish.sha256, wish.manifest,
+                                        certificate=certificate, now_ms=self._clock.now().wall_ms)
 
     def _size(self, request: PictureRequest) -> int:
         if not request.open:
@@ -264,14 +254,14 @@ class UploadService:
             _log.error("%s of %s could not be checked, and will be again: %s", request.id, request.dev, error)
 
 
-def _demand_kind(request: PictureRequest, kind: Kind, manifest: str | None) -> None:
+def _require_kind(request: PictureRequest, kind: Kind, manifest: str | None) -> None:
     if request.kind != kind:
         raise UploadRefusal(409, "kind", f"a {request.kind} was asked for")
     if (manifest is None) == (kind == "clip"):
         raise UploadRefusal(400, "metadata", "Upload-Metadata names the manifest's SHA-256 with a clip, and only then")
 
 
-def _demand_open(request: PictureRequest, now_ms: int) -> None:
+def _require_open(request: PictureRequest, now_ms: int) -> None:
     if not request.open:
         raise UploadRefusal(410, request.state, f"that is at its end: {request.state}")
     if now_ms >= request.until_ms:

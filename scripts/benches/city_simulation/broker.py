@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from agent.ward.templates import template
+from agent.ward.authority.places import template
 from scripts.benches.city_simulation.pki import Authority
 from scripts.benches.city_simulation.plan import HOST, WARD, SimulationFault
 from scripts.benches.city_simulation.program import CityProgram, free_port
