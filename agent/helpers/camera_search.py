@@ -14,7 +14,7 @@ from agent.cameras.discovery.login import CameraRefused, Tries
 from agent.cameras.discovery.look import LOOK_S, Asked, ConfiguredCameras, look_at
 from agent.cameras.discovery.rtsp import Describer, NotRtsp
 from agent.config.settings import Camera, Settings
-from agent.core.contract.camera_search import CameraQuestion, SearchAnswer, SeenCamera
+from agent.core.contract.helper_messages import CameraQuestion, SearchAnswer, SeenCamera
 from agent.core.protocols.rtsp.address import parse
 from agent.helpers import answer_one
 from agent.host.stop import Stop

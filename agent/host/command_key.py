@@ -12,8 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.evidence.ledger.chain import fingerprint
-from agent.core.evidence.ledger.row import canonical
+from agent.core.evidence.ledger.row import canonical, fingerprint
 from agent.core.evidence.ledger.seals import key_in
 from agent.core.key_slots import CHANGE, KeySlots, begin
 from agent.host.files import read_plain

@@ -2,7 +2,7 @@
 import sys
 from pathlib import Path
 
-from agent.core.label_pace import WordLack, lack
+from agent.core.household.labels import WordLack, lack
 from agent.host.probes import load
 
 FOLDER, FILE = "taimat_weights", "ssd_mobilenet_v2_oidv4.tflite"

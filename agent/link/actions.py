@@ -15,8 +15,20 @@ from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.decisions import SOCKET, ChangeCommandKeys, DecisionAnswer
 from agent.core.contract.facts import LinkFacts
-from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Restarted
-from agent.core.contract.wire.commands import ClipCancel, ClipExport, Replay, Restart, Snapshot, TimeHint, Update
+from agent.core.contract.wire.commands import (
+    CameraPause,
+    ClipCancel,
+    ClipExport,
+    Clocks,
+    Diagnostics,
+    PausesAnswer,
+    Replay,
+    Restart,
+    Restarted,
+    Snapshot,
+    TimeHint,
+    Update,
+)
 from agent.core.key_slots import KeysChange
 from agent.host.clock import Clock
 from agent.host.sockets import ask

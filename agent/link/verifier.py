@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.core.contract.signed_payload import CODES, SignedPayload
+from agent.core.contract.helper_messages import CODES, SignedPayload
 from agent.core.rate import BurstLimit
 from agent.host.clock import Clock
 

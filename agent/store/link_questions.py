@@ -18,8 +18,7 @@ from agent import __version__
 from agent.config.settings import Settings
 from agent.core import release
 from agent.core.contract import wire
-from agent.core.contract.wire.answers import Replayed
-from agent.core.contract.wire.commands import COMMANDS, ClipCancel, ClipExport, Replay, Snapshot, Update, args
+from agent.core.contract.wire.commands import COMMANDS, ClipCancel, ClipExport, Replay, Replayed, Snapshot, Update, args
 from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agent.core.contract import wire
 from agent.core.evidence.ledger import Delivered, NotCanonical, canonical
-from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
 from agent.store import ledger, outbox

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.contract.wire.event import KINDS
+from agent.core.contract.wire.events import KINDS
 from agent.core.household.consent import TEXTS, TOLD, VERSION
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guide"

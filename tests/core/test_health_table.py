@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from agent.core.health.codes import CODES, RANK
+from agent.core.health.conditions import CODES, RANK
 from agent.core.health.texts import TEXTS, text
 
 

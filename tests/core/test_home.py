@@ -9,8 +9,7 @@ from agent.core.contract.home import states
 from agent.core.contract.home.discovery import EN, VI, HomeDevice, components, discovery
 from agent.core.contract.home.topics import HomeTopics, retained
 from agent.core.contract.wire.topics import Topics
-from agent.core.health.codes import CODES
-from agent.core.health.conditions import Condition
+from agent.core.health.conditions import CODES, Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from tests.rigs.assistant import accept, plain

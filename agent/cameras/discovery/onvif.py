@@ -12,20 +12,31 @@ from agent.cameras.discovery.connection import Deadline, HttpAnswer, plainly, po
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream, moved
 from agent.cameras.discovery.login import CameraRefused, Proof, Tries
 from agent.cameras.discovery.rtsp import Describer, NotRtsp
-from agent.core.protocols.onvif import device as messages
-from agent.core.protocols.onvif.choose import SUB_FPS, choose, slower
-from agent.core.protocols.onvif.media import Encoder, EncoderLimits, Media, Media1, Media2, Profile, with_rate
+from agent.core.protocols.onvif import services as messages
+from agent.core.protocols.onvif.services import (
+    SUB_FPS,
+    Encoder,
+    EncoderLimits,
+    Media,
+    Media1,
+    Media2,
+    Profile,
+    choose,
+    slower,
+    with_rate,
+)
 from agent.core.protocols.onvif.soap import (
     MEDIA1,
     MEDIA2,
     NONCE_B,
+    BadXml,
     Fault,
+    Node,
     SoapRequest,
     envelope,
     unwrap,
     username_token,
 )
-from agent.core.protocols.onvif.tree import BadXml, Node
 
 TURNS_N = 3         # without the password, with it, with a newer nonce
 CLOCK_WRONG_S = 120

@@ -11,7 +11,7 @@ from agent.core.media.sps import BitstreamError, parse
 from agent.core.protocols.rtsp import address, message, sdp
 from agent.core.protocols.rtsp.login import challenges
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox, Unreadable
-from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream, video_of
+from agent.core.protocols.rtsp.sdp import OfferedTrack, UnfitStream, video_of
 
 TURNS_N = 3
 RTSPS_PORT = 322

@@ -9,7 +9,7 @@ from agent.cameras.rtsp.own import OwnSource
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.config.settings import Camera
 from agent.core.passwords import redact
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.sdp import UnfitStream
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 

@@ -13,7 +13,7 @@ from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.rtsp.relay import Relay
 from agent.core.media.model import StreamInfo
 from agent.core.media.nal import BitstreamError
-from agent.core.media.soundline import InStep
+from agent.core.media.timeline import InStep
 from agent.core.passwords import redact
 from agent.core.protocols.rtsp.address import parse
 from agent.core.protocols.rtsp.message import Unreadable

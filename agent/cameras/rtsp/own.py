@@ -16,7 +16,7 @@ from agent.core.protocols.rtp.track import RtpTrack as Received
 from agent.core.protocols.rtp.video import H264, H265
 from agent.core.protocols.rtsp.address import parse
 from agent.core.protocols.rtsp.message import Unreadable
-from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream
+from agent.core.protocols.rtsp.sdp import OfferedTrack, UnfitStream
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 

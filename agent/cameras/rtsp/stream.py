@@ -10,11 +10,11 @@ from agent.cameras.rtsp.connect import waits_for
 from agent.core.media import audio
 from agent.core.media.model import Packet, Sound
 from agent.core.media.timeline import SETTLE_US
-from agent.core.protocols.rtp.items import EncodedUnit, Item, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import InterleavingError, Receiver
+from agent.core.protocols.rtp.track import EncodedUnit, Item, RtspText, TrackFormat
 from agent.core.protocols.rtsp.dialogue import Dialogue
 from agent.core.protocols.rtsp.message import Unreadable, read, receiver_report
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.sdp import UnfitStream
 
 SILENT_S = 4.0              # no data at all: the camera or the network hangs
 NO_VIDEO_S = 8.0            # data but no video; some cameras pause for seconds when they switch to night

@@ -11,9 +11,9 @@ from agent.cli.terminal import size
 from agent.config.privacy import transcodes
 from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
-from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.health.texts import EN
-from agent.core.label_pace import FREE_MIN_B, TOTAL_MIN_B, WordLack
+from agent.core.household.labels import FREE_MIN_B, TOTAL_MIN_B, WordLack
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
 from agent.host.board import read as read_board

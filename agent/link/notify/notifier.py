@@ -17,7 +17,7 @@ import msgspec
 from agent.config.notifications import rule_of
 from agent.config.settings import Notify, Settings
 from agent.core.contract.decisions import SOCKET, DecisionAnswer, HandOutEvent
-from agent.core.contract.notify_send import NotificationSent, NotifyFault, SendNotification
+from agent.core.contract.helper_messages import NotificationSent, NotifyFault, SendNotification
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.household.notification_texts import told, trial
 from agent.core.household.notifications import Notification, Progress, gather, pause_ms

@@ -2,7 +2,7 @@
 import threading
 
 from agent.core.contract.facts import Message, Poke
-from agent.core.contract.notify_send import NotifyFault
+from agent.core.contract.helper_messages import NotifyFault
 from agent.link.notify.notifier import Notifier, NotifyContext
 from agent.link.side_thread import SideThread
 

@@ -21,7 +21,7 @@ import msgspec
 
 from agent.config.load import load
 from agent.config.settings import Settings
-from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.key_slots import KeySlots
 from agent.core.release import TOLD_FILE, Release, ReleaseRefused, UpdateSite, demand, read
 from agent.core.trial import TrialPace

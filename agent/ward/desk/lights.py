@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent.core.contract.enrolment import Ready
 from agent.core.contract.wire import ward_side
-from agent.core.health.codes import CAMERA, CARD
+from agent.core.health.conditions import CAMERA, CARD
 from agent.ward.presence import State
 
 Light = Literal["good", "bad", "unknown"]

@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 
 from agent.config.check import check_table
 from agent.config.settings import Title
-from agent.core.card import network_judge
-from agent.core.card.config_judge import OURS, SENSORS
+from agent.core.card import cloud_init
+from agent.core.card.boot_judge import OURS, SENSORS
 from agent.core.contract.enrolment import Serial, Site
 from agent.ward.enrolment.entries import DevicePlace
 
@@ -140,9 +140,9 @@ def _wifi(name: str, password: str) -> list[str]:
     """What is wrong with both, never what the password is."""
     if password and not name:
         return ["wifi: is missing, and there is a password for it"]
-    if len(name.encode()) > network_judge.SSID_B_MAX:
-        return [f"wifi: has more than {network_judge.SSID_B_MAX} bytes; letters with accents take up to three"]
-    if password and not network_judge.HEXADECIMAL.fullmatch(password) and (
-            len(password.encode()) not in network_judge.PASSWORD_N or not password.isprintable()):
+    if len(name.encode()) > cloud_init.SSID_B_MAX:
+        return [f"wifi: has more than {cloud_init.SSID_B_MAX} bytes; letters with accents take up to three"]
+    if password and not cloud_init.HEXADECIMAL.fullmatch(password) and (
+            len(password.encode()) not in cloud_init.PASSWORD_N or not password.isprintable()):
         return ["wifi_password: has 8 to 63 characters; write it as it stands on the router"]
     return []

@@ -9,14 +9,13 @@ from starlette.responses import Response
 
 from agent.config.settings import Camera
 from agent.core.contract.facts import HealthSample, KeeperFacts, LinkFacts
-from agent.core.health.codes import ROLE
-from agent.core.health.conditions import Condition
+from agent.core.health.conditions import ROLE, Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.history import DAY_MS, History
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.core.household.day_lane import LanePiece, WallSpan, lane
-from agent.core.label_pace import WordLack
+from agent.core.household.labels import WordLack
 from agent.host.clock import Instant
 from agent.host.weights import words_lack
 from agent.look.words import PageWords

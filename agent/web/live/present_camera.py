@@ -5,8 +5,7 @@ from typing import NamedTuple
 from agent.config.privacy import declared
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
-from agent.core.health.codes import CAMERA, RANK
-from agent.core.health.conditions import Condition
+from agent.core.health.conditions import CAMERA, RANK, Condition
 from agent.core.health.report import Report
 from agent.core.health.texts import text
 from agent.core.household.pause import Paused, Pauses

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from agent.core.contract.camera_search import ANSWER_B_MAX, CameraQuestion, SearchAnswer, SeenCamera
+from agent.core.contract.helper_messages import SEARCH_B_MAX, CameraQuestion, SearchAnswer, SeenCamera
 from agent.web.server.parts import PageParts
 from agent.web.server.questions import ask_program
 
@@ -70,7 +70,7 @@ class CameraSearch:
     async def _search(self, question: CameraQuestion) -> None:
         try:
             async with asyncio.timeout(SEARCH_S):
-                data = await ask_program(PROGRAM, msgspec.json.encode(question), ANSWER_B_MAX)
+                data = await ask_program(PROGRAM, msgspec.json.encode(question), SEARCH_B_MAX)
             answer = msgspec.json.decode(data, type=SearchAnswer)
         except (OSError, TimeoutError, msgspec.DecodeError) as error:
             _log.warning("the search for cameras failed: %s", error or type(error).__name__)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.config.settings import Camera
-from agent.core.contract.camera_search import AT_N_MAX, SeenCamera
+from agent.core.contract.helper_messages import AT_N_MAX, SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, LocalCamera, RemoveCamera, keys_set
 from agent.core.household.camera_names import camera_name
 from agent.look.forms import title_of

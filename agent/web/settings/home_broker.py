@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 
 from agent.config.places import host_fault
-from agent.core.contract.home_try import ANSWER_B_MAX, HomeAnswer, HomeQuestion
+from agent.core.contract.helper_messages import TRIAL_B_MAX, HomeAnswer, HomeQuestion
 from agent.core.contract.setup import SetHome
 from agent.web.server.questions import ask_program
 from agent.web.settings.form import WORD, BadForm, FormField, FormPage, changed, parsed
@@ -59,7 +59,7 @@ class HomeBrokerPage(FormPage):
 
 async def _tried(question: HomeQuestion) -> HomeAnswer:
     try:
-        data = await ask_program(PROGRAM, msgspec.json.encode(question), ANSWER_B_MAX)
+        data = await ask_program(PROGRAM, msgspec.json.encode(question), TRIAL_B_MAX)
         return msgspec.json.decode(data, type=HomeAnswer)
     except (OSError, msgspec.DecodeError) as error:
         _log.warning("the household's broker was not tried: %s", type(error).__name__)

@@ -15,8 +15,8 @@ from agent.core.contract.facts import Poke
 from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.delivery import certificate
 from agent.core.household import consent
+from agent.core.household.labels import WordLack
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
-from agent.core.label_pace import WordLack
 from agent.host.ward_folder import EnrolState, record_beside, shown
 from agent.host.weights import words_lack
 from agent.look.forms import number, title_of

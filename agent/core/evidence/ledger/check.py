@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.core.evidence.ledger.acts import DatabaseMended, KeyChange, LedgerBegin
-from agent.core.evidence.ledger.chain import RowHead, chained, fingerprint, message
 from agent.core.evidence.ledger.clocks import check_clocks
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
-from agent.core.evidence.ledger.row import LedgerLine, Row, decode
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, chained, decode, fingerprint, message
 
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
 NOTHING = RowHead()                                        # the head before the first row

@@ -13,12 +13,11 @@ from agent.core import json_door
 from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.acts import ClipSigned, Exported, KeyChange, WardIdentity
 from agent.core.evidence.ledger.card_check import FoundFile
-from agent.core.evidence.ledger.chain import RowHead, fingerprint, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
 from agent.core.evidence.ledger.claim import Claim, ClipTold, ExportWish, FileTold, Manifest, digest
 from agent.core.evidence.ledger.clocks import offsets
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
-from agent.core.evidence.ledger.row import LedgerLine, Row, canonical, decode
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, canonical, decode, fingerprint, message
 from agent.core.evidence.ledger.stretch import read
 
 KEY_OR_HASH_B = 32

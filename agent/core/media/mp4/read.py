@@ -23,10 +23,17 @@ from agent.core.media.mp4.boxes import (
     traf,
     traf_b,
 )
-from agent.core.media.mp4.entries import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds
-from agent.core.media.mp4.head import ENTRIES_MAX, SIDX, SIDX_ENTRY, STARTS_WITH_KEY, HeadPlan, room_b, sidx_head
-from agent.core.media.mp4.index import Reference
-from agent.core.media.mp4.traks import turn_of
+from agent.core.media.mp4.head import (
+    ENTRIES_MAX,
+    SIDX,
+    SIDX_ENTRY,
+    STARTS_WITH_KEY,
+    HeadPlan,
+    Reference,
+    room_b,
+    sidx_head,
+)
+from agent.core.media.mp4.traks import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds, turn_of
 
 ReadAt = Callable[[int, int], bytes]        # (offset, size) -> bytes, fewer only at the end of the file
 

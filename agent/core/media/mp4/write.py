@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.mp4.boxes import NO_SYNC, SOUND_TRACK, SYNC, TRACK, SampleRun, moof
-from agent.core.media.mp4.head import HeadPlan, entries_max, head, room_b, without_sound
-from agent.core.media.mp4.index import Index
+from agent.core.media.mp4.head import HeadPlan, Index, entries_max, head, room_b, without_sound
 
 TIMESCALE = 90_000      # ticks a second, as in cameras
 SNAP = 2                # samples: sound this near to the end of the previous sound follows it at once

@@ -1,13 +1,48 @@
-"""The media services, old (ver10) and new (ver20): profiles, stream addresses, encoder settings and their limits.
+"""The device service and the media services: messages, answers, and the choice of a camera's streams.
 
-Only the new one knows H.265. Sources: ONVIF Media Service and Media2 Service Specification.
+Only the new media service (ver20) knows H.265. Sources: ONVIF Core Specification, 8; ONVIF Media Service and Media2
+Service Specification.
 """
 import copy
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from agent.core.protocols.onvif.soap import MEDIA1, MEDIA2, SCHEMA, SoapRequest
-from agent.core.protocols.onvif.tree import Node, number, written
+from agent.core.protocols.onvif.soap import DEVICE, MEDIA1, MEDIA2, SCHEMA, Node, SoapRequest, number, written
+
+GET_CLOCK = SoapRequest(DEVICE, "GetSystemDateAndTime")
+GET_SERVICES = SoapRequest(DEVICE, "GetServices", "<IncludeCapability>false</IncludeCapability>")
+GET_CAPABILITIES = SoapRequest(DEVICE, "GetCapabilities", "<Category>All</Category>")
+GET_INFORMATION = SoapRequest(DEVICE, "GetDeviceInformation")
+
+
+def clock(answer: Node) -> datetime | None:
+    """Returns the device's own time (UTC); None if it is missing."""
+    utc = answer.find("SystemDateAndTime", "UTCDateTime") or Node("", "", {})
+    date = [utc.whole("Date", part) or 0 for part in ("Year", "Month", "Day")]        # no date has a 0
+    time = [utc.whole("Time", part) or 0 for part in ("Hour", "Minute", "Second")]
+    try:
+        return datetime(date[0], date[1], date[2], time[0], time[1], time[2], tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def services(answer: Node) -> dict[str, str]:
+    """Returns addresses by the namespace of the service."""
+    return {each.raw("Namespace"): each.raw("XAddr") for each in answer.all("Service")}
+
+
+def capabilities(answer: Node) -> dict[str, str]:
+    """Returns addresses from the older message, which has only the first media service."""
+    media = answer.raw("Capabilities", "Media", "XAddr")
+    return {MEDIA1: media} if media else {}
+
+
+def maker_and_model(answer: Node) -> tuple[str, str]:
+    """Returns the maker and the model."""
+    return answer.word("Manufacturer"), answer.word("Model")
+
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265", "JPEG": "mjpeg", "MPEG4": "mpeg4", "MPV4-ES": "mpeg4"}
 RATE_MAX = 120
@@ -181,3 +216,40 @@ def _configuration_token(token: str) -> str:
 def _as_configuration(node: Node, space: str) -> str:
     """The set operation needs the element under this name."""
     return written(Node(space, "Configuration", node.attributes, node.text, node.children))
+
+
+SUB_FPS = 5.0               # motion uses this rate; more pictures are decoded for nothing
+SUB_WIDTH_LEAST_PX = 320    # in less, a person at the gate is a few pixels
+PLAYABLE = ("h264", "h265")
+
+
+def choose(profiles: Sequence[Profile]) -> list[tuple[Profile, Profile | None]]:
+    """Returns the main profile and the sub-stream's for each picture of the device (a lens, or a recorder's channel).
+
+    The main profile is the largest. The sub is the smallest usable one, H.264 before H.265, which costs more to
+    decode. They never share an encoder, because slowing one would slow the other.
+    """
+    pictures: dict[str, list[Profile]] = {}
+    for profile in profiles:
+        if profile.encoder.codec in PLAYABLE:
+            pictures.setdefault(profile.source, []).append(profile)
+    return [_main_and_sub(of_one) for of_one in pictures.values()]
+
+
+def _main_and_sub(profiles: list[Profile]) -> tuple[Profile, Profile | None]:
+    main = max(profiles, key=lambda each: (_size_px(each), each.encoder.fps))
+    smaller = [profile for profile in profiles if profile.encoder.token != main.encoder.token
+               and _size_px(profile) < _size_px(main) and profile.encoder.width >= SUB_WIDTH_LEAST_PX]
+    return main, min(smaller, key=lambda each: (PLAYABLE.index(each.encoder.codec), _size_px(each)), default=None)
+
+
+def _size_px(profile: Profile) -> int:
+    return profile.encoder.width * profile.encoder.height
+
+
+def slower(now_fps: float, rates: Sequence[float]) -> float | None:
+    """Returns the rate to set instead of `now_fps` (0: unknown): the lowest of `rates` that is enough for motion. None
+    if the stream is slow enough, or if the camera has no slower rate."""
+    enough = [rate for rate in rates if rate >= SUB_FPS]
+    wanted = SUB_FPS if not rates else min(enough) if enough else max(rates)
+    return None if 0 < now_fps <= wanted else wanted
