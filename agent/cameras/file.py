@@ -11,9 +11,8 @@ from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.host.clock import Clock
-from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up
+from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up, turn_of
 from agent.host.stop import Stop
-from agent.host.turn import turn_of
 
 INTERLEAVED_US = 1_500_000      # how far apart picture and sound of one moment may be in a file
 INTERLEAVED_MAX = 4096          # packets, for the same reason

@@ -31,7 +31,7 @@ from agent.core.household.labels import (
     hindrance,
 )
 from agent.core.media.model import Box
-from agent.host.probes import load, soc
+from agent.host.probes import kernel
 from agent.host.weights import words_lack
 
 DOOR = "label/desk.sock"        # in the runtime folder; systemd listens there
@@ -125,8 +125,8 @@ class Labeller:
             self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
 
     def _hindrance(self) -> Hindrance | None:
-        free_b, _ = load.memory_b(self._root)
-        return hindrance(free_b, load.load1(self._root), os.cpu_count() or 1, soc.temperature_c(self._root))
+        free_b, _ = kernel.memory_b(self._root)
+        return hindrance(free_b, kernel.load1(self._root), os.cpu_count() or 1, kernel.temperature_c(self._root))
 
     def _label(self, task: LabelTask) -> EventWord | None:
         """The word that the process gives; None where it gives none."""

@@ -23,12 +23,12 @@ from agent.cli.options import Config, Force
 from agent.cli.place import UserPlaces, config_path, user_places
 from agent.cli.terminal import console
 from agent.config.check import key_name
+from agent.config.derived import ACTS_ON, in_effect
 from agent.config.load import DEFAULT_PATH, TEMPLATE, load, read_text
 from agent.config.positions import Path as KeyPath
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
-from agent.config.ward_settings import ACTS_ON, in_effect
 from agent.core.household import consent
 from agent.core.passwords import redact
 from agent.host.files import write_durably

@@ -26,8 +26,7 @@ from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning
 from agent.host.prctl import die_with_parent
 from agent.host.runtime import demand_ours
-from agent.host.signal_bell import SignalBell
-from agent.host.stop import Stop
+from agent.host.stop import SignalBell, Stop
 from agent.host.users import Rights, as_owner, of_role
 from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload

@@ -1,5 +1,5 @@
 """Builds motion detection from a camera's settings. A file of its own, because only capture needs numpy."""
-from agent.config.privacy import silenced
+from agent.config.derived import silenced
 from agent.config.settings import Camera
 from agent.config.zones import points, zones_of
 from agent.core.vision.event import EventMachine

@@ -2,8 +2,8 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from agent.config.derived import silenced
 from agent.config.positions import Path
-from agent.config.privacy import silenced
 from agent.config.settings import Camera, Polygon, Zone
 from agent.core.media.model import Point
 from agent.core.vision import zones

@@ -8,9 +8,8 @@ import os
 from urllib.parse import urlsplit
 
 from agent.cameras.discovery import network
-from agent.cameras.discovery.connection import Deadline, plainly
+from agent.cameras.discovery.connection import CameraRefused, Deadline, Tries, plainly
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream, with_login
-from agent.cameras.discovery.login import CameraRefused, Tries
 from agent.cameras.discovery.look import LOOK_S, Asked, ConfiguredCameras, look_at
 from agent.cameras.discovery.rtsp import Describer, NotRtsp
 from agent.config.settings import Camera, Settings

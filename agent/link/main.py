@@ -16,7 +16,7 @@ from agent.core.contract import wire
 from agent.core.contract.facts import Beat, LinkFacts, Poke
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
-from agent.home.context import WAITS, HomeContext
+from agent.home.broker import WAITS, HomeContext
 from agent.host.datagram import Inbox
 from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions

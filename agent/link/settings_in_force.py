@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.config.derived import in_effect, listens, weighed
 from agent.config.settings import Settings
-from agent.config.ward_settings import in_effect, listens, weighed
 from agent.core.household.ward_settings import Weighed
 from agent.link.presence import Presence
 from agent.link.report import Reporter

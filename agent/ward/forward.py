@@ -15,8 +15,8 @@ from agent.core.contract.wire.ward_side import SEQ_MAX
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Clock
-from agent.host.notify import notify
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.mqtt.connection import Acknowledged, Arrived, Connection
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER

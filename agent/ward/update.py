@@ -12,7 +12,7 @@ from agent.config.load import ConfigError
 from agent.core.contract.wire.commands import Update
 from agent.core.evidence.ledger import fingerprint
 from agent.core.release import Release, ReleaseRefused, message, read
-from agent.host import digest, release_file
+from agent.host import files, release_file
 from agent.host.command_key import verifies
 from agent.ward import settings
 from agent.ward.exits import OPS, ended
@@ -38,7 +38,7 @@ def opened(bundle: Path) -> Release:
 def update_of(bundle: Path, version: str, url: str) -> Update:
     """The command's args for this release, which devices download from `url`. Raises ConfigError."""
     try:
-        return msgspec.convert({"version": version, "url": url, "sha256": digest.sha256(bundle),
+        return msgspec.convert({"version": version, "url": url, "sha256": files.sha256(bundle),
                                 "bytes": bundle.stat().st_size}, Update)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{url}: {error}; it takes an https:// URL") from error

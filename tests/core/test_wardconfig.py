@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.derived import ACTS_ON, in_effect, listens, weighed
 from agent.config.settings import Log, Settings, Store, Ward
-from agent.config.ward_settings import ACTS_ON, in_effect, listens, weighed
 from agent.core.household.ward_settings import KEYS, LEVELS, BadSetting, demand, outcome
 
 OWN = {"health_int_s": 60, "retention_d": 10, "log_level": "info"}

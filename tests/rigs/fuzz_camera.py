@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import av
 import numpy as np
 
-from agent.cameras.rtsp.own import received
+from agent.cameras.rtsp import received
 from agent.capture.motion_feed.decoder import Decoder
 from agent.capture.still import jpeg
 from agent.core.media import nal, sps

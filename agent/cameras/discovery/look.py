@@ -3,9 +3,8 @@ import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.cameras.discovery.connection import Deadline, target
+from agent.cameras.discovery.connection import CameraRefused, Deadline, Tries, target
 from agent.cameras.discovery.found import CameraAccount, FoundCamera, Lead
-from agent.cameras.discovery.login import CameraRefused, Tries
 from agent.cameras.discovery.onvif import NotOnvif, OnvifDevice, by_onvif, failure
 from agent.cameras.discovery.rtsp import Describer, by_paths
 from agent.config.settings import Settings

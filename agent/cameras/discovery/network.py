@@ -15,7 +15,7 @@ from agent.cameras.discovery.found import Lead, moved
 from agent.cameras.discovery.rtsp import RTSP_PORTS
 from agent.core.protocols.onvif.discovery import ANSWER_MAX_B, GROUP, PORT, TYPES, Match, matches, probe
 from agent.core.protocols.onvif.soap import BadXml
-from agent.host.interfaces import host_interfaces
+from agent.host.address import host_interfaces
 
 HOSTS_MAX_N = 256           # a /24: nobody's household is larger, and a ward's network is not ours to search
 NETWORKS_MAX_N = 4

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from agent.cameras.discovery.connection import Deadline, HttpAnswer, plainly, post, target
+from agent.cameras.discovery.connection import CameraRefused, Deadline, HttpAnswer, Proof, Tries, plainly, post, target
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream, moved
-from agent.cameras.discovery.login import CameraRefused, Proof, Tries
 from agent.cameras.discovery.rtsp import Describer, NotRtsp
 from agent.core.protocols.onvif import services as messages
 from agent.core.protocols.onvif.services import (

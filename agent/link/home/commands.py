@@ -9,7 +9,7 @@ from agent.core.contract.decisions import SOCKET, DecisionAnswer, PauseFromHome
 from agent.core.contract.facts import Poke
 from agent.core.contract.home.discovery import INSTALL
 from agent.core.rate import RateLimit
-from agent.home.context import HomeContext
+from agent.home.broker import HomeContext
 from agent.host.datagram import Outlet
 from agent.host.sockets import ask
 from agent.link.store_thread import StoreThread

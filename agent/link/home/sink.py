@@ -12,9 +12,7 @@ from agent.core.contract.facts import Beat, Message, Poke
 from agent.core.contract.home.discovery import discovery
 from agent.core.health.report import Report
 from agent.core.household.pause import Pauses
-from agent.home.context import HomeContext
-from agent.home.removal import FORGET_S
-from agent.home.session import HomeSession, status
+from agent.home.broker import FORGET_S, HomeContext, HomeSession, status
 from agent.link.home.commands import HomeCommands
 from agent.link.home.mailbox import CameraPicture, Mailbox, PictureAsker
 from agent.link.home.state_publisher import DeviceView, StatePublisher

@@ -10,8 +10,7 @@ from agent.core.contract.home import states
 from agent.core.contract.home.states import on_off
 from agent.core.health.report import Report
 from agent.core.household.pause import Pauses
-from agent.home.context import HomeContext
-from agent.home.session import TEXT
+from agent.home.broker import TEXT, HomeContext
 from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session

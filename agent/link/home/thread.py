@@ -4,8 +4,7 @@ from typing import Literal
 
 from agent.core.contract.facts import Message
 from agent.core.health.report import Report
-from agent.home.context import HomeContext
-from agent.home.removal import remove
+from agent.home.broker import HomeContext, remove
 from agent.link.home.mailbox import Mailbox
 from agent.link.home.sink import HomeSink
 from agent.link.side_thread import SideThread

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from agent.core.media.mp4.cut import CutFilm
-from agent.host.digest import sha256
-from agent.host.files import open_own, rename_durably
+from agent.host.files import open_own, rename_durably, sha256
 from agent.store.export.errors import ExportError
 from agent.store.export.files import ClipFiles
 from agent.store.export.prepare import Export

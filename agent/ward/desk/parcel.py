@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.store.export.archive import Item, zipped
 from agent.ward.requests import PictureRequest
 from agent.ward.uploads.check import EXPORT, PICTURE

@@ -2,7 +2,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agent.config.privacy import declared
+from agent.config.derived import declared
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.health.conditions import CAMERA, RANK, Condition

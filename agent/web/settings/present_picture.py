@@ -2,7 +2,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from agent.config.privacy import transcodes
+from agent.config.derived import transcodes
 from agent.config.settings import Camera
 from agent.core.contract.busy import Busy, level
 from agent.core.contract.rehearsal import MaskCost, RehearsalAnswer, RehearsalEvent
