@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 from agent import __version__
 from agent.config.settings import Home, Settings
-from agent.core.contract.home.discovery import HomeDevice, components
-from agent.core.contract.home.topics import HomeTopics, retained
 from agent.core.contract.wire.topics import Topics
 from agent.core.delivery.backoff import Backoff, Waits
+from agent.core.home_assistant import HomeDevice, HomeTexts, HomeTopics, components, retained
 from agent.host import board
 from agent.host.clock import Clock
+from agent.look.device_words import home_texts
 from agent.mqtt.connection import Connection, Outgoing
 from agent.mqtt.credentials import Credentials, load
 from agent.mqtt.fault import HOUSEHOLD, LinkFault
@@ -62,11 +62,15 @@ class HomeContext:
         return HomeTopics(self.home.prefix, Topics(self.settings.ward.ward, self.own_id))
 
     @property
+    def texts(self) -> HomeTexts:
+        return home_texts(self.settings.device.language)
+
+    @property
     def device(self) -> HomeDevice:
         given = self.settings.device
         name = given.title or f"Taimat {given.site}".strip()
         return HomeDevice(name=name, model=board.read().model, version=__version__,
-                          language=given.language, cameras=tuple(self.cameras), snapshots=self.home.snapshots,
+                          names=self.texts.names, cameras=tuple(self.cameras), snapshots=self.home.snapshots,
                           labels=self.labels)
 
     @property

@@ -17,12 +17,12 @@ from agent.cli.processes import at_work
 from agent.config.derived import declared, transcodes
 from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
-from agent.core.health.texts import EN
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock, SystemClock
 from agent.host.decoder import TooLarge, is_small
 from agent.host.stop import Stop
 from agent.host.users import become_reader
+from agent.look.device_words import condition_text
 from agent.store import pause
 from agent.store.folders import Folders
 
@@ -185,7 +185,8 @@ def _sensor(scheme: str, info: StreamInfo) -> list[CheckVerdict]:
                 else "all of it comes in a smaller picture only: lower width and height")
         told.append(ok(f"the middle {info.view_pct} % of the width that its sensor can see", hint))
     if info.stands_in:
-        told.append(warn("the board's own encoder failed, x264 stands in", EN["encoder_failed"].remedy))
+        told.append(warn("the board's own encoder failed, x264 stands in",
+                         condition_text("encoder_failed", "en").remedy))
     if scheme == "picamera" and not picamera.hides_masks():
         told.append(ok(f"picamera2 {picamera.found_version()} records, but could not hide anything",
                        f"before you set masks: {picamera.REMEDY.partition(';')[0]}"))

@@ -12,7 +12,6 @@ from agent.config.derived import transcodes
 from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
 from agent.core.evidence.ledger.row import fingerprint
-from agent.core.health.texts import EN
 from agent.core.household.labels import FREE_MIN_B, TOTAL_MIN_B, WordLack
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
@@ -22,6 +21,7 @@ from agent.host.probes import kernel
 from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders, key_file
 from agent.host.weights import words_lack
+from agent.look.device_words import condition_text
 from agent.privileged.update.root import execute
 from agent.privileged.update.versions import CURRENT, PROVEN, ROOT, Versions
 
@@ -43,11 +43,11 @@ def board(store: Path) -> CheckVerdict:
     verdicts = [ok(text)]
     if facts.volt_low or (facts.throttle or 0) & UNDER_VOLTAGE:
         told = bad if facts.volt_low else warn
-        verdicts.append(told("the supply voltage is or was too low", EN["power_low"].remedy))
+        verdicts.append(told("the supply voltage is or was too low", condition_text("power_low", "en").remedy))
     if (facts.soc_temp_c or 0) >= HOT_C:
-        verdicts.append(warn("it is too hot", EN["hot"].remedy))
+        verdicts.append(warn("it is too hot", condition_text("hot", "en").remedy))
     if facts.mem_avail_b is not None and facts.mem_avail_b < MEMORY_LOW_B:
-        verdicts.append(warn("memory is short", EN["memory_low"].remedy))
+        verdicts.append(warn("memory is short", condition_text("memory_low", "en").remedy))
     return worst(verdicts)
 
 
@@ -69,7 +69,7 @@ def memory_limits() -> CheckVerdict:
     if limits is None:
         return skipped("this system has no control groups (version 2)")
     if not limits:
-        return warn("switched off in the kernel", EN["memory_unlimited"].remedy)
+        return warn("switched off in the kernel", condition_text("memory_unlimited", "en").remedy)
     return ok("the kernel keeps them")
 
 

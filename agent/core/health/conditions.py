@@ -1,7 +1,7 @@
 """The table of conditions (severity, delays, causes), the findings of the rules, and the conditions that are shown."""
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.core.passwords import redact
 from agent.core.recovery import NO_CURE
@@ -85,6 +85,13 @@ CODES: dict[str, ConditionKind] = {
     "notifications_wait": ConditionKind("warn", 300, 20, (*ROLE, *NETWORK)),
     "outbox_growing": ConditionKind("warn", 60, 60, (*ROLE, *NETWORK, "broker_unreachable", "broker_refused")),
 }
+
+
+class ConditionText(NamedTuple):
+    """A title that needs no context, and one sentence with the remedy: agent/look/i18n."""
+
+    title: str
+    remedy: str
 
 
 # raised(code, unit, camera): the severity of a finding from earlier looks, or None

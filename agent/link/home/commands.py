@@ -7,7 +7,7 @@ import msgspec
 
 from agent.core.contract.decisions import SOCKET, DecisionAnswer, PauseFromHome
 from agent.core.contract.facts import Poke
-from agent.core.contract.home.discovery import INSTALL
+from agent.core.home_assistant import INSTALL
 from agent.core.rate import RateLimit
 from agent.home.broker import HomeContext
 from agent.host.datagram import Outlet

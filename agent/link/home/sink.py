@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.core.contract.facts import Beat, Message, Poke
-from agent.core.contract.home.discovery import discovery
 from agent.core.health.report import Report
+from agent.core.home_assistant import discovery
 from agent.core.household.pause import Pauses
 from agent.home.broker import FORGET_S, HomeContext, HomeSession, status
 from agent.link.home.commands import HomeCommands

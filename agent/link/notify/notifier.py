@@ -19,12 +19,12 @@ from agent.config.settings import Notify, Settings
 from agent.core.contract.decisions import SOCKET, DecisionAnswer, HandOutEvent
 from agent.core.contract.helper_messages import NotificationSent, NotifyFault, SendNotification
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.household.notification_texts import told, trial
-from agent.core.household.notifications import Notification, Progress, gather, pause_ms
+from agent.core.household.notifications import Notification, Progress, gather, pause_ms, told, trial
 from agent.core.moment import moment
 from agent.host.clock import Clock, Instant
 from agent.host.sockets import ask
 from agent.link.notify.send import send
+from agent.look.device_words import notification_words
 from agent.store import home, notify
 from agent.store.database import StoreConnection, connect, current
 from agent.store.folders import Folders
@@ -118,7 +118,7 @@ class Notifier:
                 or now.mono_ms - wanted.mono_ms > TRIAL_MS):
             return
         device = self.about.settings.device
-        sent = self._send(place, *trial(device.title, device.language))
+        sent = self._send(place, *trial(device.title, notification_words(device.language)))
         if not sent.fault:
             self._retries[place.name] = Retry(Backoff(self.about.waits))        # what waits goes at once, too
         self.states[place.name] = msgspec.structs.replace(
@@ -165,8 +165,8 @@ class Notifier:
             return NotificationSent(fault="keeper")
         if answer.why:
             return NotificationSent(fault="keeper")
-        title, body = told(message, {camera.name: camera.label for camera in settings.camera},
-                           settings.device.language, _local, now.wall_ms)
+        title, body = told(message, notification_words(settings.device.language),
+                           {camera.name: camera.label for camera in settings.camera}, _local, now.wall_ms)
         return self._send(place, title, body, answer.picture)
 
     def _send(self, place: Notify, title: str, body: str, picture: bytes = b"") -> NotificationSent:

@@ -13,11 +13,11 @@ from agent.core.health.conditions import ROLE, Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.history import DAY_MS, History
 from agent.core.health.report import Report
-from agent.core.health.texts import text
 from agent.core.household.day_lane import LanePiece, WallSpan, lane
 from agent.core.household.labels import WordLack
 from agent.host.clock import Instant
 from agent.host.weights import words_lack
+from agent.look.device_words import condition_text
 from agent.look.words import PageWords
 from agent.store import health_history, recordings
 from agent.store.boots import Dates
@@ -98,7 +98,7 @@ def health_of(report: Report, now: Instant) -> dict[str, Any]:
     told = msgspec.to_builtins(report)
     for condition in told["conditions"]:
         condition["since_wall_ms"] = int(now.wall_ms - now.mono_ms + condition["since_mono_s"] * 1000)
-        condition["texts"] = {language: text(condition["code"], language, condition["unit"])._asdict()
+        condition["texts"] = {language: condition_text(condition["code"], language, condition["unit"])._asdict()
                               for language in ("vi", "en")}
     return told
 
@@ -137,7 +137,7 @@ def health_view(report: Report | None, lack: WordLack | None, now: Instant, word
 
 
 def _problem(condition: Condition, now: Instant, words: PageWords) -> ProblemView:
-    said = text(condition.code, words.language, condition.unit)
+    said = condition_text(condition.code, words.language, condition.unit)
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
     where = words.label(condition.camera) if condition.camera else (

@@ -7,9 +7,9 @@ from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.health.conditions import CAMERA, RANK, Condition
 from agent.core.health.report import Report
-from agent.core.health.texts import text
 from agent.core.household.pause import Paused, Pauses
 from agent.host.clock import Instant
+from agent.look.device_words import condition_text
 from agent.look.words import PageWords
 from agent.web.health.health_page import TONES
 from agent.web.server.words import hours_text
@@ -147,7 +147,7 @@ def _tile(camera: Camera, facts: CameraFacts | None, worst: Condition | None, no
         remedy = words("pause.unreadable_help") if paused.by == "unreadable" else ""
         return Tile(camera.name, True, "paused", pause_text(paused, now, words), remedy)
     if worst:
-        said = text(worst.code, words.language)
+        said = condition_text(worst.code, words.language)
         if worst.code in CAMERA and worst.code != "camera_frozen":      # a frozen one has a picture, an old one
             age_s = facts.last_frame_age_s if facts else None       # capture may know the last frame
             ago_ms = age_s * 1000 if age_s is not None else now.mono_ms - worst.since_mono_s * 1000

@@ -19,6 +19,7 @@ from agent.core.household.labels import WordLack
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
 from agent.host.ward_folder import EnrolState, record_beside, shown
 from agent.host.weights import words_lack
+from agent.look import device_words
 from agent.look.forms import number, title_of
 from agent.look.words import PageWords
 from agent.web.server.access import token_of
@@ -175,7 +176,7 @@ def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None,
 
 def consent_text(language: str) -> dict[str, Any]:
     """What a household agrees to by joining: a heading, what the ward is told, and what holds beside."""
-    lines = consent.TEXTS[language].splitlines()
+    lines = device_words.consent_text(language).splitlines()
     points = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     return {"version": consent.VERSION, "head": lines[0], "points": points, "rest": " ".join(lines[1 + len(points):])}
 
