@@ -17,7 +17,7 @@ FILES = [("debian-binary", b"2.0\n"), ("_release.json", b"{} "), ("_release.sig"
 
 def contents(data: bytes, most_b: int = 1 << 20) -> list[tuple[str, bytes]]:
     file = io.BytesIO(data)
-    return [(name, file.read(size_b)) for name, size_b in release_file.members(file, most_b)]
+    return [(name, file.read(size_b)) for name, size_b in release_file.ar_members(file, most_b)]
 
 
 def test_it_reads_what_binutils_pack(tmp_path: Path):
