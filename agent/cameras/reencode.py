@@ -135,8 +135,6 @@ PACKETS_MAX, BYTES_MAX = 150, 16 << 20      # that are kept for it
 
 
 class MaskingCost(NamedTuple):
-    """What painting one camera takes."""
-
     cpu_pct: float          # of one core
     busy_pct: float         # of the time, at the speed at which the camera sends
 

@@ -54,7 +54,6 @@ class HardwareEncoder:
         return [EncodedFrame(bytes(packet), round(packet.pts * packet.time_base * 1_000_000)) for packet in packets]
 
     def _failed(self, error: Exception) -> SourceError:
-        """Also notes the failure, so that x264 takes over after some."""
         HEADROOM.hardware_failed(self._name)
         return SourceError("encoder_missing", f"{self._name}: the board's video encoder does not work ({error})",
                            "end other programs that use it, or choose a smaller picture")

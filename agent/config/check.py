@@ -216,7 +216,6 @@ def _check_camera(camera: Any, path: Path) -> Iterator[ConfigProblem]:
 
 
 def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
-    """Yields each wrong key in `[sharing]`, with the remedy."""
     seen: dict[str, str] = {}
     for rule in STRICTEST_FIRST:
         for purpose in getattr(sharing, rule):
@@ -227,7 +226,6 @@ def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
 
 
 def home_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yields each wrong key in `[home]`, with the remedy."""
     home, ward = settings.home, settings.ward
     if home.enabled and ward.enabled and places.same_place((home.host, home.port), (ward.host, ward.port)):
         yield "host", ("is the ward's broker ([ward] host and port), and what is for the household must not go there: "

@@ -129,7 +129,7 @@ def agreed(settings: Settings) -> Agreed:
 
 def _joining(sharing: Sharing) -> dict[str, Any]:
     rules, kept = sharing_rules(sharing), [part for part in consent.KINDS_OF if getattr(sharing, part) == "never"]
-    return {"text": consent.VERSION, "told": consent.told(kept), "snapshots": rules.snapshots,
+    return {"text": consent.VERSION, "told": consent.kinds_sent(kept), "snapshots": rules.snapshots,
             "only": [*PEOPLE] if sharing.events == "people" else [],
             "pictures": {"*": rules.default, **rules.by_purpose}}
 

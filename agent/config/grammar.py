@@ -36,8 +36,6 @@ class GrammarFault:
 
 
 class GrammarError(Exception):
-    """The text is not valid TOML."""
-
     def __init__(self, faults: list[GrammarFault]) -> None:
         """`faults` has at least one, in the order of their lines."""
         super().__init__(faults)
@@ -114,8 +112,8 @@ def _fault(number: int, statement: str, known: KnownKeys) -> GrammarFault:
     slip = slips.find(statement, known) or _unclosed(statement) or _unknown(statement)
     before = statement[:slip.at]
     column = slip.at - before.rfind("\n")
-    mended = slip.mended.strip()
-    text = slip.why if not mended or "\n" in mended else f"{slip.why}. Write: {mended}"
+    fixed = slip.fixed.strip()
+    text = slip.why if not fixed or "\n" in fixed else f"{slip.why}. Write: {fixed}"
     return GrammarFault(number + before.count("\n"), column, redact(text))
 
 

@@ -12,7 +12,7 @@ def as_set(camera: Camera) -> Variant:
     """Returns the detector, zones and rate that the recorder uses for this camera."""
     motion = camera.motion
     return Variant(NOW, motion.sensitivity, motion.smallest_pct, motion.fps, tuple(map(points, silenced(camera))),
-                   tuple(zones_of(camera)))
+                   zones=tuple(zones_of(camera)))
 
 
 def machine(camera: Camera) -> EventMachine:

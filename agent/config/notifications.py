@@ -28,7 +28,6 @@ def service_of(notify: Notify) -> str:
 
 
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """Yields each wrong key, with the remedy."""
     if len(settings.notify) > PLACES_MAX:
         yield ("notify", PLACES_MAX), f"is one too many: there can be {PLACES_MAX}"
     cameras = [camera.name for camera in settings.camera]

@@ -19,7 +19,6 @@ FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home
 
 
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """Yields each wrong key, with the remedy."""
     yield from _listen(settings)
     yield from _afar(settings)
     yield from _paths(settings)

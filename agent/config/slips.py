@@ -45,7 +45,7 @@ class Slip:
 
     at: int
     why: str
-    mended: str = ""
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,6 @@ class KnownKeys:
 
 
 def is_toml(text: str) -> bool:
-    """Whether the text is valid TOML."""
     try:
         tomllib.loads(text)
     except (ValueError, RecursionError):      # a number of thousands of digits, or thousands of brackets
@@ -98,7 +97,7 @@ def find(statement: str, known: KnownKeys) -> Slip | None:
         if (slip := rule(now, known)) is None:
             continue
         found.append(slip)
-        now = slip.mended
+        now = slip.fixed
         if not now or is_toml(now):
             break
     if not found:
@@ -217,11 +216,11 @@ def _equals(text: str, known: KnownKeys) -> Slip | None:
         return Slip(begin.start("value"), "one = alone stands between a key and its value",
                     f"{text[:begin.start('value')].rstrip()} {begin['value'][extra.end():]}") if extra else None
     key, value, at = _key(text), begin["value"], begin.end("key")
-    mended = f"{begin['key']} = {value}"
+    fixed = f"{begin['key']} = {value}"
     if ":" in begin["mark"]:
-        return Slip(at, "between a key and its value stands =, not :", mended)
+        return Slip(at, "between a key and its value stands =, not :", fixed)
     if begin["mark"] and (key in known.kinds or re.match(r"[\d\"'\[{]|(?:true|false)\b", value)):
-        return Slip(at, "= is missing between a key and its value", mended)
+        return Slip(at, "= is missing between a key and its value", fixed)
     return Slip(0, "is neither a [table] nor key = value: put # before it if it is a comment")
 
 

@@ -50,17 +50,14 @@ class HomeTopics:
 
     @property
     def health(self) -> str:
-        """DeviceState; retained."""
         return f"{self.own.root}/home/health"
 
     @property
     def update(self) -> str:
-        """UpdateState; retained."""
         return f"{self.own.root}/home/update"
 
     @property
     def update_set(self) -> str:
-        """The household starts the installation of the new version here."""
         return f"{self.own.root}/home/update/set"
 
     def motion(self, camera: str) -> str:
@@ -191,8 +188,6 @@ def _of_camera(topics: HomeTopics, camera: str, snapshots: bool) -> dict[str, Co
 
 
 class DeviceState(Struct, kw_only=True, frozen=True):
-    """The device as a whole."""
-
     health: str                         # one sentence
     temp_c: float | None
     free_gb: float | None
@@ -253,5 +248,5 @@ def _sentence(conditions: Iterable[Condition], texts: HomeTexts, labels: Mapping
 
 
 def _kept_d(report: Report) -> float | None:
-    keepers = [keeper for unit in report.units if (keeper := unit.told(KeeperFacts))]
+    keepers = [keeper for unit in report.units if (keeper := unit.own_facts(KeeperFacts))]
     return min((days for keeper in keepers for days in keeper.kept_days.values()), default=None)

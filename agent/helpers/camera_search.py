@@ -53,12 +53,12 @@ def _by_url(url: str, account: CameraAccount | None) -> Asked:
         try:
             main = describer.stream(plain)
         except CameraRefused as error:
-            return FoundCamera(where.host, locked=True).told(f"RTSP {error}"), account
+            return FoundCamera(where.host, locked=True).with_advice(f"RTSP {error}"), account
         except (NotRtsp, OSError) as error:
-            return camera.told(plainly(error) if isinstance(error, OSError) else str(error)), account
+            return camera.with_advice(plainly(error) if isinstance(error, OSError) else str(error)), account
         if main is None:
-            return camera.told(NOTHING_THERE), account
-        return FoundCamera(where.host, main=main, locked=describer.locked, ready=True).told(NO_SUB), account
+            return camera.with_advice(NOTHING_THERE), account
+        return FoundCamera(where.host, main=main, locked=describer.locked, ready=True).with_advice(NO_SUB), account
 
 
 def _seen(camera: FoundCamera, account: CameraAccount | None, known: ConfiguredCameras) -> SeenCamera:

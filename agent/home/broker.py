@@ -54,7 +54,6 @@ class HomeContext:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Returns people's names for the cameras, by name."""
         return {camera.name: camera.label for camera in self.settings.camera}
 
     @property
@@ -75,7 +74,6 @@ class HomeContext:
 
     @property
     def shown(self) -> RetainedTopics:
-        """Returns what the broker will keep for this device."""
         return RetainedTopics(host=self.home.host, port=self.home.port, topics=retained(self.topics, self.cameras),
                               components={key: str(part["platform"]) for key, part in
                                           components(self.topics, self.device).items()})

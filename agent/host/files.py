@@ -212,7 +212,6 @@ class Lock:
         self._handle = handle
 
     def release(self) -> None:
-        """Releases the lock before the process ends."""
         if self._handle is not None:
             os.close(self._handle)
 

@@ -14,7 +14,7 @@ MODE = 0o750
 VIDEO, KEYS = "video", "keys"       # for cameras' pictures, and for file keys
 
 
-def demand_ours(runtime: Path) -> None:
+def make_ours(runtime: Path) -> None:
     """Makes the runtime folder. Raises OSError, also if it exists and another user owns it or all may write it."""
     runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
     seen = os.lstat(runtime)

@@ -19,7 +19,6 @@ class Stop(threading.Event):
         return self
 
     def set(self) -> None:
-        """Sets the flag and calls the `waking` callbacks."""
         super().set()
         for wake in self._wakes:
             wake()

@@ -39,7 +39,6 @@ class Rights:
         os.umask(self.umask)
 
     def put_on_for_good(self) -> None:
-        """As root, takes these rights for good."""
         os.setgroups(self.groups)
         os.setgid(self.gid)
         os.setuid(self.uid)

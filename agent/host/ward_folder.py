@@ -76,7 +76,7 @@ class WardFolder:
         """Returns the valid enrolment, or None."""
         return record_in(self.current)
 
-    def lay(self, data: bytes) -> None:
+    def save(self, data: bytes) -> None:
         """Stores a bundle. Raises OSError."""
         self.path.mkdir(FOLDER, exist_ok=True)
         write_durably(self.claim, data, FOR_ROOT)

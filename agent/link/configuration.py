@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.core.contract import wire
-from agent.core.household.ward_settings import BadSetting, demand
+from agent.core.household.ward_settings import BadSetting, check_allowed
 from agent.core.rate import RateLimit
 from agent.link.audit import Audit
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
@@ -100,7 +100,7 @@ class Configuration:
         if not given.overtakes(self._in_force.given):
             return DocumentRefusal("old_version")
         try:
-            demand(desired.cfg)
+            check_allowed(desired.cfg)
         except BadSetting as bad:
             return DocumentRefusal(bad.code, bad.key[:64])
         return None

@@ -130,7 +130,7 @@ class Drain:
 
     def hurry(self) -> None:
         """The ward's ingest is at work again."""
-        self.offers.hurry(self._clock.mono_s())
+        self.offers.shorten_waits(self._clock.mono_s())
 
     def again(self, first: int, last: int) -> None:
         """The ward misses these sequence numbers: offer those at once that are there."""
@@ -194,7 +194,7 @@ class Drain:
         self._settling = False
         if done is not None:
             self.offers.settled(seqs)
-            self.offers.hurry(self._clock.mono_s())
+            self.offers.shorten_waits(self._clock.mono_s())
             self.counts.settled_n += len(seqs)
         self._settle([])
 

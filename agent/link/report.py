@@ -136,7 +136,7 @@ def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
 
 def _keeper(report: Report) -> KeeperFacts:
     """What the keeper tells; nothing while it is silent."""
-    return next((told for unit in report.units if (told := unit.told(KeeperFacts))), KeeperFacts())
+    return next((told for unit in report.units if (told := unit.own_facts(KeeperFacts))), KeeperFacts())
 
 
 def _whole(value: float | None) -> int | None:

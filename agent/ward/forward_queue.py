@@ -106,7 +106,7 @@ class ForwardQueue:
 
     def hurry(self) -> None:
         """Offer again soon: the city's broker is back, and perhaps its ingest with it."""
-        self._offers.hurry(self._clock.mono_s())
+        self._offers.shorten_waits(self._clock.mono_s())
 
     def lost(self) -> None:
         """The connection is gone: what was offered on it is offered again."""
@@ -124,7 +124,7 @@ class ForwardQueue:
                 forward_marks.set_aside(db, mark, code)
         self._metrics.settled.inc(len(self._done))
         self._offers.settled([*self._done, *self._refused])
-        self._offers.hurry(self._clock.mono_s())        # the city's ingest is there
+        self._offers.shorten_waits(self._clock.mono_s())        # the city's ingest is there
         self._done, self._refused = [], {}
 
     def measure(self) -> None:

@@ -161,4 +161,4 @@ def test_no_slip_shows_a_password(line: str, url: str):
 @given(st.text(SIGNS | st.characters(), max_size=30))
 def test_a_mended_statement_can_be_read(statement: str):
     if not slips.is_toml(statement) and (slip := slips.find(statement, KNOWN)):
-        assert 0 <= slip.at <= len(statement) and (not slip.mended or slips.is_toml(slip.mended))
+        assert 0 <= slip.at <= len(statement) and (not slip.fixed or slips.is_toml(slip.fixed))

@@ -49,7 +49,7 @@ class BoundedConnection:
 
     def __init__(self, host: str, port: int, tls: bool, deadline: Deadline) -> None:
         self._deadline, self._read_b = deadline, 0
-        self._line = connect.CameraConnection(Address(host, port, tls, "", "", ""), deadline.stop,
+        self._line = connect.CameraConnection(Address(host, port, tls, "", "", password=""), deadline.stop,
                                               deadline.until_mono_s(LINE_S), time.monotonic)
 
     def send(self, data: bytes) -> None:
@@ -95,8 +95,6 @@ class _AnswerReader(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back; redirects are not followed."""
-
     status: int
     challenges: tuple[str, ...]         # the WWW-Authenticate headers
     body: bytes
@@ -145,7 +143,6 @@ class Tries:
 
     @property
     def left(self) -> bool:
-        """Whether another try is safe."""
         return self.refused_n < REFUSALS_MAX_N
 
 
@@ -161,7 +158,6 @@ class Proof:
         self._accepted = False      # and was believed
 
     def accepted(self) -> None:
-        """The camera answered."""
         self._accepted = self._given
 
     def challenged(self, headers: tuple[str, ...] | list[str]) -> bool:

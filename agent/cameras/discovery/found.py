@@ -58,7 +58,6 @@ class FoundCamera:
 
     @property
     def kind(self) -> str:
-        """Maker and model, as far as they are known."""
         return " ".join(filter(None, (self.maker, self.model)))
 
     @property
@@ -66,7 +65,7 @@ class FoundCamera:
         """What tells it from others in the same machine, to stand behind its name; "" where it is alone."""
         return f", channel {self.channel}" if self.channel else ""
 
-    def told(self, *advice: str) -> "FoundCamera":
+    def with_advice(self, *advice: str) -> "FoundCamera":
         """The camera with more advice."""
         return replace(self, advice=self.advice + advice)
 

@@ -86,6 +86,6 @@ def _by_onvif(lead: Lead, camera: FoundCamera, device: OnvifDevice, describer: D
         except (NotOnvif, OSError):
             continue
         except CameraRefused as error:
-            return [camera.told(failure(error))]
+            return [camera.with_advice(failure(error))]
         return by_onvif(device, camera, describer, tuning)
     return []

@@ -119,7 +119,7 @@ def _lead(address: str, answer: ProbeAnswer | None, ports: Iterable[int], given:
         return Lead(address, guesses, rtsp)
     told = answer.match
     services = tuple(dict.fromkeys((*answer.services, *guesses)))
-    return Lead(address, services, rtsp, told.maker, told.model, told.name)
+    return Lead(address, services, rtsp, told.maker, told.model, name=told.name)
 
 
 def addresses(networks: Iterable[IPv4Network], own: Iterable[IPv4Address]) -> list[str]:

@@ -123,15 +123,15 @@ def failure(error: Exception) -> str:
 
 def by_onvif(device: OnvifDevice, camera: FoundCamera, describer: Describer, tuning: bool) -> list[FoundCamera]:
     """The camera, or each channel of a recorder; one without streams but with advice where it tells none."""
-    camera = camera.told(*_clock_advice(device))
+    camera = camera.with_advice(*_clock_advice(device))
     try:
         services = _services(device)
         camera = _named(device, camera)
         media, url, pairs = _profiles(device, services, camera.address)
     except TROUBLES as error:
-        return [camera.told(failure(error))]
+        return [camera.with_advice(failure(error))]
     if not pairs:
-        return [camera.told(NO_VIDEO)]
+        return [camera.with_advice(NO_VIDEO)]
     questions = _StreamQuestions(device, media, url, describer, tuning)
     return [questions.channel(replace(camera, channel=number), main, sub)
             for number, (main, sub) in enumerate(pairs[:CHANNELS_MAX_N], 1 if len(pairs) > 1 else 0)]
@@ -187,13 +187,13 @@ class _StreamQuestions:
             if not camera.ready:
                 return camera
             if sub is None or camera.sub is None:
-                return camera.told(NO_SUB)
+                return camera.with_advice(NO_SUB)
             if not self._tuning:
-                return camera.told(TOO_FAST) if camera.sub.fps > FAST_FPS else camera
+                return camera.with_advice(TOO_FAST) if camera.sub.fps > FAST_FPS else camera
             fps, said = self._tuned(sub.encoder)
-            return replace(camera, sub=replace(camera.sub, fps=fps)).told(said)
+            return replace(camera, sub=replace(camera.sub, fps=fps)).with_advice(said)
         except TROUBLES as error:
-            return camera.told(failure(error))
+            return camera.with_advice(failure(error))
 
     def _stream(self, profile: Profile, address: str) -> FoundStream | None:
         """A profile's stream, at the address where the camera was reached."""
@@ -204,15 +204,15 @@ class _StreamQuestions:
     def _verified(self, camera: FoundCamera) -> FoundCamera:
         """Whether the streams are really there; a sub-stream that is not is left out."""
         if camera.main is None:
-            return camera.told("tells no address of its stream: update the camera")
+            return camera.with_advice("tells no address of its stream: update the camera")
         try:
             main = self._seen(camera.main)
         except CameraRefused as error:
-            return replace(camera, locked=True).told(f"RTSP {error}")
+            return replace(camera, locked=True).with_advice(f"RTSP {error}")
         except (NotRtsp, OSError):
-            return camera.told(f"its stream does not answer: {NO_RTSP}")
+            return camera.with_advice(f"its stream does not answer: {NO_RTSP}")
         if main is None:
-            return camera.told(f"has no video where it says: {NO_RTSP}")
+            return camera.with_advice(f"has no video where it says: {NO_RTSP}")
         sub = None
         with contextlib.suppress(CameraRefused, NotRtsp, OSError):
             sub = self._seen(camera.sub) if camera.sub else None

@@ -201,15 +201,15 @@ def by_paths(ports: tuple[int, ...], camera: FoundCamera, describer: Describer) 
         try:
             maker, main, sub = _first(start, camera, describer)
         except CameraRefused as error:
-            return replace(camera, locked=True).told(f"RTSP {error}")
+            return replace(camera, locked=True).with_advice(f"RTSP {error}")
         except (NotRtsp, OSError):
             continue
         spoke = True
         if main:
             maker = camera.maker or maker
             found = replace(camera, maker=maker, main=main, sub=sub, locked=describer.locked, ready=True)
-            return found if sub else found.told(NO_SUB)
-    return camera.told(NO_PATH) if spoke else None
+            return found if sub else found.with_advice(NO_SUB)
+    return camera.with_advice(NO_PATH) if spoke else None
 
 
 def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, FoundStream | None, FoundStream | None]:

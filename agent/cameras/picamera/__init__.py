@@ -67,7 +67,6 @@ class PicameraSource:
 
     @property
     def dropped_n(self) -> int:
-        """Returns how many packets were dropped because the sink was too slow."""
         return self._queue.dropped_n
 
     def adjust(self, camera: Camera) -> bool:
@@ -127,7 +126,6 @@ class PicameraSource:
                            "its process is being restarted; if that does not help, switch the device off and on")
 
     def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
-        """Returns on `stop`, or if a lower level is needed."""
         queue, access_units = self._queue, self._access_units(session, level)
         last_mono_s, frames_n = self._clock.mono_s(), queue.frames_n
         while not stop.is_set():

@@ -92,7 +92,6 @@ class SensorMode:
 
     @property
     def pct(self) -> int:
-        """Returns the share in percent, for people."""
         return 100 if self.share >= WHOLE_SHARE else round(100 * self.share)
 
 

@@ -114,8 +114,8 @@ class Frames:
         lores_masks.paint_luma(y)
         mono_s, found = self._clock.mono_s(), request.get_metadata()
         gain = found["AnalogueGain"] * found.get("DigitalGain", 1.0) if "AnalogueGain" in found else None
-        self._queue.put_luma(Luma(y, mono_s, found.get("ExposureTime"), gain, found.get("Lux"), found.get("FocusFoM"),
-                                  limited=True))
+        self._queue.put_luma(Luma(y, mono_s, found.get("ExposureTime"), gain, found.get("Lux"),
+                                  focus=found.get("FocusFoM"), limited=True))
 
 
 LOCK_S = 1.0            # picamera2 holds this lock for microseconds, or hangs

@@ -75,7 +75,7 @@ class OwnSource(Source):
         if self._audio:
             sound = next((track.sound for track in tracks if track.sound), None)
             sink.audio(sound, opened.dialogue.unknown_sound)
-        return RtspStream(opened.line.socket, opened.dialogue, receiver, sink, self._name, self._clock.mono_s)
+        return RtspStream(opened.line.socket, opened.dialogue, receiver, sink, self._name, now=self._clock.mono_s)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -97,7 +97,7 @@ def _moved(address: Address, url: str) -> Address:
         raise RedirectRefused("sends us to something that is no address") from None
     if new.host != address.host or address.tls and not new.tls:
         raise RedirectRefused("sends us to another host")
-    return Address(new.host, new.port, new.tls, new.uri, address.user, address.password)
+    return Address(new.host, new.port, new.tls, new.uri, address.user, password=address.password)
 
 
 REFUSALS = {

@@ -238,7 +238,6 @@ class LibavSource(Source):
 
     def __init__(self, url: str, transport: str, clock: Clock, audio: bool = False,
                  pins: CertificatePins | None = None) -> None:
-        """`transport` is one of TRANSPORTS."""
         self._url, self._name, self._clock, self._audio, self._pins = url, redact(url), clock, audio, pins
         self._options = {**OPTIONS, **PROBING, **TRANSPORTS[transport]}
         self.delivered = False          # whether video has come

@@ -89,7 +89,7 @@ def space(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     if host.disk_free_b is not None and host.disk_tot_b:
         free_pct, floor_pct = 100 * host.disk_free_b / host.disk_tot_b, facts.free_floor_pct
         if below(free_pct, floor_pct / 2, floor_pct * 3 / 4, raised("card_full") is not None):
-            known = [own.clips_b for unit in facts.units if (own := unit.told(KeeperFacts))]
+            known = [own.clips_b for unit in facts.units if (own := unit.own_facts(KeeperFacts))]
             others = [f"{(host.disk_tot_b - host.disk_free_b - b) // MB} MB no clips" for b in known if b is not None]
             yield finding("card_full", detail=", ".join([f"{host.disk_free_b // MB} MB free", *others]))
     if _inodes_low(host, raised("inodes_low") is not None):
@@ -131,7 +131,7 @@ def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A refused configuration, while the last good one is in use. Reported once, even if several roles report it."""
     for unit in facts.units:
-        if (own := unit.told(RoleFacts)) and own.config_fault:
+        if (own := unit.own_facts(RoleFacts)) and own.config_fault:
             yield finding("config_rejected", detail=own.config_fault)
             return
 
@@ -258,7 +258,7 @@ def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
 
 
 def _facts_of(facts: Facts, kind: type[Own]) -> Iterator[tuple[UnitFacts, Own]]:
-    return ((unit, own) for unit in facts.units if (own := unit.told(kind)))
+    return ((unit, own) for unit in facts.units if (own := unit.own_facts(kind)))
 
 
 def _heard(facts: Facts) -> Iterator[UnitFacts]:

@@ -18,7 +18,7 @@ KINDS_OF: dict[Switch, tuple[str, ...]] = {"health": ("health", "camera", "stora
                                            "events": ("motion", "label", "tamper", "clip")}
 
 
-def told(withheld: Collection[Switch]) -> list[str]:
+def kinds_sent(withheld: Collection[Switch]) -> list[str]:
     """Returns the kinds of messages that a ward gets if the household withholds these parts."""
     gone = {kind for switch in withheld for kind in KINDS_OF[switch]}
     return [kind for kind in TOLD if kind not in gone]

@@ -18,7 +18,6 @@ def text(path: Path) -> str | None:
 
 
 def number(path: Path, base: int = 10) -> int | None:
-    """Returns the whole number in the file."""
     try:
         return int(text(path) or "", base)
     except ValueError:
@@ -34,12 +33,10 @@ def some(folder: Path, pattern: str) -> list[Path]:
 
 
 def load1(root: Path) -> float | None:
-    """Returns the load average over one minute."""
     return _first_number(root / "proc/loadavg")
 
 
 def up_s(root: Path) -> float | None:
-    """Returns the seconds since boot."""
     return _first_number(root / "proc/uptime")
 
 

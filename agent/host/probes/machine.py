@@ -2,6 +2,7 @@
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.core.health.facts import HostFacts
 from agent.host import clock_state, rescue
@@ -42,8 +43,9 @@ class Probes:
 
 def _default_interface(root: Path) -> str | None:
     """Returns the interface of the default route with the lowest metric, IPv4 before IPv6; None without a route."""
-    routes = _routes(root / "proc/net/route", lambda row: row[1] == row[7] == "00000000", 3, 6, 10, 0) \
-        or _routes(root / "proc/net/ipv6_route", lambda row: row[0] == IPV6_ANYWHERE and row[1] == "00", 8, 5, 16, 9)
+    routes = _routes(root / "proc/net/route", lambda row: row[1] == row[7] == "00000000", RouteColumns(3, 6, 10, 0)) \
+        or _routes(root / "proc/net/ipv6_route", lambda row: row[0] == IPV6_ANYWHERE and row[1] == "00",
+                   RouteColumns(8, 5, 16, 9))
     return min(routes)[1] if routes else None
 
 
@@ -75,12 +77,18 @@ def _rssi_dbm(root: Path, interface: str | None) -> int | None:
     return valid.get(interface) if interface in levels else next(iter(valid.values()), None)
 
 
-def _routes(path: Path, is_default: Callable[[list[str]], bool], flags: int, metric: int, base: int,
-            name: int) -> list[tuple[int, str]]:
-    """Metric and interface of each usable default route; the numbers are columns, and the base of the metric."""
+class RouteColumns(NamedTuple):
+    flags: int
+    metric: int
+    base: int           # of the metric's digits
+    name: int
+
+
+def _routes(path: Path, is_default: Callable[[list[str]], bool], at: RouteColumns) -> list[tuple[int, str]]:
+    """Returns metric and interface of each usable default route."""
     routes = []
     for fields in (line.split() for line in (kernel.text(path) or "").splitlines()):
         with contextlib.suppress(ValueError, IndexError):
-            if is_default(fields) and int(fields[flags], 16) & (RTF_UP | RTF_REJECT) == RTF_UP:
-                routes.append((int(fields[metric], base), fields[name]))
+            if is_default(fields) and int(fields[at.flags], 16) & (RTF_UP | RTF_REJECT) == RTF_UP:
+                routes.append((int(fields[at.metric], at.base), fields[at.name]))
     return routes

@@ -55,7 +55,7 @@ class HealthPage(Handlers):
         """Without an answer of the card it is shown without plots: what matters now is no row of it."""
         said, report = self._words(request), await self._health.report()
         history, gaps, units = None, [], report.units if report else ()
-        lately = next((told.lately for unit in units if (told := unit.told(KeeperFacts))), [])     # not written yet
+        lately = next((told.lately for unit in units if (told := unit.own_facts(KeeperFacts))), [])  # not written yet
         try:
             known, lanes = await self._pool.ask(self._read, period, lately, now)
         except CardTrouble:
@@ -172,7 +172,7 @@ def _card(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
 
 def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     """How long each camera's footage stays, from the keeper's heartbeat."""
-    told = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
+    told = {camera: days for unit in report.units if (keeper := unit.own_facts(KeeperFacts))
             for camera, days in keeper.kept_days.items()}
     if told:
         lines = (words("health.kept_value", camera=words.label(camera), days=figure(days, words))
@@ -186,7 +186,7 @@ def _surroundings(report: Report, words: PageWords) -> Iterator[tuple[str, str]]
     if host.net_up is not None:
         yield words("health.network"), words("health.network_up" if host.net_up else "health.network_down")
     for unit in report.units:
-        if (told := unit.told(LinkFacts)) and f"health.broker_{told.broker}" in words.texts:
+        if (told := unit.own_facts(LinkFacts)) and f"health.broker_{told.broker}" in words.texts:
             waiting = f", {words('health.broker_waiting', n=told.outbox_n)}" if told.outbox_n else ""
             yield words("health.broker"), words(f"health.broker_{told.broker}") + waiting
     if host.up_s is not None:

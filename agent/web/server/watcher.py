@@ -85,7 +85,7 @@ class HealthWatcher:
 
 def reach_of(report: Report) -> ReachFacts:
     """Who can be reached, and how ill the card is, by that report."""
-    told = next((told for unit in report.units if (told := unit.told(LinkFacts))), LinkFacts())
+    told = next((told for unit in report.units if (told := unit.own_facts(LinkFacts))), LinkFacts())
     ward_up = None if told.broker in (None, "off") else told.broker == "connected"
     ill = forecast.card_ill(report.conditions, any(camera.slow_card for camera in report.cameras))
     return ReachFacts(net_up=report.host.net_up, ward_up=ward_up, card_ill=ill)

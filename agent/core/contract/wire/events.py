@@ -186,7 +186,6 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(payload: Struct) -> bytes:
-    """Returns compact JSON, as it is stored and sent."""
     return _encoder.encode(payload)
 
 

@@ -23,12 +23,10 @@ class Topics:
 
     @property
     def birth(self) -> str:
-        """What the device is; retained."""
         return f"{self.root}/birth"
 
     @property
     def health(self) -> str:
-        """The latest health report; retained, expires."""
         return f"{self.root}/health"
 
     @property
@@ -43,7 +41,6 @@ class Topics:
 
     @property
     def cfg_desired(self) -> str:
-        """The configuration that the ward asks for."""
         return f"{self.root}/cfg/desired"
 
     @property
@@ -58,11 +55,9 @@ class Topics:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """All topics that this device subscribes to."""
         return f"{self.root}/cmd/#", self.cfg_desired, self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
 
     def response(self, who: str, command_id: str) -> str:
-        """Returns the topic of the answer to a command of `who`."""
         return f"{self.root}/rsp/{who}/{command_id}"
 
     def command(self, topic: str) -> tuple[str, bool] | None:

@@ -40,8 +40,6 @@ class KnownClip:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """The contents of the card beside the ledger."""
-
     files: Mapping[str, FoundFile]
     known: Mapping[str, KnownClip]
     boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms that date a boot's rows
@@ -68,7 +66,7 @@ def check_card(checked: Checked, card: CardContents) -> list[Flaw]:
     digests = {clip.sha256: name for name, (_, clip) in summary.signed.items()}
     findings = [*summary.malformed, *(_resigned(n, clip) for n, clip in summary.resigned)]
     for name, (n, clip) in summary.signed.items():
-        findings += _file(n, clip, card.files.get(name), card.known.get(name), name in summary.deleted, digests)
+        findings += _file(n, clip, card, name in summary.deleted, digests)
         findings += _database(n, clip, card.known.get(name))
     findings += _unsigned(summary, card, exempt=summary.signed.keys() | waiting.signed.keys() | checked.broken)
     findings += _boots(checked.rows, card)
@@ -110,8 +108,8 @@ def _resigned(n: int, clip: ClipSigned) -> Flaw:
                                        "changed and handed in again", n, clip.clip)
 
 
-def _file(n: int, clip: ClipSigned, found: FoundFile | None, known: KnownClip | None, deleted: bool,
-          digests: Mapping[str, str]) -> Iterator[Flaw]:
+def _file(n: int, clip: ClipSigned, card: CardContents, deleted: bool, digests: Mapping[str, str]) -> Iterator[Flaw]:
+    found, known = card.files.get(clip.clip), card.known.get(clip.clip)
     if found is None:
         if deleted:
             return

@@ -27,7 +27,7 @@ class Movie:
         """
         self._timescale = timescale
         self._plan = HeadPlan(stream, timescale, wall_ms // 1000, self._ticks(reorder_us),
-                          room_b(0 if reorder_us else index_entries_max), audio)
+                          room_b(0 if reorder_us else index_entries_max), audio=audio)
         self._index = Index(entries_max(self._plan))
         self._first: tuple[int, int] | None = None      # pts and dts of the first packet, microseconds
         self._sequence = 0
@@ -39,7 +39,6 @@ class Movie:
 
     @property
     def duration_us(self) -> int:
-        """From the first packet to the end of the last."""
         return self._end * 1_000_000 // self._timescale
 
     def init_segment(self) -> bytes:

@@ -40,7 +40,6 @@ def capabilities(answer: Node) -> dict[str, str]:
 
 
 def maker_and_model(answer: Node) -> tuple[str, str]:
-    """Returns the maker and the model."""
     return answer.word("Manufacturer"), answer.word("Model")
 
 
@@ -86,7 +85,8 @@ def encoder(node: Node) -> Encoder | None:
         return None
     every = node.number("RateControl", "EncodingInterval") or 1
     fps = (node.number("RateControl", "FrameRateLimit") or 0) / max(1, every)
-    return Encoder(token, CODECS.get(encoding, encoding.lower()), width, height, fps, _gop_n(node), node)
+    return Encoder(token, CODECS.get(encoding, encoding.lower()), width, height, fps, gop_n=_gop_n(node),
+                   node=node)
 
 
 def _gop_n(node: Node) -> int | None:

@@ -42,7 +42,7 @@ def parse(url: str) -> Address:
     if any(letter < " " for letter in user + password):
         raise ValueError(NO_ADDRESS)        # otherwise the user's name would end a header's line
     return Address(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "rtsps",
-                   quote(f"{parts.scheme}://{place}{rest}", PLAIN), user, password)
+                   quote(f"{parts.scheme}://{place}{rest}", PLAIN), user, password=password)
 
 
 def login_fault(url: str) -> str | None:

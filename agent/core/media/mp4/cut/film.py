@@ -120,7 +120,6 @@ class CutFilm:
     """One file of the cut: consecutive parts with the same encoding."""
 
     def __init__(self, plan: HeadPlan) -> None:
-        """`plan` is that of the first clip."""
         self.plan = plan
         self.audio: AudioInfo | None = None         # once there is sound
         self.stretches: list[FilmStretch] = []
