@@ -131,7 +131,7 @@ class Reencoder:
         return self._encoder
 
 
-PACKETS_MAX, BYTES_MAX = 150, 16 << 20      # that are kept for it
+PACKETS_MAX, BYTES_MAX = 150, 16 << 20      # of the video to measure with
 
 
 class MaskingCost(NamedTuple):
@@ -144,10 +144,8 @@ class _Nobody(Sink):
 
 
 def masking_cost(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> MaskingCost | None:
-    """What these packets take, while nothing else runs in this process; None for less than half a second of them.
-
-    Raises SourceError.
-    """
+    """Measures painting on these packets, while nothing else runs in this process. Returns None for less than half a
+    second of video. Raises SourceError."""
     times_us = [packet.dts_us for packet in packets]
     span_s = (times_us[-1] - times_us[0]) / 1e6 if times_us else 0.0
     if span_s < 0.5:

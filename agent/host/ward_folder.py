@@ -42,7 +42,7 @@ class WardRecord(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class EnrolState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """The progress of the enrolment, for the page and the doctor."""
+    """The progress of the enrolment, as page and doctor show it."""
 
     step: Step
     ward: str                   # for people

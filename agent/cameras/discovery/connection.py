@@ -20,21 +20,21 @@ READ_MAX_B, BODY_MAX_B = 2_000_000, 1_500_000
 
 
 def plainly(error: OSError) -> str:
-    """What went wrong on a connection, in words."""
+    """Returns what went wrong on a connection, in words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return os.strerror(error.errno) if error.errno else str(error)
 
 
 class Deadline:
-    """An end for many waits together: so many seconds from now, or when `stop` is set."""
+    """A common limit for several waits: it ends after a time, or when `stop` is set."""
 
     def __init__(self, within_s: float, stop: Stop) -> None:
         self.stop = stop
         self._end_mono_s = time.monotonic() + within_s
 
     def until_mono_s(self, most_s: float) -> float:
-        """When a wait of at most `most_s` has to end. Raises TimeoutError when all is over."""
+        """Returns when a wait of at most `most_s` must end. Raises TimeoutError if the whole time is over."""
         now_mono_s = time.monotonic()
         if now_mono_s >= self._end_mono_s:
             raise TimeoutError
@@ -42,10 +42,8 @@ class Deadline:
 
 
 class BoundedConnection:
-    """The recorder's own connection to a camera, listened to with less trust; a context manager.
-
-    All methods raise OSError and Stopped.
-    """
+    """A connection to a camera that is not trusted yet; a context manager. All methods raise OSError and
+    ConnectStopped."""
 
     def __init__(self, host: str, port: int, tls: bool, deadline: Deadline) -> None:
         self._deadline, self._read_b = deadline, 0
@@ -56,7 +54,7 @@ class BoundedConnection:
         self._line.send(data, self._deadline.until_mono_s(SILENCE_S))
 
     def receive(self) -> bytes:
-        """What came; b"" at the end."""
+        """Returns the next bytes; b"" at the end."""
         data = self._line.receive(self._deadline.until_mono_s(SILENCE_S))
         self._read_b += len(data)
         if self._read_b > READ_MAX_B:
@@ -74,7 +72,7 @@ class BoundedConnection:
 
 
 class _AnswerReader(io.RawIOBase):
-    """A line as the file that http.client reads an answer from."""
+    """The connection as a file, from which http.client reads an answer."""
 
     def __init__(self, line: BoundedConnection) -> None:
         super().__init__()
@@ -101,13 +99,13 @@ class HttpAnswer:
 
 
 def target(url: str) -> str:
-    """The path and the query: what a request line says."""
+    """Returns the part of a URL for a request line: path and query."""
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def post(url: str, data: bytes, headers: Mapping[str, str], deadline: Deadline) -> HttpAnswer:
-    """Send `data` to an http or https URL. Raises OSError, also for an answer that is no HTTP."""
+    """Sends `data` to an http or https URL; follows no redirection. Raises OSError, also if the answer is not HTTP."""
     parts = urlsplit(url)
     tls = parts.scheme == "https"
     head = {"Host": parts.netloc, "Connection": "close", "Content-Length": str(len(data)), **headers}
@@ -127,16 +125,16 @@ REFUSALS_MAX_N = 2          # cameras lock an account, or our address, after 3 t
 
 
 class CameraRefused(Exception):
-    """The camera lets us see nothing; the text says why."""
+    """The camera shows us nothing; the text says why."""
 
     def __init__(self, text: str, wrong: bool = False, final: bool = True) -> None:
         super().__init__(text)
-        self.wrong = wrong      # the account was given and not believed
-        self.final = final      # another question would not be answered better
+        self.wrong = wrong      # user or password was sent and refused
+        self.final = final      # another request would be refused, too
 
 
 class Tries:
-    """How often one camera has refused the account so far, at whichever of its doors."""
+    """Counts how often one camera has refused the account, over all its services."""
 
     def __init__(self) -> None:
         self.refused_n = 0
@@ -147,24 +145,22 @@ class Tries:
 
 
 class Proof:
-    """The account at one door (ONVIF, or one RTSP connection): asked without a password first, then with it once."""
+    """The login at one service (ONVIF, or one RTSP connection): first without the password, then with it once."""
 
     def __init__(self, account: CameraAccount | None, tries: Tries, in_clear: bool) -> None:
-        """`in_clear`: a camera that offers nothing but Basic may have the password that way."""
+        """`in_clear`: send the password in the clear to a camera that offers only Basic."""
         self._account, self._tries, self._in_clear = account, tries, in_clear
         self.login = Login(account.user, account.password, secrets.token_hex(8)) if account else Login("", "", "")
-        self.asked = False          # the camera wants to know who we are
-        self._given = False         # the password is in what was sent last
-        self._accepted = False      # and was believed
+        self.asked = False          # the camera asks for a login
+        self._given = False         # the last request carried the password
+        self._accepted = False      # and the camera accepted it
 
     def accepted(self) -> None:
         self._accepted = self._given
 
     def challenged(self, headers: tuple[str, ...] | list[str]) -> bool:
-        """Take a refusal with its WWW-Authenticate headers; whether `login` knows an answer. Raises CameraRefused.
-
-        Once believed, a refusal may only mean that the camera wants a newer nonce.
-        """
+        """Handles a refusal with its WWW-Authenticate headers. Returns whether `login` knows one of the methods. Raises
+        CameraRefused. After a success, a refusal may only mean that the camera wants a newer nonce."""
         if self._account is None:
             self.asked = True
             raise CameraRefused("asks for a user and password: give them with --user NAME")

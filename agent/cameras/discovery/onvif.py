@@ -1,6 +1,6 @@
-"""A camera's streams as it tells them by ONVIF, whether they are really there, and a slower one for motion.
+"""Reads the streams of a camera by ONVIF, checks that they exist, and slows the one for motion down.
 
-Each question carries a proof of who we are in the way that the camera wants.
+Each request carries a login of the kind that the camera wants.
 """
 import contextlib
 import secrets
@@ -51,31 +51,29 @@ BY_HAND = "set its second stream to 5 pictures a second in its own menu"
 
 
 class NotOnvif(Exception):
-    """Nobody speaks ONVIF there; the text says what came instead."""
+    """The machine does not speak ONVIF; the text says what came instead."""
 
 
-TROUBLES = (CameraRefused, Fault, NotOnvif, OSError)        # whatever a question may end with
+TROUBLES = (CameraRefused, Fault, NotOnvif, OSError)        # the errors of a request
 
 
 class OnvifDevice:
     def __init__(self, account: CameraAccount | None, tries: Tries, deadline: Deadline) -> None:
         self._account, self._deadline, self._url = account, deadline, ""
         self._proof = Proof(account, tries, in_clear=False)
-        self._token = False                     # the proof goes into the message, not into HTTP
-        self.behind = timedelta(0)              # the camera's clock against ours
+        self._token = False                     # the login goes into the message, not into HTTP
+        self.behind = timedelta(0)              # how far the clock of the camera is behind ours
 
     def meet(self, url: str) -> None:
-        """Learn at its device service what time the camera believes it is: a proof with another time is refused.
-
-        Raises NotOnvif, CameraRefused, OSError.
-        """
+        """Reads the camera's own time from its device service, because it refuses a login with another time. Raises
+        NotOnvif, CameraRefused, OSError."""
         self._url = url
-        with contextlib.suppress(Fault):        # it speaks; without its clock ours must do
+        with contextlib.suppress(Fault):        # it speaks ONVIF, but does not tell its time
             told = messages.clock(self.ask(messages.GET_CLOCK))
             self.behind = datetime.now(UTC) - told if told else self.behind
 
     def ask(self, request: SoapRequest, url: str = "") -> Node:
-        """Put a question to the device service, or to the one at `url`. Raises TROUBLES."""
+        """Sends a request to the device service, or to the one at `url`. Raises TROUBLES."""
         url = url or self._url
         for _ in range(TURNS_N):
             answer = post(url, *self._message(request, url), self._deadline)
@@ -103,7 +101,7 @@ class OnvifDevice:
 
 
 def _read(answer: HttpAnswer) -> Node:
-    """What the answer says. Raises Fault, also for a bare 401; NotOnvif."""
+    """Returns the content of an answer. Raises Fault, also for a 401 without content; NotOnvif."""
     try:
         return unwrap(answer.body)
     except BadXml as error:
@@ -122,7 +120,7 @@ def failure(error: Exception) -> str:
 
 
 def by_onvif(device: OnvifDevice, camera: FoundCamera, describer: Describer, tuning: bool) -> list[FoundCamera]:
-    """The camera, or each channel of a recorder; one without streams but with advice where it tells none."""
+    """Returns the camera, or each channel of a recorder; a camera with only advice if it reports no streams."""
     camera = camera.with_advice(*_clock_advice(device))
     try:
         services = _services(device)
@@ -138,7 +136,7 @@ def by_onvif(device: OnvifDevice, camera: FoundCamera, describer: Describer, tun
 
 
 def _clock_advice(device: OnvifDevice) -> Iterator[str]:
-    """A wrong clock does no harm to recordings, but to the time in the picture."""
+    """A wrong clock does not harm recordings, but it writes a wrong time into the picture."""
     wrong_s = abs(device.behind.total_seconds())
     if wrong_s > CLOCK_WRONG_S:
         far_n, unit = next((wrong_s / unit_s, unit) for unit_s, unit in UNITS if wrong_s > 2 * unit_s)
@@ -146,7 +144,7 @@ def _clock_advice(device: OnvifDevice) -> Iterator[str]:
 
 
 def _services(device: OnvifDevice) -> dict[str, str]:
-    """Where the media services are, by namespace; the older question for those that don't know the newer one."""
+    """Returns the addresses of the media services by namespace. Old cameras only know the second request."""
     try:
         found = messages.services(device.ask(messages.GET_SERVICES))
     except (Fault, NotOnvif):
@@ -164,10 +162,8 @@ def _named(device: OnvifDevice, camera: FoundCamera) -> FoundCamera:
 
 def _profiles(device: OnvifDevice, services: dict[str, str],
               address: str) -> tuple[Media, str, list[tuple[Profile, Profile | None]]]:
-    """The media service to use, its address, and for each picture what to record and where to look for motion.
-
-    The newer service goes first: it tells of H.265. Raises TROUBLES for the older one.
-    """
+    """Returns the media service to use, its address, and for each picture the profiles to record and for motion. Tries
+    the newer service first, because it knows H.265. Raises TROUBLES for the older one."""
     newer = moved(services.get(MEDIA2, ""), address, ("http", "https"))
     with contextlib.suppress(Fault, NotOnvif):
         if newer and (pairs := choose(Media2().profiles(device.ask(Media2.get_profiles, newer)))):
@@ -196,13 +192,13 @@ class _StreamQuestions:
             return camera.with_advice(failure(error))
 
     def _stream(self, profile: Profile, address: str) -> FoundStream | None:
-        """A profile's stream, at the address where the camera was reached."""
+        """Returns the stream of a profile, at the address at which we reached the camera."""
         told = self._media.address(self._device.ask(self._media.get_address(profile.token), self._url))
         url, settings = moved(told, address, ("rtsp", "rtsps")), profile.encoder
         return FoundStream(url, settings.codec, settings.width, settings.height, settings.fps) if url else None
 
     def _verified(self, camera: FoundCamera) -> FoundCamera:
-        """Whether the streams are really there; a sub-stream that is not is left out."""
+        """Checks that the streams exist; leaves out a missing sub-stream."""
         if camera.main is None:
             return camera.with_advice("tells no address of its stream: update the camera")
         try:
@@ -219,16 +215,14 @@ class _StreamQuestions:
         return replace(camera, main=main, sub=sub, locked=self._describer.locked, ready=True)
 
     def _seen(self, told: FoundStream) -> FoundStream | None:
-        """The stream as its description has it, which knows better; None where it is not."""
+        """Returns the stream with the values of its own description, which is more reliable; None if it is missing."""
         seen = self._describer.stream(told.url)
         return seen and replace(told, codec=seen.codec, width=seen.width or told.width,
                                 height=seen.height or told.height)
 
     def _tuned(self, before: Encoder) -> tuple[float, str]:
-        """Have the sub-stream be as slow as motion looks at it: decoding the rest is most of what a camera costs.
-
-        Reads back what became of it: pictures a second now, and what to tell.
-        """
+        """Sets the rate of the sub-stream to what motion needs, because decoding more is most of the cost of a camera.
+        Returns the pictures a second that the camera then reports, and a sentence about it."""
         limits = self._limits(before)
         wanted_fps = slower(before.fps, limits.rates)
         if wanted_fps is None:
@@ -244,7 +238,7 @@ class _StreamQuestions:
         return now_fps, f"small stream changed from {before.fps:g} to {now_fps:g} pictures a second"
 
     def _limits(self, encoder: Encoder) -> EncoderLimits:
-        """What the camera says it can; nothing known where it does not tell."""
+        """Returns the limits that the camera reports; empty ones if it reports none."""
         try:
             return self._media.limits(self._device.ask(self._media.get_limits(encoder.token), self._url), encoder.codec)
         except (Fault, NotOnvif, CameraRefused):

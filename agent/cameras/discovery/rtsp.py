@@ -23,15 +23,15 @@ class Maker:
     """A maker, or a family of cameras with the same software."""
 
     name: str
-    hints: tuple[str, ...]                      # words (lower case) in its answers, or in what ONVIF tells
-    paths: tuple[tuple[str, str], ...]          # main and sub-stream ("": there is none), newest software first
+    hints: tuple[str, ...]                      # lower-case words in its answers by RTSP or ONVIF
+    paths: tuple[tuple[str, str], ...]          # main and sub-stream ("": none), of the newest software first
 
 
 DAHUA = (("/cam/realmonitor?channel=1&subtype=0", "/cam/realmonitor?channel=1&subtype=1"),)
 HIKVISION = (("/Streaming/Channels/101", "/Streaming/Channels/102"),)
 H264_CHANNEL = (("/h264/ch1/main/av_stream", "/h264/ch1/sub/av_stream"),)
 
-# The more common it is in homes, the earlier it stands: all of them are tried where nothing hints at the maker.
+# The most common makers in homes come first. If nothing hints at the maker, all of them are tried.
 MAKERS = (
     Maker("Hikvision", ("hikvision", "ip camera(", "hik"), HIKVISION + H264_CHANNEL),
     Maker("Dahua", ("dahua", "login to "), DAHUA),
@@ -44,7 +44,7 @@ MAKERS = (
                                     ("/h264Preview_01_main", "/h264Preview_01_sub"))),
     Maker("Uniview", ("uniview", "unv"), (("/media/video1", "/media/video2"),
                                           ("/unicast/c1/s0/live", "/unicast/c1/s1/live"))),
-    # A Xiaomi or Yi speaks RTSP only with the software that its users made for it.
+    # A Xiaomi or Yi speaks RTSP only with software made by its users.
     Maker("Xiaomi or Yi", ("xiaomi", "yi home"), (("/ch0_0.h264", "/ch0_1.h264"), ("/ch0_0.h265", "/ch0_1.h264"))),
     Maker("Vantech", ("vantech",), DAHUA + (("/onvif1", "/onvif2"), ("/11", "/12"))),
     Maker("Foscam", ("foscam",), (("/videoMain", "/videoSub"),)),
@@ -61,13 +61,13 @@ MAKERS = (
 
 
 def maker_of(*told: str) -> Maker | None:
-    """The maker that the texts hint at: RTSP server name and realm, or maker and model by ONVIF."""
+    """Returns the maker that these texts hint at: RTSP server name and realm, or maker and model by ONVIF."""
     text = " ".join(told).lower()
     return next((maker for maker in MAKERS if any(hint in text for hint in maker.hints)), None)
 
 
 def candidates(likely: Maker | None) -> Iterator[tuple[str, str, str]]:
-    """(maker, main, sub) of every known pair of paths once, the likely maker's first."""
+    """Yields (maker, main, sub) of each known pair of paths once, those of the likely maker first."""
     seen: set[str] = set()
     for maker in ((likely,) if likely else ()) + MAKERS:
         for main, sub in maker.paths:
@@ -79,25 +79,25 @@ def candidates(likely: Maker | None) -> Iterator[tuple[str, str, str]]:
 TURNS_N = 3
 RTSPS_PORT = 322
 RTSP_PORTS = (554, 8554, RTSPS_PORT)
-USUAL_PORTS = {554, RTSPS_PORT}     # need not be written down
+USUAL_PORTS = {554, RTSPS_PORT}     # a URL need not name them
 PATHS_MAX_N = 60
 NO_PATH = "speaks RTSP, but has no video under any known path: its manual tells the right one"
 
 
 class NotRtsp(Exception):
-    """The port is open, but speaks no RTSP."""
+    """The port is open, but does not speak RTSP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the answers tell of the maker, without a login."""
+    """Parts of the answers that hint at the maker and need no login."""
 
     server: str = ""
     realm: str = ""
 
 
 class Describer:
-    """Asks one camera's RTSP port; connects again where the camera hangs up after an answer. A context manager."""
+    """Asks a camera for its streams. Connects again if the camera closes the connection. A context manager."""
 
     def __init__(self, account: CameraAccount | None, tries: Tries, deadline: Deadline) -> None:
         self._deadline, self._proof = deadline, Proof(account, tries, in_clear=True)
@@ -107,7 +107,7 @@ class Describer:
         self.hints = Hints()
 
     def stream(self, url: str) -> FoundStream | None:
-        """The video under a URL; None where there is none. Raises CameraRefused, NotRtsp, OSError."""
+        """Returns the video under a URL; None without video. Raises CameraRefused, NotRtsp, OSError."""
         where = address.parse(url)
         for _ in range(TURNS_N):
             answer = self._exchange(where)
@@ -120,11 +120,11 @@ class Describer:
 
     @property
     def locked(self) -> bool:
-        """Whether the camera asked who we are."""
+        """Whether the camera asked for a login."""
         return self._proof.asked
 
     def _exchange(self, where: address.Address) -> RtspAnswer:
-        """One request and its answer, on a new connection if the old one is gone."""
+        """Sends one request and returns its answer, over a new connection if the old one is gone."""
         if self._place != (where.host, where.port, where.tls):
             self._hang_up()
         fresh = self._line is None
@@ -183,7 +183,7 @@ def _video(url: str, answer: RtspAnswer) -> FoundStream | None:
 
 
 def _size(track: OfferedTrack) -> tuple[int, int]:
-    """Width and height by the parameter sets in the description; zeros where it has none."""
+    """Returns width and height from the parameter sets in the description; zeros without them."""
     for unit in track.format.parameter_sets():
         with contextlib.suppress(BitstreamError):
             if nal.unit_type(track.codec, unit) == nal.SPS[track.codec]:
@@ -193,7 +193,7 @@ def _size(track: OfferedTrack) -> tuple[int, int]:
 
 
 def by_paths(ports: tuple[int, ...], camera: FoundCamera, describer: Describer) -> FoundCamera | None:
-    """The camera with its streams, or with advice; None where nothing speaks RTSP on these ports."""
+    """Returns the camera with its streams, or with advice; None if nothing speaks RTSP on these ports."""
     spoke = False
     for port in ports:
         scheme = "rtsps" if port == RTSPS_PORT else "rtsp"
@@ -213,10 +213,8 @@ def by_paths(ports: tuple[int, ...], camera: FoundCamera, describer: Describer) 
 
 
 def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, FoundStream | None, FoundStream | None]:
-    """Maker, main and sub-stream of the first known path that leads to video; the answers so far choose the next.
-
-    Raises CameraRefused once no further try is safe; NotRtsp, OSError.
-    """
+    """Returns maker, main and sub-stream of the first known path with video. Each answer helps to choose the next path.
+    Raises CameraRefused as soon as no further try is safe; NotRtsp, OSError."""
     tried: set[str] = set()
     for _ in range(PATHS_MAX_N):
         likely = maker_of(camera.maker, camera.model, describer.hints.server, describer.hints.realm)
@@ -226,7 +224,7 @@ def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, 
         tried.add(main_path)
         try:
             main = describer.stream(start + main_path)
-        except CameraRefused as error:        # some cameras refuse what they don't have
+        except CameraRefused as error:        # some cameras refuse paths that they do not have
             if error.final:
                 raise
             continue
@@ -236,7 +234,6 @@ def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, 
 
 
 def _sub(describer: Describer, url: str) -> FoundStream | None:
-    """The sub-stream; a camera that has none is still a camera."""
     with contextlib.suppress(CameraRefused, NotRtsp, OSError):
         return describer.stream(url)
     return None

@@ -109,7 +109,7 @@ def open_rtsp(camera: Camera, url: str, clock: Clock, audio: bool = False,
 
 
 class _ChosenReader(Source):
-    """Our reader first; `other` at once, and from then on, for a camera that ours cannot read."""
+    """Tries our reader first. If it cannot read the camera, uses `other` at once and from then on."""
 
     def __init__(self, own: OwnSource, url: str, other: "Callable[[], LibavSource] | None") -> None:
         self._own, self._url, self._other = own, url, other

@@ -128,7 +128,8 @@ class CardProbe:
                 **_wear(self._root, block)}
 
     def _mount(self, known: CardLook) -> dict[str, Any]:
-        """Read-only or missing. Missing also if the folder is there, but not on the volume where it belongs."""
+        """Returns whether the card is read-only or missing. A folder that is not on its own volume counts as missing.
+        """
         seen = volume.mounts(self._root)
         mount, base = volume.holding(seen, self._folder), volume.holding(seen, Path("/"))
         if mount is None or known.missing:
