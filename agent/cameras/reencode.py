@@ -23,10 +23,8 @@ from agent.host.luma import has_full_range, luma_of
 
 
 class MaskedDecoder:
-    """Decodes one stream of one format. Masks are painted in copies, never in the decoder's own pictures.
-
-    The decoder builds the next pictures from them, so black would spread to places without masks.
-    """
+    """Decodes one stream of one format. Masks are painted in copies, never in the decoder's own pictures. The decoder
+    builds the next pictures from them, so black would spread to places without masks."""
 
     def __init__(self, info: StreamInfo, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
         """`polygons` are the masks, in fractions of the picture. Raises TooLarge."""
@@ -35,10 +33,8 @@ class MaskedDecoder:
         self._canvas: tuple[av.VideoFrame, Masks] | None = None
 
     def decode(self, packet: Packet | None) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Yields the pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds.
-
-        None fetches the last ones. A picture is valid until the next one. A packet that cannot be decoded gives none.
-        """
+        """Yields the pictures that come out for a packet, yuv420p and masked, each with its pts in microseconds. None
+        fetches the last ones. A picture is valid until the next one. A packet that cannot be decoded gives none."""
         for frame in self._decode(packet):
             if frame.pts is not None:
                 yield self._painted(frame), int(frame.pts)

@@ -74,11 +74,8 @@ class WorkQueue:
 
 
 class MaskTranscoder:
-    """Wraps another source and is its sink.
-
-    The inner source may receive for many cameras in one thread, so the work has its own thread. If that cannot keep up,
-    the ends of GOPs are dropped, counted and logged.
-    """
+    """Wraps another source and is its sink. The inner source may receive for many cameras in one thread, so the work
+    has its own thread. If that cannot keep up, the ends of GOPs are dropped, counted and logged."""
 
     def __init__(self, inner: Source, camera: Camera, clock: Clock, came: Rate) -> None:
         """`came` counts the camera's own pictures, across attempts."""

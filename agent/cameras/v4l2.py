@@ -97,9 +97,7 @@ class V4l2Source:
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Delivers the camera's video until `stop` is set; if our encoder falls behind, reopens the camera with less.
-
-        Raises SourceError, or SourceStuck if only the end of the process frees the camera.
-        """
+        Raises SourceError, or SourceStuck if only the end of the process frees the camera."""
         while not stop.is_set():
             with self._errors():
                 grabber = within(OPEN_S, lambda: self._open_device(self._device))

@@ -68,9 +68,7 @@ GB = 1_000_000_000
 
 def digest(camera: Camera) -> str:
     """Hashes all of a camera's settings that change detection, into 12 hex digits; the detector has its own version.
-
-    The hash is over JSON with sorted keys and no spaces; whole numbers have no decimal point.
-    """
+    The hash is over JSON with sorted keys and no spaces; whole numbers have no decimal point."""
     kept = {"motion": camera.motion, "zone": camera.zone, "masks": camera.masks}
     if camera.masks:
         kept["privacy_mask"] = camera.privacy_mask
@@ -88,10 +86,8 @@ def _plain(value: Any) -> Any:
 
 
 def units(settings: Settings) -> dict[str, str]:
-    """Maps units to roles: network cameras and files share one capture process, every other camera has its own.
-
-    The link only runs if the ward, the home or notifications need it.
-    """
+    """Maps units to roles: network cameras and files share one capture process, every other camera has its own. The
+    link only runs if the ward, the home or notifications need it."""
     found = {}
     for camera in settings.camera:
         if camera.enabled:

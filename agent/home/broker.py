@@ -107,10 +107,8 @@ FORGET_S = 1.0              # the device first, then its states: Home Assistant 
 
 def remove(home: HomeContext, shown: RetainedTopics, stop: threading.Event, within_s: float,
            name: str) -> LinkFault | None:
-    """Publishes an empty message on each topic of `shown`, as client `name`; None when the broker has them all.
-
-    Tries again until `stop` is set or `within_s` is over; then it returns the fault.
-    """
+    """Publishes an empty message on each topic of `shown`, as client `name`; None when the broker has them all. Tries
+    again until `stop` is set or `within_s` is over; then it returns the fault."""
     session, until_mono_s = HomeSession(home, shown.where, name), home.clock.mono_s() + within_s
     left, waiting, next_mono_s = list(shown.topics), set[str](), 0.0
     while (left or waiting) and not stop.is_set() and home.clock.mono_s() < until_mono_s:

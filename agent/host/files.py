@@ -85,10 +85,8 @@ def _is_ours(seen: os.stat_result, path: Path) -> bool:
 
 
 def write_once(target: Path, data: bytes, mode: int = 0o640) -> None:
-    """Writes a file that only counts once this returns, with half the flushes of `write_durably`. Raises OSError.
-
-    On a journaling file system the flush also stores the name. A power cut before it may leave a torn file.
-    """
+    """Writes a file that only counts once this returns, with half the flushes of `write_durably`. Raises OSError. On a
+    journaling file system the flush also stores the name. A power cut before it may leave a torn file."""
     with contextlib.suppress(FileNotFoundError):
         target.unlink()                 # left by a power cut
     handle = open_plain(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -121,10 +119,8 @@ def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
 
 
 def destroy(path: Path) -> None:
-    """Overwrites a secret and deletes its file. A missing file is fine. Raises OSError.
-
-    A card may keep the old bytes until it needs the block, and a deleted FAT file can still be read.
-    """
+    """Overwrites a secret and deletes its file. A missing file is fine. Raises OSError. A card may keep the old bytes
+    until it needs the block, and a deleted FAT file can still be read."""
     try:
         handle = open_plain(path, os.O_WRONLY)
     except FileNotFoundError:

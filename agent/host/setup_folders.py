@@ -72,10 +72,8 @@ class SetupFolders:
         write_whole(self.asked / f"{CHANGE}{change_id}", msgspec.json.encode(request), 0o600)
 
     def collect(self, now: Instant) -> list[tuple[SetupRequest, bool]]:
-        """Returns all waiting changes, oldest first, each with whether it is fresh, and deletes them.
-
-        A change counts if it is a plain file of the folder's owner whose id matches its name. Raises OSError.
-        """
+        """Returns all waiting changes, oldest first, each with whether it is fresh, and deletes them. A change counts
+        if it is a plain file of the folder's owner whose id matches its name. Raises OSError."""
         entries = sorted(self.asked.glob(f"{CHANGE}*"))[:WAITING_MAX_N]
         taken = [(entry, self._read_asked(entry, SetupRequest)) for entry in entries]
         for entry in entries:

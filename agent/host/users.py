@@ -118,10 +118,8 @@ def become(role: str, store: Path) -> None:
 
 
 def become_reader() -> None:
-    """As root, becomes the user who reads cameras' data, for good; does nothing for other users.
-
-    The user is "nobody" if capture's does not exist, as on a developer's computer. Raises OSError.
-    """
+    """As root, becomes the user who reads cameras' data, for good; does nothing for other users. The user is "nobody"
+    if capture's does not exist, as on a developer's computer. Raises OSError."""
     if 0 not in os.getresuid():
         return
     rights = next(filter(None, map(_account, READERS)), None)

@@ -78,9 +78,7 @@ class PicameraSource:
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Delivers the camera's video until `stop` is set; if the encoder falls behind, reopens the camera with less.
-
-        Raises SourceError, or SourceStuck if only the end of the process frees the camera.
-        """
+        Raises SourceError, or SourceStuck if only the end of the process frees the camera."""
         while not stop.is_set():
             level, effort = self._level(), Effort(self._camera.fps)
             try:

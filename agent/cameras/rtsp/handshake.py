@@ -37,11 +37,8 @@ class Opened:
 
 def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float],
                 pins: CertificatePins | None = None) -> Opened:
-    """Connects and talks until the camera plays.
-
-    Raises OSError, ConnectStopped, CertificateChanged, NeverPlays, RedirectRefused, and the errors of Dialogue and
-    RtspInbox.
-    """
+    """Connects and talks until the camera plays. Raises OSError, ConnectStopped, CertificateChanged, NeverPlays,
+    RedirectRefused, and the errors of Dialogue and RtspInbox."""
     until_mono_s = now() + WHOLE_S
     login = Login(address.user, address.password, secrets.token_hex(8))
     moved = hung_up = False

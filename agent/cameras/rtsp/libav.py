@@ -44,11 +44,8 @@ class Relay:
     """Relays one connection of libav's, at `url`, as a context manager. Its error replaces libav's, which it causes."""
 
     def __init__(self, address: Address, pins: CertificatePins | None, now: Callable[[], float], stop: Stop) -> None:
-        """Connects to the camera. Raises as CameraConnection.
-
-        libav cannot take over a connection, so it needs an address. The unit's sandbox allows the home network but not
-        127.0.0.1, so we listen on our own address there.
-        """
+        """Connects to the camera. Raises as CameraConnection. libav cannot take over a connection, so it needs an
+        address. The unit's sandbox allows the home network but not 127.0.0.1, so we listen on our own address there."""
         self._address, self._pins = address, pins
         self._line = CameraConnection(address, stop, now() + WHOLE_S, now, pins)
         own, _, *scope = self._line.socket.getsockname()

@@ -143,11 +143,8 @@ def fold(entries: Sequence[Entry]) -> tuple[GapData, int]:
 
 
 def not_kept(first: int, last: int, kept: Iterable[int]) -> tuple[GapData | None, int]:
-    """Builds a gap message for the seqs of first..last that are not in `kept` (ascending). Returns it and its last
-    seq.
-
-    The message is None if no seq is missing. It ends before `last` if there are too many stretches for one message.
-    """
+    """Builds a gap message for the seqs of first..last that are not in `kept` (ascending). Returns it and its last seq.
+    The message is None if no seq is missing. It ends before `last` if there are too many stretches for one message."""
     stretches: list[tuple[int, int]] = []
     at = first
     for seq in [*kept, last + 1]:

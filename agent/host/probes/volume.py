@@ -38,10 +38,8 @@ def holding(all_mounts: list[Mount], folder: PurePath) -> Mount | None:
 
 
 def expects_volume(fstab: str, folder: PurePath) -> bool:
-    """Whether fstab mounts a volume of its own at or above `folder`.
-
-    Ignores binds and btrfs (its subvolumes share a device), because by device they look like the root file system.
-    """
+    """Whether fstab mounts a volume of its own at or above `folder`. Ignores binds and btrfs (its subvolumes share a
+    device), because by device they look like the root file system."""
     for line in fstab.splitlines():
         fields = line.split()
         if len(fields) < 4 or fields[0].startswith("#") or fields[2] == "btrfs":
@@ -70,9 +68,7 @@ def _unescape(word: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Volume:
     """Where `folder` belongs: on the file system with this label or UUID; if `name` is empty, where fstab mounts it.
-
-    `root` is where the kernel's and the system's own files are read.
-    """
+    `root` is where the kernel's and the system's own files are read."""
 
     folder: Path
     name: str = ""
@@ -138,10 +134,8 @@ class Abort:
     _harmless_n: int = 0            # error count after which writing still worked
 
     def seen(self) -> bool:
-        """Whether the kernel says so, or has lost the device, or has noted a new error and writes are refused.
-
-        On a read-only mount, in our sandbox or for all, a refusal proves nothing.
-        """
+        """Whether the kernel says so, or has lost the device, or has noted a new error and writes are refused. On a
+        read-only mount, in our sandbox or for all, a refusal proves nothing."""
         mount = holding(mounts(self.root), Path(os.path.realpath(self.folder)))
         devices, errors_n = self.root / "sys/dev/block", errors_noted(self.folder, self.root)
         if mount is None:

@@ -46,11 +46,8 @@ def parse(url: str) -> Address:
 
 
 def login_fault(url: str) -> str | None:
-    """Returns the mistake and the right spelling if a user name or password ends too early; None if not.
-
-    An @ after the first slash belongs to the path only if the host before it cannot be part of a password. The
-    password is masked.
-    """
+    """Returns the mistake and the right spelling if a user name or password ends too early; None if not. An @ after the
+    first slash belongs to the path only if the host before it cannot be part of a password. The password is masked."""
     rest = url.partition("://")[2]
     start = re.split("[/?#]", rest, maxsplit=1)[0]
     login, _, place = start.rpartition("@")
