@@ -11,8 +11,14 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from agent.core import json_door
 
 DRAFT = ".part"
+Kind = TypeVar("Kind")
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +54,13 @@ def read_plain(path: Path, most_b: int = -1, owner: int | None = None) -> bytes:
         if owner is not None and os.fstat(handle).st_uid != owner:
             raise PermissionError(errno.EPERM, "belongs to another user", str(path))
         return file.read(most_b)
+
+
+def read_json(path: Path, kind: type[Kind], most_b: int = -1, owner: int | None = None) -> Kind | None:
+    """Returns the value in a plain JSON file; None if it is missing or invalid, or another user's."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return json_door.read(read_plain(path, most_b, owner), kind)
+    return None
 
 
 def remove(path: Path) -> None:

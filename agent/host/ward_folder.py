@@ -13,7 +13,7 @@ import msgspec
 
 from agent.core.contract.enrolment import BUNDLE_B_MAX, BUNDLE_FILE, Bundle, BundleError, claim_digest, parse_bundle
 from agent.core.enrolment import Step
-from agent.host.files import destroy, read_plain, sync_folder, write_durably, write_whole
+from agent.host.files import destroy, read_json, read_plain, sync_folder, write_durably, write_whole
 
 KEY, CERT, ROOTS, COMMANDS, RECORD = "device.key", "device.pem", "ca.pem", "command.pem", "enrolment.json"
 FOR_ALL, FOR_LINK, FOR_ROOT = 0o644, 0o640, 0o600
@@ -138,9 +138,7 @@ def is_of(bundle: Bundle, record: WardRecord | None) -> bool:
 
 def record_in(folder: Path) -> WardRecord | None:
     """Returns the enrolment in that folder; None without one, or for one made by hand."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=WardRecord)
-    return None
+    return read_json(folder / RECORD, WardRecord)
 
 
 def record_beside(cert: str) -> WardRecord | None:
@@ -162,6 +160,4 @@ def show(runtime: Path, state: EnrolState) -> None:
 
 def shown(runtime: Path) -> EnrolState | None:
     """Returns the state of the enrolment; None before the first one since boot."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode((runtime / STATE).read_bytes(), type=EnrolState)
-    return None
+    return read_json(runtime / STATE, EnrolState)

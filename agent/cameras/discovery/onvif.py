@@ -16,9 +16,7 @@ from agent.core.protocols.onvif.services import (
     SUB_FPS,
     Encoder,
     EncoderLimits,
-    Media,
     Media1,
-    Media2,
     Profile,
     choose,
     slower,
@@ -161,7 +159,7 @@ def _named(device: OnvifDevice, camera: FoundCamera) -> FoundCamera:
 
 
 def _profiles(device: OnvifDevice, services: dict[str, str],
-              address: str) -> tuple[Media, str, list[tuple[Profile, Profile | None]]]:
+              address: str) -> tuple[Media1, str, list[tuple[Profile, Profile | None]]]:
     """Returns the media service to use, its address, and for each picture the profiles to record and for motion. Tries
     the newer service first, because it knows H.265. Raises TROUBLES for the older one."""
     newer = moved(services.get(MEDIA2, ""), address, ("http", "https"))
@@ -173,7 +171,7 @@ def _profiles(device: OnvifDevice, services: dict[str, str],
 
 
 class _StreamQuestions:
-    def __init__(self, device: OnvifDevice, media: Media, url: str, describer: Describer, tuning: bool) -> None:
+    def __init__(self, device: OnvifDevice, media: Media1, url: str, describer: Describer, tuning: bool) -> None:
         self._device, self._media, self._url, self._describer, self._tuning = device, media, url, describer, tuning
 
     def channel(self, camera: FoundCamera, main: Profile, sub: Profile | None) -> FoundCamera:

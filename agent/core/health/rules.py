@@ -197,28 +197,15 @@ def recording(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
             yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
 
 
-def holds(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    for _, own in _facts_of(facts, KeeperFacts):
-        if own.holds_over:
-            yield finding("holds_over", detail=own.holds_over)
-
-
 def store(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """The keeper's findings: a card that loses writes, a rebuilt database, changed rows of recordings, an unusable
-    key."""
+    key, too many holds."""
     for _, own in _facts_of(facts, KeeperFacts):
-        if own.card_drops:
-            yield finding("card_drops_writes", detail=own.card_drops)
-        if own.card_went_back:
-            yield finding("card_went_back", detail=own.card_went_back)
-        if own.database_aside:
-            yield finding("database_damaged", detail=own.database_aside)
-        if own.database_unclear:
-            yield finding("database_unclear")
-        if own.redated_n:
-            yield finding("clip_redated", detail=f"{own.redated_n}")
-        if own.key_fault:
-            yield finding("nothing_signed", detail=own.key_fault)
+        found = {"card_drops_writes": own.card_drops, "card_went_back": own.card_went_back,
+                 "database_damaged": own.database_aside, "database_unclear": own.database_unclear,
+                 "clip_redated": str(own.redated_n) if own.redated_n else None, "nothing_signed": own.key_fault,
+                 "holds_over": own.holds_over}
+        yield from (finding(code, detail=detail) for code, detail in found.items() if detail)
 
 
 def ward(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
@@ -274,5 +261,5 @@ def _climbs(unit: UnitFacts) -> bool:
     return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
 
 
-RULES = (power, heat, memory, boot, card, space, roles, config, cameras, recovery, pauses, recording, store, holds,
-         ward, notifications, network)
+RULES = (power, heat, memory, boot, card, space, roles, config, cameras, recovery, pauses, recording, store, ward,
+         notifications, network)

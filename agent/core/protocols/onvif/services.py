@@ -115,31 +115,34 @@ def _set(node: Node, text: str, *path: str) -> None:
 
 
 class Media1:
-    """The old service, which nearly every camera has."""
+    """The old service, which nearly every camera has. Stored settings survive a power cut."""
 
+    space, encoders, uri = MEDIA1, "GetVideoEncoderConfiguration", ("MediaUri", "Uri")
+    found, source, settings = "Configuration", ("VideoSourceConfiguration",), ("VideoEncoderConfiguration",)
+    stores = "<ForcePersistence>true</ForcePersistence>"
     get_profiles = SoapRequest(MEDIA1, "GetProfiles")
+    stream = (f'<StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
+              f'<Transport xmlns="{SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>')
 
     def profiles(self, answer: Node) -> list[Profile]:
-        return _profiles(answer, ("VideoSourceConfiguration",), ("VideoEncoderConfiguration",))
+        return _profiles(answer, self.source, self.settings)
 
     def get_address(self, profile: str) -> SoapRequest:
-        return SoapRequest(MEDIA1, "GetStreamUri",
-                       f'<StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
-                       f'<Transport xmlns="{SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>'
-                       f"<ProfileToken>{html.escape(profile)}</ProfileToken>")
+        return SoapRequest(self.space, "GetStreamUri",
+                           f"{self.stream}<ProfileToken>{html.escape(profile)}</ProfileToken>")
 
     def address(self, answer: Node) -> str:
-        return answer.raw("MediaUri", "Uri")
+        return answer.raw(*self.uri)
 
     def get_encoder(self, token: str) -> SoapRequest:
-        return SoapRequest(MEDIA1, "GetVideoEncoderConfiguration", _configuration_token(token))
+        return SoapRequest(self.space, self.encoders, _configuration_token(token))
 
     def encoder(self, answer: Node) -> Encoder | None:
-        node = answer.find("Configuration")
+        node = answer.find(self.found)
         return encoder(node) if node else None
 
     def get_limits(self, token: str) -> SoapRequest:
-        return SoapRequest(MEDIA1, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
+        return SoapRequest(self.space, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
     def limits(self, answer: Node, codec: str) -> EncoderLimits:
         name = codec.upper()
@@ -147,38 +150,21 @@ class Media1:
         least, most = (node.number("FrameRateRange", end) for end in ("Min", "Max"))
         rates = () if least is None or most is None else range(max(1, round(least)), min(RATE_MAX, round(most)) + 1)
         return EncoderLimits(tuple(map(float, rates)),
-                      _range(node.number("GovLengthRange", "Min"), node.number("GovLengthRange", "Max")))
+                             _range(node.number("GovLengthRange", "Min"), node.number("GovLengthRange", "Max")))
 
     def set_encoder(self, node: Node) -> SoapRequest:
-        """Asks for other settings, which survive a power cut."""
-        return SoapRequest(MEDIA1, "SetVideoEncoderConfiguration",
-                       f"{_as_configuration(node, MEDIA1)}<ForcePersistence>true</ForcePersistence>")
+        # the operation needs the element under this name
+        configuration = written(Node(self.space, "Configuration", node.attributes, node.text, node.children))
+        return SoapRequest(self.space, "SetVideoEncoderConfiguration", configuration + self.stores)
 
 
-class Media2:
-    """The new service."""
+class Media2(Media1):
+    """The new service. It always stores settings."""
 
+    space, encoders, uri = MEDIA2, "GetVideoEncoderConfigurations", ("Uri",)
+    found, source, settings = "Configurations", ("Configurations", "VideoSource"), ("Configurations", "VideoEncoder")
+    stream, stores = "<Protocol>RTSP</Protocol>", ""
     get_profiles = SoapRequest(MEDIA2, "GetProfiles", "<Type>VideoEncoder</Type>")
-
-    def profiles(self, answer: Node) -> list[Profile]:
-        return _profiles(answer, ("Configurations", "VideoSource"), ("Configurations", "VideoEncoder"))
-
-    def get_address(self, profile: str) -> SoapRequest:
-        return SoapRequest(MEDIA2, "GetStreamUri",
-                       f"<Protocol>RTSP</Protocol><ProfileToken>{html.escape(profile)}</ProfileToken>")
-
-    def address(self, answer: Node) -> str:
-        return answer.raw("Uri")
-
-    def get_encoder(self, token: str) -> SoapRequest:
-        return SoapRequest(MEDIA2, "GetVideoEncoderConfigurations", _configuration_token(token))
-
-    def encoder(self, answer: Node) -> Encoder | None:
-        node = answer.find("Configurations")
-        return encoder(node) if node else None
-
-    def get_limits(self, token: str) -> SoapRequest:
-        return SoapRequest(MEDIA2, "GetVideoEncoderConfigurationOptions", _configuration_token(token))
 
     def limits(self, answer: Node, codec: str) -> EncoderLimits:
         node = next((each for each in answer.all("Options")
@@ -186,13 +172,6 @@ class Media2:
         rates = map(number, node.attributes.get("FrameRatesSupported", "").split()[:RATE_MAX])
         least, _, most = node.attributes.get("GovLengthRange", "").partition(" ")
         return EncoderLimits(tuple(sorted(rate for rate in rates if rate)), _range(number(least), number(most)))
-
-    def set_encoder(self, node: Node) -> SoapRequest:
-        """Asks for other settings, which the new service always stores."""
-        return SoapRequest(MEDIA2, "SetVideoEncoderConfiguration", _as_configuration(node, MEDIA2))
-
-
-Media = Media1 | Media2
 
 
 def _profiles(answer: Node, source_path: tuple[str, ...], encoder_path: tuple[str, ...]) -> list[Profile]:
@@ -212,10 +191,6 @@ def _range(least: float | None, most: float | None) -> tuple[int, int] | None:
 def _configuration_token(token: str) -> str:
     return f"<ConfigurationToken>{html.escape(token)}</ConfigurationToken>"
 
-
-def _as_configuration(node: Node, space: str) -> str:
-    """The set operation needs the element under this name."""
-    return written(Node(space, "Configuration", node.attributes, node.text, node.children))
 
 
 SUB_FPS = 5.0               # motion uses this rate; more pictures are decoded for nothing
