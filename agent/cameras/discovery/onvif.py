@@ -17,6 +17,7 @@ from agent.core.protocols.onvif.services import (
     Encoder,
     EncoderLimits,
     Media1,
+    Media2,
     Profile,
     choose,
     slower,

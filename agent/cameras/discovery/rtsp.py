@@ -1,4 +1,4 @@
-"""A camera's streams by RTSP alone: asks for the paths of common makers. Nothing is played.
+"""Finds the streams of a camera by RTSP: asks for the paths of common makers. Nothing is played.
 
 The paths are facts from makers' manuals and support pages and from lists that users of network recorders keep together.
 Cameras that want the password inside the path (many built on XM boards) are left out, because it would travel in the

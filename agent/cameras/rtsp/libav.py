@@ -26,6 +26,7 @@ from agent.core.media.timeline import InStep
 from agent.core.passwords import redact
 from agent.core.protocols.rtsp import message
 from agent.core.protocols.rtsp.address import Address, parse
+from agent.core.protocols.rtsp.dialogue import RequestRefused
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox, RtspRequest, Unreadable
 from agent.host.clock import Clock
@@ -278,12 +279,6 @@ class LibavSource(Source):
     def _errors(self, host: str) -> Iterator[None]:
         try:
             yield
-        except av.error.HTTPUnauthorizedError:
-            raise SourceError("camera_auth", f"{self._name}: the camera refuses the user name or password",
-                              "correct them in the source's address") from None
-        except av.error.HTTPNotFoundError:
-            raise SourceError("camera_not_found", f"{self._name}: the camera has no stream under this path",
-                              "its manual tells the right one") from None
         except (av.error.InvalidDataError, Unreadable):     # also the result of a camera that hangs during the dialogue
             raise SourceError("camera_unreachable", f"{self._name}: {host} gives no answer that makes sense",
                               "is it a camera? If so, restart it") from None
@@ -291,7 +286,9 @@ class LibavSource(Source):
             raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video ({error})",
                               "restart the camera") from None
         except Exception as error:
-            if isinstance(error, av.error.FFmpegError) and not isinstance(error, OSError):
+            if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPNotFoundError):
+                error = RequestRefused("DESCRIBE", 404 if isinstance(error, av.error.HTTPNotFoundError) else 401)
+            elif isinstance(error, av.error.FFmpegError) and not isinstance(error, OSError):
                 late = isinstance(error, av.error.ExitError)        # our own limit on waiting
                 error = TimeoutError() if late else OSError(error.errno, error.strerror)
             known = in_plain_words(error, self._name, host)
