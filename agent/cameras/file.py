@@ -38,7 +38,7 @@ class FileSource(Source):
                                   "correct the camera's source") from None
             except (av.error.FFmpegError, BitstreamError, OSError) as error:
                 text = getattr(error, "strerror", None) or str(error)
-                raise SourceError("camera_stream_bad", f"{self._path}: is no video that can be played ({text})",
+                raise SourceError("camera_stream_bad", f"{self._path}: is not a video that can be played ({text})",
                                   f"try it with: ffprobe {self._path}") from None
             if stop.is_set() or not self._loop:
                 return

@@ -76,7 +76,7 @@ TROUBLES = {
     errno.ENOENT: ("camera_not_found", "there is no such device", "plug it in, and find it: ls /dev/v4l/by-id/"),
     errno.ENODEV: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
     errno.ENXIO: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
-    errno.ENOTTY: ("camera_not_found", "this is no camera", "take another device of: ls /dev/v4l/by-id/"),
+    errno.ENOTTY: ("camera_not_found", "this is not a camera", "take another device of: ls /dev/v4l/by-id/"),
     errno.EACCES: ("camera_not_found", "the device may not be opened", "add the agent's user to the group video"),
     errno.EBUSY: ("camera_no_frames", "another program uses the camera", "find and end it: fuser -v /dev/video*"),
     errno.EINVAL: ("camera_stream_bad", "the camera refuses its settings", "choose of: v4l2-ctl --list-formats-ext"),
@@ -206,7 +206,7 @@ class V4l2Source:
             yield
         except TooLate as error:
             raise SourceStuck("camera_no_frames", f"{self._name}: a call to the camera is {error}",
-                              "its process is being restarted; if that is no help, unplug the camera") from None
+                              "its process is being restarted; if that does not help, unplug the camera") from None
         except BitstreamError as error:
             raise SourceError("camera_stream_bad", f"{self._name}: sends no valid H.264 ({error})",
                               "plug the camera in again") from None

@@ -19,7 +19,7 @@ UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
          "fps": "pictures a second"}
 PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")       # of a ward's request
-NO_PASSWORD = "needs password_file: a file that holds the password alone, readable by the link role only"
+NO_PASSWORD = "needs password_file: a file with only the password in it, readable by the link role only"
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
 
@@ -154,7 +154,7 @@ def _cameras(settings: Settings) -> Iterator[tuple[Path, str]]:
     for index, camera in enumerate(settings.camera):
         path: Path = ("camera", index)
         if camera.label.casefold() in labels:
-            yield (*path, "title"), f'"{camera.label}" is what another camera is called: nobody could tell them apart'
+            yield (*path, "title"), f'"{camera.label}" is the title of another camera, too: they look alike'
         if camera.name in seen:
             yield (*path, "name"), f'"{camera.name}" is taken by another camera: each needs a name of its own'
         seen.add(camera.name)
@@ -191,7 +191,7 @@ def _camera(camera: Camera) -> Iterator[tuple[Path, str]]:
     if camera.masks and not raw and camera.privacy_mask == "paint":
         yield ("masks",), ("can't be painted into video that arrives encoded, and what you mask must never be stored. "
                            'Either set privacy_mask = "transcode": we decode, paint and encode it (taimat doctor '
-                           "tells the cost); or set the mask in the camera's own menu, and say so with privacy_mask = "
+                           "shows the cost); or set the mask in the camera's own menu, and say so by privacy_mask = "
                            '"camera"')
     if raw and camera.privacy_mask != "paint":
         yield ("privacy_mask",), (f"is for video that arrives encoded: the masks of a {spec.scheme} camera are painted "
@@ -216,7 +216,7 @@ def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
     for rule in STRICTEST_FIRST:
         for purpose in getattr(sharing, rule):
             if not PURPOSE.match(purpose):
-                yield rule, f'"{purpose}" is no purpose: write words such as "theft" or "missing-person"'
+                yield rule, f'"{purpose}" is not a purpose: write words such as "theft" or "missing-person"'
             elif seen.setdefault(purpose, rule) != rule:
                 yield rule, f'"{purpose}" is under {seen[purpose]} already: a purpose has one rule'
 
@@ -224,7 +224,7 @@ def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
 def home_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     home, ward = settings.home, settings.ward
     if home.enabled and ward.enabled and places.same_place((home.host, home.port), (ward.host, ward.port)):
-        yield "host", ("is the ward's broker ([ward] host and port), and what is for the household must not go there: "
-                       "name the household's own")
+        yield "host", ("is the ward's broker ([ward] host and port), which must not get what is for the household: "
+                       "name the household's own broker")
     if home.user and not home.password_file:
         yield "user", NO_PASSWORD

@@ -147,7 +147,7 @@ def _unknown(statement: str) -> Slip:
 def _parsers_own(error: Exception, text: str) -> GrammarFault:
     lines = text.split("\n")
     if isinstance(error, RecursionError):
-        return GrammarFault(1, 1, "there are more brackets in brackets than anybody needs")
+        return GrammarFault(1, 1, "there are too many brackets within brackets")
     place = PLACE.search(str(error))
     line, column = (int(place[1]), int(place[2])) if place and place[1] else (len(lines), len(lines[-1]) + 1)
     stands = lines[line - 1][column - 1:column] if place and place[1] else ""

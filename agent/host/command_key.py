@@ -95,6 +95,6 @@ def changed_to(kept: Path) -> KeySlots | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
-        raise PublicKeyProblem(f"{kept}: {getattr(error, 'strerror', None) or error}; no key counts until somebody who "
-                               "knows the right ones has put them into the settings' file and removed this one"
+        raise PublicKeyProblem(f"{kept}: {getattr(error, 'strerror', None) or error}; no key is valid until a person "
+                               "puts the right ones into the settings' file and removes this one"
                                ) from error

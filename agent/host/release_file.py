@@ -30,7 +30,7 @@ def ar_members(file: BinaryIO, most_b: int) -> Iterator[ArMember]:
     """Yields each file's header. The caller reads the content to its end before it asks for the next file. Raises
     NotAnArchive for damage and for more than `most_b` bytes of content."""
     if file.read(len(MAGIC)) != MAGIC:
-        raise NotAnArchive("it is no ar archive")
+        raise NotAnArchive("it is not an ar archive")
     total_b = 0
     while head := file.read(HEADER_B):
         known = HEADER.fullmatch(head)

@@ -42,10 +42,10 @@ def members(file: Reader, most_b: int, over: tuple[bytes, ...] = ()) -> Iterator
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.HeaderError, ValueError):
-            raise NotPlainTar("it is no tar archive, or damaged") from None
+            raise NotPlainTar("it is not a tar archive, or it is damaged") from None
         passed_over = info.type in over and not info.size
         if (info.type != tarfile.REGTYPE and not passed_over) or info.size < 0:
-            raise NotPlainTar(f"{info.name} is no plain file")
+            raise NotPlainTar(f"{info.name} is not a plain file")
         total_b += BLOCK_B + info.size
         if total_b > most_b:
             raise NotPlainTar(f"it is larger than {most_b >> 20} MB")

@@ -128,7 +128,7 @@ def parse(data: bytes) -> Bundle:
     try:
         return parse_bundle(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise BundleError("it is no UTF-8 text") from error
+        raise BundleError("it is not UTF-8 text") from error
 
 
 def is_of(bundle: Bundle, record: WardRecord | None) -> bool:

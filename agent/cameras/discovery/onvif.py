@@ -199,7 +199,7 @@ class _StreamQuestions:
     def _verified(self, camera: FoundCamera) -> FoundCamera:
         """Checks that the streams exist; leaves out a missing sub-stream."""
         if camera.main is None:
-            return camera.with_advice("tells no address of its stream: update the camera")
+            return camera.with_advice("reports no address of its stream: update the camera")
         try:
             main = self._seen(camera.main)
         except CameraRefused as error:
@@ -207,7 +207,7 @@ class _StreamQuestions:
         except (NotRtsp, OSError):
             return camera.with_advice(f"its stream does not answer: {NO_RTSP}")
         if main is None:
-            return camera.with_advice(f"has no video where it says: {NO_RTSP}")
+            return camera.with_advice(f"has no video at the address that it reports: {NO_RTSP}")
         sub = None
         with contextlib.suppress(CameraRefused, NotRtsp, OSError):
             sub = self._seen(camera.sub) if camera.sub else None

@@ -81,7 +81,7 @@ RTSPS_PORT = 322
 RTSP_PORTS = (554, 8554, RTSPS_PORT)
 USUAL_PORTS = {554, RTSPS_PORT}     # a URL need not name them
 PATHS_MAX_N = 60
-NO_PATH = "speaks RTSP, but has no video under any known path: its manual tells the right one"
+NO_PATH = "speaks RTSP, but has no video under any known path: its manual names the right one"
 
 
 class NotRtsp(Exception):

@@ -53,7 +53,7 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
             line.socket.close()
             if isinstance(error, Moved):
                 if moved:
-                    raise RedirectRefused("sends us from one address to the next") from None
+                    raise RedirectRefused("redirects us again and again") from None
                 address, moved = _moved(address, error.url), True
             elif isinstance(error, ConnectionError) and dialogue.proving and not hung_up:
                 hung_up = True          # some close after "who are you?"; the next connection begins with the answer
@@ -91,16 +91,16 @@ def _moved(address: Address, url: str) -> Address:
     try:
         new = parse(url)
     except ValueError:
-        raise RedirectRefused("sends us to something that is no address") from None
+        raise RedirectRefused("redirects us to something that is not an address") from None
     if new.host != address.host or address.tls and not new.tls:
-        raise RedirectRefused("sends us to another host")
+        raise RedirectRefused("redirects us to another host")
     return Address(new.host, new.port, new.tls, new.uri, address.user, password=address.password)
 
 
 REFUSALS = {
     401: ("camera_auth", "the camera refuses the user name or password", "correct them in the source's address"),
     403: ("camera_auth", "the camera does not let this user see the stream", "give it the right in the camera's menu"),
-    404: ("camera_not_found", "the camera has no stream under this path", "its manual tells the right one"),
+    404: ("camera_not_found", "the camera has no stream under this path", "its manual names the right one"),
     453: ("camera_unreachable", "the camera has no more bandwidth", "fewer viewers, or a lower bitrate"),
     503: ("camera_unreachable", "the camera is busy", "are there too many viewers?"),
 }

@@ -203,7 +203,7 @@ class _Passage:
         if request is None or received.number("cseq") not in (None, self._requests_n) or received.status < 200:
             return
         if 300 <= received.status < 400:
-            raise RedirectRefused("sends us to another address")
+            raise RedirectRefused("redirects us to another address")
         if received.status == 401 and self._login.given and (not self._proved or self._login.stale) \
                 and self._login.challenged(received.every("www-authenticate")):
             self._send_request(request)

@@ -146,14 +146,14 @@ class RtspStream:
         except InterleavingError as error:
             if not self.seen_n:
                 raise UnfitStream(f"it sends {error}") from None
-            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video any more ({error})",
+            raise SourceError("camera_stream_bad", f"{self._name}: no longer sends valid video ({error})",
                               "restart the camera") from None
 
     def tick(self) -> bool:
         """Sends keep-alives and detects silence; returns whether it waits for room to send."""
         now_mono_s = self._now()
         if now_mono_s >= self._heard_mono_s + SILENT_S:
-            raise SourceError("camera_unreachable", f"{self._name}: sends nothing any more",
+            raise SourceError("camera_unreachable", f"{self._name}: no longer sends anything",
                               "check its power and network")
         if now_mono_s >= self._seen_mono_s + NO_VIDEO_S:
             if not self.seen_n:
@@ -185,7 +185,7 @@ class RtspStream:
     def _say(self, data: bytes) -> None:
         self._unsent += data
         if len(self._unsent) > UNSENT_MAX_B:
-            raise SourceError("camera_unreachable", f"{self._name}: takes no word from us", "restart the camera")
+            raise SourceError("camera_unreachable", f"{self._name}: does not read our messages", "restart the camera")
         self._flush()
 
     def _flush(self) -> bool:

@@ -90,7 +90,7 @@ def _lines(text: str) -> Iterator[CardMistake]:
         if (named := filter_on(line.strip())) is not None:
             last = named
             if kind_of(named) is None:
-                yield warning(CONFIG, number, f"there is no filter [{named}]: who sees what follows is unknown",
+                yield warning(CONFIG, number, f"there is no filter [{named}]: who uses the lines below is unknown",
                               f"write [{closest(named, [*BOARDS, 'all']) or 'all'}], or take it out")
         elif line.strip() and not line.lstrip().startswith("#"):
             yield from _entry(number, line)
@@ -103,7 +103,7 @@ def _entry(number: int, line: str) -> Iterator[CardMistake]:
     name, equals, value = line.partition("=")
     if not equals:
         if name.split()[0] not in DIRECTIVES:
-            yield warning(CONFIG, number, f"{line.strip()!r} is no setting: the firmware ignores it",
+            yield warning(CONFIG, number, f"{line.strip()!r} is not a setting: the firmware ignores it",
                           "write NAME=VALUE, or put # before it")
         return
     if name != name.strip() or value[:1].isspace():
@@ -114,12 +114,12 @@ def _entry(number: int, line: str) -> Iterator[CardMistake]:
         yield error(CONFIG, number, "a comment stands behind a setting: the firmware takes it for a part of the value",
                     "put the comment into a line of its own above")
     elif any(mark in value for mark in QUOTES):
-        yield warning(CONFIG, number, "the firmware knows no quotation marks: they are a part of the value",
+        yield warning(CONFIG, number, "the firmware takes quotation marks for a part of the value",
                       "take them out")
     if name.strip().partition(":")[0] not in KNOWN:
         close = closest(name.strip(), KNOWN)
         yield warning(CONFIG, number,
-                      f"{name.strip()} is no setting that we know, and the firmware ignores unknown ones",
+                      f"{name.strip()} is not a known setting, and the firmware ignores unknown ones",
                       f"is {close} meant?" if close else "correct its name, or take the line out")
 
 
@@ -237,7 +237,7 @@ def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
             dark = (scope.startswith(DISPLAY) and parameter.startswith("nohdmi")) \
                 or (not scope and parameter == "hdmi" and "hdmi=off" in each.value)
             if dark:
-                yield warning(CONFIG, each.line, "the screen (HDMI) is switched off, where the pairing code is shown",
+                yield warning(CONFIG, each.line, "the screen (HDMI) is off, but it must show the pairing code",
                               "leave it on until a browser is paired, or put a code into taimat-code.txt")
 
 
@@ -270,7 +270,7 @@ def _shape(text: str) -> Iterator[CardMistake]:
 def _words(words: list[str]) -> Iterator[CardMistake]:
     roots = [word for word in words if word.startswith("root=")]
     if len(roots) != 1:
-        why = "there is no root=, so the kernel finds no system" if not roots else "root= is there twice"
+        why = "there is no root=, so the kernel cannot find its system" if not roots else "root= is there twice"
         yield error(CMDLINE, 1, why, "take the word root=PARTUUID=… from the card as it was flashed")
     elif roots[0] in ("root=", "root=ROOTDEV", "root=PARTUUID=…"):
         yield error(CMDLINE, 1, f"{roots[0]} is a placeholder and names no partition",

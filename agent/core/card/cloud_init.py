@@ -63,7 +63,7 @@ def begins_right(text: str) -> list[CardMistake]:
     if text.split("\n", 1)[0].rstrip() == HEADER:
         return []
     why = "it begins with an invisible mark (BOM)" if text.startswith("\ufeff") else f"its first line is not {HEADER}"
-    return [error(USER, 1, f"{why}, so cloud-init leaves the whole file alone",
+    return [error(USER, 1, f"{why}, so cloud-init ignores the whole file",
                   f"make {HEADER} the first line, and save the file as UTF-8 without BOM")]
 
 
@@ -85,7 +85,7 @@ def _keys(file: YamlFile) -> Iterator[CardMistake]:
     for key in file.value:
         if key not in KEYS:
             close = closest(str(key), KEYS)
-            yield warning(USER, file.line(key), f"cloud-init knows no {key} and passes over it",
+            yield warning(USER, file.line(key), f"cloud-init does not know {key} and ignores it",
                           f"is {close} meant?" if close else "correct it, or take it out")
 
 
@@ -98,24 +98,24 @@ def _host(file: YamlFile) -> Iterator[CardMistake]:
         yield warning(USER, 1, "no hostname: the recorder is called as the image has it, and not taimat.local",
                       "add a line: hostname: taimat")
     if zone is not None and not (isinstance(zone, str) and TIME_ZONE.fullmatch(zone)):
-        yield error(USER, file.line("timezone"), f"{zone!r} is no time zone", "write it as Asia/Ho_Chi_Minh")
+        yield error(USER, file.line("timezone"), f"{zone!r} is not a time zone", "write it as Asia/Ho_Chi_Minh")
 
 
 def _access(file: YamlFile) -> Iterator[CardMistake]:
     if file.at("ssh_pwauth") not in (None, False):
-        yield warning(USER, file.line("ssh_pwauth"), "anybody in the network may try passwords (ssh_pwauth)",
+        yield warning(USER, file.line("ssh_pwauth"), "every device in the network may try passwords (ssh_pwauth)",
                       "write ssh_pwauth: false, and log in by a key")
     for key in ("password", "chpasswd"):
         if file.at(key):
-            yield warning(USER, file.line(key), f"{key}: a password stands on the card, and everybody with it reads it",
+            yield warning(USER, file.line(key), f"{key}: the password is readable for everyone who has the card",
                           "take it out, and log in by a key (ssh_authorized_keys)")
     users = file.at("users")
     for number, user in enumerate(users if isinstance(users, list) else ()):
         if not isinstance(user, Mapping):
             continue
         if any(user.get(key) for key in ("plain_text_passwd", "passwd", "hashed_passwd")):
-            yield warning(USER, file.line("users", number), f"{user.get('name')}: a password, or what it is guessed "
-                          "from, is on the card", "use ssh_authorized_keys and lock_passwd: true")
+            yield warning(USER, file.line("users", number), f"{user.get('name')}: a password, or its hash, is "
+                          "on the card", "use ssh_authorized_keys and lock_passwd: true")
         elif user.get("lock_passwd") is False:
             yield warning(USER, file.line("users", number, "lock_passwd"),
                           f"{user.get('name')} may log in without a password", "write lock_passwd: true")
@@ -181,7 +181,7 @@ def _wifis(file: YamlFile, top: tuple[str, ...]) -> Iterator[CardMistake]:
             yield error(NETWORK, file.line(*here), "the country is missing: the radio stays off until it is known",
                         "add below it: regulatory-domain: VN")
         elif not (isinstance(country, str) and COUNTRY.fullmatch(country)):
-            yield error(NETWORK, file.line(*here, "regulatory-domain"), f"{country!r} is no country",
+            yield error(NETWORK, file.line(*here, "regulatory-domain"), f"{country!r} is not a country",
                         "write its two capital letters, as VN; NO for Norway needs quotes")
         points = device.get("access-points")
         if not isinstance(points, Mapping) or not points:

@@ -40,8 +40,10 @@ class Ack(Struct, kw_only=True, frozen=True):
 
 
 class Command(Struct, kw_only=True, frozen=True):
-    """`cmd/{name}`: an order. `exp` bounds its life; `sig` is Ed25519 over the RFC 8785 form without `sig`. A signed
-    one also names its command and device, because an attacker with the broker could change the topic."""
+    """`cmd/{name}`: an order. `exp` bounds its life; `sig` is Ed25519 over the RFC 8785 form without `sig`.
+
+    A signed one also names its command and device, because an attacker with the broker could change the topic.
+    """
 
     id: Ulid                            # a ULID: the same one gets the same answer
     iat: UtcMs                          # when it was ordered, UTC in ms

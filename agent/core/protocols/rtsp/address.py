@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote, urlsplit
 from agent.core.passwords import MASK
 
 PORTS = {"rtsp": 554, "rtsps": 322}         # RFC 2326 §3.2; IANA's registry for rtsps
-NO_ADDRESS = "is no rtsp:// or rtsps:// address"
+NO_ADDRESS = "is not an rtsp:// or rtsps:// address"
 # All characters that a request line can carry. Cameras compare addresses letter by letter, so nothing else is changed.
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
 # A user name or password with one of these ends too early, unless it is percent-encoded.

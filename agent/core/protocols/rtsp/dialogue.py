@@ -36,7 +36,7 @@ class Moved(Exception):
     """The camera redirects to another address."""
 
     def __init__(self, url: str) -> None:
-        super().__init__("sends us to another address")
+        super().__init__("redirects us to another address")
         self.url = url
 
 
