@@ -15,7 +15,7 @@ from agent.core.contract.helper_messages import BAD, GOOD, UNKNOWN_KEY
 from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import COMMANDS, plain
 from agent.core.evidence.ledger.row import canonical, fingerprint
-from agent.core.household.ward_settings import KEYS, BadSetting, demand, outcome
+from agent.core.household.ward_settings import KEYS, BadSetting, check_allowed, outcome
 from agent.helpers import signature
 from agent.host import tar
 from agent.host.clock import Instant
@@ -79,7 +79,7 @@ def desired(payload: bytes) -> None:
     assert holds.values.keys() == KEYS.keys() and holds.values["retention_d"] <= OWN["retention_d"]
     assert holds.values["health_int_s"] >= OWN["health_int_s"] and holds.clamped.keys() <= wish.cfg.keys()
     try:
-        demand(wish.cfg)
+        check_allowed(wish.cfg)
     except BadSetting as bad:
         assert bad.key in wish.cfg
 
