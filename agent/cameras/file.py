@@ -11,9 +11,8 @@ from agent.cameras.demux import Packets, Sounds, video_stream
 from agent.core.media.model import Packet, Sound, StreamInfo
 from agent.core.media.nal import BitstreamError
 from agent.host.clock import Clock
-from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up
+from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up, turn_of
 from agent.host.stop import Stop
-from agent.host.turn import turn_of
 
 INTERLEAVED_US = 1_500_000      # how far apart picture and sound of one moment may be in a file
 INTERLEAVED_MAX = 4096          # packets, for the same reason
@@ -39,7 +38,7 @@ class FileSource(Source):
                                   "correct the camera's source") from None
             except (av.error.FFmpegError, BitstreamError, OSError) as error:
                 text = getattr(error, "strerror", None) or str(error)
-                raise SourceError("camera_stream_bad", f"{self._path}: is no video that can be played ({text})",
+                raise SourceError("camera_stream_bad", f"{self._path}: is not a video that can be played ({text})",
                                   f"try it with: ffprobe {self._path}") from None
             if stop.is_set() or not self._loop:
                 return

@@ -12,10 +12,8 @@ BLACK, GREY = 16, 128       # luma and chroma of black, ITU-R BT.601 and BT.709 
 
 
 class Masks:
-    """The polygons of one camera for one picture size, as rectangles that are quick to fill.
-
-    They cover whole chroma samples (2 x 2 pixels) and one more all around, so that no edge of a hidden area shows.
-    """
+    """The polygons of one camera for one picture size, as rectangles that are quick to fill. They cover whole chroma
+    samples (2 x 2 pixels) and one more all around, so that no edge of a hidden area shows."""
 
     def __init__(self, polygons: Sequence[Sequence[tuple[float, float]]], width: int, height: int) -> None:
         """Fits the polygons, in fractions, to a picture of this size. Raises ValueError as `covered` does."""
@@ -69,10 +67,8 @@ def _grown(plane: np.ndarray) -> np.ndarray:
 
 
 def _rectangles(plane: np.ndarray) -> Iterator[tuple[slice, slice]]:
-    """The covered samples as rows x columns, plus a little beside them, because few rectangles are quick to fill.
-
-    Rows form one rectangle as long as their ends differ by at most a 240th of the width.
-    """
+    """The covered samples as rows x columns, plus a little beside them, because few rectangles are quick to fill. Rows
+    form one rectangle as long as their ends differ by at most a 240th of the width."""
     slack = plane.shape[1] // 240
     top, rows = 0, [_spans(plane[0])]
     for row in range(1, len(plane) + 1):

@@ -57,7 +57,6 @@ class WorkQueue:
             self._changed.notify()
 
     def close(self, last: Work) -> None:
-        """Adds the last work."""
         with self._changed:
             self._closed = True
             self._items.append(_Item(last, 0, False))
@@ -75,11 +74,8 @@ class WorkQueue:
 
 
 class MaskTranscoder:
-    """Wraps another source and is its sink.
-
-    The inner source may receive for many cameras in one thread, so the work has its own thread. If that cannot keep up,
-    the ends of GOPs are dropped, counted and logged.
-    """
+    """Wraps another source and is its sink. The inner source may receive for many cameras in one thread, so the work
+    has its own thread. If that cannot keep up, the ends of GOPs are dropped, counted and logged."""
 
     def __init__(self, inner: Source, camera: Camera, clock: Clock, came: Rate) -> None:
         """`came` counts the camera's own pictures, across attempts."""
@@ -134,7 +130,6 @@ class MaskTranscoder:
         self._format = info
 
     def packet(self, packet: Packet) -> None:
-        """Queues it for the worker, if there is room."""
         self._came.total += 1
         info = self._format if packet.key else None
         if not self._queue.packet(partial(self._paint, info, packet), len(packet.data), packet.key):
@@ -153,7 +148,6 @@ class MaskTranscoder:
         self._queue.other(partial(self._sink.audio, info, unsupported), 0)
 
     def sound(self, sound: Sound) -> None:
-        """Queues the next stretch of sound."""
         self._queue.other(partial(self._sink.sound, sound), len(sound.data))
 
     def wants_luma(self, mono_s: float = 0.0) -> bool:

@@ -1,4 +1,7 @@
-"""A USB webcam, or any camera with a V4L2 node: its own H.264 unchanged, else its pictures encoded here."""
+"""A USB webcam, or any camera with a V4L2 node: its own H.264 unchanged, else its pictures encoded here.
+
+The board's encoder (V4L2 memory-to-memory) is called with a time limit, because libav has none.
+"""
 import contextlib
 import errno
 import logging
@@ -9,10 +12,9 @@ import av
 
 from agent.cameras import RecordSink, Sink, SourceError, SourceStuck, WatchSink
 from agent.cameras.effort import HEADROOM, Effort
-from agent.cameras.encode import AccessUnits, SoftwareEncoder
+from agent.cameras.encode import GOP_US, AccessUnits, KeyTimes, SoftwareEncoder, create, stamped
 from agent.cameras.frame_converter import JPEG, RAW, FrameConverter
 from agent.cameras.frame_queue import EncodedFrame, TooLate, within
-from agent.cameras.hardware import HardwareEncoder
 from agent.cameras.videodev import DeviceFormat, GrabbedFrame, VideoDevice
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
@@ -21,6 +23,45 @@ from agent.host import board
 from agent.host.clock import Clock
 from agent.host.luma import luma_of
 from agent.host.stop import Stop
+
+CODEC = "h264_v4l2m2m"
+ENCODER_OPEN_S, ENCODE_S = 10.0, 4.0        # usually some hundredths of a second
+
+
+class HardwareEncoder:
+    def __init__(self, name: str, width: int, height: int, fps: int, kbps: int) -> None:
+        """`name` is the camera's. Raises SourceError if the encoder cannot be opened, and SourceStuck."""
+        self._name = name
+        self._keys = KeyTimes()
+        try:
+            self._codec = create(CODEC, width, height, fps, kbps)
+            self._codec.gop_size = fps * GOP_US // 1_000_000
+            within(ENCODER_OPEN_S, self._codec.open)
+        except TooLate as error:
+            raise self._stuck(error) from None
+        except (av.error.FFmpegError, ValueError) as error:
+            raise self._failed(error) from None
+
+    def encode(self, frame: av.VideoFrame, pts_us: int) -> list[EncodedFrame]:
+        """Takes one yuv420p picture; returns the frames that are ready, mostly one. Raises SourceError, SourceStuck."""
+        asked = stamped(frame, pts_us, self._keys.due(pts_us))
+        try:
+            packets = within(ENCODE_S, lambda: self._codec.encode(asked))
+        except TooLate as error:
+            raise self._stuck(error) from None
+        except av.error.FFmpegError as error:
+            raise self._failed(error) from None
+        return [EncodedFrame(bytes(packet), round(packet.pts * packet.time_base * 1_000_000)) for packet in packets]
+
+    def _failed(self, error: Exception) -> SourceError:
+        HEADROOM.hardware_failed(self._name)
+        return SourceError("encoder_missing", f"{self._name}: the board's video encoder does not work ({error})",
+                           "end other programs that use it, or choose a smaller picture")
+
+    def _stuck(self, error: TooLate) -> SourceStuck:
+        return SourceStuck("camera_no_frames", f"{self._name}: the board's video encoder is {error}",
+                           "its process is being restarted; if it recurs, set a higher bitrate_kbps")
+
 
 OPEN_S, CLOSE_S = 15.0, 10.0        # USB's own time limits are 5 s per request
 NO_FRAMES_S = 4.5                   # with GRAB_S and a frame, silence is reported within five seconds
@@ -35,7 +76,7 @@ TROUBLES = {
     errno.ENOENT: ("camera_not_found", "there is no such device", "plug it in, and find it: ls /dev/v4l/by-id/"),
     errno.ENODEV: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
     errno.ENXIO: ("camera_not_found", "the camera is gone", "plug it in again, check its cable and the power supply"),
-    errno.ENOTTY: ("camera_not_found", "this is no camera", "take another device of: ls /dev/v4l/by-id/"),
+    errno.ENOTTY: ("camera_not_found", "this is not a camera", "take another device of: ls /dev/v4l/by-id/"),
     errno.EACCES: ("camera_not_found", "the device may not be opened", "add the agent's user to the group video"),
     errno.EBUSY: ("camera_no_frames", "another program uses the camera", "find and end it: fuser -v /dev/video*"),
     errno.EINVAL: ("camera_stream_bad", "the camera refuses its settings", "choose of: v4l2-ctl --list-formats-ext"),
@@ -56,9 +97,7 @@ class V4l2Source:
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Delivers the camera's video until `stop` is set; if our encoder falls behind, reopens the camera with less.
-
-        Raises SourceError, or SourceStuck if only the end of the process frees the camera.
-        """
+        Raises SourceError, or SourceStuck if only the end of the process frees the camera."""
         while not stop.is_set():
             with self._errors():
                 grabber = within(OPEN_S, lambda: self._open_device(self._device))
@@ -167,7 +206,7 @@ class V4l2Source:
             yield
         except TooLate as error:
             raise SourceStuck("camera_no_frames", f"{self._name}: a call to the camera is {error}",
-                              "its process is being restarted; if that is no help, unplug the camera") from None
+                              "its process is being restarted; if that does not help, unplug the camera") from None
         except BitstreamError as error:
             raise SourceError("camera_stream_bad", f"{self._name}: sends no valid H.264 ({error})",
                               "plug the camera in again") from None

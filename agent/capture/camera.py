@@ -3,8 +3,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from agent.cameras import Source
-from agent.cameras.open_source import open_source
+from agent.cameras import Source, open_source
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.transcode import MaskTranscoder
 from agent.capture.busy import busy_socket
@@ -18,7 +17,7 @@ from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
 from agent.capture.snapshot import SnapshotSocket
-from agent.config.privacy import transcodes
+from agent.config.derived import transcodes
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import parse_source

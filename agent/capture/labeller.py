@@ -19,11 +19,19 @@ from pathlib import Path
 import msgspec
 
 from agent.capture.writer_jobs import BestLook
-from agent.core.contract.label_question import LabelQuestion, ShownLook, answer_of, encode
-from agent.core.household.labels import EventWord
-from agent.core.label_pace import RETRY_S, TASKS_MAX, TASKS_MAX_B, TRIES_MAX, Hindrance, WordLack, hindrance
+from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_answer, label_message
+from agent.core.household.labels import (
+    RETRY_S,
+    TASKS_MAX,
+    TASKS_MAX_B,
+    TRIES_MAX,
+    EventWord,
+    Hindrance,
+    WordLack,
+    hindrance,
+)
 from agent.core.media.model import Box
-from agent.host.probes import load, soc
+from agent.host.probes import kernel
 from agent.host.weights import words_lack
 
 DOOR = "label/desk.sock"        # in the runtime folder; systemd listens there
@@ -117,17 +125,17 @@ class Labeller:
             self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
 
     def _hindrance(self) -> Hindrance | None:
-        free_b, _ = load.memory_b(self._root)
-        return hindrance(free_b, load.load1(self._root), os.cpu_count() or 1, soc.temperature_c(self._root))
+        free_b, _ = kernel.memory_b(self._root)
+        return hindrance(free_b, kernel.load1(self._root), os.cpu_count() or 1, kernel.temperature_c(self._root))
 
     def _label(self, task: LabelTask) -> EventWord | None:
         """The word that the process gives; None where it gives none."""
         looks = [ShownLook(info=look.info, packets=list(look.packets), box=Box(*look.boxes[0]))
                  for look in task.looks if look.info is not None]
-        question = encode(LabelQuestion(looks=looks))
+        question = label_message(LabelQuestion(looks=looks))
         try:
             answer = ask_at(self._door, question) if self._door.exists() else _beside(question)
-            return answer_of(answer).label
+            return label_answer(answer).label
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
             _log.warning("no word for an event: %s", error)
             return None

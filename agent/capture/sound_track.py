@@ -3,8 +3,8 @@ import logging
 
 from agent.core.contract.facts import SoundFacts
 from agent.core.media.model import AudioInfo, Sound
-from agent.core.media.mp4.entries import holds
-from agent.core.media.soundline import Soundline
+from agent.core.media.mp4.traks import holds
+from agent.core.media.timeline import Soundline
 
 SILENT_S = 10.0      # sound that was promised and has not come for so long is told as missing
 

@@ -23,16 +23,16 @@ from agent.cli.options import Config, Force
 from agent.cli.place import UserPlaces, config_path, user_places
 from agent.cli.terminal import console
 from agent.config.check import key_name
+from agent.config.derived import ACTS_ON, in_effect
 from agent.config.load import DEFAULT_PATH, TEMPLATE, load, read_text
 from agent.config.positions import Path as KeyPath
 from agent.config.positions import line_of, positions
 from agent.config.settings import Settings
 from agent.config.source import parse_source
-from agent.config.ward_settings import ACTS_ON, in_effect
-from agent.core.household import consent
 from agent.core.passwords import redact
 from agent.host.files import write_durably
 from agent.host.users import as_owner
+from agent.look.device_words import consent_text
 from agent.store import ward_settings
 from agent.store.database import FILE, StoreError, connect
 
@@ -126,7 +126,7 @@ def check(config: Config = None) -> None:
     out = console()
     out.print(f"{verdict}  {escape(f'{path}: {_in_short(settings)}')}")
     if settings.ward.enabled:
-        out.print(f"\n{escape(consent.TEXTS[settings.device.language])}", end="")
+        out.print(f"\n{escape(consent_text(settings.device.language))}", end="")
     if warnings:
         raise typer.Exit(EXIT_WARNINGS)
 

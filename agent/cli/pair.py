@@ -16,10 +16,10 @@ from agent.cli.terminal import console, count, local, table
 from agent.config.settings import Settings
 from agent.core.contract.facts import Poke
 from agent.core.household.access import grouped
-from agent.host import page_port
 from agent.host.address import phone_address
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
+from agent.host.runtime import page_port
 from agent.store.database import StoreConnection
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
@@ -115,7 +115,7 @@ def _tell_page(home: _Household) -> None:
 def _show(home: _Household) -> None:
     web, out = home.settings.web, console()
     code = grouped(browsers.pairing_code(home.own))
-    port = page_port.told(Path(home.settings.store.runtime), web.port)
+    port = page_port(Path(home.settings.store.runtime), web.port)
     address = phone_address(web.listen, port, web.tls)
     if address is not None and out.is_terminal:
         segno.make(address, micro=False).terminal(compact=True, border=2)

@@ -25,9 +25,8 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning
 from agent.host.prctl import die_with_parent
-from agent.host.runtime import demand_ours
-from agent.host.signal_bell import SignalBell
-from agent.host.stop import Stop
+from agent.host.runtime import make_ours
+from agent.host.stop import SignalBell, Stop
 from agent.host.users import Rights, as_owner, of_role
 from agent.process.heartbeat import Heartbeat
 from agent.process.reload import Reload
@@ -206,7 +205,7 @@ def supervise(config: Path, stop: Stop, reload: Reload) -> None:
     log.set_up("run", settings.log.level)
     runtime = Path(settings.store.runtime)
     try:
-        demand_ours(runtime)
+        make_ours(runtime)
         for old in runtime.glob("*/*.starts"):
             old.unlink()
         inbox = Inbox(runtime, "run")

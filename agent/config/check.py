@@ -9,7 +9,7 @@ import msgspec
 
 from agent.config import notifications, places, zones
 from agent.config.positions import Path
-from agent.config.settings import Polygon, Sensor, Settings, Sharing
+from agent.config.settings import Camera, Polygon, Sensor, Settings, Sharing
 from agent.config.source import RAW, parse_source
 from agent.core.household.pause import all_hours
 from agent.core.household.sharing_rules import STRICTEST_FIRST
@@ -19,6 +19,7 @@ UNITS = {"_ms": "milliseconds", "_s": "seconds", "_m": "metres", "_ev": "stops",
          "_gb": "gigabytes", "_tb": "terabytes", "_kbps": "kilobits a second", "_days": "days", "_h": "hours",
          "fps": "pictures a second"}
 PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")       # of a ward's request
+NO_PASSWORD = "needs password_file: a file with only the password in it, readable by the link role only"
 TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
 
@@ -140,97 +141,90 @@ def _check_value(value: Any, kind: Any, here: Path) -> Iterator[ConfigProblem]:
 
 def check_whole(settings: Settings) -> Iterator[ConfigProblem]:
     """Yields problems between values: names used twice, keys that do not fit together."""
+    own = [*((("sharing", key), text) for key, text in sharing_faults(settings.sharing)),
+           *((("home", key), text) for key, text in home_faults(settings))]
+    for path, text in (*_cameras(settings), *_ward(settings), *places.faults(settings), *notifications.faults(settings),
+                       *own):
+        yield ConfigProblem(path, text)
+
+
+def _cameras(settings: Settings) -> Iterator[tuple[Path, str]]:
     seen: set[str] = set()
     labels: set[str] = set()
     for index, camera in enumerate(settings.camera):
         path: Path = ("camera", index)
         if camera.label.casefold() in labels:
-            yield ConfigProblem((*path, "title"), f'"{camera.label}" is what another camera is called: nobody could '
-                                                  "tell them apart")
+            yield (*path, "title"), f'"{camera.label}" is the title of another camera, too: they look alike'
         if camera.name in seen:
-            yield ConfigProblem((*path, "name"),
-                                f'"{camera.name}" is taken by another camera: each needs a name of its own')
+            yield (*path, "name"), f'"{camera.name}" is taken by another camera: each needs a name of its own'
         seen.add(camera.name)
         labels.add(camera.label.casefold())
-        yield from _check_camera(camera, path)
-    if settings.ward.cert and not settings.ward.key or settings.ward.key and not settings.ward.cert:
-        yield ConfigProblem(("ward", "cert"), "cert and key go together: give both files or neither")
+        yield from (((*path, *key), text) for key, text in _camera(camera))
+
+
+def _ward(settings: Settings) -> Iterator[tuple[Path, str]]:
+    if bool(settings.ward.cert) != bool(settings.ward.key):
+        yield ("ward", "cert"), "cert and key go together: give both files or neither"
     if settings.ward.user and not settings.ward.password_file:
-        yield ConfigProblem(("ward", "user"),
-                            "needs password_file: a file that holds the password alone, readable by the link role only")
-    for where, text in (*places.faults(settings), *notifications.faults(settings)):
-        yield ConfigProblem(where, text)
-    for key, text in sharing_faults(settings.sharing):
-        yield ConfigProblem(("sharing", key), text)
-    for key, text in home_faults(settings):
-        yield ConfigProblem(("home", key), text)
+        yield ("ward", "user"), NO_PASSWORD
     if len(settings.store.runtime) > 65:
-        yield ConfigProblem(("store", "runtime"), "is too long for a socket's name: at most 65 characters")
+        yield ("store", "runtime"), "is too long for a socket's name: at most 65 characters"
 
 
-def _check_camera(camera: Any, path: Path) -> Iterator[ConfigProblem]:
-    raw = False
+def _camera(camera: Camera) -> Iterator[tuple[Path, str]]:
     try:
         spec = parse_source(camera.source)
-        raw = spec.scheme in RAW
     except ValueError as error:
-        yield ConfigProblem((*path, "source"), str(error))
+        yield ("source",), str(error)
         return
+    raw = spec.scheme in RAW
     if camera.sub:
         try:
             if parse_source(camera.sub).scheme != spec.scheme:
                 raise ValueError(f"must be of the same kind as source ({spec.scheme})")
         except ValueError as error:
-            yield ConfigProblem((*path, "sub"), str(error))
+            yield ("sub",), str(error)
         if raw:
-            yield ConfigProblem((*path, "sub"),
-                                f"is for network cameras: a {spec.scheme} camera makes its own small picture")
+            yield ("sub",), f"is for network cameras: a {spec.scheme} camera makes its own small picture"
     if camera.loop and spec.scheme != "file":
-        yield ConfigProblem((*path, "loop"), "is for file sources: a camera has no end to start over from")
+        yield ("loop",), "is for file sources: a camera has no end to start over from"
     if camera.masks and not raw and camera.privacy_mask == "paint":
-        yield ConfigProblem((*path, "masks"),
-                            "can't be painted into video that arrives encoded, and what you mask must never be stored. "
-                            'Either set privacy_mask = "transcode": we decode, paint and encode it (taimat doctor '
-                            "tells the cost); or set the mask in the camera's own menu, and say so with privacy_mask = "
-                            '"camera"')
+        yield ("masks",), ("can't be painted into video that arrives encoded, and what you mask must never be stored. "
+                           'Either set privacy_mask = "transcode": we decode, paint and encode it (taimat doctor '
+                           "shows the cost); or set the mask in the camera's own menu, and say so by privacy_mask = "
+                           '"camera"')
     if raw and camera.privacy_mask != "paint":
-        yield ConfigProblem((*path, "privacy_mask"),
-                            f"is for video that arrives encoded: the masks of a {spec.scheme} camera are painted "
-                            'before encoding; leave it at "paint"')
+        yield ("privacy_mask",), (f"is for video that arrives encoded: the masks of a {spec.scheme} camera are painted "
+                                  'before encoding; leave it at "paint"')
     try:
         all_hours(camera.off)
     except ValueError as error:
-        yield ConfigProblem((*path, "off"), str(error))
+        yield ("off",), str(error)
     if spec.scheme != "picamera" and camera.sensor != Sensor():
-        yield ConfigProblem((*path, "sensor"),
-                            f"is for Raspberry Pi cameras: a {spec.scheme} camera is set in its own menu")
+        yield ("sensor",), f"is for Raspberry Pi cameras: a {spec.scheme} camera is set in its own menu"
     if camera.sensor.night_fps > camera.fps:
-        yield ConfigProblem((*path, "sensor", "night_fps"), f"is for the dark: at most fps, which is {camera.fps}")
+        yield ("sensor", "night_fps"), f"is for the dark: at most fps, which is {camera.fps}"
     if camera.sensor.focus_m and camera.sensor.focus != "fixed":
-        yield ConfigProblem((*path, "sensor", "focus_m"), 'needs focus = "fixed": else the lens looks for itself')
+        yield ("sensor", "focus_m"), 'needs focus = "fixed": else the lens looks for itself'
     if camera.audio and raw:
-        yield ConfigProblem((*path, "audio"),
-                            f"is for network cameras and files: a {spec.scheme} camera brings no sound")
-    for fault in zones.faults(camera):
-        yield ConfigProblem((*path, *fault.path), fault.text)
+        yield ("audio",), f"is for network cameras and files: a {spec.scheme} camera brings no sound"
+    yield from ((fault.path, fault.text) for fault in zones.faults(camera))
 
 
 def sharing_faults(sharing: Sharing) -> Iterator[tuple[str, str]]:
-    """Yields each wrong key in `[sharing]`, with the remedy."""
     seen: dict[str, str] = {}
     for rule in STRICTEST_FIRST:
         for purpose in getattr(sharing, rule):
             if not PURPOSE.match(purpose):
-                yield rule, f'"{purpose}" is no purpose: write words such as "theft" or "missing-person"'
+                yield rule, f'"{purpose}" is not a purpose: write words such as "theft" or "missing-person"'
             elif seen.setdefault(purpose, rule) != rule:
                 yield rule, f'"{purpose}" is under {seen[purpose]} already: a purpose has one rule'
 
 
 def home_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yields each wrong key in `[home]`, with the remedy."""
     home, ward = settings.home, settings.ward
     if home.enabled and ward.enabled and places.same_place((home.host, home.port), (ward.host, ward.port)):
-        yield "host", ("is the ward's broker ([ward] host and port), and what is for the household must not go there: "
-                       "name the household's own")
+        yield "host", ("is the ward's broker ([ward] host and port), which must not get what is for the household: "
+                       "name the household's own broker")
     if home.user and not home.password_file:
-        yield "user", "needs password_file: a file that holds the password alone, readable by the link role only"
+        yield "user", NO_PASSWORD

@@ -1,18 +1,66 @@
-"""Derives from the settings: processes, card limits, sharing rules, what the household agreed to, a camera's digest."""
+"""Derives from the settings: processes, limits of the card, sharing rules, consent, and who hides masked areas.
+
+It also combines the settings of the household with those that a ward has set, as far as the household allows it.
+"""
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from agent.config.settings import Camera, Settings, Sharing, Store
+from agent.config.settings import Camera, Polygon, Settings, Sharing, Store
 from agent.config.source import NETWORK, parse_source
-from agent.config.ward_settings import listens
 from agent.core.evidence.ledger import Agreed
 from agent.core.household import consent
 from agent.core.household.labels import PEOPLE
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
+from agent.core.household.ward_settings import Weighed, outcome
 from agent.core.retention import CardLimits
+
+# The keys in the file that each of the ward's keys changes.
+ACTS_ON = {"health_int_s": ("ward.health_every_s",), "retention_d": ("store.keep_days", "store.keep_continuous_days"),
+           "log_level": ("log.level",)}
+
+
+def listens(settings: Settings) -> bool:
+    """Whether the household lets the ward change settings."""
+    return settings.ward.enabled and settings.ward.may_configure
+
+
+def weighed(settings: Settings, document: Mapping[str, Any]) -> Weighed:
+    """Returns the outcome of the ward's document together with the household's settings."""
+    return outcome(document if listens(settings) else {}, {
+        "health_int_s": settings.ward.health_every_s, "retention_d": settings.store.keep_days,
+        "log_level": settings.log.level})
+
+
+def in_effect(settings: Settings, document: Mapping[str, Any]) -> Settings:
+    """Returns the effective settings: the household's, changed by the ward's document."""
+    values, store = weighed(settings, document).values, settings.store
+    days = values["retention_d"]
+    return replace(
+        settings, ward=replace(settings.ward, health_every_s=values["health_int_s"]),
+        store=replace(store, keep_days=days, keep_continuous_days=min(store.keep_continuous_days, days)),
+        log=replace(settings.log, level=values["log_level"]))
+
+
+def transcodes(camera: Camera) -> bool:
+    """Whether encoded video is decoded, painted and encoded again. False without masks."""
+    return bool(camera.masks) and camera.privacy_mask == "transcode"
+
+
+def declared(camera: Camera) -> bool:
+    """Whether the household declares that the camera hides these areas itself; then we paint nothing."""
+    return bool(camera.masks) and camera.privacy_mask == "camera"
+
+
+def silenced(camera: Camera) -> list[Polygon]:
+    """Returns the areas where motion does not count: ignored ones, and those that the camera hides itself."""
+    ignored = [zone.area for zone in camera.zone if zone.rule == "ignore"]
+    return [*camera.motion.ignore, *ignored, *(camera.masks if declared(camera) else [])]
+
 
 DIGITS = 12
 GB = 1_000_000_000
@@ -20,9 +68,7 @@ GB = 1_000_000_000
 
 def digest(camera: Camera) -> str:
     """Hashes all of a camera's settings that change detection, into 12 hex digits; the detector has its own version.
-
-    The hash is over JSON with sorted keys and no spaces; whole numbers have no decimal point.
-    """
+    The hash is over JSON with sorted keys and no spaces; whole numbers have no decimal point."""
     kept = {"motion": camera.motion, "zone": camera.zone, "masks": camera.masks}
     if camera.masks:
         kept["privacy_mask"] = camera.privacy_mask
@@ -40,10 +86,8 @@ def _plain(value: Any) -> Any:
 
 
 def units(settings: Settings) -> dict[str, str]:
-    """Maps units to roles: network cameras and files share one capture process, every other camera has its own.
-
-    The link only runs if the ward, the home or notifications need it.
-    """
+    """Maps units to roles: network cameras and files share one capture process, every other camera has its own. The
+    link only runs if the ward, the home or notifications need it."""
     found = {}
     for camera in settings.camera:
         if camera.enabled:
@@ -81,7 +125,7 @@ def agreed(settings: Settings) -> Agreed:
 
 def _joining(sharing: Sharing) -> dict[str, Any]:
     rules, kept = sharing_rules(sharing), [part for part in consent.KINDS_OF if getattr(sharing, part) == "never"]
-    return {"text": consent.VERSION, "told": consent.told(kept), "snapshots": rules.snapshots,
+    return {"text": consent.VERSION, "told": consent.kinds_sent(kept), "snapshots": rules.snapshots,
             "only": [*PEOPLE] if sharing.events == "people" else [],
             "pictures": {"*": rules.default, **rules.by_purpose}}
 

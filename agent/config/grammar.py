@@ -36,8 +36,6 @@ class GrammarFault:
 
 
 class GrammarError(Exception):
-    """The text is not valid TOML."""
-
     def __init__(self, faults: list[GrammarFault]) -> None:
         """`faults` has at least one, in the order of their lines."""
         super().__init__(faults)
@@ -114,8 +112,8 @@ def _fault(number: int, statement: str, known: KnownKeys) -> GrammarFault:
     slip = slips.find(statement, known) or _unclosed(statement) or _unknown(statement)
     before = statement[:slip.at]
     column = slip.at - before.rfind("\n")
-    mended = slip.mended.strip()
-    text = slip.why if not mended or "\n" in mended else f"{slip.why}. Write: {mended}"
+    fixed = slip.fixed.strip()
+    text = slip.why if not fixed or "\n" in fixed else f"{slip.why}. Write: {fixed}"
     return GrammarFault(number + before.count("\n"), column, redact(text))
 
 
@@ -149,7 +147,7 @@ def _unknown(statement: str) -> Slip:
 def _parsers_own(error: Exception, text: str) -> GrammarFault:
     lines = text.split("\n")
     if isinstance(error, RecursionError):
-        return GrammarFault(1, 1, "there are more brackets in brackets than anybody needs")
+        return GrammarFault(1, 1, "there are too many brackets within brackets")
     place = PLACE.search(str(error))
     line, column = (int(place[1]), int(place[2])) if place and place[1] else (len(lines), len(lines[-1]) + 1)
     stands = lines[line - 1][column - 1:column] if place and place[1] else ""

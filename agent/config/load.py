@@ -125,10 +125,8 @@ def _with_password(url: str, present: list[str]) -> str:
 
 
 def load_or_last_good(path: Path) -> tuple[Settings, str | None]:
-    """Returns the settings, or the last good ones and the problems of the present file.
-
-    A camera must not stop because of a typo. Raises ConfigError if there are no last good ones either.
-    """
+    """Returns the settings, or the last good ones and the problems of the present file. A camera must not stop because
+    of a typo. Raises ConfigError if there are no last good ones either."""
     try:
         return load(path), None
     except ConfigError as error:

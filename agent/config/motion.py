@@ -1,5 +1,5 @@
 """Builds motion detection from a camera's settings. A file of its own, because only capture needs numpy."""
-from agent.config.privacy import silenced
+from agent.config.derived import silenced
 from agent.config.settings import Camera
 from agent.config.zones import points, zones_of
 from agent.core.vision.event import EventMachine
@@ -12,7 +12,7 @@ def as_set(camera: Camera) -> Variant:
     """Returns the detector, zones and rate that the recorder uses for this camera."""
     motion = camera.motion
     return Variant(NOW, motion.sensitivity, motion.smallest_pct, motion.fps, tuple(map(points, silenced(camera))),
-                   tuple(zones_of(camera)))
+                   zones=tuple(zones_of(camera)))
 
 
 def machine(camera: Camera) -> EventMachine:

@@ -28,7 +28,6 @@ def service_of(notify: Notify) -> str:
 
 
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """Yields each wrong key, with the remedy."""
     if len(settings.notify) > PLACES_MAX:
         yield ("notify", PLACES_MAX), f"is one too many: there can be {PLACES_MAX}"
     cameras = [camera.name for camera in settings.camera]
@@ -40,7 +39,7 @@ def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
         names.add(each.name.casefold())
         for name in each.cameras:
             if name not in cameras:
-                yield (*path, "cameras"), f'"{name}" is no camera: ' + (", ".join(cameras) or "there are none")
+                yield (*path, "cameras"), f'"{name}" is not a camera: ' + (", ".join(cameras) or "there are none")
         for key in ("hours", "quiet"):
             try:
                 all_hours(getattr(each, key))

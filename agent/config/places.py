@@ -19,7 +19,6 @@ FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home
 
 
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """Yields each wrong key, with the remedy."""
     yield from _listen(settings)
     yield from _afar(settings)
     yield from _paths(settings)
@@ -42,7 +41,7 @@ def host_fault(host: str) -> str | None:
         return f'takes a whole address of four numbers, as in "192.168.1.20"; it is "{host}"'
     if found := ADDRESSED.match(host):
         port = f", and the port in its own key: port = {found[2]}" if found[2] else ""
-        return f'takes the name or address alone: "{found[1].strip("[]")}"{port}'
+        return f'takes only the name or address: "{found[1].strip("[]")}"{port}'
     return 'takes a name or an address, as in "broker.example.vn" or "192.168.1.20"'
 
 
@@ -67,7 +66,7 @@ def _is_address(text: str) -> bool:
 def _listen(settings: Settings) -> Iterator[tuple[Path, str]]:
     web = settings.web
     if not _is_address(web.listen) and (NUMBERS.match(web.listen) or not HOST.match(web.listen)):
-        yield ("web", "listen"), ('takes an address of this machine: "127.0.0.1" for itself alone, "0.0.0.0" for '
+        yield ("web", "listen"), ('takes an address of this machine: "127.0.0.1" for this machine only, "0.0.0.0" for '
                                   f'phones, too; it is "{web.listen}"')
     for table in ("ward", "home"):
         broker = getattr(settings, table)
@@ -84,7 +83,7 @@ def _afar(settings: Settings) -> Iterator[tuple[Path, str]]:
             yield ("web", "afar"), f'takes networks, as in "100.64.0.0/10" or "fd7a:115c:a1e0::/48"; one is "{text}"'
             continue
         if network.prefixlen < (WIDEST_V4 if network.version == 4 else WIDEST_V6):
-            yield ("web", "afar"), f"{text} is more than a VPN has: whoever is in it could try the pairing code"
+            yield ("web", "afar"), f"{text} is larger than a VPN: every machine in it could try the pairing code"
 
 
 def _spec(source: str) -> SourceSpec | None:

@@ -45,7 +45,7 @@ class Slip:
 
     at: int
     why: str
-    mended: str = ""
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,6 @@ class KnownKeys:
 
 
 def is_toml(text: str) -> bool:
-    """Whether the text is valid TOML."""
     try:
         tomllib.loads(text)
     except (ValueError, RecursionError):      # a number of thousands of digits, or thousands of brackets
@@ -98,7 +97,7 @@ def find(statement: str, known: KnownKeys) -> Slip | None:
         if (slip := rule(now, known)) is None:
             continue
         found.append(slip)
-        now = slip.mended
+        now = slip.fixed
         if not now or is_toml(now):
             break
     if not found:
@@ -153,7 +152,7 @@ def _unseen(text: str, _: KnownKeys) -> Slip | None:
     if not found:
         return None
     sign = found[0][0]
-    name = NAMES.get(sign, f"a sign that nobody sees (U+{ord(sign):04X})")
+    name = NAMES.get(sign, f"an invisible sign (U+{ord(sign):04X})")
     return Slip(found[0].start(), f"{name} stands here: {'write an ordinary space' if sign in SPACES else 'delete it'}",
                 _replaced(text, found, UNSEEN))
 
@@ -214,14 +213,14 @@ def _equals(text: str, known: KnownKeys) -> Slip | None:
         return None
     if "=" in begin["mark"]:
         extra = re.match(r"[=:>~][=:> \t]*", begin["value"])
-        return Slip(begin.start("value"), "one = alone stands between a key and its value",
+        return Slip(begin.start("value"), "a single = stands between a key and its value",
                     f"{text[:begin.start('value')].rstrip()} {begin['value'][extra.end():]}") if extra else None
     key, value, at = _key(text), begin["value"], begin.end("key")
-    mended = f"{begin['key']} = {value}"
+    fixed = f"{begin['key']} = {value}"
     if ":" in begin["mark"]:
-        return Slip(at, "between a key and its value stands =, not :", mended)
+        return Slip(at, "between a key and its value stands =, not :", fixed)
     if begin["mark"] and (key in known.kinds or re.match(r"[\d\"'\[{]|(?:true|false)\b", value)):
-        return Slip(at, "= is missing between a key and its value", mended)
+        return Slip(at, "= is missing between a key and its value", fixed)
     return Slip(0, "is neither a [table] nor key = value: put # before it if it is a comment")
 
 
@@ -232,7 +231,7 @@ def _spelling(text: str, known: KnownKeys) -> Slip | None:
         return None
     meant = nearest(re.sub(r"\W+", "_", key), list(known.kinds))
     lead = len(text) - len(text.lstrip())
-    return Slip(lead, "a key is written with a-z, 0-9, _ and - alone, without spaces",
+    return Slip(lead, "a key consists of a-z, 0-9, _ and -, without spaces",
                 f"{text[:lead]}{meant} {text[at:]}" if meant else "")
 
 
@@ -285,7 +284,7 @@ def _number(text: str, known: KnownKeys) -> Slip | None:
     if at < 0 or kind not in (int, float, None):
         return None
     if found := NUMBER_UNIT.match(value):
-        return Slip(at, f"{value} has a unit, which a value never has: the key tells it",
+        return Slip(at, f"{value} has a unit, but the unit is in the key's name",
                     _with_value(text, found[1].replace(",", ".")))
     for pattern, right, why in NUMBERS:
         if pattern.match(value):

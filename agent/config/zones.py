@@ -2,8 +2,8 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from agent.config.derived import silenced
 from agent.config.positions import Path
-from agent.config.privacy import silenced
 from agent.config.settings import Camera, Polygon, Zone
 from agent.core.media.model import Point
 from agent.core.vision import zones
@@ -27,7 +27,7 @@ def points(corners: Polygon) -> tuple[Point, ...]:
 def zones_of(camera: Camera) -> list[zones.Zone]:
     """Returns the zones that decide what counts; without ignored ones, which the detector does not see."""
     return [zones.Zone(each.name, zones.ZoneRule(each.rule), points(each.area), points(each.line),
-                       zones.Direction(each.direction), each.dwell_s)
+                       zones.Direction(each.direction), dwell_s=each.dwell_s)
             for each in camera.zone if each.rule != "ignore"]
 
 
@@ -36,8 +36,6 @@ FaultCode = Literal["same_name", "too_many", "few_corners", "few_points", "same_
 
 
 class DrawnFault(NamedTuple):
-    """One mistake in a drawing."""
-
     path: Path              # the key below the camera: ("zone", 0, "area"), ("masks", 1)
     code: FaultCode         # for the page, which has its own words
     text: str               # the remedy, for a person who edits the file

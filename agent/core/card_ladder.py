@@ -54,7 +54,6 @@ class Budget(Struct, kw_only=True, omit_defaults=True, frozen=True):
         return (WELL_MS if is_swift else PATIENCE_MS) << min(self.in_vain_n, DOUBLED_MAX_N)
 
     def renewed(self, now: Moment) -> "Budget":
-        """Returns the budget to write while the card is well."""
         seen = self.at(now)
         helped = not seen.restarts_ms or seen.lived_ms - seen.restarts_ms[-1] >= HELPED_MS
         return replace(seen, ahead=seen.ahead or len(seen.unclear_ms) < AHEAD_MAX_N,

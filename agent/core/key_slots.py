@@ -17,8 +17,7 @@ PublicKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]       # Ed25519, he
 
 class KeysChange(Struct, frozen=True):
     """`keys.change`: these two keys are valid from now on. Signed with the next key; the current key may sign only to
-    name a first next key.
-    """
+    name a first next key."""
 
     ver: Annotated[int, Meta(ge=1, le=WHOLE_MAX - 1)]      # higher than that of the last change: UTC in ms will do
     current: PublicKey                  # Ed25519, hex: signs from now on

@@ -133,7 +133,7 @@ class UpdateSite(Struct, frozen=True, kw_only=True):
     architecture: str                   # Debian's name, if it has one
 
 
-def demand(release: Release, site: UpdateSite) -> None:
+def check_fits(release: Release, site: UpdateSite) -> None:
     """Checks that the release may replace the version on this device. Raises ReleaseRefused."""
     if release.architecture != site.architecture:
         raise ReleaseRefused("wrong_machine", f"it is made for {release.architecture}, and this machine is "

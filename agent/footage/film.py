@@ -7,9 +7,8 @@ from typing import Any, BinaryIO, Self
 import av
 
 from agent.core.vision.luma import Luma
-from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up
+from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up, turn_of, turned
 from agent.host.luma import LOOKING, luma_of
-from agent.host.turn import turn_of, turned
 
 # Self-contained formats: a playlist could lead into the network, or wait for more data.
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,mjpeg,asf,ogg,ivf,dv"

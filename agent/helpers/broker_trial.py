@@ -5,9 +5,9 @@ A process of its own: what an MQTT client needs is in memory for the try alone.
 from dataclasses import replace
 
 from agent.config.settings import Home
-from agent.core.contract.home_try import HomeAnswer, HomeQuestion
+from agent.core.contract.helper_messages import HomeAnswer, HomeQuestion
 from agent.helpers import answer_one
-from agent.home.account import credentials
+from agent.home.broker import credentials
 from agent.mqtt.fault import HOUSEHOLD, LinkFault
 from agent.mqtt.trial import greet
 

@@ -8,13 +8,12 @@ import os
 from urllib.parse import urlsplit
 
 from agent.cameras.discovery import network
-from agent.cameras.discovery.connection import Deadline, plainly
+from agent.cameras.discovery.connection import CameraRefused, Deadline, Tries, plainly
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream, with_login
-from agent.cameras.discovery.login import CameraRefused, Tries
 from agent.cameras.discovery.look import LOOK_S, Asked, ConfiguredCameras, look_at
 from agent.cameras.discovery.rtsp import Describer, NotRtsp
 from agent.config.settings import Camera, Settings
-from agent.core.contract.camera_search import CameraQuestion, SearchAnswer, SeenCamera
+from agent.core.contract.helper_messages import CameraQuestion, SearchAnswer, SeenCamera
 from agent.core.protocols.rtsp.address import parse
 from agent.helpers import answer_one
 from agent.host.stop import Stop
@@ -54,12 +53,12 @@ def _by_url(url: str, account: CameraAccount | None) -> Asked:
         try:
             main = describer.stream(plain)
         except CameraRefused as error:
-            return FoundCamera(where.host, locked=True).told(f"RTSP {error}"), account
+            return FoundCamera(where.host, locked=True).with_advice(f"RTSP {error}"), account
         except (NotRtsp, OSError) as error:
-            return camera.told(plainly(error) if isinstance(error, OSError) else str(error)), account
+            return camera.with_advice(plainly(error) if isinstance(error, OSError) else str(error)), account
         if main is None:
-            return camera.told(NOTHING_THERE), account
-        return FoundCamera(where.host, main=main, locked=describer.locked, ready=True).told(NO_SUB), account
+            return camera.with_advice(NOTHING_THERE), account
+        return FoundCamera(where.host, main=main, locked=describer.locked, ready=True).with_advice(NO_SUB), account
 
 
 def _seen(camera: FoundCamera, account: CameraAccount | None, known: ConfiguredCameras) -> SeenCamera:

@@ -12,7 +12,7 @@ import av
 import cv2
 import msgspec
 
-from agent.core.contract.label_question import LabelAnswer, ShownLook, encode, question_of
+from agent.core.contract.helper_messages import LabelAnswer, ShownLook, label_message, label_question
 from agent.core.vision.label import CutOut, Scores, cut_out, model_input, scores_of, word_for
 from agent.footage.still import last_picture
 from agent.host.prctl import step_back
@@ -51,12 +51,12 @@ def main() -> int:
         print("event label: no weights here", file=sys.stderr)
         return 1
     try:
-        question = question_of(sys.stdin.buffer.read(QUESTION_B_MAX))
+        question = label_question(sys.stdin.buffer.read(QUESTION_B_MAX))
         found = list(scores(file, list(cut_outs(question.looks))))
     except (av.FFmpegError, cv2.error, msgspec.DecodeError, ValueError, MemoryError) as error:
         print(f"event label: {error}", file=sys.stderr)
         return 1
-    sys.stdout.buffer.write(encode(LabelAnswer(label=word_for(found) if found else None)))
+    sys.stdout.buffer.write(label_message(LabelAnswer(label=word_for(found) if found else None)))
     return 0
 
 

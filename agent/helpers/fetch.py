@@ -14,8 +14,7 @@ import urllib.parse
 from pathlib import Path
 
 from agent.config.settings import Ward
-from agent.host.digest import sha256
-from agent.host.files import open_plain, rename_durably
+from agent.host.files import open_plain, rename_durably, sha256
 from agent.mqtt.credentials import context
 from agent.mqtt.fault import LinkFault
 

@@ -14,9 +14,8 @@ from typing import BinaryIO
 
 import av
 
-from agent.host.decoder import TooLarge, set_up
+from agent.host.decoder import TooLarge, set_up, turn_of, turned
 from agent.host.prctl import step_back
-from agent.host.turn import turn_of, turned
 
 WIDTH_MAX_PX, FPS_MAX = 640, 15
 MEMORY_B = 700 << 20        # of address space; a 4K film takes a fifth of it in memory

@@ -17,9 +17,9 @@ import av
 import cv2
 import msgspec
 
-from agent.cameras import SourceError, mask_cost
+from agent.cameras import SourceError, reencode
+from agent.config.derived import transcodes
 from agent.config.motion import as_set
-from agent.config.privacy import transcodes
 from agent.config.settings import Camera
 from agent.config.zones import points
 from agent.core.contract.rehearsal import (
@@ -119,7 +119,7 @@ class Rehearsal:
         if not transcodes(self._draft):
             return None
         try:
-            cost = mask_cost.measure(self._draft, *_packets(self._takes[-1]))
+            cost = reencode.masking_cost(self._draft, *_packets(self._takes[-1]))
         except (SourceError, FootageError, OSError, av.error.FFmpegError):
             return None
         # Of its work alone: behind everybody else, its share of the time says nothing.
@@ -161,7 +161,7 @@ def _packets(take: ReelFile) -> tuple[StreamInfo, list[Packet]]:
         codec = {"h264": "h264", "hevc": "h265"}[stream.codec_context.name]
         unit_us = stream.time_base * 1_000_000
         packets = [Packet(bytes(each), int(each.pts * unit_us), int(each.dts * unit_us), each.is_keyframe)
-                   for each in islice(file.demux(stream), mask_cost.PACKETS_MAX) if each.size]
+                   for each in islice(file.demux(stream), reencode.PACKETS_MAX) if each.size]
         return StreamInfo(codec, stream.width, stream.height, stream.codec_context.extradata or b""), packets
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.contract.signed_payload import CODES, UNKNOWN_KEY, SignedPayload
+from agent.core.contract.helper_messages import CODES, UNKNOWN_KEY, SignedPayload
 from agent.core.key_slots import KeySlots
 from agent.host import command_key
 

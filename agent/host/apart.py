@@ -91,4 +91,4 @@ def _read(reader: int, deadline_s: float, tick: Callable[[], None]) -> bytes:
 def _last(output: IO[bytes]) -> str:
     output.seek(max(0, output.seek(0, os.SEEK_END) - PIECE_B))
     last = output.read().decode(errors="replace").splitlines()[-LAST_LINES_N:]
-    return " | ".join(line.strip() for line in last) or "it left no word"
+    return " | ".join(line.strip() for line in last) or "it said nothing"

@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.host.probes import files, load
+from agent.host.probes import kernel
 
 # Kernel names of the V4L2 memory-to-memory H.264 encoders that we can use. The model proves nothing: a Pi 5 has no
 # encoder, and on other boards the kernel module may be missing.
@@ -22,18 +22,18 @@ class Board:
 def read(root: Path = Path("/")) -> Board:
     """Reads the facts of the machine whose files are under `root`."""
     tree = root / "proc/device-tree"
-    model = files.text(tree / "model") or files.text(root / "sys/class/dmi/id/product_name")
-    return Board(model or None, load.memory_b(root)[1], files.text(tree / "serial-number") or None, _encoder(root))
+    model = kernel.text(tree / "model") or kernel.text(root / "sys/class/dmi/id/product_name")
+    return Board(model or None, kernel.memory_b(root)[1], kernel.text(tree / "serial-number") or None, _encoder(root))
 
 
 def has_aes(root: Path = Path("/")) -> bool:
     """Whether the processor has AES instructions. Without them, ChaCha20 is faster."""
-    lines = (line.partition(":") for line in files.text(root / "proc/cpuinfo").splitlines())
+    lines = (line.partition(":") for line in kernel.text(root / "proc/cpuinfo").splitlines())
     return any("aes" in words.split() for name, _, words in lines if name.strip() in ("flags", "Features"))
 
 
 def _encoder(root: Path) -> Path | None:
-    for device in files.some(root / "sys/class/video4linux", "video*"):
-        if files.text(device / "name") in H264_ENCODERS:
+    for device in kernel.some(root / "sys/class/video4linux", "video*"):
+        if kernel.text(device / "name") in H264_ENCODERS:
             return Path("/dev") / device.name
     return None

@@ -42,7 +42,6 @@ class SystemClock:
         self._read_state = read_state
 
     def mono_s(self) -> float:
-        """Returns the seconds since boot, including suspend."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def now(self) -> Instant:

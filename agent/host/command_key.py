@@ -12,8 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.evidence.ledger.chain import fingerprint
-from agent.core.evidence.ledger.row import canonical
+from agent.core.evidence.ledger.row import canonical, fingerprint
 from agent.core.evidence.ledger.seals import key_in
 from agent.core.key_slots import CHANGE, KeySlots, begin
 from agent.host.files import read_plain
@@ -96,6 +95,6 @@ def changed_to(kept: Path) -> KeySlots | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
-        raise PublicKeyProblem(f"{kept}: {getattr(error, 'strerror', None) or error}; no key counts until somebody who "
-                               "knows the right ones has put them into the settings' file and removed this one"
+        raise PublicKeyProblem(f"{kept}: {getattr(error, 'strerror', None) or error}; no key is valid until a person "
+                               "puts the right ones into the settings' file and removes this one"
                                ) from error

@@ -1,9 +1,9 @@
-"""Lossy datagrams between the roles: heartbeats and pokes. Nobody waits for anybody.
+"""Lossy datagrams between the roles: heartbeats and pokes. No role waits for another.
 
-Each role binds one socket in its own folder. What can't be delivered at once is dropped: the next heartbeat comes in
-seconds, and whatever is worth keeping lies in the store. A message counts from the user of a role that may say it; the
-kernel names the sender's (SCM_CREDENTIALS, unix(7)), and a role's user is the owner of its folder. It names the process
-of a heartbeat, too.
+Each role binds one socket in its own folder. A datagram that cannot be delivered at once is dropped: the next heartbeat
+comes in seconds, and everything worth keeping is in the store. A message counts only if its sender is the user of a
+role that may send it. The kernel reports the sender's user and process (SCM_CREDENTIALS, unix(7)); the user of a role
+is the owner of its folder.
 """
 import contextlib
 import functools
@@ -20,7 +20,7 @@ from agent.core.contract.facts import Beat, Message, speakers
 from agent.host import runtime as places
 
 LARGEST_B = 32_768
-WAITING_N_MAX = 64          # read at a time: whoever floods a role must not keep it from its work
+WAITING_N_MAX = 64          # read at a time, so that a flood of messages does not keep a role from its work
 
 _encoder = msgspec.json.Encoder()
 _CREDENTIALS = struct.Struct("3i")              # process, user, group
@@ -28,10 +28,10 @@ _ANCILLARY_B = socket.CMSG_SPACE(_CREDENTIALS.size)     # no room for descriptor
 
 
 class Inbox:
-    """The socket a role listens on."""
+    """The socket on which a role receives messages."""
 
     def __init__(self, runtime: Path, role: str) -> None:
-        """Listen for `role`, in the place of a process that died. Raises OSError."""
+        """Binds the socket of `role`; replaces that of a dead process. Raises OSError."""
         path = places.own(runtime, role) / places.inbox(runtime, role).name
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -42,14 +42,14 @@ class Inbox:
         os.chmod(path, 0o660)
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message, or None when none came in time or it was not one of ours."""
+        """Returns the next message; None if none comes in time, or if it is not valid."""
         self._socket.settimeout(max(timeout_s, 0.001))
         with contextlib.suppress(TimeoutError):
             return self._read()
         return None
 
     def waiting(self) -> Iterator[Message]:
-        """The messages that are there already, WAITING_N_MAX at most; what is none of ours is left out."""
+        """Yields the valid messages that have already come, at most WAITING_N_MAX."""
         self._socket.setblocking(False)
         for _ in range(WAITING_N_MAX):
             try:
@@ -60,7 +60,7 @@ class Inbox:
                 yield message
 
     def _read(self) -> Message | None:
-        """The next message; None where it is none, or of somebody whose word it is not."""
+        """Returns the next message; None if it is not valid, or if its sender may not send it."""
         data, ancillary, _, _ = self._socket.recvmsg(LARGEST_B, _ANCILLARY_B)
         told = [_CREDENTIALS.unpack(said) for _, kind, said in ancillary if kind == socket.SCM_CREDENTIALS]
         with contextlib.suppress(msgspec.DecodeError):
@@ -80,16 +80,16 @@ class Inbox:
 
 
 class Outlet:
-    """Sends to the inboxes of other roles; never blocks, never raises for a peer that is not there."""
+    """Sends to the inboxes of other roles. Never blocks, and ignores missing receivers."""
 
     def __init__(self, runtime: Path) -> None:
         self._addresses = functools.cache(lambda role: str(places.inbox(runtime, role)))
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
-        self.met_full = False           # an inbox, at the last sending: it hangs, or somebody floods it
+        self.met_full = False           # whether an inbox was full at the last `send`: its role hangs, or is flooded
 
     def send(self, message: Message, *roles: str) -> None:
-        """Offer `message` to each role's inbox; what is not taken at once is gone."""
+        """Sends a message to the inbox of each role, or drops it if there is no room."""
         data, self.met_full = _encoder.encode(message), False
         for role in roles:
             try:

@@ -1,17 +1,24 @@
-"""Writes files that survive a power cut: write, flush, rename, flush the folder.
+"""Writes files that survive a power cut: write, flush, rename, flush the folder. Also reads files without side effects.
 
-Without the last step, half of the finished files are missing after a cut (docs/design/storage.md).
+Without the flush of the folder, half of the finished files are missing after a cut (docs/design/storage.md).
 """
 import contextlib
 import errno
 import fcntl
+import hashlib
 import logging
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from agent.core import json_door
 
 DRAFT = ".part"
+Kind = TypeVar("Kind")
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +56,13 @@ def read_plain(path: Path, most_b: int = -1, owner: int | None = None) -> bytes:
         return file.read(most_b)
 
 
+def read_json(path: Path, kind: type[Kind], most_b: int = -1, owner: int | None = None) -> Kind | None:
+    """Returns the value in a plain JSON file; None if it is missing or invalid, or another user's."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return json_door.read(read_plain(path, most_b, owner), kind)
+    return None
+
+
 def remove(path: Path) -> None:
     """Deletes a file, a link or an empty folder if possible; another folder stays."""
     with contextlib.suppress(OSError):
@@ -84,10 +98,8 @@ def _is_ours(seen: os.stat_result, path: Path) -> bool:
 
 
 def write_once(target: Path, data: bytes, mode: int = 0o640) -> None:
-    """Writes a file that only counts once this returns, with half the flushes of `write_durably`. Raises OSError.
-
-    On a journaling file system the flush also stores the name. A power cut before it may leave a torn file.
-    """
+    """Writes a file that only counts once this returns, with half the flushes of `write_durably`. Raises OSError. On a
+    journaling file system the flush also stores the name. A power cut before it may leave a torn file."""
     with contextlib.suppress(FileNotFoundError):
         target.unlink()                 # left by a power cut
     handle = open_plain(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -120,10 +132,8 @@ def write_durably(target: Path, data: bytes, mode: int = 0o640) -> None:
 
 
 def destroy(path: Path) -> None:
-    """Overwrites a secret and deletes its file. A missing file is fine. Raises OSError.
-
-    A card may keep the old bytes until it needs the block, and a deleted FAT file can still be read.
-    """
+    """Overwrites a secret and deletes its file. A missing file is fine. Raises OSError. A card may keep the old bytes
+    until it needs the block, and a deleted FAT file can still be read."""
     try:
         handle = open_plain(path, os.O_WRONLY)
     except FileNotFoundError:
@@ -211,7 +221,6 @@ class Lock:
         self._handle = handle
 
     def release(self) -> None:
-        """Releases the lock before the process ends."""
         if self._handle is not None:
             os.close(self._handle)
 
@@ -228,3 +237,21 @@ def _open_lock(path: Path, flags: int) -> int | None:
         return handle
     os.close(handle)
     return None
+
+
+CHUNK_B = 1 << 20
+
+
+def sha256(path: Path) -> str:
+    """Returns the file's SHA-256 in hex and drops its pages from the cache. Raises OSError."""
+    digest = hashlib.sha256()
+    handle = open_plain(path)
+    try:
+        offset = 0
+        while chunk := os.read(handle, CHUNK_B):
+            digest.update(chunk)
+            os.posix_fadvise(handle, offset, len(chunk), os.POSIX_FADV_DONTNEED)
+            offset += len(chunk)
+    finally:
+        os.close(handle)
+    return digest.hexdigest()

@@ -11,18 +11,14 @@ FIRST_TO_GO = "1000"        # the first to be killed when memory runs out: proc(
 
 
 def small_pages_only() -> bool:
-    """Refuses pages of 2 MB, which x264 asks for and some kernels give to all; much of each stays unused.
-
-    x264 is not slower (720p: 4 MB less). Returns False if the kernel has no such pages.
-    """
+    """Refuses pages of 2 MB, which x264 asks for and some kernels give to all; much of each stays unused. x264 is not
+    slower (720p: 4 MB less). Returns False if the kernel has no such pages."""
     return ctypes.CDLL(None).prctl(SMALL_PAGES_ONLY, 1, 0, 0, 0) == 0
 
 
 def give_back_memory() -> None:
-    """Returns all free malloc pages to the kernel (malloc_trim(3)); takes a few milliseconds.
-
-    glibc keeps the memory that imports and opening decoders needed for a moment. Does nothing with another libc.
-    """
+    """Returns all free malloc pages to the kernel (malloc_trim(3)); takes a few milliseconds. glibc keeps the memory
+    that imports and opening decoders needed for a moment. Does nothing with another libc."""
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
 

@@ -26,10 +26,8 @@ class RawCard:
         return cls(root / "dev" / block.name)
 
     def takes_writes(self) -> bool:
-        """Whether the card stores a write now: rewrites its first sector with the same bytes, past the cache.
-
-        ext4 leaves that sector to boot loaders. Cards write a sector whole or not at all, so a power cut does no harm.
-        """
+        """Whether the card stores a write now: rewrites its first sector with the same bytes, past the cache. ext4
+        leaves that sector to boot loaders. Cards write a sector whole or not at all, so a power cut does no harm."""
         if self.node is None:
             return False
         try:

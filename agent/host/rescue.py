@@ -17,10 +17,8 @@ def ask(folder: Path, what: str, camera: str, now: Instant) -> None:
 
 
 def collect(folder: Path, what: str, now: Instant) -> list[str]:
-    """Returns the cameras with a fresh request for `what`, and deletes all these requests.
-
-    A request counts if it is a plain file of the folder's owner, and fresh. Raises OSError if the folder is missing.
-    """
+    """Returns the cameras with a fresh request for `what`, and deletes all these requests. A request counts if it is a
+    plain file of the folder's owner, and fresh. Raises OSError if the folder is missing."""
     owner = folder.stat().st_uid
     entries = sorted(folder.glob(f"{what}.*"))[:TAKEN_MAX_N]
     return [entry.name.removeprefix(f"{what}.") for entry in entries if _is_fresh(_read_once(entry, owner), now)]

@@ -1,17 +1,20 @@
 """Paths where the roles meet in memory: in the runtime folder, one folder for each role and each group of readers.
 
-Only a folder's owner makes names in it, so no other user can replace a file; its group may read.
+Only the owner of a folder makes names in it, so no other user can replace a file; its group may read.
 """
+import contextlib
 import errno
 import os
 import stat
 from pathlib import Path
 
+from agent.host.files import write_whole
+
 MODE = 0o750
 VIDEO, KEYS = "video", "keys"       # for cameras' pictures, and for file keys
 
 
-def demand_ours(runtime: Path) -> None:
+def make_ours(runtime: Path) -> None:
     """Makes the runtime folder. Raises OSError, also if it exists and another user owns it or all may write it."""
     runtime.mkdir(mode=MODE, parents=True, exist_ok=True)
     seen = os.lstat(runtime)
@@ -46,3 +49,15 @@ def inbox(runtime: Path, role: str) -> Path:
 def camera_socket(runtime: Path, what: str, camera: str) -> Path:
     """Returns the path of a camera's socket: `what` is "live", "snap", "busy" or "looks"."""
     return runtime / VIDEO / f"{what}-{camera}.sock"
+
+
+def tell_page_port(runtime: Path, port: int) -> None:
+    """Writes the port into the page's runtime folder. Raises OSError."""
+    write_whole(runtime / "web/port", str(port).encode())
+
+
+def page_port(runtime: Path, otherwise: int) -> int:
+    """Returns the page's port; `otherwise` if the page has not written one."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((runtime / "web/port").read_text())
+    return otherwise

@@ -11,10 +11,9 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from agent.core import json_door
 from agent.core.contract.setup import Changes, LastChange, LocalCameras, PairingState, SetupRequest, SetupResult
 from agent.host.clock import Instant
-from agent.host.files import read_plain, remove, write_whole
+from agent.host.files import read_json, remove, write_whole
 
 FRESH_MS = 120_000
 WAITING_MAX_N = 16          # changes that root has not read yet
@@ -72,10 +71,8 @@ class SetupFolders:
         write_whole(self.asked / f"{CHANGE}{change_id}", msgspec.json.encode(request), 0o600)
 
     def collect(self, now: Instant) -> list[tuple[SetupRequest, bool]]:
-        """Returns all waiting changes, oldest first, each with whether it is fresh, and deletes them.
-
-        A change counts if it is a plain file of the folder's owner whose id matches its name. Raises OSError.
-        """
+        """Returns all waiting changes, oldest first, each with whether it is fresh, and deletes them. A change counts
+        if it is a plain file of the folder's owner whose id matches its name. Raises OSError."""
         entries = sorted(self.asked.glob(f"{CHANGE}*"))[:WAITING_MAX_N]
         taken = [(entry, self._read_asked(entry, SetupRequest)) for entry in entries]
         for entry in entries:
@@ -102,7 +99,7 @@ class SetupFolders:
 
     def result(self, change_id: str) -> SetupResult | None:
         """Returns the result of the change; None if root has not written one."""
-        return _read(self.told / f"{change_id}.json", SetupResult) if change_id.isalnum() else None
+        return read_json(self.told / f"{change_id}.json", SetupResult, LARGEST_B) if change_id.isalnum() else None
 
     def show(self, found: LocalCameras, last: LastChange | None) -> None:
         """Writes changes in the list of cameras, and in the newest change that can be undone. Raises OSError."""
@@ -115,18 +112,12 @@ class SetupFolders:
 
     def found(self) -> LocalCameras | None:
         """Returns the cameras of this machine; None before root has written them."""
-        return _read(self.told / FOUND, LocalCameras)
+        return read_json(self.told / FOUND, LocalCameras, LARGEST_B)
 
     def last(self) -> LastChange | None:
-        return _read(self.told / LAST, LastChange)
+        return read_json(self.told / LAST, LastChange, LARGEST_B)
 
     def _read_asked(self, path: Path, kind: type[Word]) -> Word | None:
         with contextlib.suppress(OSError):
-            return _read(path, kind, self.asked.stat().st_uid)
+            return read_json(path, kind, LARGEST_B, self.asked.stat().st_uid)
         return None
-
-
-def _read(path: Path, kind: type[Word], owner: int | None = None) -> Word | None:
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return json_door.read(read_plain(path, LARGEST_B, owner), kind)
-    return None

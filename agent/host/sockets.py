@@ -1,4 +1,4 @@
-"""Where a process answers short questions of others of the device: a Unix stream socket and a thread that serves it."""
+"""A process answers short questions of other processes of the device: a Unix stream socket with a thread."""
 import contextlib
 import errno
 import os
@@ -12,22 +12,22 @@ from pathlib import Path
 from agent.core.contract.still import LARGEST_B
 from agent.host.runtime import made
 
-ANSWER_S = 5.0              # that an asker waits
+ANSWER_S = 5.0              # wait of a client for the answer
 READ_B = 65_536
-AGAIN_S = 0.01              # until the next try at a door where too many wait
+AGAIN_S = 0.01              # until the next try if too many clients wait
 SLOTS_N = 8                 # connections of one user at a time
-WAITING_N = 128             # that are not let in yet
-TIMEOUT_S = 2.0             # for a whole question, and as long for taking the whole answer
+WAITING_N = 128             # connections that are not accepted yet
+TIMEOUT_S = 2.0             # for a whole question, and as long for the whole answer
 
 
 def ask(path: Path, question: bytes = b"", *, timeout_s: float = ANSWER_S, answer_b_max: int = LARGEST_B) -> bytes:
-    """The whole answer of the server at that socket; `question` is a line. Raises OSError."""
+    """Returns the whole answer of the server at that socket; `question` is a line. Raises OSError."""
     data, until_mono_s = bytearray(), time.monotonic() + timeout_s
     with socket.socket(socket.AF_UNIX) as asker:
         asker.settimeout(timeout_s)
         while not connected(asker, path) and time.monotonic() < until_mono_s:
             time.sleep(AGAIN_S)
-        if question:            # sending nothing fails where the answer has come and the server has hung up
+        if question:            # sending nothing fails if the server has already answered and closed
             asker.sendall(question)
         while (piece := asker.recv(READ_B)) and len(data) <= answer_b_max:
             data += piece
@@ -35,17 +35,15 @@ def ask(path: Path, question: bytes = b"", *, timeout_s: float = ANSWER_S, answe
 
 
 def connected(line: socket.socket, path: Path) -> bool:
-    """Connect it; False where so many wait at the door that it is to be tried again. Raises OSError."""
+    """Connects it. Returns False if too many clients wait: then try again. Raises OSError."""
     if (fault := line.connect_ex(str(path))) not in (0, errno.EAGAIN):
         raise OSError(fault, os.strerror(fault), str(path))
     return not fault
 
 
 def listen(path: Path, waiting_max: int) -> socket.socket:
-    """Listen on `path`, for our user and the folder's group; what a dead process left there goes.
-
-    The folder is made if it is missing. Raises OSError.
-    """
+    """Listens on `path`, for our user and the group of the folder, which is made if it is missing. Replaces the socket
+    of a dead process. Raises OSError."""
     made(path.parent)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
@@ -57,7 +55,7 @@ def listen(path: Path, waiting_max: int) -> socket.socket:
 
 
 def close_listener(listener: socket.socket) -> None:
-    """Stop listening, and wake up the thread that waits in `accept`: closing alone does not."""
+    """Stops listening and wakes the thread that waits in `accept`, which `close` does not."""
     with contextlib.suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)
     listener.close()
@@ -69,17 +67,13 @@ def _user(line: socket.socket) -> int:
 
 
 class SocketServer:
-    """Hears several askers at once, and answers one after another: first the user that was answered longest ago.
-
-    Whoever asks slowly or does not take its answer has TIMEOUT_S for each, and a user has SLOTS_N connections.
-    """
+    """Reads several questions at once and answers one after another: first the user whose last answer is oldest. A
+    client has TIMEOUT_S for its question and for its answer, and a user has SLOTS_N connections."""
 
     def __init__(self, path: Path, name: str, answer: Callable[[bytes, int], bytes], question_b_max: int = 0) -> None:
-        """Listen on `path`; the thread is called `name`. `answer` makes the whole answer of a question and a user's id.
-
-        A question is a line of at most so many bytes; with 0, connecting is the question. The user is the asker's, by
-        the kernel's word (SO_PEERCRED, unix(7)). Raises OSError.
-        """
+        """Listens on `path` with a thread of this name. `answer` makes the whole answer from a question and the id of
+        its user, which the kernel reports (SO_PEERCRED, unix(7)). A question is a line of at most `question_b_max`
+        bytes; with 0, connecting is the question. Raises OSError."""
         self._answer, self._question_b_max = answer, question_b_max
         self._listener = listen(path, WAITING_N)
         self._closed = threading.Event()
@@ -109,7 +103,7 @@ class SocketServer:
     def _converse(self, line: socket.socket, user: int) -> None:
         with line, contextlib.suppress(OSError):
             question = self._question(line)
-            self._waiting.append(user)              # before the lock: the others see who comes first
+            self._waiting.append(user)              # before the lock, so that the others see this user
             with self._turn:
                 self._turn.wait_for(lambda: user == min(
                     self._waiting, key=lambda each: self._answered_mono_s.get(each, 0.0)))
@@ -126,7 +120,7 @@ class SocketServer:
         question, until_mono_s = b"", time.monotonic() + TIMEOUT_S
         while len(question) < self._question_b_max and b"\n" not in question:
             line.settimeout(max(0.001, until_mono_s - time.monotonic()))
-            if not (piece := line.recv(READ_B)):        # all that is there: what stays unread costs it the answer
+            if not (piece := line.recv(READ_B)):        # read all: closing with unread bytes drops the answer
                 break
             question += piece
         return question[:question.find(b"\n") + 1 or None][:self._question_b_max]

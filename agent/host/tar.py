@@ -1,9 +1,11 @@
-"""Reads tar archives from untrusted sources, block by block, and only plain files.
+"""Reads tar archives from untrusted sources, packed or not: block by block, and only plain files.
 
 It supports no extension of the format, so an archive cannot name a file elsewhere or use up time or memory: a header is
-512 bytes, followed by the file's content or the end.
+512 bytes, followed by the content of the file or the end. A packed archive is unpacked in bounded pieces and memory.
 """
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -40,10 +42,10 @@ def members(file: Reader, most_b: int, over: tuple[bytes, ...] = ()) -> Iterator
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.HeaderError, ValueError):
-            raise NotPlainTar("it is no tar archive, or damaged") from None
+            raise NotPlainTar("it is not a tar archive, or it is damaged") from None
         passed_over = info.type in over and not info.size
         if (info.type != tarfile.REGTYPE and not passed_over) or info.size < 0:
-            raise NotPlainTar(f"{info.name} is no plain file")
+            raise NotPlainTar(f"{info.name} is not a plain file")
         total_b += BLOCK_B + info.size
         if total_b > most_b:
             raise NotPlainTar(f"it is larger than {most_b >> 20} MB")
@@ -67,3 +69,54 @@ def exactly(file: Reader, size_b: int) -> bytes:
     if len(data) != size_b:
         raise NotPlainTar("it is cut short")
     return data
+
+
+MEMORY_B = 80 << 20         # xz -9 needs 65 MB to unpack; a file that needs more is hostile
+GZIP = 31                   # wbits: a gzip header, zlib's largest window
+
+
+class UnpackedReader:
+    """Reads a .tar, .tar.gz or .tar.xz in the next `size_b` bytes of a file. `read` raises NotPlainTar."""
+
+    def __init__(self, name: str, file: Reader, size_b: int) -> None:
+        """Raises NotPlainTar for a name with another ending."""
+        how = {"tar": pieces, "gz": _gunzipped, "xz": _unxzed}.get(name.rpartition(".")[2])
+        if how is None:
+            raise NotPlainTar(f"{name} is packed in a way that is not known")
+        self._pieces = how(file, size_b)
+        self._rest = b""
+
+    def read(self, size_b: int) -> bytes:
+        """Returns the next `size_b` bytes; fewer only at the end."""
+        found = [self._rest]
+        had_b = len(self._rest)
+        while had_b < size_b and (piece := next(self._pieces, None)) is not None:
+            found.append(piece)
+            had_b += len(piece)
+        data = b"".join(found)
+        self._rest = data[size_b:]
+        return data[:size_b]
+
+
+def _unxzed(file: Reader, size_b: int) -> Iterator[bytes]:
+    engine = lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMORY_B)
+    try:
+        for piece in pieces(file, size_b):
+            yield engine.decompress(piece, PIECE_B)
+            while not (engine.needs_input or engine.eof):
+                yield engine.decompress(b"", PIECE_B)
+    except (lzma.LZMAError, EOFError) as error:
+        raise NotPlainTar(f"it can't be unpacked ({error})") from None
+
+
+def _gunzipped(file: Reader, size_b: int) -> Iterator[bytes]:
+    engine = zlib.decompressobj(GZIP)
+    try:
+        for piece in pieces(file, size_b):
+            while piece and not engine.eof:
+                yield engine.decompress(piece, PIECE_B)
+                piece = engine.unconsumed_tail
+        while more := engine.decompress(b"", PIECE_B):
+            yield more
+    except zlib.error as error:
+        raise NotPlainTar(f"it can't be unpacked ({error})") from None

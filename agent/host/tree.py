@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.core.release import tree_digest
-from agent.host.digest import sha256
-from agent.host.files import sync_folder
+from agent.host.files import sha256, sync_folder
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2         # renameat2(2)
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)    # another file system, or one without hard links

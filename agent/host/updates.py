@@ -2,18 +2,16 @@
 
 Only the link writes to `asked`, only root's program to `told`. Each side checks the other's files.
 """
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from agent.core import json_door
 from agent.core.contract.wire.inbound import Ulid
 from agent.core.release import Code, Sha256
 from agent.host.clock import Instant
-from agent.host.files import read_plain, remove, write_durably, write_whole
+from agent.host.files import read_json, remove, write_durably, write_whole
 
 ASK = "install"             # the file in `asked` that a systemd path unit waits for
 WORK = "work.json"          # in `told`, during an update: agent/privileged/update/work.py
@@ -60,14 +58,10 @@ class UpdateFolders:
 
     def collect(self, now: Instant) -> InstallRequest | None:
         """Returns a fresh request and deletes it; it must be a plain file of the folder's owner."""
-        path, owner = self.asked / ASK, self.asked.stat().st_uid
-        try:
-            asked = json_door.read(read_plain(path, LARGEST_B, owner), InstallRequest)
-        except (OSError, msgspec.DecodeError):
-            return None
-        finally:
-            remove(path)
-        return asked if asked.boot == now.boot and 0 <= now.mono_ms - asked.mono_ms <= FRESH_MS else None
+        path = self.asked / ASK
+        asked = read_json(path, InstallRequest, LARGEST_B, self.asked.stat().st_uid)
+        remove(path)
+        return asked if asked and asked.boot == now.boot and 0 <= now.mono_ms - asked.mono_ms <= FRESH_MS else None
 
     def tell(self, result: Result) -> None:
         """Writes the result for the link, and deletes old results. Raises OSError."""
@@ -80,9 +74,7 @@ class UpdateFolders:
 
     def result(self, command_id: str) -> Result | None:
         """Returns the outcome of the command; None if root has not written one."""
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            return msgspec.json.decode((self.told / "results" / f"{command_id}.json").read_bytes(), type=Result)
-        return None
+        return read_json(self.told / "results" / f"{command_id}.json", Result)
 
     def under_way(self) -> bool:
         return (self.told / WORK).exists()

@@ -39,7 +39,6 @@ class Rights:
         os.umask(self.umask)
 
     def put_on_for_good(self) -> None:
-        """As root, takes these rights for good."""
         os.setgroups(self.groups)
         os.setgid(self.gid)
         os.setuid(self.uid)
@@ -119,10 +118,8 @@ def become(role: str, store: Path) -> None:
 
 
 def become_reader() -> None:
-    """As root, becomes the user who reads cameras' data, for good; does nothing for other users.
-
-    The user is "nobody" if capture's does not exist, as on a developer's computer. Raises OSError.
-    """
+    """As root, becomes the user who reads cameras' data, for good; does nothing for other users. The user is "nobody"
+    if capture's does not exist, as on a developer's computer. Raises OSError."""
     if 0 not in os.getresuid():
         return
     rights = next(filter(None, map(_account, READERS)), None)

@@ -13,7 +13,7 @@ import msgspec
 
 from agent.core.contract.enrolment import BUNDLE_B_MAX, BUNDLE_FILE, Bundle, BundleError, claim_digest, parse_bundle
 from agent.core.enrolment import Step
-from agent.host.files import destroy, read_plain, sync_folder, write_durably, write_whole
+from agent.host.files import destroy, read_json, read_plain, sync_folder, write_durably, write_whole
 
 KEY, CERT, ROOTS, COMMANDS, RECORD = "device.key", "device.pem", "ca.pem", "command.pem", "enrolment.json"
 FOR_ALL, FOR_LINK, FOR_ROOT = 0o644, 0o640, 0o600
@@ -42,7 +42,7 @@ class WardRecord(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class EnrolState(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """The progress of the enrolment, for the page and the doctor."""
+    """The progress of the enrolment, as page and doctor show it."""
 
     step: Step
     ward: str                   # for people
@@ -76,7 +76,7 @@ class WardFolder:
         """Returns the valid enrolment, or None."""
         return record_in(self.current)
 
-    def lay(self, data: bytes) -> None:
+    def save(self, data: bytes) -> None:
         """Stores a bundle. Raises OSError."""
         self.path.mkdir(FOLDER, exist_ok=True)
         write_durably(self.claim, data, FOR_ROOT)
@@ -128,7 +128,7 @@ def parse(data: bytes) -> Bundle:
     try:
         return parse_bundle(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise BundleError("it is no UTF-8 text") from error
+        raise BundleError("it is not UTF-8 text") from error
 
 
 def is_of(bundle: Bundle, record: WardRecord | None) -> bool:
@@ -138,9 +138,7 @@ def is_of(bundle: Bundle, record: WardRecord | None) -> bool:
 
 def record_in(folder: Path) -> WardRecord | None:
     """Returns the enrolment in that folder; None without one, or for one made by hand."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=WardRecord)
-    return None
+    return read_json(folder / RECORD, WardRecord)
 
 
 def record_beside(cert: str) -> WardRecord | None:
@@ -162,6 +160,4 @@ def show(runtime: Path, state: EnrolState) -> None:
 
 def shown(runtime: Path) -> EnrolState | None:
     """Returns the state of the enrolment; None before the first one since boot."""
-    with contextlib.suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode((runtime / STATE).read_bytes(), type=EnrolState)
-    return None
+    return read_json(runtime / STATE, EnrolState)

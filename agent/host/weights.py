@@ -2,8 +2,8 @@
 import sys
 from pathlib import Path
 
-from agent.core.label_pace import WordLack, lack
-from agent.host.probes import load
+from agent.core.household.labels import WordLack, lack
+from agent.host.probes import kernel
 
 FOLDER, FILE = "taimat_weights", "ssd_mobilenet_v2_oidv4.tflite"
 
@@ -15,4 +15,4 @@ def weights() -> Path | None:
 
 def words_lack(root: Path = Path("/")) -> WordLack | None:
     """Returns why events get no names on the machine below `root`; None if nothing is known to prevent them."""
-    return lack(weights() is not None, load.memory_b(root)[1])
+    return lack(weights() is not None, kernel.memory_b(root)[1])

@@ -4,7 +4,7 @@ Root looks for itself, and restarts the machine for such a card or not: agent/pr
 """
 from dataclasses import dataclass, field
 
-from agent.host.probes.file_system import Abort, refuses
+from agent.host.probes.volume import Abort, refuses
 from agent.keeper.canary import Canary
 from agent.keeper.damage import DamageJudge
 from agent.store.folders import Folders, VolumeGuard

@@ -11,7 +11,7 @@ from agent.config.derived import digest
 from agent.config.settings import Camera
 from agent.core.evidence.ledger import ClipSigned
 from agent.host.clock import Clock
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.host.stop import Stop
 from agent.store import boots, bound, clips, ledger, privacy
 from agent.store.bound import Vouches, as_told

@@ -18,7 +18,7 @@ from agent.core.evidence.ledger import LedgerLine, RowHead, WardIdentity, canoni
 from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest, RowRef
 from agent.core.media.mp4.cut import CutFilm
 from agent.host.clock import Clock, Instant
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.keeper.ledger_writer import LedgerWriter, Signer
 from agent.keeper.voucher import Voucher
 from agent.keeper.ward_name import WardName

@@ -9,8 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from agent import __version__
-from agent.config.derived import agreed
-from agent.config.privacy import declared
+from agent.config.derived import agreed, declared
 from agent.core.contract.facts import KeeperFacts, Poke, ReachFacts
 from agent.core.contract.setup import PairingState
 from agent.core.health.history import SAMPLE_EVERY_MS

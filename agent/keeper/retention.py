@@ -3,9 +3,8 @@ import logging
 import sqlite3
 from dataclasses import dataclass, field
 
-from agent.config.derived import limits
+from agent.config.derived import in_effect, limits
 from agent.config.settings import Settings, Store
-from agent.config.ward_settings import in_effect
 from agent.core.health.forecast import days_kept
 from agent.host.clock import Instant
 from agent.keeper import ballast

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from agent.core.evidence.ledger import KeyChange, LedgerLine, decode, message
-from agent.core.evidence.ledger.chain import chained
+from agent.core.evidence.ledger.row import chained
 from agent.host.command_key import verifies
 from agent.keeper.key import FILE, KeyFault, load_or_make, public
 from agent.store import ledger

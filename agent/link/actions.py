@@ -10,14 +10,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.config.derived import units
+from agent.config.derived import in_effect, listens, units, weighed
 from agent.config.settings import Settings
-from agent.config.ward_settings import in_effect, listens, weighed
 from agent.core.contract import wire
 from agent.core.contract.decisions import ChangeCommandKeys
 from agent.core.contract.facts import LinkFacts
 from agent.core.contract.wire import commands as orders
-from agent.core.contract.wire.answers import CameraPause, Clocks, Diagnostics, PausesAnswer, Restarted
+from agent.core.contract.wire.commands import CameraPause, Clocks, Diagnostics, PausesAnswer, Restarted
 from agent.core.key_slots import KeysChange
 from agent.link.answers import Outcome
 from agent.link.context import LinkContext, ask_desk

@@ -129,7 +129,7 @@ class Drain:
 
     def resume(self) -> None:
         """The ward's ingest is at work again."""
-        self.offers.hurry(self._clock.mono_s())
+        self.offers.shorten_waits(self._clock.mono_s())
 
     def again(self, first: int, last: int) -> None:
         """The ward misses these sequence numbers: offers those at once that exist."""
@@ -192,7 +192,7 @@ class Drain:
         self._settling = False
         if done is not None:
             self.offers.settled(seqs)
-            self.offers.hurry(self._clock.mono_s())
+            self.offers.shorten_waits(self._clock.mono_s())
             self.counts.settled_n += len(seqs)
         self._settle([])
 

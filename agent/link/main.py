@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agent.core.contract import wire
 from agent.core.contract.facts import LinkFacts
-from agent.home.context import HomeContext
+from agent.home.broker import HomeContext
 from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions, SettingsInForce, WardParts
 from agent.link.answers import AnswerQueue

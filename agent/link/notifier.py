@@ -19,15 +19,15 @@ from agent.config.notifications import rule_of
 from agent.config.settings import Notify, Settings
 from agent.core.contract.decisions import HandOutEvent
 from agent.core.contract.facts import Message, Poke
-from agent.core.contract.notify_send import NotificationSent, NotifyFault, SendNotification
+from agent.core.contract.helper_messages import NotificationSent, NotifyFault, SendNotification
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.household.notification_texts import told, trial
-from agent.core.household.notifications import Notification, Progress, gather, pause_ms
+from agent.core.household.notifications import Notification, Progress, gather, pause_ms, told, trial
 from agent.core.moment import moment
 from agent.host.clock import Clock, Instant
 from agent.link.context import ask_desk
 from agent.link.notify_send import send
 from agent.link.side_thread import SideThread
+from agent.look.device_words import notification_words
 from agent.store import home, notify
 from agent.store.database import connect, current
 from agent.store.folders import Folders
@@ -111,7 +111,7 @@ class Notifier:
                 or now.mono_ms - wanted.mono_ms > TRIAL_MS):
             return
         device = self.about.settings.device
-        sent = self._send(place, *trial(device.title, device.language))
+        sent = self._send(place, *trial(device.title, notification_words(device.language)))
         if not sent.fault:
             self._retries[place.name] = Retry(Backoff(self.about.waits))        # waiting messages go at once, too
         self.states[place.name] = msgspec.structs.replace(
@@ -157,8 +157,8 @@ class Notifier:
             return NotificationSent(fault="keeper")
         if answer.why:
             return NotificationSent(fault="keeper")
-        labels = {camera.name: camera.label for camera in settings.camera}
-        title, body = told(message, labels, settings.device.language, _local, now.wall_ms)
+        title, body = told(message, notification_words(settings.device.language),
+                           {camera.name: camera.label for camera in settings.camera}, _local, now.wall_ms)
         return self._send(place, title, body, answer.picture)
 
     def _send(self, place: Notify, title: str, body: str, picture: bytes = b"") -> NotificationSent:

@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 
-from agent.core.contract.notify_send import NotificationSent, SendNotification
+from agent.core.contract.helper_messages import NotificationSent, SendNotification
 from agent.host.prctl import die_with_parent
 
 PATIENCE_S = 60.0           # a Zero needs eight seconds to load Apprise, and a picture its time on a slow line

@@ -131,7 +131,7 @@ def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
 
 def _keeper(report: Report) -> KeeperFacts:
     """Returns the keeper's facts; empty ones while it is silent."""
-    return next((facts for unit in report.units if (facts := unit.told(KeeperFacts))), KeeperFacts())
+    return next((facts for unit in report.units if (facts := unit.own_facts(KeeperFacts))), KeeperFacts())
 
 
 def _whole(value: float | None) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.contract.signed_payload import CODES, SignedPayload
+from agent.core.contract.helper_messages import CODES, SignedPayload
 from agent.core.rate import BurstLimit
 from agent.host.clock import Clock
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.core.card_ladder import Budget
 from agent.host import rescue
 from agent.host.clock import Clock, Instant, SystemClock
-from agent.host.probes.file_system import Abort
+from agent.host.probes.volume import Abort
 from agent.host.raw_card import RawCard
 from agent.store import restarts
 

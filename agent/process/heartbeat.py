@@ -10,10 +10,10 @@ from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_whole
-from agent.host.notify import notify
 from agent.host.prctl import give_back_memory
 from agent.host.runtime import own
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.process import restart
 from agent.process.log_level import LogLevel
 from agent.store.card_fault import OWN

@@ -74,7 +74,7 @@ class Monitor:
                                        self._free.falls_b_per_day)
         written_b_per_day = self._written.rises_b_per_day
         units = tuple(seen.facts(unit, now_mono_s) for unit, seen in sorted(self._units.items()))
-        ill_days_n = next((keeper.card_ill_days for unit in units if (keeper := unit.told(KeeperFacts))), None)
+        ill_days_n = next((keeper.card_ill_days for unit in units if (keeper := unit.own_facts(KeeperFacts))), None)
         return Facts(host=host, units=units,
                      card_end=forecast.end_in_sight(host.card_worn_pct, host.card_lifetime_b, self._endurance_tb,
                                                     written_b_per_day, ill_days_n),

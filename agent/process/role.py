@@ -15,10 +15,10 @@ from agent.host import log
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import AlreadyRunning, Lock
-from agent.host.notify import notify
 from agent.host.probes.volume import Volume
-from agent.host.runtime import demand_ours
+from agent.host.runtime import make_ours
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.host.users import become
 from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import Heartbeat
@@ -66,7 +66,7 @@ def start(role: str, unit: str, config: Path) -> Role:
         _log.error("the last good configuration is in use, because of: %s", problem)
     folders, runtime = Folders(store, Volume(store, settings.store.volume)), Path(settings.store.runtime)
     try:
-        demand_ours(runtime)
+        make_ours(runtime)
     except OSError as error:
         raise StoreError(f"{runtime}: {error.strerror}; "
                          "choose a folder in memory that you may write under [store] runtime") from error

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from agent.host.probes.file_system import refuses
+from agent.host.probes.volume import refuses
 from agent.store.distrust import Distrusted
 from agent.store.folders import VolumeMissing
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.contract.wire.answers import HandedOver, Installed
+from agent.core.contract.wire.commands import HandedOver, Installed
 from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
 from agent.store import boots, clips, outbox, requests, updates

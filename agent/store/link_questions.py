@@ -16,17 +16,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agent import __version__
+from agent.config.derived import listens, weighed
 from agent.config.settings import Settings
-from agent.config.ward_settings import listens, weighed
 from agent.core import release
 from agent.core.contract import wire
-from agent.core.contract.wire.answers import Replayed, SettingsInEffect
 from agent.core.contract.wire.commands import (
     COMMANDS,
     ClipCancel,
     ClipExport,
     Replay,
+    Replayed,
     SetSettings,
+    SettingsInEffect,
     Snapshot,
     Update,
     args,

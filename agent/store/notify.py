@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from agent.core.contract.notify_send import NotifyFault
+from agent.core.contract.helper_messages import NotifyFault
 from agent.core.household.notifications import Progress, SeenEvent, WeekMinute
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant, week_min

@@ -15,7 +15,7 @@ from agent.config.load import ConfigError
 from agent.core.contract import wire
 from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.evidence.ledger.row import WHOLE_MAX
-from agent.core.household.ward_settings import KEYS, BadSetting, demand
+from agent.core.household.ward_settings import KEYS, BadSetting, check_allowed
 from agent.host.clock import SystemClock
 from agent.ward import settings
 from agent.ward.exits import EXIT_UNDONE, OPS, ended
@@ -59,7 +59,7 @@ def asked_for(pairs: Iterable[str], file: Path | None) -> dict[str, Any]:
             raise ConfigError(f"--set {pair}: takes KEY=VALUE, as in health_int_s=60")
         document[name] = int(value) if value.isdecimal() else value
     try:
-        demand(document)
+        check_allowed(document)
     except BadSetting as bad:
         raise ConfigError(f"{bad}: {_remedy(str(bad))}") from bad
     return document

@@ -8,8 +8,8 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from agent.host.notify import notify
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 
 VERSION = 5                     # of the tables; lower ones date from before the first release
 CONNECT_S = 10                  # we give up a server that does not answer after this;

@@ -20,8 +20,8 @@ from agent.core.contract.wire.ward_side import SEQ_MAX
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import Offers, OutboxPace
 from agent.host.clock import Clock
-from agent.host.notify import notify
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.mqtt.connection import Acknowledged, Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
@@ -97,7 +97,7 @@ class ForwardQueue:
 
     def retry_soon(self) -> None:
         """Offers again soon: the city's broker is back, and perhaps its ingest, too."""
-        self._offers.hurry(self._clock.mono_s())
+        self._offers.shorten_waits(self._clock.mono_s())
 
     def lost(self) -> None:
         """Schedules what was offered on the lost connection again."""
@@ -114,7 +114,7 @@ class ForwardQueue:
                 events.set_aside(db, mark, code)
         self._metrics.settled.inc(len(self._done))
         self._offers.settled([*self._done, *self._refused])
-        self._offers.hurry(self._clock.mono_s())        # the city's ingest is there
+        self._offers.shorten_waits(self._clock.mono_s())        # the city's ingest is there
         self._done, self._refused = [], {}
 
     def measure(self) -> None:

@@ -20,8 +20,8 @@ from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.core.contract.wire.commands import plain
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
-from agent.host.notify import notify
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault

@@ -19,7 +19,7 @@ from agent.core.contract.wire.commands import Update, plain
 from agent.core.contract.wire.ward_side import Code
 from agent.core.evidence.ledger import fingerprint
 from agent.core.release import Release, ReleaseRefused, message, read
-from agent.host import digest, release_file
+from agent.host import files, release_file
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies
 from agent.mqtt.connection import Outgoing
@@ -151,7 +151,7 @@ def run_update(config: Path, bundle: Path, url: str, devices: Sequence[str], *, 
         current, following = (fingerprint(bytes.fromhex(key)) for key in (release.keys.current, release.keys.next))
         print(f"a device that takes {release.version} obeys release key {current} from then on, no other one; only "
               f"{following} can replace it", flush=True)
-    args = {"version": release.version, "url": url, "sha256": digest.sha256(bundle), "bytes": bundle.stat().st_size}
+    args = {"version": release.version, "url": url, "sha256": files.sha256(bundle), "bytes": bundle.stat().st_size}
     try:
         args = msgspec.to_builtins(msgspec.convert(args, Update))
     except msgspec.ValidationError as error:

@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
-from agent.host.notify import notify
 from agent.host.sockets import listen
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.ward.service import CannotServe
 
 CERTIFICATE = "x-client-certificate"        # set by the proxy: what it has checked, in PEM, percent-encoded

@@ -9,8 +9,8 @@ from pathlib import Path
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.host import log
 from agent.host.clock import Clock, SystemClock
-from agent.host.notify import notify
 from agent.host.stop import Stop
+from agent.host.systemd import notify
 from agent.ward import settings
 from agent.ward.database import DatabaseFault
 

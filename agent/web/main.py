@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from agent.core.contract.facts import WebFacts
-from agent.host import page_port
 from agent.host.datagram import Inbox, Outlet
-from agent.host.handed import handed_sockets
+from agent.host.runtime import tell_page_port
 from agent.host.setup_folders import SetupFolders
+from agent.host.systemd import handed_sockets
 from agent.process import role
 from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import EVERY_S
@@ -43,7 +43,7 @@ def serve(parts: Role) -> None:
     tls = (once_there_is_room(parts.heartbeat, parts.stop, parts.folders.root, lambda: context(parts.folders))
            if web.tls and not is_loopback_name(web.listen) else None)
     inbox = Inbox(parts.runtime, "web")
-    page_port.tell(parts.runtime, doors.port)
+    tell_page_port(parts.runtime, doors.port)
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
     outlet = Outlet(parts.runtime)

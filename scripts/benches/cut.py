@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 
 from agent.core.media.model import Packet, StreamInfo
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.store.database import connect
 from agent.store.export import prepare, write
 from agent.store.folders import Folders

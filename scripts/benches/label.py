@@ -26,7 +26,7 @@ from agent.cameras.demux import Packets
 from agent.capture.labeller import PROGRAM
 from agent.config.motion import as_set, machine
 from agent.config.settings import Camera
-from agent.core.contract.label_question import LabelQuestion, ShownLook, encode
+from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_message
 from agent.core.household.labels import PEOPLE, EventWord, LabelWord
 from agent.core.media.model import Box, Packet
 from agent.core.vision.best_looks import LOOKS_MAX, BestLooks, RatedLook
@@ -197,7 +197,7 @@ def cost(file: Path) -> tuple[float, float]:
     path = os.pathsep.join((str(file.parents[1]), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")))
     process = subprocess.Popen([sys.executable, "-P", "-m", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                env={**os.environ, "PYTHONPATH": path})
-    process.stdin.write(encode(LabelQuestion(looks=looks)))
+    process.stdin.write(label_message(LabelQuestion(looks=looks)))
     process.stdin.close()
     process.stdout.read()
     _, _, used = os.wait4(process.pid, 0)

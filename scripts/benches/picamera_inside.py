@@ -69,7 +69,7 @@ def note_first_packet() -> None:
 def encode_elsewhere() -> None:
     """As on a board with an encoder of its own, whose work and memory are not this process's: video of a file comes."""
     from agent.cameras.effort import Headroom
-    from agent.cameras.picamera.encoder import X264
+    from agent.cameras.picamera.session import X264
     from tests.rigs.filmcam import h264_pictures
     units = itertools.cycle(list(itertools.islice(h264_pictures(), GOP_N)))
 
@@ -114,7 +114,7 @@ def main(config: str, scene_name: str, warm_s: str, measure_s: str) -> int:
     import libcamera
 
     from agent.cameras.encode import SoftwareEncoder
-    from agent.cameras.picamera.frames import Frames
+    from agent.cameras.picamera.session import Frames
     from agent.capture import main as role
     timed(SoftwareEncoder, "encode", "encode")
     timed(Frames, "take", "take")

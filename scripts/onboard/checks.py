@@ -45,7 +45,7 @@ def run(task: Task) -> Iterator[Row]:
             yield Row(check.__doc__.partition(":")[0], False, str(error), "no error")
             break
     yield machine.power(ROOT)
-    yield machine.kernel(before_n)
+    yield machine.kernel_complaints(before_n)
 
 
 def found(task: Task) -> Row:

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from agent.host import board
-from agent.host.probes import files, soc
+from agent.host.probes import kernel
 from scripts.onboard.row import Row
 
 WITH_ENCODER = re.compile(r"Raspberry Pi (Zero 2|3|4|400|Compute Module (3|4))\b")      # a Pi 5 has none
@@ -25,13 +25,13 @@ def encoder(root: Path) -> Row:
 
 def cma_free_b(root: Path) -> int | None:
     """Free camera memory; None on a machine that has none."""
-    found = re.search(r"^CmaFree:\s+(\d+) kB", files.text(root / "proc/meminfo") or "", re.M)
+    found = re.search(r"^CmaFree:\s+(\d+) kB", kernel.text(root / "proc/meminfo") or "", re.M)
     return int(found[1]) * 1024 if found else None
 
 
 def power(root: Path) -> Row:
     """Whether the firmware slows the board down, or the voltage is low."""
-    bits = soc.throttle_bits(root)
+    bits = kernel.throttle_bits(root)
     if bits is None:
         return Row("power and heat", None, "the firmware tells nothing", "throttled=0x0")
     return Row("power and heat", not bits & THROTTLED_NOW and not bits & 1 << 16, f"throttled={bits:#x}",
@@ -46,7 +46,7 @@ def kernel_lines() -> list[str]:
         return []
 
 
-def kernel(before_n: int) -> Row:
+def kernel_complaints(before_n: int) -> Row:
     """What the kernel has complained of since it had said this many lines."""
     lines = kernel_lines()
     complaints = [line for line in lines[before_n:] if COMPLAINTS.search(line)]

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from agent.cameras import SourceError, SourceStuck, effort, encode, hardware
+from agent.cameras import SourceError, SourceStuck, effort, encode, v4l2
 from agent.cameras.effort import Headroom
 from agent.host import board
 from agent.host.board import Board
@@ -21,8 +21,7 @@ PI = Board(model="Raspberry Pi Zero 2 W Rev 1.0", ram_b=416 << 20, serial=None, 
 def headroom(monkeypatch: pytest.MonkeyPatch) -> Headroom:
     """What this process knows of its cameras, from the beginning."""
     fresh = Headroom()
-    for room in ("v4l2", "hardware"):
-        monkeypatch.setattr(f"agent.cameras.{room}.HEADROOM", fresh)
+    monkeypatch.setattr(v4l2, "HEADROOM", fresh)
     return fresh
 
 
@@ -40,7 +39,7 @@ def in_its_place(**options: str) -> Any:
 @pytest.mark.parametrize("options", [encode.X264, {"bf": "0", "forced-idr": "1", "rc-lookahead": "5", "threads": "1"}])
 def test_pictures_are_encoded_by_the_board_at_their_own_times(
         options: dict[str, str], headroom: Headroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "create", in_its_place(**options))
+    monkeypatch.setattr(v4l2, "create", in_its_place(**options))
     stop, sink = Stop(), Keeper()
     play(FilmCamera("MJPG", stop), stop, sink, PI)
     assert [(info.encoder, info.width, info.height) for info in sink.infos] == [("v4l2", *SIZE)]
@@ -58,8 +57,8 @@ def test_an_encoder_that_gives_nothing_ends_the_process(headroom: Headroom, monk
         def encode(self, frame: av.VideoFrame) -> None:
             time.sleep(5)
 
-    monkeypatch.setattr(hardware, "create", lambda *_: Silent())
-    monkeypatch.setattr(hardware, "ENCODE_S", 0.2)
+    monkeypatch.setattr(v4l2, "create", lambda *_: Silent())
+    monkeypatch.setattr(v4l2, "ENCODE_S", 0.2)
     stop = Stop()
     film = FilmCamera("MJPG", stop)
     with pytest.raises(SourceStuck, match="video encoder is not back.*bitrate_kbps"):

@@ -12,9 +12,8 @@ import pytest
 from agent.capture.labeller import DOOR, Labeller, LabelTask
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
-from agent.core.contract.label_question import LabelAnswer, encode, question_of
-from agent.core.household.labels import EventWord
-from agent.core.label_pace import TASKS_MAX, TASKS_MAX_B, TRIES_MAX
+from agent.core.contract.helper_messages import LabelAnswer, label_message, label_question
+from agent.core.household.labels import TASKS_MAX, TASKS_MAX_B, TRIES_MAX, EventWord
 from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import events, outbox
@@ -113,7 +112,7 @@ class Door:
 
 
 def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_path: Path):
-    door, told = Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("vehicle", 0.7)))), Told()
+    door, told = Door(tmp_path / DOOR, label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))), Told()
     labeller, seen = Labeller(tmp_path, machine(tmp_path / "calm")), look()
     labeller.add(told.task(seen))
     until(lambda: door.questions, "a question")
@@ -122,23 +121,23 @@ def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_p
     assert told.wait(2) == [None, None]
     door.open.set()
     assert told.wait(TASKS_MAX + 3)[2:] == [EventWord("vehicle", 0.7)] * (TASKS_MAX + 1)
-    asked = question_of(door.questions[0]).looks
+    asked = label_question(door.questions[0]).looks
     assert [(each.box, each.packets) for each in asked] == [(BOX, list(seen.packets))]
 
 
 def test_of_looks_that_are_too_much_video_the_best_are_asked_about(here: Path, tmp_path: Path):
-    door, told = Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("person", 0.5)))), Told()
+    door, told = Door(tmp_path / DOOR, label_message(LabelAnswer(label=EventWord("person", 0.5)))), Told()
     door.open.set()
     info, packets = movie()
     large = replace(packets[0], data=bytes(TASKS_MAX_B // 2))
     looks = [BestLook([(0.1 * n, 0.3, 0.2, 0.4)], info, [large]) for n in range(5)]
     labeller = Labeller(tmp_path, machine(tmp_path / "calm"))
     assert labeller.add(told.task(*looks)) and told.wait(1) == [EventWord("person", 0.5)]
-    assert [each.box for each in question_of(door.questions[0]).looks] == [look.boxes[0] for look in looks[:2]]
+    assert [each.box for each in label_question(door.questions[0]).looks] == [look.boxes[0] for look in looks[:2]]
     assert not labeller.add(told.task(BestLook([BOX], info, [large] * 3)))
 
 
-@pytest.mark.parametrize("answer", [b"", b"\xc1", encode(LabelAnswer())])
+@pytest.mark.parametrize("answer", [b"", b"\xc1", label_message(LabelAnswer())])
 def test_a_door_that_gives_no_word(here: Path, tmp_path: Path, answer: bytes):
     door, told = Door(tmp_path / DOOR, answer), Told()
     door.open.set()
@@ -169,7 +168,7 @@ def recorded(recorders: list[Recorder], folders, db, clock: HandClock, place: Pa
 def test_the_word_is_stored_and_the_ward_is_told(here: Path, recorders, folders, hand_clock: HandClock, db,
                                                  tmp_path: Path):
     join(db)
-    Door(tmp_path / DOOR, encode(LabelAnswer(label=EventWord("vehicle", 0.7)))).open.set()
+    Door(tmp_path / DOOR, label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))).open.set()
     recorded(recorders, folders, db, hand_clock, tmp_path, Labeller(tmp_path, machine(tmp_path / "calm")))
     event = until(lambda: next((each for each in events.latest(db) if each.label), None), "a word")
     assert (event.label, event.label_score, event.state) == ("vehicle", 0.7, "done")

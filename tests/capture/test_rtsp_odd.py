@@ -7,7 +7,7 @@ import pytest
 from agent.cameras import SourceError
 from agent.core.media.model import Packet
 from agent.core.media.nal import join_lengths
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.sdp import UnfitStream
 from tests.rigs import footage
 from tests.rigs.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.reading import Reading, read

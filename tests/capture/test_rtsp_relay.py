@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.cameras import SourceError
-from agent.cameras.rtsp.libav import LibavSource
-from agent.cameras.rtsp.relay import Relay
+from agent.cameras.rtsp.libav import LibavSource, Relay
 from agent.core.protocols.rtsp.address import parse
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop

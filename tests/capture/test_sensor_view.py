@@ -1,7 +1,7 @@
 """Which mode of a sensor is used, for the modes of Raspberry Pi's sensors as picamera2 tells them."""
 import pytest
 
-from agent.cameras.picamera import version
+from agent.cameras import picamera
 from agent.cameras.picamera.sensor import choose
 from agent.core.media.headroom import HARDWARE, Level
 from agent.host.board import Board
@@ -58,8 +58,8 @@ def test_a_rate_that_no_mode_has_is_left_to_libcamera():
     ("0.3.32", False), ("0.3.9", False), ("0.3", False), ("of unknown version", False),
 ])
 def test_only_a_version_that_is_known_to_hide_may_hide(told, hides, monkeypatch):
-    monkeypatch.setattr(version, "found", lambda: told)
-    assert version.hides() == hides
+    monkeypatch.setattr(picamera, "found_version", lambda: told)
+    assert picamera.hides_masks() == hides
 
 
 @pytest.mark.parametrize(("encoder", "board", "stands_in"), [

@@ -16,9 +16,9 @@ from agent.core.media.mp4.salvage import salvage
 from agent.footage.film import Film
 from agent.helpers.light_copy import copy
 from agent.host.clock import SystemClock
+from agent.host.decoder import turn_of
 from agent.host.luma import luma_of
 from agent.host.stop import Stop
-from agent.host.turn import turn_of
 from tests.core.cut_material import record
 from tests.core.mp4_material import ffprobe, read_at
 from tests.rigs.wait import HANG_S

@@ -112,7 +112,7 @@ def test_devices_that_are_missing_forbidden_or_no_camera_are_told_apart(tmp_path
     assert opened("/dev/video-not-there").code == "camera_not_found"
     plain = tmp_path / "plain"
     plain.write_text("no device")
-    assert "no camera" in str(opened(str(plain))) and "no camera" in str(opened("/dev/null"))
+    assert "not a camera" in str(opened(str(plain))) and "not a camera" in str(opened("/dev/null"))
 
 
 def test_a_device_without_end_asks_for_the_end_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ CONFIGS = {
     "spaces round the =": ("arm_boost=1", "arm_boost = 1", "error", 16, "write arm_boost=1"),
     "a comment behind a setting": ("disable_overscan=1", "disable_overscan=1 # no", "error", 15, "line of its own"),
     "quotation marks": ("disable_overscan=1", "disable_overscan=“1”", "warning", 15, "quotation marks"),
-    "a word that is no setting": ("disable_overscan=1", "disable_overscan", "warning", 15, "no setting"),
+    "a word that is no setting": ("disable_overscan=1", "disable_overscan", "warning", 15, "not a setting"),
     "a misspelt setting": ("disable_overscan", "disable_ovrscan", "warning", 15, "is disable_overscan meant"),
     "32 bits": ("arm_boost=1", "arm_boost=1\narm_64bit=0", "error", 17, "64-bit"),
     "too much camera memory": ("kms-v3d", "kms-v3d,cma-320", "warning", 12, "320 MB.*Zero 2 W.*cma-128"),

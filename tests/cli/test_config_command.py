@@ -15,8 +15,8 @@ from agent.cli.place import user_places
 from agent.config.load import load, parse
 from agent.config.settings import Settings
 from agent.config.zones import SMALLEST, points
-from agent.core.household import consent
 from agent.core.vision.zones.geometry import size_of
+from agent.look.device_words import consent_text
 from agent.store import ward_settings
 from agent.store.database import FILE, connect
 from agent.store.ward_settings import Given
@@ -98,8 +98,8 @@ def test_check_is_content_with_a_good_file(tmp_path: Path):
 def test_check_shows_what_joining_a_ward_means_in_the_households_language(tmp_path: Path):
     for more, language in (("", "vi"), ('[device]\nlanguage = "en"\n', "en")):
         said = taimat(tmp_path, "config", "check", "-c", write_config(tmp_path, more=f"{JOINED}{more}"))
-        assert consent.TEXTS[language] in said.stdout
-    assert consent.TEXTS["vi"] not in taimat(tmp_path, "config", "check", "-c", write_config(tmp_path)).stdout
+        assert consent_text(language) in said.stdout
+    assert consent_text("vi") not in taimat(tmp_path, "config", "check", "-c", write_config(tmp_path)).stdout
 
 
 def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path: Path):

@@ -151,7 +151,7 @@ def test_a_check_that_hangs_is_ended_in_time():
 
 
 def test_a_check_that_dies_or_fails_is_bad_and_says_why():
-    assert "it left no word" in ask(Check("x", lambda: os._exit(3)), lambda: None).text
+    assert "it said nothing" in ask(Check("x", lambda: os._exit(3)), lambda: None).text
 
     def fails() -> CheckVerdict:
         raise RuntimeError("wires crossed")

@@ -3,7 +3,7 @@ import json
 import re
 from pathlib import Path
 
-from agent.cameras import mask_cost
+from agent.cameras import reencode
 from agent.cli.doctor import camera as doctor
 from agent.config.settings import Camera
 from agent.host.clock import SystemClock
@@ -47,7 +47,7 @@ def test_what_would_not_fit_is_bad_and_names_both_ways_out(monkeypatch):
     masked = Camera(name="gate", source="file:/x.mp4", masks=AREAS, privacy_mask="transcode")
     info, packets = movie()
     for pct, state in ((20, "ok"), (75, "warn"), (140, "bad")):
-        monkeypatch.setattr(mask_cost, "measure", lambda *_, pct=pct: mask_cost.MaskingCost(2 * pct, pct))
+        monkeypatch.setattr(reencode, "masking_cost", lambda *_, pct=pct: reencode.MaskingCost(2 * pct, pct))
         verdict = doctor.masks_verdict(masked, info, packets)[0]
         assert verdict.state == state and (state == "ok" or 'privacy_mask = "camera"' in verdict.remedy)
 
@@ -55,5 +55,5 @@ def test_what_would_not_fit_is_bad_and_names_both_ways_out(monkeypatch):
 def test_too_little_is_not_taken_for_a_measurement():
     masked = Camera(name="gate", source="file:/x.mp4", masks=AREAS, privacy_mask="transcode")
     info, packets = movie()
-    assert mask_cost.measure(masked, info, packets[:2]) is None
-    assert all(pct > 0 for pct in mask_cost.measure(masked, info, packets))
+    assert reencode.masking_cost(masked, info, packets[:2]) is None
+    assert all(pct > 0 for pct in reencode.masking_cost(masked, info, packets))

@@ -14,7 +14,7 @@ from agent.core.card_ladder import HELPED_MS, PATIENCE_MS, WELL_MS
 from agent.core.recovery import REBOOT_AGAIN_MS
 from agent.host import rescue
 from agent.host.files import sync_folder
-from agent.host.probes.file_system import Abort, refuses
+from agent.host.probes.volume import Abort, refuses
 from agent.privileged.rescue_card import LOOK_EVERY_S, CardRescue
 from agent.store import restarts
 from tests.conftest import HandClock

@@ -38,7 +38,7 @@ def problems(text: str) -> str:
     (CAMERA + 'title = " Cổng"\n', "t.toml:4: camera[1].title: takes text"),
     (CAMERA + f'title = "{"ổ" * 41}"\n', "t.toml:4: camera[1].title: takes text"),
     (CAMERA + CAMERA.replace("gate", "yard") + 'title = "Gate"\n',
-     't.toml:7: camera[2].title: "Gate" is what another camera is called'),
+     't.toml:7: camera[2].title: "Gate" is the title of another camera'),
     (CAMERA + CAMERA, 't.toml:5: camera[2].name: "gate" is taken by another camera'),
     ('[[camera]]\nsource = "picamera:0"\n', "t.toml:1: camera[1].name: is missing"),
     ('[[camera]]\nname = "a"\nsource = "rstp://h/1"\n', "t.toml:3: camera[1].source: takes rtsp://user:password@address"),

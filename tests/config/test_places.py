@@ -22,7 +22,7 @@ def told(text: str) -> str:
     ("[ward]\nenabled = true\n", "t.toml:2: ward.enabled: needs what the ward knows this recorder by: cert and key"),
     ('[ward]\nenabled = true\ntls = false\nhost = ""\n', "t.toml:4: ward.host: is missing"),
     ('[ward]\nhost = "mqtts://broker.vn:8883"\n',
-     't.toml:2: ward.host: takes the name or address alone: "broker.vn", and the port in its own key: port = 8883'),
+     't.toml:2: ward.host: takes only the name or address: "broker.vn", and the port in its own key: port = 8883'),
     ('[home]\nhost = "192.168.1"\n', "t.toml:2: home.host: takes a whole address of four numbers"),
     ('[home]\nhost = "192.168.1.256"\n', "t.toml:2: home.host: takes a whole address of four numbers"),
     ('[home]\nhost = "my broker"\n', "t.toml:2: home.host: takes a name or an address"),

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.derived import declared, silenced, transcodes
 from agent.config.load import ConfigError, load
-from agent.config.privacy import declared, silenced, transcodes
 
 AREA = "[[[0, 0], [0.5, 0], [0.5, 1]]]"
 

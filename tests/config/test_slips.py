@@ -64,7 +64,7 @@ def test_a_slip_is_put_right(written: str, right: str):
 
 @pytest.mark.parametrize(("written", "said"), [
     ("fps =", "4:5: no value stands behind =: it takes a whole number of pictures a second from 1 to 60"),
-    ("= 5", "4:1: no key stands before ="), ("tên = 5", "4:1: a key is written with a-z, 0-9"),
+    ("= 5", "4:1: no key stands before ="), ("tên = 5", "4:1: a key consists of a-z, 0-9"),
     ("this is my gate", "4:1: is neither a [table] nor key = value: put # before it"),
     ('fps = 5 loop = true', "4:9: here begins another key"),
     ('[store] folder = "/x"', "4:8: behind [store] begins a new line"),
@@ -161,4 +161,4 @@ def test_no_slip_shows_a_password(line: str, url: str):
 @given(st.text(SIGNS | st.characters(), max_size=30))
 def test_a_mended_statement_can_be_read(statement: str):
     if not slips.is_toml(statement) and (slip := slips.find(statement, KNOWN)):
-        assert 0 <= slip.at <= len(statement) and (not slip.mended or slips.is_toml(slip.mended))
+        assert 0 <= slip.at <= len(statement) and (not slip.fixed or slips.is_toml(slip.fixed))

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.cli.config import document
-from agent.config.derived import digest
+from agent.config.derived import digest, silenced
 from agent.config.load import ConfigError, parse
-from agent.config.privacy import silenced
 from agent.config.settings import Camera
 from agent.config.zones import ZONES_MAX, zones_of
 from agent.core.media.model import Point

@@ -2,8 +2,8 @@
 from random import Random
 
 from agent.core.media import nal
-from agent.core.protocols.rtp.items import EncodedUnit, Item
 from agent.core.protocols.rtp.receiver import Receiver
+from agent.core.protocols.rtp.track import EncodedUnit, Item
 from agent.core.protocols.rtp.video import H264, H265
 from tests.core.mp4_material import encode
 from tests.rigs.rtp import cut

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract.facts import Beat, CameraFacts
-from agent.core.health.codes import CODES
+from agent.core.health.conditions import CODES
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 from agent.core.health.machine import EPISODES_N_MAX, HealthMachine
 from tests.rigs.beats import own_facts

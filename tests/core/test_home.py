@@ -4,23 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core import home_assistant as states
 from agent.core.contract.facts import CameraFacts
-from agent.core.contract.home import states
-from agent.core.contract.home.discovery import EN, VI, HomeDevice, components, discovery
-from agent.core.contract.home.topics import HomeTopics, retained
 from agent.core.contract.wire.topics import Topics
-from agent.core.health.codes import CODES
-from agent.core.health.conditions import Condition
+from agent.core.health.conditions import CODES, Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
+from agent.core.home_assistant import HomeDevice, HomeTopics, components, discovery, retained
+from agent.look.device_words import home_texts
 from tests.rigs.assistant import accept, plain
 
 pytestmark = pytest.mark.core
 
+VI, EN = home_texts("vi"), home_texts("en")
 TOPICS = HomeTopics("homeassistant", Topics("w07", "c-0123456789ab"))
 names = st.from_regex("[a-z0-9][a-z0-9-]{0,23}", fullmatch=True)
 devices = st.builds(HomeDevice, name=st.just("Taimat"), version=st.just("1.0"),
-                    model=st.sampled_from(["Raspberry Pi 5", None]), language=st.sampled_from(["vi", "en"]),
+                    model=st.sampled_from(["Raspberry Pi 5", None]), names=st.sampled_from([VI.names, EN.names]),
                     snapshots=st.booleans(),
                     cameras=st.lists(names, min_size=1, max_size=4, unique_by=lambda name: name.replace("-", "")
                                      ).map(tuple))
@@ -39,7 +39,7 @@ def test_home_assistant_accepts_every_device(device: HomeDevice, gone: dict[str,
 @given(st.lists(names, max_size=3, unique=True))
 def test_what_is_removed_is_all_that_was_retained_and_never_a_picture(cameras: list[str]):
     emptied = retained(TOPICS, cameras)
-    device = HomeDevice("Taimat", "", "1", "vi", tuple(cameras), True)
+    device = HomeDevice("Taimat", "", "1", VI.names, tuple(cameras), True)
     told = {value for part in components(TOPICS, device).values() for key, value in part.items()
             if key in ("state_topic", "json_attributes_topic")}
     assert set(emptied) == told | {TOPICS.config, TOPICS.status}
@@ -62,23 +62,23 @@ def condition(code: str, camera: str | None = None) -> Condition:
 
 
 def test_a_healthy_device_says_so_and_what_is_unknown_is_null():
-    assert states.device_state(report(), "en", {}) == states.DeviceState(health=EN["good"], temp_c=None, free_gb=None,
-                                                                     kept_d=None)
-    told = states.device_state(report(soc_temp_c=51.7, disk_free_b=12_340_000_000), "vi", {})
-    assert (told.health, told.temp_c, told.free_gb) == (VI["good"], 52, 12.3)
+    assert states.device_state(report(), EN, {}) == states.DeviceState(
+        health=EN.names["good"], temp_c=None, free_gb=None, kept_d=None)
+    told = states.device_state(report(soc_temp_c=51.7, disk_free_b=12_340_000_000), VI, {})
+    assert (told.health, told.temp_c, told.free_gb) == (VI.names["good"], 52, 12.3)
 
 
 def test_what_is_wrong_with_a_camera_is_told_with_its_remedy_and_the_worst_first():
     wrong = report(condition("camera_slow", "gate"), condition("camera_auth", "gate"), condition("hot"))
-    told = states.camera_state(wrong, "gate", "en")
+    told = states.camera_state(wrong, "gate", EN)
     assert (told.problem, told.title) == ("ON", "The camera refuses the password") and "password" in told.remedy
-    assert states.camera_state(wrong, "yard", "en") == states.CameraState(problem="OFF", title=None, remedy=None)
-    assert states.device_state(wrong, "en", {}).health == (
+    assert states.camera_state(wrong, "yard", EN) == states.CameraState(problem="OFF", title=None, remedy=None)
+    assert states.device_state(wrong, EN, {}).health == (
         "gate: The picture stutters; gate: The camera refuses the password; Too hot")
 
 
 def test_a_state_is_never_longer_than_home_assistant_takes():
-    told = states.device_state(report(*(condition(code, "camera-with-a-long-name") for code in CODES)), "vi", {})
+    told = states.device_state(report(*(condition(code, "camera-with-a-long-name") for code in CODES)), VI, {})
     assert len(told.health) == states.CHARS_MAX and told.health.endswith("…")
 
 
@@ -90,15 +90,12 @@ def test_what_sees_nothing_sees_nothing_move(state: str, moving: bool):
     assert states.moves({"gate"}, "gate", None) and not states.records(None)
 
 
-def test_both_languages_name_the_same_things():
-    assert set(VI) == set(EN)
-
-
 def test_a_camera_is_called_by_its_title_and_known_by_its_name():
-    device = HomeDevice("Nhà bà Sáu", None, "1", "vi", ("gate", "yard"), False, {"gate": "Cổng trước", "yard": "yard"})
+    device = HomeDevice("Nhà bà Sáu", None, "1", VI.names, ("gate", "yard"), False,
+                        {"gate": "Cổng trước", "yard": "yard"})
     parts = components(TOPICS, device)
-    assert parts["gate_motion"]["name"] == f"Cổng trước {VI['motion']}"
+    assert parts["gate_motion"]["name"] == f"Cổng trước {VI.names['motion']}"
     assert parts["gate_motion"]["default_entity_id"] == "binary_sensor.taimat_gate_motion"
-    assert parts["yard_motion"]["name"] == f"yard {VI['motion']}"
-    told = states.device_state(report(condition("camera_slow", "gate")), "en", {"gate": "Cổng trước"})
+    assert parts["yard_motion"]["name"] == f"yard {VI.names['motion']}"
+    told = states.device_state(report(condition("camera_slow", "gate")), EN, {"gate": "Cổng trước"})
     assert told.health == "Cổng trước: The picture stutters"

@@ -2,7 +2,7 @@
 import pytest
 
 from agent.core.media.model import Sound
-from agent.core.media.soundline import LATE_US_MAX, InStep
+from agent.core.media.timeline import LATE_US_MAX, InStep
 
 
 def pictures(step: InStep, *dts_us: int) -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.household.labels import WORDS
-from agent.core.label_pace import FREE_MIN_B, HOT_C, LOAD_MAX, hindrance
+from agent.core.household.labels import FREE_MIN_B, HOT_C, LOAD_MAX, WORDS, hindrance
 from agent.core.media.model import Box
 from agent.core.vision.best_looks import APART_S, LOOKS_MAX, BestLooks, RatedLook
 from agent.core.vision.label import AGREE_N, CLASSES_N, LEAST_PX, SURE, WORD_OF, anchors, cut_out, scores_of, word_for

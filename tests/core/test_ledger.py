@@ -23,7 +23,7 @@ from agent.core.evidence.ledger import (
     fingerprint,
     follow,
 )
-from agent.core.evidence.ledger.chain import chained
+from agent.core.evidence.ledger.row import chained
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS
 from tests.rigs.examples import examples

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.media.mp4.boxes import MOOF, Mp4Error
-from agent.core.media.mp4.index import Index
+from agent.core.media.mp4.head import Index
 from agent.core.media.mp4.read import Mp4Head, Sample, fragments, read_head, samples
 from agent.core.media.mp4.salvage import salvage
 from tests.core.mp4_material import STREAMS, close, encode, in_fragments, judge, mended, read_at, write

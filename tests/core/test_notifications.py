@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.household.labels import WORD_MS
-from agent.core.household.notification_texts import TEXTS, told, trial
 from agent.core.household.notifications import (
     LATE_MS,
     PICTURE_MS,
@@ -19,11 +18,15 @@ from agent.core.household.notifications import (
     gather,
     pause_ms,
     stand,
+    told,
+    trial,
 )
 from agent.core.household.pause import WEEK_MIN, all_hours, ends_in_min
+from agent.look.device_words import notification_words
 
 MINUTE_MS = 60_000
 T0 = 1_795_478_400_000          # a Tuesday, 0:00 UTC
+VI, EN = notification_words("vi"), notification_words("en")
 LABELS = {"gate": "Cổng trước", "yard": "Sân sau"}
 
 
@@ -188,15 +191,14 @@ def test_the_words():
     message, _ = gather(NotifyRule(), Progress(after_id=0), [
         at(1, 10), at(2, 12, "yard"), at(3, 14), at(4, 65, zones=("lối đi", "yard"))], week_min)
     now_ms = T0 + 66 * MINUTE_MS
-    assert told(message, LABELS, "en", local, now_ms) == (
+    assert told(message, EN, LABELS, local, now_ms) == (
         "Movement at Cổng trước", "At 01:05, in lối đi, yard. 3 more since 00:10: Cổng trước 2, Sân sau 1.")
-    assert told(message, LABELS, "vi", local, now_ms)[1] == (
+    assert told(message, VI, LABELS, local, now_ms)[1] == (
         "Lúc 01:05, vùng lối đi, yard. Thêm 3 sự kiện từ 00:10: Cổng trước 2, Sân sau 1.")
     message.newest = replace(message.newest, age_ms=LATE_MS)
-    assert told(message, LABELS, "en", local, now_ms + 86_400_000) == (
+    assert told(message, EN, LABELS, local, now_ms + 86_400_000) == (
         "4 events from 00:10 (24/11) to 01:05 (24/11)",
         "Cổng trước 3, Sân sau 1. The newest: Movement at Cổng trước.")
     alone = Notification(at(1, 10, "shed", kind="tamper", code="covered"), T0)
-    assert told(alone, LABELS, "en", local, T0) == ("shed: the camera is covered", "At 00:10.")
-    assert "Nhà bà Sáu" in trial("Nhà bà Sáu", "vi")[1] and "the recorder" in trial("", "en")[1]
-    assert TEXTS["vi"].keys() == TEXTS["en"].keys()
+    assert told(alone, EN, LABELS, local, T0) == ("shed: the camera is covered", "At 00:10.")
+    assert "Nhà bà Sáu" in trial("Nhà bà Sáu", VI)[1] and "the recorder" in trial("", EN)[1]

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.protocols.onvif import device, discovery, media, soap, tree
-from agent.core.protocols.onvif.choose import choose, slower
-from agent.core.protocols.onvif.media import Encoder, EncoderLimits, Media1, Media2, Profile
-from agent.core.protocols.onvif.tree import BadXml, Node
+from agent.core.protocols.onvif import discovery, services, soap
+from agent.core.protocols.onvif.services import Encoder, EncoderLimits, Media1, Media2, Profile, choose, slower
+from agent.core.protocols.onvif.soap import BadXml, Node
 
 pytestmark = pytest.mark.core
 ENVELOPE = f'<s:Envelope xmlns:s="{soap.ENVELOPE}"><s:Header>%s</s:Header><s:Body>%s</s:Body></s:Envelope>'
@@ -26,21 +25,21 @@ LAUGHS = ('<!DOCTYPE z [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&
 
 @pytest.mark.parametrize("document", [LAUGHS, '<!DOCTYPE z SYSTEM "file:///etc/passwd"><z/>', "<z>&undefined;</z>",
                                       "", "<z>", "<a>" * 100 + "</a>" * 100,
-                                      "<a>" + "<b/>" * (tree.NODES_MAX_N + 1) + "</a>",
+                                      "<a>" + "<b/>" * (soap.NODES_MAX_N + 1) + "</a>",
                                       '<?xml version="1.0" encoding="klingon"?><a/>', "<p:a/>"])
 def test_a_document_that_no_camera_needs_is_refused(document: str):
     with pytest.raises(BadXml):
-        tree.parse(document.encode())
+        soap.parse(document.encode())
 
 
 def test_a_document_too_large_is_refused_unread():
     with pytest.raises(BadXml, match="too many"):
-        tree.parse(b"<a>" + b" " * tree.XML_MAX_B + b"</a>")
+        soap.parse(b"<a>" + b" " * soap.XML_MAX_B + b"</a>")
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_noise_is_refused_or_read_but_never_breaks(data: bytes):
-    for read in (tree.parse, soap.unwrap, lambda data: discovery.matches(data, {"x"})):
+    for read in (soap.parse, soap.unwrap, lambda data: discovery.matches(data, {"x"})):
         with contextlib.suppress(BadXml, soap.Fault):
             read(data)
 
@@ -59,7 +58,7 @@ NODES = st.recursive(
 
 @given(NODES)
 def test_an_element_is_written_as_it_was_read(node: Node):
-    assert tree.parse(tree.written(node).encode()) == node
+    assert soap.parse(soap.written(node).encode()) == node
 
 
 @given(NODES)
@@ -72,15 +71,15 @@ def test_any_answer_is_understood_or_ignored(answer: Node):
         limits = service.limits(answer, "h264")
         settings = service.encoder(answer)
         if settings:
-            media.with_rate(settings, 5, limits)
-    device.clock(answer)
-    device.services(answer)
-    device.capabilities(answer)
+            services.with_rate(settings, 5, limits)
+    services.clock(answer)
+    services.services(answer)
+    services.capabilities(answer)
 
 
 def test_text_for_the_terminal_holds_nothing_that_could_drive_it():
-    assert tree.printable("Cổng\x1b[31m \n trước\u202e" + "y" * 500).startswith("Cổng [31m trước yyy")
-    assert len(tree.printable("y" * 500)) == tree.WORD_MAX_N
+    assert soap.printable("Cổng\x1b[31m \n trước\u202e" + "y" * 500).startswith("Cổng [31m trước yyy")
+    assert len(soap.printable("y" * 500)) == soap.WORD_MAX_N
 
 
 # --- discovery
@@ -105,7 +104,7 @@ def test_a_printer_is_no_camera():
 
 @pytest.mark.parametrize("types", discovery.TYPES)
 def test_a_probe_is_well_formed_and_carries_its_number(types: str):
-    told = tree.parse(discovery.probe("abc-1", types))
+    told = soap.parse(discovery.probe("abc-1", types))
     assert told.raw("Header", "MessageID") == "urn:uuid:abc-1" and told.find("Body", "Probe", "Types")
 
 
@@ -113,7 +112,7 @@ def test_a_probe_is_well_formed_and_carries_its_number(types: str):
 
 def test_the_password_is_proved_by_its_digest_with_the_camera_s_time():
     created = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC) + timedelta(microseconds=9)
-    told = tree.parse(soap.envelope(device.GET_INFORMATION, soap.username_token("a<b", "s3cret", b"n" * 16, created)))
+    told = soap.parse(soap.envelope(services.GET_INFORMATION, soap.username_token("a<b", "s3cret", b"n" * 16, created)))
     token = told.find("Header", "Security", "UsernameToken")
     right = hashlib.sha1(b"n" * 16 + b"2026-05-04T03:02:01Z" + b"s3cret").digest()
     assert token.raw("Username") == "a<b" and token.raw("Created") == "2026-05-04T03:02:01Z"
@@ -139,11 +138,11 @@ def test_a_page_is_no_message(page: str):
 
 def test_a_clock_that_can_t_be_is_none():
     def told(day: int) -> Node:
-        return tree.parse(f"<R><SystemDateAndTime><UTCDateTime><Time><Hour>3</Hour><Minute>2</Minute><Second>1</Second>"
+        return soap.parse(f"<R><SystemDateAndTime><UTCDateTime><Time><Hour>3</Hour><Minute>2</Minute><Second>1</Second>"
                           f"</Time><Date><Year>2026</Year><Month>2</Month><Day>{day}</Day></Date></UTCDateTime>"
                           f"</SystemDateAndTime></R>".encode())
-    assert device.clock(told(28)) == datetime(2026, 2, 28, 3, 2, 1, tzinfo=UTC)
-    assert device.clock(told(31)) is None and device.clock(tree.parse(b"<R/>")) is None
+    assert services.clock(told(28)) == datetime(2026, 2, 28, 3, 2, 1, tzinfo=UTC)
+    assert services.clock(told(31)) is None and services.clock(soap.parse(b"<R/>")) is None
 
 
 # --- choosing and changing
@@ -179,7 +178,7 @@ def test_a_sub_stream_is_slowed_as_far_as_motion_is_content_and_the_camera_can(n
 
 
 def settings1(fps: int, gop: int) -> Encoder:
-    told = media.encoder(tree.parse(
+    told = services.encoder(soap.parse(
         f'<C token="sub"><Name>a &amp; b</Name><Encoding>H264</Encoding><Resolution><Width>640</Width>'
         f"<Height>360</Height></Resolution><RateControl><FrameRateLimit>{fps}</FrameRateLimit>"
         f"<EncodingInterval>1</EncodingInterval><BitrateLimit>512</BitrateLimit></RateControl><H264><GovLength>{gop}</GovLength></H264></C>".encode()))
@@ -189,26 +188,26 @@ def settings1(fps: int, gop: int) -> Encoder:
 
 def test_only_rate_and_keyframes_change_and_keyframes_stay_as_far_apart_in_seconds():
     before = settings1(fps=15, gop=30)
-    after = media.with_rate(before, 5, EncoderLimits((), (1, 250)))
-    assert media.encoder(after) == replace(before, fps=5, gop_n=10, node=after)
+    after = services.with_rate(before, 5, EncoderLimits((), (1, 250)))
+    assert services.encoder(after) == replace(before, fps=5, gop_n=10, node=after)
     assert before.fps == 15 and before.node.raw("RateControl", "FrameRateLimit") == "15"
-    assert tree.written(after) == (tree.written(before.node).replace(">15<", ">5<").replace(">30<", ">10<"))
-    assert media.encoder(media.with_rate(before, 5, EncoderLimits((), (25, 250)))).gop_n == 25
+    assert soap.written(after) == (soap.written(before.node).replace(">15<", ">5<").replace(">30<", ">10<"))
+    assert services.encoder(services.with_rate(before, 5, EncoderLimits((), (25, 250)))).gop_n == 25
 
 
 def test_the_new_service_has_its_keyframes_in_an_attribute():
-    node = tree.parse(b'<C token="s" GovLength="40" Profile="Main"><Encoding>H265</Encoding><Resolution>'
+    node = soap.parse(b'<C token="s" GovLength="40" Profile="Main"><Encoding>H265</Encoding><Resolution>'
                       b"<Width>640</Width><Height>360</Height></Resolution>"
                       b"<RateControl><FrameRateLimit>20.0</FrameRateLimit></RateControl></C>")
-    before = media.encoder(node)
-    after = media.encoder(media.with_rate(before, 5, EncoderLimits((), None)))
+    before = services.encoder(node)
+    after = services.encoder(services.with_rate(before, 5, EncoderLimits((), None)))
     assert (before.codec, before.fps, before.gop_n, after.fps, after.gop_n) == ("h265", 20, 40, 5, 10)
 
 
 def test_limits_of_both_services():
-    old = tree.parse(b"<R><Options><H264><GovLengthRange><Min>1</Min><Max>100</Max></GovLengthRange>"
+    old = soap.parse(b"<R><Options><H264><GovLengthRange><Min>1</Min><Max>100</Max></GovLengthRange>"
                      b"<FrameRateRange><Min>1</Min><Max>4</Max></FrameRateRange></H264></Options></R>")
-    new = tree.parse(b'<R><Options FrameRatesSupported="25 12.5 x"><Encoding>H265</Encoding></Options><Options '
+    new = soap.parse(b'<R><Options FrameRatesSupported="25 12.5 x"><Encoding>H265</Encoding></Options><Options '
                      b'FrameRatesSupported="20 10" GovLengthRange="1 50"><Encoding>H264</Encoding></Options></R>')
     assert Media1().limits(old, "h264") == EncoderLimits((1, 2, 3, 4), (1, 100))
     assert Media1().limits(old, "h265") == EncoderLimits((), None)

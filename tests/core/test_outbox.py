@@ -61,7 +61,7 @@ def test_when_somebody_listens_again_nothing_waits_for_ten_minutes():
         now += 600
     offers.offered(1, now)
     offers.taken(1)
-    offers.hurry(now + 1)
+    offers.shorten_waits(now + 1)
     assert offers.due(now + 30, 1) == []
     assert offers.due(now + 31, 1) == [1]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.protocols.rtp.items import EncodedUnit
-from agent.core.protocols.rtp.order import DEPTH_GUESS_MAX, HOLD_US, DecodeOrder
+from agent.core.protocols.rtp.track import EncodedUnit
+from agent.core.protocols.rtp.video import DEPTH_GUESS_MAX, HOLD_US, DecodeOrder
 
 FRAME_US = 66_667
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agent.core.media import nal
 from agent.core.protocols.rtp.audio import G711
-from agent.core.protocols.rtp.items import EncodedUnit, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import JUNK_MAX_B, InterleavingError, Receiver
+from agent.core.protocols.rtp.track import EncodedUnit, RtspText, TrackFormat
 from agent.core.protocols.rtp.video import H264
 from tests.core.rtp_material import FRAME_TICKS, frame, receive, sets, units_of
 from tests.rigs.examples import examples

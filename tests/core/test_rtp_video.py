@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.media import nal
-from agent.core.protocols.rtp.items import EncodedUnit, TrackFormat
 from agent.core.protocols.rtp.receiver import Receiver
+from agent.core.protocols.rtp.track import EncodedUnit, TrackFormat
 from agent.core.protocols.rtp.video import H264
 from tests.core.mp4_material import STREAMS, encode
 from tests.core.rtp_material import FRAME_TICKS, NOTE, TRACKS, frame, receive, sets, units_of

@@ -10,7 +10,7 @@ from agent.core.protocols.rtsp.address import parse
 from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, RequestRefused
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspRequest, read
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.sdp import UnfitStream
 
 URL = "rtsp://me:pw@h/live"
 SDP = (b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n"

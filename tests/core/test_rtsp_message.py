@@ -89,7 +89,7 @@ def test_an_address_is_taken_apart_and_asked_for_without_its_password(url, host,
 @pytest.mark.parametrize("url", ["http://cam/", "rtsp://", "rtsp://me:s3cret/x@cam", "rtsp://me:s3cret@cam:99999/", "x",
                                  "rtsp://me%0d%0aX:s3cret@cam/"])
 def test_what_is_no_address_is_refused_without_repeating_it(url: str):
-    with pytest.raises(ValueError, match="is no rtsp") as refusal:
+    with pytest.raises(ValueError, match="is not an rtsp") as refusal:
         parse(url)
     assert "s3cret" not in str(refusal.value) and refusal.value.__cause__ is None
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.core.media.model import AudioInfo
 from agent.core.protocols.rtsp import sdp
-from agent.core.protocols.rtsp.offer import UnfitStream, sound_of, video_of
+from agent.core.protocols.rtsp.sdp import UnfitStream, sound_of, video_of
 
 SPS, PPS, VPS = b"\x67\x64\0\x1f\xac", b"\x68\xee\x3c\x80", b"\x40\1\x0c\1"
 SETS = f"{base64.b64encode(SPS).decode()},{base64.b64encode(PPS).decode()}"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.media.model import Sound
-from agent.core.media.soundline import NEAR_US, Soundline
+from agent.core.media.timeline import NEAR_US, Soundline
 
 RATE, FRAME_N = 16_000, 1024
 FRAME_US = 64_000

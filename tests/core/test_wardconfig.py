@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.derived import ACTS_ON, in_effect, listens, weighed
 from agent.config.settings import Log, Settings, Store, Ward
-from agent.config.ward_settings import ACTS_ON, in_effect, listens, weighed
-from agent.core.household.ward_settings import KEYS, LEVELS, BadSetting, demand, outcome
+from agent.core.household.ward_settings import KEYS, LEVELS, BadSetting, check_allowed, outcome
 
 OWN = {"health_int_s": 60, "retention_d": 10, "log_level": "info"}
 owns = st.fixed_dictionaries({"health_int_s": st.integers(5, 300), "retention_d": st.floats(0.1, 365),
@@ -49,7 +49,7 @@ def test_whatever_is_wished_for_nothing_goes_beyond_the_household(own, wish):
 @given(document=st.dictionaries(st.sampled_from([*KEYS, "masks", "", "Health_int_s"]), anything, max_size=4))
 def test_a_document_is_taken_as_a_whole_or_not_at_all(document):
     try:
-        demand(document)
+        check_allowed(document)
     except BadSetting as bad:
         assert str(bad) in document
         known = outcome(document, OWN).values
@@ -63,7 +63,7 @@ def test_a_document_is_taken_as_a_whole_or_not_at_all(document):
     ("loud", "log_level"), ("INFO", "log_level"), (1, "log_level"), ({}, "log_level")])
 def test_a_value_of_another_kind_is_named_by_its_key(value, key):
     with pytest.raises(BadSetting) as caught:
-        demand({key: value})
+        check_allowed({key: value})
     assert str(caught.value) == key
 
 

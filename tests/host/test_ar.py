@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.host import ar
-from agent.host.ar import NotAnArchive
+from agent.host import release_file
+from agent.host.release_file import NotAnArchive
 from tests.rigs.bundles import ar as packed
 
 FILES = [("debian-binary", b"2.0\n"), ("_release.json", b"{} "), ("_release.sig", bytes(64)), ("data.tar.xz", b"")]
@@ -17,7 +17,7 @@ FILES = [("debian-binary", b"2.0\n"), ("_release.json", b"{} "), ("_release.sig"
 
 def contents(data: bytes, most_b: int = 1 << 20) -> list[tuple[str, bytes]]:
     file = io.BytesIO(data)
-    return [(name, file.read(size_b)) for name, size_b in ar.members(file, most_b)]
+    return [(name, file.read(size_b)) for name, size_b in release_file.ar_members(file, most_b)]
 
 
 def test_it_reads_what_binutils_pack(tmp_path: Path):
@@ -47,7 +47,7 @@ def test_it_is_bounded():
 @given(st.binary(max_size=300))
 def test_whatever_follows_is_read_or_refused(data: bytes):
     try:
-        found = contents(ar.MAGIC + data)
+        found = contents(release_file.MAGIC + data)
     except NotAnArchive:
         return
     assert sum(len(content) for _, content in found) <= len(data)

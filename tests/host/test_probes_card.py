@@ -7,8 +7,8 @@ import pytest
 
 from agent.core.health.facts import Facts
 from agent.core.health.machine import HealthMachine
-from agent.host.probes.file_system import Abort, refuses
 from agent.host.probes.machine import Probes
+from agent.host.probes.volume import Abort, refuses
 from tests.rigs.wait import HANG_S, until
 
 MB = 1_000_000

@@ -8,7 +8,7 @@ import pytest
 from agent.config.settings import Settings, Store
 from agent.host.datagram import Outlet
 from agent.host.files import sync_folder
-from agent.host.probes import file_system
+from agent.host.probes import volume
 from agent.host.stop import Stop
 from agent.keeper.card_watch import CardWatch
 from agent.keeper.main import Keeper
@@ -38,7 +38,7 @@ def give_up(disk: Disk) -> None:
     with contextlib.suppress(OSError):          # the journal's own commit may be first
         (disk.mount / "stranger").mkdir()
         sync_folder(disk.mount)
-    until(lambda: file_system.refuses(disk.mount), "the file system gives up")
+    until(lambda: volume.refuses(disk.mount), "the file system gives up")
     disk.trouble()
 
 
@@ -48,9 +48,9 @@ def test_after_an_error_that_is_over_every_role_says_what_the_card_is(disk, tmp_
                 Heartbeat("keeper", "keeper", tmp_path, hand_clock), Stop(), None)
     keeper = Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(tmp_path))
     keeper.round(asked_for_space=False)
-    assert keeper.fault is None and not file_system.Abort(folders.root).seen()
+    assert keeper.fault is None and not volume.Abort(folders.root).seen()
     give_up(disk)
-    assert file_system.Abort(folders.root).seen()
+    assert volume.Abort(folders.root).seen()
     with pytest.raises(OSError) as met:
         (folders.clips / "a clip").touch()
     assert fault_of(met.value, folders.root) == "card_read_only"

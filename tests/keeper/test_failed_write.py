@@ -12,7 +12,7 @@ import pytest
 from agent.capture.recorder import RETRY_AFTER_S
 from agent.config.settings import Settings, Store
 from agent.host.datagram import Outlet
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
 from agent.keeper.own_repair import open_own

@@ -10,7 +10,7 @@ import pytest
 
 from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.host.stop import Stop
 from agent.keeper import ballast
 from agent.keeper.canary import Canary

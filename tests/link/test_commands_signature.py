@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
-from agent.core.contract.signed_payload import BAD, GOOD, UNKNOWN_KEY, SignedPayload
-from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.contract.helper_messages import BAD, GOOD, UNKNOWN_KEY, SignedPayload
+from agent.core.evidence.ledger.row import fingerprint
 from agent.helpers.signature import judge
 from agent.link import verifier
 from agent.link.verifier import AT_ONCE_N, EVERY_S, LARGEST_B, WAITING_MAX, Verifier

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agent.core.contract import wire
-from agent.core.contract.signed_payload import BAD, SignedPayload
+from agent.core.contract.helper_messages import BAD, SignedPayload
 
 ROOT = Path(__file__).parents[2]
 ORDER = (b'{"id":"01JDX0000000000000000000AB","iat":1,"exp":2,"name":"restart","dev":"c-7f3a9c21b04d","sig":"AAAA"%b}')

@@ -90,7 +90,7 @@ def test_what_a_household_keeps_to_itself_is_neither_told_nor_left_at_the_broker
         until(lambda: ward.last("/health"))
         rig.outlet.send(BEAT, "link")
         until(lambda: ward.last("/health").get("cams"), "the camera is heard of")
-        settle(rig, replace(JOINED, told=consent_text.told(["health"])))
+        settle(rig, replace(JOINED, told=consent_text.kinds_sent(["health"])))
         rig.outlet.send(Poke(what="membership"), "link")
         until(lambda: born().get("withheld") == ["health"])
         assert born()["cams"] == [{"c": "gate"}]

@@ -6,7 +6,7 @@ import pytest
 
 from agent.config.load import load
 from agent.core.contract.facts import Poke
-from agent.core.contract.notify_send import NotificationSent, SendNotification
+from agent.core.contract.helper_messages import NotificationSent, SendNotification
 from agent.host import runtime
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from agent.capture.labeller import PROGRAM
-from agent.core.contract.label_question import LabelQuestion, ShownLook, answer_of, encode
+from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_answer, label_message
 from agent.core.media.model import Box
 from agent.core.release import SIGNATURE, TOLD, Release, message, tree_digest
 from agent.host.command_key import load, verifies
@@ -144,11 +144,11 @@ def test_an_event_is_named_by_what_the_package_brings(laid: Path):
         pytest.skip("no python3-numpy and python3-msgspec of Debian")
     info, packets = movie()
     look = ShownLook(info=info, packets=list(packets[:3]), box=Box(0.3, 0.3, 0.2, 0.4))
-    done = subprocess.run([DEBIAN, "-P", "-B", "-m", PROGRAM], input=encode(LabelQuestion(looks=[look])),
+    done = subprocess.run([DEBIAN, "-P", "-B", "-m", PROGRAM], input=label_message(LabelQuestion(looks=[look])),
                           capture_output=True, env={"PYTHONPATH": f"{laid / HOME}:{laid / HOME / 'libraries'}"},
                           timeout=HANG_S)
     assert done.returncode == 0, done.stderr.decode()
-    assert answer_of(done.stdout).label.word == "nothing"
+    assert label_answer(done.stdout).label.word == "nothing"
 
 
 def test_every_library_has_its_licence_told_and_no_licence_is_told_of_none(laid: Path):

@@ -73,6 +73,6 @@ def test_another_file_of_a_technicians_starts_anew(tmp_path: Path, db, folders, 
     try:
         signature.slots()
     except OSError as problem:
-        assert "no key counts until somebody" in str(problem)
+        assert "no key is valid until a person" in str(problem)
     else:
         raise AssertionError("a revoked key might be back")

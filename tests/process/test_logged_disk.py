@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.probes import file_system
+from agent.host.probes import volume
 from tests.rigs.powercut import places
 from tests.rigs.powercut.disk import Disk, logged_disk, missing
 from tests.rigs.powercut.log import Log, Replay
@@ -62,7 +62,7 @@ def test_only_the_blocks_of_the_file_that_is_meant_fail(disk):
     assert disk.refused_n() > 0
     disk.trouble()
     assert on_disk(disk, bad) == b"o" * BLOCK_B and on_disk(disk, well) == b"n" * BLOCK_B
-    assert not file_system.Abort(disk.mount).seen()
+    assert not volume.Abort(disk.mount).seen()
 
 
 def test_when_all_contents_fail_the_file_system_itself_stays_well(disk):
@@ -76,7 +76,7 @@ def test_when_all_contents_fail_the_file_system_itself_stays_well(disk):
         (folder / str(number)).touch()
     os.sync()
     disk.trouble()
-    assert not file_system.Abort(disk.mount).seen()
+    assert not volume.Abort(disk.mount).seen()
     disk.pull_out()
     until(lambda: disk.mend() == 0)
     disk.plug_in()
@@ -89,7 +89,7 @@ def test_a_journal_that_fails_ends_the_file_system_and_contents_stay_well(disk):
     disk.trouble("EIO", where=disk.journal())
     rewrite(path, b"n" * BLOCK_B)
     assert on_disk(disk, path) == b"n" * BLOCK_B
-    assert not put(disk.mount / "new", b"x") and file_system.Abort(disk.mount).seen()
+    assert not put(disk.mount / "new", b"x") and volume.Abort(disk.mount).seen()
 
 
 def test_reads_of_a_sector_fail_and_its_neighbours_are_read(disk):

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.core.card_ladder import Budget
 from agent.host.clock import SystemClock
-from agent.host.probes.file_system import Abort, refuses
+from agent.host.probes.volume import Abort, refuses
 from agent.store import restarts
 
 CARD, BOOT = Path("/run/card"), Path("/run/boot")

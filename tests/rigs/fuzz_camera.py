@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 import av
 import numpy as np
 
-from agent.cameras.rtsp.own import received
+from agent.cameras.rtsp import received
 from agent.capture.motion_feed.decoder import Decoder
 from agent.capture.still import jpeg
 from agent.core.media import nal, sps
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.media.nal import BitstreamError, ParameterSets
-from agent.core.protocols.onvif import device, discovery, media, soap
-from agent.core.protocols.onvif.tree import BadXml
+from agent.core.protocols.onvif import discovery, services, soap
+from agent.core.protocols.onvif.soap import BadXml
 from agent.core.protocols.rtp.receiver import InterleavingError, Receiver
 from agent.core.protocols.rtsp.address import parse
 from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, RequestRefused
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspInbox, Unreadable
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.sdp import UnfitStream
 from agent.footage.still import last_picture
 from agent.host.decoder import TooLarge, is_small
 from agent.host.luma import luma_of
@@ -112,11 +112,11 @@ def onvif(data: bytes) -> None:
 
 def _answered(data: bytes) -> None:
     answer = soap.unwrap(data)
-    device.clock(answer), device.services(answer), device.capabilities(answer), device.maker_and_model(answer)
-    for service in (media.Media1(), media.Media2()):
+    services.clock(answer), services.services(answer), services.capabilities(answer), services.maker_and_model(answer)
+    for service in (services.Media1(), services.Media2()):
         service.address(answer), service.limits(answer, "h264"), service.encoder(answer)
         for profile in service.profiles(answer):
-            service.set_encoder(media.with_rate(profile.encoder, 5.0, service.limits(answer, "h264")))
+            service.set_encoder(services.with_rate(profile.encoder, 5.0, service.limits(answer, "h264")))
 
 
 def _films() -> Iterator[bytes]:

@@ -11,11 +11,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract import wire
-from agent.core.contract.signed_payload import BAD, GOOD, UNKNOWN_KEY
+from agent.core.contract.helper_messages import BAD, GOOD, UNKNOWN_KEY
 from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import COMMANDS, plain
-from agent.core.evidence.ledger.chain import fingerprint
-from agent.core.evidence.ledger.row import canonical
+from agent.core.evidence.ledger.row import canonical, fingerprint
 from agent.core.household.ward_settings import KEYS, outcome
 from agent.helpers import signature
 from agent.host import tar

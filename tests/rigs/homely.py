@@ -7,7 +7,7 @@ from agent.core.delivery.backoff import Waits
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.core.household.labels import EventWord, LabelWord
-from agent.home.context import HomeContext
+from agent.home.broker import HomeContext
 from agent.host.clock import SystemClock
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk

@@ -277,8 +277,8 @@ def lags(_: virtualcam.SensorClock) -> dict[str, Any]:
 
 def too_old(_: virtualcam.SensorClock) -> dict[str, Any]:
     """A picamera2 whose masks may not reach the encoder: with masks nothing is opened, without it records."""
-    from agent.cameras.picamera import version
-    version.found = lambda: "0.3.31"
+    from agent.cameras import picamera
+    picamera.found_version = lambda: "0.3.31"
     masked, plain = Keeper(), Keeper(enough_n=6)
     told = failure(lambda: run(masked, 5, masks=[HIDDEN]))
     source = run(plain, 20)

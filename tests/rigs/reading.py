@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 
 from agent.cameras import Source, SourceError
+from agent.cameras.rtsp import OwnSource
 from agent.cameras.rtsp.libav import LibavSource
-from agent.cameras.rtsp.own import OwnSource
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.core.media.model import Packet
 from agent.host.clock import SystemClock

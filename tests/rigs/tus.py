@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.evidence.ledger.chain import fingerprint
-from agent.core.evidence.ledger.row import canonical
+from agent.core.evidence.ledger.row import canonical, fingerprint
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S
 

@@ -15,7 +15,7 @@ import pytest
 from agent.capture.live import LiveSocket
 from agent.host.datagram import Inbox
 from agent.host.files import Lock, open_own, write_durably, write_once
-from agent.host.runtime import camera_socket, demand_ours
+from agent.host.runtime import camera_socket, make_ours
 from agent.keeper import ballast, repair
 from agent.keeper.canary import Canary
 from agent.keeper.deletion import drop_pictures
@@ -208,9 +208,9 @@ def test_a_runtime_folder_that_another_user_has_made_is_none(home):
     place.mkdir()
     place.chmod(0o1777)
     home.as_role("link", lambda: (place / "taimat-61202").mkdir())
-    assert home.refuses("keeper", lambda: demand_ours(place / "taimat-61202")) == "EPERM"
-    assert home.refuses("keeper", lambda: demand_ours(place / "taimat-61203")) == ""
-    assert home.refuses("keeper", lambda: demand_ours(home.runtime)) == ""
+    assert home.refuses("keeper", lambda: make_ours(place / "taimat-61202")) == "EPERM"
+    assert home.refuses("keeper", lambda: make_ours(place / "taimat-61203")) == ""
+    assert home.refuses("keeper", lambda: make_ours(home.runtime)) == ""
 
 
 def write_row(home: Premises) -> int:

@@ -70,7 +70,7 @@ REHEARSE = f"""
 import msgspec
 from agent.helpers.rehearsal import Rehearsal
 from agent.config.settings import Camera
-from agent.core.contract.rehearsal import RehearsalQuestion
+from agent.core.contract.helper_messages import RehearsalQuestion
 camera = Camera(name="gate", source="file:/srv/gate.mp4")
 draft = msgspec.structs.replace(camera, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]], privacy_mask="transcode")
 *_, answer = Rehearsal(RehearsalQuestion(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.contract.label_question import LabelQuestion, ShownLook, encode
+from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_message
 from agent.core.media.model import Box
 from agent.host.weights import FOLDER
 from scripts.packaging import weights
@@ -19,7 +19,7 @@ ASK = f"""
 import json
 from pathlib import Path
 from agent.capture.labeller import DOOR, ask_at
-from agent.core.contract.label_question import answer_of
+from agent.core.contract.helper_messages import answer_of
 print(json.dumps(answer_of(ask_at(Path("/run/taimat", DOOR), Path("{QUESTION}").read_bytes())).label))
 """
 
@@ -34,7 +34,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             made.install(ROOT / "agent")
             shutil.copytree(weights.fetched() / FOLDER, made.root / "opt/taimat/versions/0.1.0/libraries" / FOLDER)
             look = ShownLook(info=info, packets=list(packets[:3]), box=Box(0.3, 0.3, 0.3, 0.4))
-            (made.root / QUESTION.lstrip("/")).write_bytes(encode(LabelQuestion(looks=[look, look])))
+            (made.root / QUESTION.lstrip("/")).write_bytes(label_message(LabelQuestion(looks=[look, look])))
             made.enable("label-taimat.socket", "taimat.target")
             made.boot()
             yield made

@@ -46,7 +46,7 @@ print(answer.status, answer.getheader("location"), answer.read().decode())
 SEARCH = """
 import msgspec
 from agent.helpers.camera_search import answer
-from agent.core.contract.camera_search import CameraQuestion
+from agent.core.contract.helper_messages import CameraQuestion
 print(msgspec.json.encode(answer(CameraQuestion())).decode(), flush=True)
 """
 

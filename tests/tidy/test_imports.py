@@ -147,6 +147,18 @@ def test_core_is_pure():
     assert not [path for path in files("core") if {name.split(".")[0] for name in imports(path)} & IMPURE]
 
 
+def test_rooms_of_core_import_each_other_in_one_direction():
+    """A folder of core is a room, and so is a file beside the folders."""
+    arrows = {}
+    for path in files("core"):
+        here = path.relative_to(ROOT / "agent/core").with_suffix("").parts[0]
+        there = {name.split(".")[2] for name in imports(path) if name.startswith("agent.core.")}
+        arrows.setdefault(here, set()).update(there - {here})
+    while free := {here for here, there in arrows.items() if not there & arrows.keys()}:
+        arrows = {here: there for here, there in arrows.items() if here not in free}
+    assert not arrows, f"a ring is among {sorted(arrows)}"
+
+
 @pytest.mark.parametrize("role", HEAVY)
 def test_a_role_loads_only_what_it_needs(role: str):
     code = f"import sys, agent.{role}.main; print(*(m for m in {HEAVY[role]!r} if m in sys.modules))"

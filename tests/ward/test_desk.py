@@ -13,8 +13,8 @@ import sqlalchemy as sql
 
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import ClipExport, args
-from agent.core.health import texts
 from agent.host.clock import SystemClock
+from agent.look.device_words import condition_texts
 from agent.ward import database, settings
 from agent.ward.authority.findings import bad, note, well
 from agent.ward.authority.places import Places
@@ -117,7 +117,7 @@ def test_a_fragment_is_the_list_alone(binh):
 def test_a_device_shows_all_of_it(binh):
     page = binh.get(f"/devices/{SICK}?lang=en").text
     assert "yard &lt;b&gt;" in page and "Sun 2 January 2028" in page and "1.2.3" in page
-    assert texts.EN["card_full"].title in page
+    assert condition_texts("en")["card_full"].title in page
     page = binh.get(f"/devices/{ENROLLED}?lang=en").text
     assert "no card found in the reader" in page and "Hộ bà Sáu" in page
     assert "Claim used twice" in binh.get(f"/devices/{PLACE}?lang=en").text

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from agent.config.settings import Camera
-from agent.core.contract.camera_search import SeenCamera
+from agent.core.contract.helper_messages import SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, LocalCamera, LocalCameras, RemoveCamera
 from agent.web.server import words
 from agent.web.settings.cameras import PROGRAM, camera_key, mute, offered

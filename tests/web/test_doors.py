@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import page_port
+from agent.host.runtime import page_port
 from tests.rigs.wait import HANG_S, free_port, until
 from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
@@ -89,7 +89,7 @@ def test_443_is_the_page_and_80_leads_there(start: Start, tmp_path: Path):
     assert ask(http_port, "/static/page.css", False, Host="taimat.local").status == 200
     assert ask(http_port, "/pair", False, "POST", Host="taimat.local").status == 308
     assert ask(http_port, "/", False, Host="[x").status == 400
-    assert page_port.told(tmp_path / "run", 8088) == https
+    assert page_port(tmp_path / "run", 8088) == https
 
 
 def test_a_browser_is_told_once_what_it_is_going_to_warn_of(start: Start):
@@ -122,7 +122,7 @@ def test_the_code_in_a_label_s_qr_comes_through_the_warning_into_the_form(start:
 def test_a_page_for_this_machine_alone_hangs_up_on_the_network(start: Start, tmp_path: Path):
     https, http_port = start('listen = "127.0.0.1"')
     assert hangs_up(https) and hangs_up(http_port)
-    assert page_port.told(tmp_path / "run", 8088) not in (https, http_port)
+    assert page_port(tmp_path / "run", 8088) not in (https, http_port)
 
 
 def test_a_page_that_is_switched_off_hangs_up(start: Start):
@@ -133,11 +133,11 @@ def test_a_page_that_is_switched_off_hangs_up(start: Start):
 def test_a_page_in_the_clear_is_at_80(start: Start, tmp_path: Path):
     https, http_port = start('listen = "0.0.0.0"\ntls = false')
     assert hangs_up(https) and ask(http_port, "/pair", False, Host="taimat.local").status == 200
-    assert page_port.told(tmp_path / "run", 8088) == http_port
+    assert page_port(tmp_path / "run", 8088) == http_port
 
 
 def test_what_was_handed_to_another_process_is_left_alone(tmp_path: Path):
-    code = ("from agent.host.handed import handed_sockets; import os; "
+    code = ("from agent.host.systemd import handed_sockets; import os; "
             "print(handed_sockets(), os.environ.get('LISTEN_FDS'))")
     told = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "https"}
     said = subprocess.run([sys.executable, "-c", code], env=os.environ | told, capture_output=True, text=True)

@@ -3,7 +3,7 @@ import pytest
 
 from agent.config.settings import Camera, Device, Notify, Settings, Sharing, Store, Ward
 from agent.core.contract.decisions import SharingState
-from agent.core.label_pace import WordLack
+from agent.core.household.labels import WordLack
 from agent.web.server import words
 from agent.web.server.words import View
 from agent.web.sharing.sharing_page import notice_view, sharing_view

@@ -8,7 +8,7 @@ from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts, LinkFacts,
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import HostFacts, UnitFacts
 from agent.core.health.report import Report, RoleReport
-from agent.core.health.texts import text
+from agent.look.device_words import condition_text
 from agent.web.health.health_page import health_view
 from agent.web.live import present_camera
 from agent.web.live.present_camera import tiles
@@ -53,7 +53,7 @@ def test_a_lost_picture_says_since_when_and_what_to_do(hand_clock):
 def test_a_camera_that_shows_the_wrong_thing_is_not_said_to_show_nothing(hand_clock, code):
     seen = CameraFacts(camera="gate", state="ok", last_frame_age_s=0.1)
     tile = tiles([GATE], report(seen, conditions=(wrong(code, camera="gate"),)), hand_clock.now(), EN)[0]
-    assert (tile.tone, tile.state) == ("alarm", text(code, "en").title) and tile.remedy == text(code, "en").remedy
+    assert (tile.tone, tile.state, tile.remedy) == ("alarm", *condition_text(code, "en"))
 
 
 def test_without_a_last_picture_it_is_lost_since_it_was_noticed(hand_clock):

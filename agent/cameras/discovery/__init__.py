@@ -1,1 +1,1 @@
-"""Which cameras are on the network, and where their streams are: for `taimat discover` and for the page."""
+"""Finds the cameras on the network and their streams, for `taimat discover` and for the page."""

@@ -1,4 +1,4 @@
-"""A camera that was found, its streams, and the account that it is asked with."""
+"""A camera that was found, its streams, and the account for it."""
 import re
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
@@ -14,7 +14,7 @@ NO_SUB = "has no small stream: switch its second stream on (H.264, about 640x360
 
 @dataclass(frozen=True, slots=True)
 class CameraAccount:
-    """The user and the password that every camera is tried with."""
+    """The user and password to try at every camera."""
 
     user: str
     password: str
@@ -32,7 +32,7 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class FoundStream:
-    """One stream; what is not known is 0 or ""."""
+    """One stream; unknown values are 0 or ""."""
 
     url: str                # without user and password
     codec: str = ""
@@ -43,40 +43,37 @@ class FoundStream:
 
 @dataclass(frozen=True, slots=True)
 class FoundCamera:
-    """One camera, or what may be one: `main` is None where no stream was to be had."""
+    """A camera, or an address that may be one: `main` is None if no stream was found."""
 
     address: str
     maker: str = ""
     model: str = ""
-    name: str = ""                      # as the household called it in the camera
-    channel: int = 0                    # of a machine that has several, from 1
+    name: str = ""                      # that the household gave it in the camera
+    channel: int = 0                    # of a recorder with several cameras, from 1
     main: FoundStream | None = None
     sub: FoundStream | None = None
-    locked: bool = False                # its streams ask for the account
-    ready: bool = False                 # the main stream was seen to be there
+    locked: bool = False                # its streams need a login
+    ready: bool = False                 # its main stream answers
     advice: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """Maker and model, as far as they are known."""
         return " ".join(filter(None, (self.maker, self.model)))
 
     @property
     def beside(self) -> str:
-        """What tells it from others in the same machine, to stand behind its name; "" where it is alone."""
+        """Returns an addition to its name that distinguishes cameras of one recorder; "" for a single camera."""
         return f", channel {self.channel}" if self.channel else ""
 
-    def told(self, *advice: str) -> "FoundCamera":
-        """The camera with more advice."""
+    def with_advice(self, *advice: str) -> "FoundCamera":
+        """Returns the camera with more advice."""
         return replace(self, advice=self.advice + advice)
 
 
 def moved(url: str, address: str, schemes: tuple[str, ...]) -> str:
-    """A URL that a camera told, at the address where it was really reached; "" for none that can be used.
-
-    Cameras tell addresses of other networks that they are in, and a liar could tell any: the password goes only to
-    the machine that was asked.
-    """
+    """Returns a camera's URL with the address at which we reached it; "" if the URL is not usable. Cameras report their
+    addresses in other networks, and a hostile one could report any. The password goes only to the machine that we
+    asked."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -90,11 +87,11 @@ def moved(url: str, address: str, schemes: tuple[str, ...]) -> str:
 
 
 def with_login(url: str, user: str, password: str) -> str:
-    """The URL with user and password in it, as a `source` takes it."""
+    """Returns the URL with user and password, as in `source`."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def without_password(url: str) -> str:
-    """The URL with a placeholder for a password that the camera itself put into its path."""
+    """Returns the URL with a placeholder for a password that the camera itself put into the path."""
     return IN_PATH.sub(rf"\1{PLACEHOLDER}", url)

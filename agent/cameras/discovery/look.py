@@ -1,11 +1,10 @@
-"""From machines' addresses to their cameras: by ONVIF where they know that, else by the paths of common makers."""
+"""Finds the cameras at given addresses: by ONVIF if they know it, else by the paths of common makers."""
 import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.cameras.discovery.connection import Deadline, target
+from agent.cameras.discovery.connection import CameraRefused, Deadline, Tries, target
 from agent.cameras.discovery.found import CameraAccount, FoundCamera, Lead
-from agent.cameras.discovery.login import CameraRefused, Tries
 from agent.cameras.discovery.onvif import NotOnvif, OnvifDevice, by_onvif, failure
 from agent.cameras.discovery.rtsp import Describer, by_paths
 from agent.config.settings import Settings
@@ -15,19 +14,19 @@ from agent.host.stop import Stop
 LOOK_S = 45.0
 AT_ONCE_N = 8
 
-Asked = tuple[FoundCamera, CameraAccount | None]        # a camera, and the account that it was asked with
+Asked = tuple[FoundCamera, CameraAccount | None]        # a camera, and the account for it
 
 
 class ConfiguredCameras:
     """Names and accounts of the configuration's network cameras, by address and path."""
 
     def __init__(self, settings: Settings) -> None:
-        self.names = [camera.name for camera in settings.camera]        # all of them, also those of other kinds
+        self.names = [camera.name for camera in settings.camera]        # of all cameras, not only network cameras
         self._by_stream: dict[tuple[str, str], str] = {}
         self._by_address: dict[str, str] = {}
         self._accounts: dict[str, CameraAccount] = {}
         for camera in settings.camera:
-            with contextlib.suppress(ValueError, OSError):              # no network camera; a name that nobody knows
+            with contextlib.suppress(ValueError, OSError):              # not a network camera, or an unknown host
                 where = parse(camera.source)
                 address = socket.gethostbyname(where.host)
                 self._by_stream[address, target(where.uri)] = camera.name
@@ -36,7 +35,7 @@ class ConfiguredCameras:
                     self._accounts[address] = CameraAccount(where.user, where.password)
 
     def name(self, camera: FoundCamera) -> str:
-        """What it is called in the configuration, "" if it is not there."""
+        """Returns its name in the configuration; "" if it is not configured."""
         path = target(camera.main.url) if camera.main else ""
         alone = self._by_address.get(camera.address, "") if not camera.channel else ""
         return self._by_stream.get((camera.address, path), alone)
@@ -47,10 +46,7 @@ class ConfiguredCameras:
 
 def look_at(machines: list[Lead], known: ConfiguredCameras, account: CameraAccount | None,
             tuning: bool) -> list[Asked]:
-    """The cameras there, a few machines at a time.
-
-    The configuration's own account goes first: it is the one that worked.
-    """
+    """Returns the cameras at these addresses. Tries the account of the configuration first, because it has worked."""
     accounts = [known.account(machine.address) or account for machine in machines]
     stop = Stop()
     with ThreadPoolExecutor(AT_ONCE_N) as pool:
@@ -64,10 +60,8 @@ def look_at(machines: list[Lead], known: ConfiguredCameras, account: CameraAccou
 
 
 def look(lead: Lead, account: CameraAccount | None, tuning: bool, stop: Stop) -> list[FoundCamera]:
-    """What is there: one camera, several in a recorder, none in what is no camera. `tuning` slows sub-streams down.
-
-    Raises Stopped when `stop` is set.
-    """
+    """Returns one camera, all cameras of a recorder, or none if it is no camera. `tuning` lowers the rate of
+    sub-streams. Raises ConnectStopped when `stop` is set."""
     tries, deadline = Tries(), Deadline(LOOK_S, stop)
     camera = FoundCamera(lead.address, lead.maker, lead.model, lead.name)
     with Describer(account, tries, deadline) as describer:
@@ -80,13 +74,13 @@ def look(lead: Lead, account: CameraAccount | None, tuning: bool, stop: Stop) ->
 
 def _by_onvif(lead: Lead, camera: FoundCamera, device: OnvifDevice, describer: Describer,
               tuning: bool) -> list[FoundCamera]:
-    """The cameras that the first service with ONVIF tells of; none where no service speaks it."""
+    """Returns the cameras that the first ONVIF service reports; none if no service speaks ONVIF."""
     for service in lead.services:
         try:
             device.meet(service)
         except (NotOnvif, OSError):
             continue
         except CameraRefused as error:
-            return [camera.told(failure(error))]
+            return [camera.with_advice(failure(error))]
         return by_onvif(device, camera, describer, tuning)
     return []

@@ -1,4 +1,4 @@
-"""Which machines may be cameras: those that answer WS-Discovery, those that listen where cameras do, and named ones."""
+"""Finds machines that may be cameras: they answer WS-Discovery, listen on ports of cameras, or were named."""
 import asyncio
 import contextlib
 import itertools
@@ -14,16 +14,16 @@ from ipaddress import IPv4Address, IPv4Network
 from agent.cameras.discovery.found import Lead, moved
 from agent.cameras.discovery.rtsp import RTSP_PORTS
 from agent.core.protocols.onvif.discovery import ANSWER_MAX_B, GROUP, PORT, TYPES, Match, matches, probe
-from agent.core.protocols.onvif.tree import BadXml
-from agent.host.interfaces import host_interfaces
+from agent.core.protocols.onvif.soap import BadXml
+from agent.host.address import host_interfaces
 
-HOSTS_MAX_N = 256           # a /24: nobody's household is larger, and a ward's network is not ours to search
+HOSTS_MAX_N = 256           # a /24: no household is larger, and we must not search the network of a ward
 NETWORKS_MAX_N = 4
 SMALLEST_PREFIX = 24
-VIRTUAL = ("docker", "br-", "virbr", "veth")        # of containers and virtual machines
+VIRTUAL = ("docker", "br-", "virbr", "veth")        # interfaces of containers and virtual machines
 CONNECT_S, AT_ONCE_N = 1.0, 256
 ONVIF_PORTS = (80, 2020, 8000, 8080, 8899)      # the last four: TP-Link, Reolink, several, XM
-LISTEN_S, LISTEN_ALONE_S = 3.0, 1.5      # a device waits up to 0.5 s before it answers, some much longer
+LISTEN_S, LISTEN_ALONE_S = 3.0, 1.5      # a device answers after up to 0.5 s, some much later
 ASK_AT_S = (0.0, 0.4)           # twice: a datagram may get lost
 ROUNDS_MAX_N, SERVICES_MAX_N = 1000, 4
 DEVICE_SERVICE = "/onvif/device_service"
@@ -32,7 +32,7 @@ NO_NETWORK = "this computer is in no private network: connect it first"
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """A machine that answered: its address, where its device service may be, and what it said of itself."""
+    """A machine that answered: its address, possible places of its device service, and its own description."""
 
     address: str
     services: tuple[str, ...]
@@ -40,11 +40,11 @@ class ProbeAnswer:
 
 
 class BadPlace(ValueError):
-    """What was named is no machine or network to look at; the text says why."""
+    """The text is not a machine or network that can be searched; the message says why."""
 
 
 def network(text: str) -> IPv4Network:
-    """A network that was asked for. Raises BadPlace where it is none, or none to be searched."""
+    """Parses a network. Raises BadPlace if it is not one, or must not be searched."""
     try:
         found = IPv4Network(text, strict=False)
     except ValueError:
@@ -57,7 +57,7 @@ def network(text: str) -> IPv4Network:
 
 
 def place(text: str) -> tuple[str, int | None]:
-    """A machine that was named, as (IPv4 address, port if one was given). Raises BadPlace."""
+    """Parses a machine as (IPv4 address, port if it is given). Raises BadPlace."""
     host, colon, port = text.partition(":")
     if colon and not (port.isdecimal() and 0 < int(port) < 65536):
         raise BadPlace(f"{text}: write an address, or ADDRESS:PORT")
@@ -68,7 +68,7 @@ def place(text: str) -> tuple[str, int | None]:
 
 
 def at(places: Iterable[tuple[str, int | None]]) -> tuple[list[Lead], list[str]]:
-    """The machines that were named, and what went wrong in words; a port that was given may be ONVIF's or RTSP's."""
+    """Returns the named machines, and errors in words. A given port may be for ONVIF or RTSP."""
     given: dict[str, tuple[int, ...]] = {}
     for address, port in places:
         given[address] = (*given.get(address, ()), *([port] if port else []))
@@ -79,7 +79,7 @@ def at(places: Iterable[tuple[str, int | None]]) -> tuple[list[Lead], list[str]]
 
 
 def around(asked: list[IPv4Network]) -> tuple[list[Lead], list[str]]:
-    """Machines that answer on any interface, or listen for RTSP in the networks that were asked for, or in our own."""
+    """Returns machines that answer on any interface, or listen for RTSP in these networks, or else in our own."""
     own = _own_addresses()
     if not own:
         return [], [NO_NETWORK]
@@ -92,7 +92,7 @@ def around(asked: list[IPv4Network]) -> tuple[list[Lead], list[str]]:
 
 
 def _own_addresses() -> dict[IPv4Address, IPv4Network]:
-    """Private ones that lead out of this computer, each with at most HOSTS_MAX_N addresses around it."""
+    """Returns our private addresses, each with its network of at most HOSTS_MAX_N addresses."""
     found = {}
     for each in host_interfaces():
         address, prefix = each.address.ip, max(SMALLEST_PREFIX, each.address.network.prefixlen)
@@ -103,7 +103,7 @@ def _own_addresses() -> dict[IPv4Address, IPv4Network]:
 
 def _both(own: Iterable[str], alone: Iterable[str], hosts: Iterable[str],
           ports: Iterable[int]) -> tuple[tuple[list[ProbeAnswer], list[str]], dict[str, list[int]]]:
-    """What `search` and `scan` find, at the same time: both do little but wait."""
+    """Runs `search` and `scan` at the same time, because both mostly wait."""
     with ThreadPoolExecutor(1) as pool:
         answering = pool.submit(search, own, alone)
         doors = scan(hosts, ports)
@@ -119,17 +119,16 @@ def _lead(address: str, answer: ProbeAnswer | None, ports: Iterable[int], given:
         return Lead(address, guesses, rtsp)
     told = answer.match
     services = tuple(dict.fromkeys((*answer.services, *guesses)))
-    return Lead(address, services, rtsp, told.maker, told.model, told.name)
+    return Lead(address, services, rtsp, told.maker, told.model, name=told.name)
 
 
 def addresses(networks: Iterable[IPv4Network], own: Iterable[IPv4Address]) -> list[str]:
-    """Every address to look at, once."""
     ours = set(own)
     return list(dict.fromkeys(str(host) for each in networks for host in each.hosts() if host not in ours))
 
 
 def scan(hosts: Iterable[str], ports: Iterable[int] = RTSP_PORTS) -> dict[str, list[int]]:
-    """Which of the ports each host has open, a few connections at a time; hosts with none are left out."""
+    """Returns the open ones of these ports by host; leaves out hosts without any."""
     return asyncio.run(_scan([(host, port) for port in ports for host in hosts]))
 
 
@@ -149,17 +148,15 @@ async def _open(host: str, port: int, turnstile: asyncio.Semaphore) -> bool:
         async with turnstile:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(asyncio.get_running_loop().sock_connect(door, (host, port)), CONNECT_S)
-        # The kernel knows, also where a busy computer has had no turn to see it in that time.
+        # Ask the kernel, because a busy computer may not have seen the connection in time.
         with contextlib.suppress(OSError):
             return bool(door.getpeername())
     return False
 
 
 def search(own: Iterable[str], alone: Iterable[str] = ()) -> tuple[list[ProbeAnswer], list[str]]:
-    """Ask everybody on the interfaces with these addresses ("" for whichever leads there), or the machines in `alone`.
-
-    Returns one answer for each address, and what went wrong, in words.
-    """
+    """Asks all devices on the interfaces with these addresses ("": the kernel chooses), or only the machines in
+    `alone`. Returns one answer for each address, and errors in words."""
     asked = {str(uuid.uuid4()): types for types in TYPES}
     questions = [probe(message_id, types) for message_id, types in asked.items()]
     targets, listen_s = (list(alone), LISTEN_ALONE_S) if alone else ([GROUP], LISTEN_S)
@@ -176,13 +173,13 @@ def search(own: Iterable[str], alone: Iterable[str] = ()) -> tuple[list[ProbeAns
             with contextlib.suppress(BadXml):
                 for match in matches(data, asked):
                     found.setdefault(sender, ProbeAnswer(sender, services_of(match.services, sender), match))
-            if found.keys() >= set(targets):        # all of those who were asked alone
+            if found.keys() >= set(targets):        # all of the machines in `alone`
                 break
     return list(found.values()), list(dict.fromkeys(troubles))
 
 
 def services_of(told: Iterable[str], sender: str) -> tuple[str, ...]:
-    """Where its device service may be, at the sender's own address: as it says, else where most have it."""
+    """Returns possible places of the device service, all at the address of the sender: its own, then the usual one."""
     kept = [url for url in told if moved(url, sender, ("http", "https")) == url]
     others = [moved(url, sender, ("http", "https")) for url in told]
     urls = dict.fromkeys(url for url in (*kept, *others, f"http://{sender}{DEVICE_SERVICE}") if url)
@@ -205,7 +202,7 @@ def _socket(address: str) -> socket.socket:
 
 def _exchange(ears: list[socket.socket], questions: list[bytes], targets: list[str], listen_s: float,
               troubles: list[str]) -> Iterator[tuple[bytes, str]]:
-    """Ask, and yield what comes as (datagram, sender's address) until the time is over."""
+    """Sends the questions and yields (datagram, address of the sender) until the time is over."""
     began_mono_s, to_ask_s = time.monotonic(), list(ASK_AT_S)
     for _ in range(ROUNDS_MAX_N):
         since_s = time.monotonic() - began_mono_s

@@ -1,6 +1,6 @@
-"""A camera's streams as it tells them by ONVIF, whether they are really there, and a slower one for motion.
+"""Reads the streams of a camera by ONVIF, checks that they exist, and slows the one for motion down.
 
-Each question carries a proof of who we are in the way that the camera wants.
+Each request carries a login of the kind that the camera wants.
 """
 import contextlib
 import secrets
@@ -8,24 +8,33 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from agent.cameras.discovery.connection import Deadline, HttpAnswer, plainly, post, target
+from agent.cameras.discovery.connection import CameraRefused, Deadline, HttpAnswer, Proof, Tries, plainly, post, target
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream, moved
-from agent.cameras.discovery.login import CameraRefused, Proof, Tries
 from agent.cameras.discovery.rtsp import Describer, NotRtsp
-from agent.core.protocols.onvif import device as messages
-from agent.core.protocols.onvif.choose import SUB_FPS, choose, slower
-from agent.core.protocols.onvif.media import Encoder, EncoderLimits, Media, Media1, Media2, Profile, with_rate
+from agent.core.protocols.onvif import services as messages
+from agent.core.protocols.onvif.services import (
+    SUB_FPS,
+    Encoder,
+    EncoderLimits,
+    Media1,
+    Media2,
+    Profile,
+    choose,
+    slower,
+    with_rate,
+)
 from agent.core.protocols.onvif.soap import (
     MEDIA1,
     MEDIA2,
     NONCE_B,
+    BadXml,
     Fault,
+    Node,
     SoapRequest,
     envelope,
     unwrap,
     username_token,
 )
-from agent.core.protocols.onvif.tree import BadXml, Node
 
 TURNS_N = 3         # without the password, with it, with a newer nonce
 CLOCK_WRONG_S = 120
@@ -41,31 +50,29 @@ BY_HAND = "set its second stream to 5 pictures a second in its own menu"
 
 
 class NotOnvif(Exception):
-    """Nobody speaks ONVIF there; the text says what came instead."""
+    """The machine does not speak ONVIF; the text says what came instead."""
 
 
-TROUBLES = (CameraRefused, Fault, NotOnvif, OSError)        # whatever a question may end with
+TROUBLES = (CameraRefused, Fault, NotOnvif, OSError)        # the errors of a request
 
 
 class OnvifDevice:
     def __init__(self, account: CameraAccount | None, tries: Tries, deadline: Deadline) -> None:
         self._account, self._deadline, self._url = account, deadline, ""
         self._proof = Proof(account, tries, in_clear=False)
-        self._token = False                     # the proof goes into the message, not into HTTP
-        self.behind = timedelta(0)              # the camera's clock against ours
+        self._token = False                     # the login goes into the message, not into HTTP
+        self.behind = timedelta(0)              # how far the clock of the camera is behind ours
 
     def meet(self, url: str) -> None:
-        """Learn at its device service what time the camera believes it is: a proof with another time is refused.
-
-        Raises NotOnvif, CameraRefused, OSError.
-        """
+        """Reads the camera's own time from its device service, because it refuses a login with another time. Raises
+        NotOnvif, CameraRefused, OSError."""
         self._url = url
-        with contextlib.suppress(Fault):        # it speaks; without its clock ours must do
+        with contextlib.suppress(Fault):        # it speaks ONVIF, but does not tell its time
             told = messages.clock(self.ask(messages.GET_CLOCK))
             self.behind = datetime.now(UTC) - told if told else self.behind
 
     def ask(self, request: SoapRequest, url: str = "") -> Node:
-        """Put a question to the device service, or to the one at `url`. Raises TROUBLES."""
+        """Sends a request to the device service, or to the one at `url`. Raises TROUBLES."""
         url = url or self._url
         for _ in range(TURNS_N):
             answer = post(url, *self._message(request, url), self._deadline)
@@ -93,7 +100,7 @@ class OnvifDevice:
 
 
 def _read(answer: HttpAnswer) -> Node:
-    """What the answer says. Raises Fault, also for a bare 401; NotOnvif."""
+    """Returns the content of an answer. Raises Fault, also for a 401 without content; NotOnvif."""
     try:
         return unwrap(answer.body)
     except BadXml as error:
@@ -112,23 +119,23 @@ def failure(error: Exception) -> str:
 
 
 def by_onvif(device: OnvifDevice, camera: FoundCamera, describer: Describer, tuning: bool) -> list[FoundCamera]:
-    """The camera, or each channel of a recorder; one without streams but with advice where it tells none."""
-    camera = camera.told(*_clock_advice(device))
+    """Returns the camera, or each channel of a recorder; a camera with only advice if it reports no streams."""
+    camera = camera.with_advice(*_clock_advice(device))
     try:
         services = _services(device)
         camera = _named(device, camera)
         media, url, pairs = _profiles(device, services, camera.address)
     except TROUBLES as error:
-        return [camera.told(failure(error))]
+        return [camera.with_advice(failure(error))]
     if not pairs:
-        return [camera.told(NO_VIDEO)]
+        return [camera.with_advice(NO_VIDEO)]
     questions = _StreamQuestions(device, media, url, describer, tuning)
     return [questions.channel(replace(camera, channel=number), main, sub)
             for number, (main, sub) in enumerate(pairs[:CHANNELS_MAX_N], 1 if len(pairs) > 1 else 0)]
 
 
 def _clock_advice(device: OnvifDevice) -> Iterator[str]:
-    """A wrong clock does no harm to recordings, but to the time in the picture."""
+    """A wrong clock does not harm recordings, but it writes a wrong time into the picture."""
     wrong_s = abs(device.behind.total_seconds())
     if wrong_s > CLOCK_WRONG_S:
         far_n, unit = next((wrong_s / unit_s, unit) for unit_s, unit in UNITS if wrong_s > 2 * unit_s)
@@ -136,7 +143,7 @@ def _clock_advice(device: OnvifDevice) -> Iterator[str]:
 
 
 def _services(device: OnvifDevice) -> dict[str, str]:
-    """Where the media services are, by namespace; the older question for those that don't know the newer one."""
+    """Returns the addresses of the media services by namespace. Old cameras only know the second request."""
     try:
         found = messages.services(device.ask(messages.GET_SERVICES))
     except (Fault, NotOnvif):
@@ -153,11 +160,9 @@ def _named(device: OnvifDevice, camera: FoundCamera) -> FoundCamera:
 
 
 def _profiles(device: OnvifDevice, services: dict[str, str],
-              address: str) -> tuple[Media, str, list[tuple[Profile, Profile | None]]]:
-    """The media service to use, its address, and for each picture what to record and where to look for motion.
-
-    The newer service goes first: it tells of H.265. Raises TROUBLES for the older one.
-    """
+              address: str) -> tuple[Media1, str, list[tuple[Profile, Profile | None]]]:
+    """Returns the media service to use, its address, and for each picture the profiles to record and for motion. Tries
+    the newer service first, because it knows H.265. Raises TROUBLES for the older one."""
     newer = moved(services.get(MEDIA2, ""), address, ("http", "https"))
     with contextlib.suppress(Fault, NotOnvif):
         if newer and (pairs := choose(Media2().profiles(device.ask(Media2.get_profiles, newer)))):
@@ -167,7 +172,7 @@ def _profiles(device: OnvifDevice, services: dict[str, str],
 
 
 class _StreamQuestions:
-    def __init__(self, device: OnvifDevice, media: Media, url: str, describer: Describer, tuning: bool) -> None:
+    def __init__(self, device: OnvifDevice, media: Media1, url: str, describer: Describer, tuning: bool) -> None:
         self._device, self._media, self._url, self._describer, self._tuning = device, media, url, describer, tuning
 
     def channel(self, camera: FoundCamera, main: Profile, sub: Profile | None) -> FoundCamera:
@@ -177,48 +182,46 @@ class _StreamQuestions:
             if not camera.ready:
                 return camera
             if sub is None or camera.sub is None:
-                return camera.told(NO_SUB)
+                return camera.with_advice(NO_SUB)
             if not self._tuning:
-                return camera.told(TOO_FAST) if camera.sub.fps > FAST_FPS else camera
+                return camera.with_advice(TOO_FAST) if camera.sub.fps > FAST_FPS else camera
             fps, said = self._tuned(sub.encoder)
-            return replace(camera, sub=replace(camera.sub, fps=fps)).told(said)
+            return replace(camera, sub=replace(camera.sub, fps=fps)).with_advice(said)
         except TROUBLES as error:
-            return camera.told(failure(error))
+            return camera.with_advice(failure(error))
 
     def _stream(self, profile: Profile, address: str) -> FoundStream | None:
-        """A profile's stream, at the address where the camera was reached."""
+        """Returns the stream of a profile, at the address at which we reached the camera."""
         told = self._media.address(self._device.ask(self._media.get_address(profile.token), self._url))
         url, settings = moved(told, address, ("rtsp", "rtsps")), profile.encoder
         return FoundStream(url, settings.codec, settings.width, settings.height, settings.fps) if url else None
 
     def _verified(self, camera: FoundCamera) -> FoundCamera:
-        """Whether the streams are really there; a sub-stream that is not is left out."""
+        """Checks that the streams exist; leaves out a missing sub-stream."""
         if camera.main is None:
-            return camera.told("tells no address of its stream: update the camera")
+            return camera.with_advice("reports no address of its stream: update the camera")
         try:
             main = self._seen(camera.main)
         except CameraRefused as error:
-            return replace(camera, locked=True).told(f"RTSP {error}")
+            return replace(camera, locked=True).with_advice(f"RTSP {error}")
         except (NotRtsp, OSError):
-            return camera.told(f"its stream does not answer: {NO_RTSP}")
+            return camera.with_advice(f"its stream does not answer: {NO_RTSP}")
         if main is None:
-            return camera.told(f"has no video where it says: {NO_RTSP}")
+            return camera.with_advice(f"has no video at the address that it reports: {NO_RTSP}")
         sub = None
         with contextlib.suppress(CameraRefused, NotRtsp, OSError):
             sub = self._seen(camera.sub) if camera.sub else None
         return replace(camera, main=main, sub=sub, locked=self._describer.locked, ready=True)
 
     def _seen(self, told: FoundStream) -> FoundStream | None:
-        """The stream as its description has it, which knows better; None where it is not."""
+        """Returns the stream with the values of its own description, which is more reliable; None if it is missing."""
         seen = self._describer.stream(told.url)
         return seen and replace(told, codec=seen.codec, width=seen.width or told.width,
                                 height=seen.height or told.height)
 
     def _tuned(self, before: Encoder) -> tuple[float, str]:
-        """Have the sub-stream be as slow as motion looks at it: decoding the rest is most of what a camera costs.
-
-        Reads back what became of it: pictures a second now, and what to tell.
-        """
+        """Sets the rate of the sub-stream to what motion needs, because decoding more is most of the cost of a camera.
+        Returns the pictures a second that the camera then reports, and a sentence about it."""
         limits = self._limits(before)
         wanted_fps = slower(before.fps, limits.rates)
         if wanted_fps is None:
@@ -234,7 +237,7 @@ class _StreamQuestions:
         return now_fps, f"small stream changed from {before.fps:g} to {now_fps:g} pictures a second"
 
     def _limits(self, encoder: Encoder) -> EncoderLimits:
-        """What the camera says it can; nothing known where it does not tell."""
+        """Returns the limits that the camera reports; empty ones if it reports none."""
         try:
             return self._media.limits(self._device.ask(self._media.get_limits(encoder.token), self._url), encoder.codec)
         except (Fault, NotOnvif, CameraRefused):

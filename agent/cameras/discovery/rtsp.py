@@ -1,40 +1,103 @@
-"""A camera's streams by RTSP alone: it is asked what the paths of common makers lead to. Nothing is played."""
+"""Finds the streams of a camera by RTSP: asks for the paths of common makers. Nothing is played.
+
+The paths are facts from makers' manuals and support pages and from lists that users of network recorders keep together.
+Cameras that want the password inside the path (many built on XM boards) are left out, because it would travel in the
+clear; all of them know ONVIF.
+"""
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agent.cameras.discovery.connection import BoundedConnection, Deadline
+from agent.cameras.discovery.connection import BoundedConnection, CameraRefused, Deadline, Proof, Tries
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream
-from agent.cameras.discovery.login import CameraRefused, Proof, Tries
-from agent.cameras.discovery.makers import candidates, maker_of
 from agent.core.media import nal
 from agent.core.media.sps import BitstreamError, parse
 from agent.core.protocols.rtsp import address, message, sdp
 from agent.core.protocols.rtsp.login import challenges
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox, Unreadable
-from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream, video_of
+from agent.core.protocols.rtsp.sdp import OfferedTrack, UnfitStream, video_of
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A maker, or a family of cameras with the same software."""
+
+    name: str
+    hints: tuple[str, ...]                      # lower-case words in its answers by RTSP or ONVIF
+    paths: tuple[tuple[str, str], ...]          # main and sub-stream ("": none), of the newest software first
+
+
+DAHUA = (("/cam/realmonitor?channel=1&subtype=0", "/cam/realmonitor?channel=1&subtype=1"),)
+HIKVISION = (("/Streaming/Channels/101", "/Streaming/Channels/102"),)
+H264_CHANNEL = (("/h264/ch1/main/av_stream", "/h264/ch1/sub/av_stream"),)
+
+# The most common makers in homes come first. If nothing hints at the maker, all of them are tried.
+MAKERS = (
+    Maker("Hikvision", ("hikvision", "ip camera(", "hik"), HIKVISION + H264_CHANNEL),
+    Maker("Dahua", ("dahua", "login to "), DAHUA),
+    Maker("Imou", ("imou", "lechange"), DAHUA),
+    Maker("KBVision", ("kbvision", "kbone", "kb.one"), DAHUA),
+    Maker("Amcrest", ("amcrest",), DAHUA),
+    Maker("TP-Link", ("tp-link", "tplink", "tapo", "vigi"), (("/stream1", "/stream2"),)),
+    Maker("EZVIZ", ("ezviz",), (("/ch1/main", "/ch1/sub"),) + H264_CHANNEL),
+    Maker("Reolink", ("reolink",), (("/Preview_01_main", "/Preview_01_sub"),
+                                    ("/h264Preview_01_main", "/h264Preview_01_sub"))),
+    Maker("Uniview", ("uniview", "unv"), (("/media/video1", "/media/video2"),
+                                          ("/unicast/c1/s0/live", "/unicast/c1/s1/live"))),
+    # A Xiaomi or Yi speaks RTSP only with software made by its users.
+    Maker("Xiaomi or Yi", ("xiaomi", "yi home"), (("/ch0_0.h264", "/ch0_1.h264"), ("/ch0_0.h265", "/ch0_1.h264"))),
+    Maker("Vantech", ("vantech",), DAHUA + (("/onvif1", "/onvif2"), ("/11", "/12"))),
+    Maker("Foscam", ("foscam",), (("/videoMain", "/videoSub"),)),
+    Maker("Hanwha", ("hanwha", "wisenet", "samsung", "iradio"), (("/profile2/media.smp", "/profile3/media.smp"),
+                                                                 ("/0/profile2/media.smp", "/0/profile3/media.smp"))),
+    Maker("Axis", ("axis",), (("/axis-media/media.amp?videocodec=h264",
+                               "/axis-media/media.amp?videocodec=h264&resolution=640x360&fps=5"),)),
+    Maker("Wyze", ("wyze",), (("/live", ""),)),
+    Maker("", ("hipcam",), (("/11", "/12"),)),
+    Maker("", (), (("/live/ch00_0", "/live/ch00_1"), ("/live/main", "/live/sub"), ("/live/ch0", "/live/ch1"),
+                   ("/onvif1", "/onvif2"), ("/0", "/1"), ("/main", "/sub"), ("/h264", ""), ("/live.sdp", ""),
+                   ("/unicast", ""), ("/", ""))),
+)
+
+
+def maker_of(*told: str) -> Maker | None:
+    """Returns the maker that these texts hint at: RTSP server name and realm, or maker and model by ONVIF."""
+    text = " ".join(told).lower()
+    return next((maker for maker in MAKERS if any(hint in text for hint in maker.hints)), None)
+
+
+def candidates(likely: Maker | None) -> Iterator[tuple[str, str, str]]:
+    """Yields (maker, main, sub) of each known pair of paths once, those of the likely maker first."""
+    seen: set[str] = set()
+    for maker in ((likely,) if likely else ()) + MAKERS:
+        for main, sub in maker.paths:
+            if main not in seen:
+                seen.add(main)
+                yield maker.name, main, sub
+
 
 TURNS_N = 3
 RTSPS_PORT = 322
 RTSP_PORTS = (554, 8554, RTSPS_PORT)
-USUAL_PORTS = {554, RTSPS_PORT}     # need not be written down
+USUAL_PORTS = {554, RTSPS_PORT}     # a URL need not name them
 PATHS_MAX_N = 60
-NO_PATH = "speaks RTSP, but has no video under any known path: its manual tells the right one"
+NO_PATH = "speaks RTSP, but has no video under any known path: its manual names the right one"
 
 
 class NotRtsp(Exception):
-    """The port is open, but speaks no RTSP."""
+    """The port is open, but does not speak RTSP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the answers tell of the maker, without a login."""
+    """Parts of the answers that hint at the maker and need no login."""
 
     server: str = ""
     realm: str = ""
 
 
 class Describer:
-    """Asks one camera's RTSP port; connects again where the camera hangs up after an answer. A context manager."""
+    """Asks a camera for its streams. Connects again if the camera closes the connection. A context manager."""
 
     def __init__(self, account: CameraAccount | None, tries: Tries, deadline: Deadline) -> None:
         self._deadline, self._proof = deadline, Proof(account, tries, in_clear=True)
@@ -44,7 +107,7 @@ class Describer:
         self.hints = Hints()
 
     def stream(self, url: str) -> FoundStream | None:
-        """The video under a URL; None where there is none. Raises CameraRefused, NotRtsp, OSError."""
+        """Returns the video under a URL; None without video. Raises CameraRefused, NotRtsp, OSError."""
         where = address.parse(url)
         for _ in range(TURNS_N):
             answer = self._exchange(where)
@@ -57,11 +120,11 @@ class Describer:
 
     @property
     def locked(self) -> bool:
-        """Whether the camera asked who we are."""
+        """Whether the camera asked for a login."""
         return self._proof.asked
 
     def _exchange(self, where: address.Address) -> RtspAnswer:
-        """One request and its answer, on a new connection if the old one is gone."""
+        """Sends one request and returns its answer, over a new connection if the old one is gone."""
         if self._place != (where.host, where.port, where.tls):
             self._hang_up()
         fresh = self._line is None
@@ -120,7 +183,7 @@ def _video(url: str, answer: RtspAnswer) -> FoundStream | None:
 
 
 def _size(track: OfferedTrack) -> tuple[int, int]:
-    """Width and height by the parameter sets in the description; zeros where it has none."""
+    """Returns width and height from the parameter sets in the description; zeros without them."""
     for unit in track.format.parameter_sets():
         with contextlib.suppress(BitstreamError):
             if nal.unit_type(track.codec, unit) == nal.SPS[track.codec]:
@@ -130,7 +193,7 @@ def _size(track: OfferedTrack) -> tuple[int, int]:
 
 
 def by_paths(ports: tuple[int, ...], camera: FoundCamera, describer: Describer) -> FoundCamera | None:
-    """The camera with its streams, or with advice; None where nothing speaks RTSP on these ports."""
+    """Returns the camera with its streams, or with advice; None if nothing speaks RTSP on these ports."""
     spoke = False
     for port in ports:
         scheme = "rtsps" if port == RTSPS_PORT else "rtsp"
@@ -138,22 +201,20 @@ def by_paths(ports: tuple[int, ...], camera: FoundCamera, describer: Describer) 
         try:
             maker, main, sub = _first(start, camera, describer)
         except CameraRefused as error:
-            return replace(camera, locked=True).told(f"RTSP {error}")
+            return replace(camera, locked=True).with_advice(f"RTSP {error}")
         except (NotRtsp, OSError):
             continue
         spoke = True
         if main:
             maker = camera.maker or maker
             found = replace(camera, maker=maker, main=main, sub=sub, locked=describer.locked, ready=True)
-            return found if sub else found.told(NO_SUB)
-    return camera.told(NO_PATH) if spoke else None
+            return found if sub else found.with_advice(NO_SUB)
+    return camera.with_advice(NO_PATH) if spoke else None
 
 
 def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, FoundStream | None, FoundStream | None]:
-    """Maker, main and sub-stream of the first known path that leads to video; the answers so far choose the next.
-
-    Raises CameraRefused once no further try is safe; NotRtsp, OSError.
-    """
+    """Returns maker, main and sub-stream of the first known path with video. Each answer helps to choose the next path.
+    Raises CameraRefused as soon as no further try is safe; NotRtsp, OSError."""
     tried: set[str] = set()
     for _ in range(PATHS_MAX_N):
         likely = maker_of(camera.maker, camera.model, describer.hints.server, describer.hints.realm)
@@ -163,7 +224,7 @@ def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, 
         tried.add(main_path)
         try:
             main = describer.stream(start + main_path)
-        except CameraRefused as error:        # some cameras refuse what they don't have
+        except CameraRefused as error:        # some cameras refuse paths that they do not have
             if error.final:
                 raise
             continue
@@ -173,7 +234,6 @@ def _first(start: str, camera: FoundCamera, describer: Describer) -> tuple[str, 
 
 
 def _sub(describer: Describer, url: str) -> FoundStream | None:
-    """The sub-stream; a camera that has none is still a camera."""
     with contextlib.suppress(CameraRefused, NotRtsp, OSError):
         return describer.stream(url)
     return None

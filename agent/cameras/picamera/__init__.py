@@ -5,13 +5,14 @@ limit, callbacks are guarded, and its threads only put frames into a queue for o
 """
 import logging
 import os
+import re
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from agent.cameras import Sink, SourceError, SourceStuck
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits
 from agent.cameras.frame_queue import EncodedFrame, FrameQueue, TooLate, within
-from agent.cameras.picamera import version
 from agent.cameras.picamera.sensor import same_session
 from agent.config.settings import Camera
 from agent.core.media.headroom import Level
@@ -23,6 +24,29 @@ from agent.host.stop import Stop
 
 if TYPE_CHECKING:
     from agent.cameras.picamera.session import PicameraSession
+
+
+HIDES_FROM = (0, 3, 33)
+REMEDY = "sudo apt update && sudo apt install python3-picamera2; until then remove its masks, or switch it off"
+
+
+def hides_masks() -> bool:
+    """Whether masks of a Pi camera are always in the video. An unknown version counts as no."""
+    return _numbers(found_version()) >= HIDES_FROM
+
+
+def found_version() -> str:
+    """Returns the package's version; "of unknown version" if it has none."""
+    try:
+        return version("picamera2")
+    except PackageNotFoundError:
+        return "of unknown version"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    digits = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in digits[0].split(".")) if digits else ()
+
 
 OPEN_S, CLOSE_S = 20.0, 10.0            # a healthy camera takes about 1 s and 0.1 s
 NO_FRAMES_S = 4.5                       # with FETCH_S and a frame, silence is reported within five seconds
@@ -43,21 +67,18 @@ class PicameraSource:
 
     @property
     def dropped_n(self) -> int:
-        """Returns how many packets were dropped because the sink was too slow."""
         return self._queue.dropped_n
 
     def adjust(self, camera: Camera) -> bool:
         """Applies changed settings within half a second, without a gap. Returns False if that is impossible."""
-        if not same_session(self._camera, camera) or (camera.masks and not version.hides()):
+        if not same_session(self._camera, camera) or (camera.masks and not hides_masks()):
             return False
         self._camera = camera
         return True
 
     def run(self, sink: Sink, stop: Stop) -> None:
         """Delivers the camera's video until `stop` is set; if the encoder falls behind, reopens the camera with less.
-
-        Raises SourceError, or SourceStuck if only the end of the process frees the camera.
-        """
+        Raises SourceError, or SourceStuck if only the end of the process frees the camera."""
         while not stop.is_set():
             level, effort = self._level(), Effort(self._camera.fps)
             try:
@@ -103,7 +124,6 @@ class PicameraSource:
                            "its process is being restarted; if that does not help, switch the device off and on")
 
     def _hand_on(self, session: "PicameraSession", level: Level, effort: Effort, sink: Sink, stop: Stop) -> None:
-        """Returns on `stop`, or if a lower level is needed."""
         queue, access_units = self._queue, self._access_units(session, level)
         last_mono_s, frames_n = self._clock.mono_s(), queue.frames_n
         while not stop.is_set():
@@ -162,7 +182,7 @@ def _require_picamera2(name: str, hides: bool) -> None:
                           "on Raspberry Pi OS install it with: sudo apt install --no-install-recommends "
                           "python3-picamera2") from None
     logging.getLogger("picamera2").setLevel(logging.WARNING)
-    if hides and not version.hides():
-        raise SourceError("masks_unsafe", f"{name}: picamera2 {version.found()} can let hidden places into the video, "
-                          f"so this camera is not recorded; it takes {'.'.join(map(str, version.HIDES_FROM))} or newer",
-                          version.REMEDY)
+    if hides and not hides_masks():
+        raise SourceError("masks_unsafe", f"{name}: picamera2 {found_version()} can let hidden places into the video, "
+                          f"so this camera is not recorded; it takes {'.'.join(map(str, HIDES_FROM))} or newer",
+                          REMEDY)

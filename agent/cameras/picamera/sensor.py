@@ -54,10 +54,8 @@ def same_session(old: Camera, new: Camera) -> bool:
 
 
 def tuning_file(sensor: Sensor, model: str, platform: str) -> Path | None:
-    """Returns the tuning file for a camera of this model; None for libcamera's own choice.
-
-    `platform` is "vc4" or "pisp" (Pi 5). Raises FileNotFoundError, with the searched paths.
-    """
+    """Returns the tuning file for a camera of this model; None for libcamera's own choice. `platform` is "vc4" or
+    "pisp" (Pi 5). Raises FileNotFoundError, with the searched paths."""
     if sensor.tuning != "noir":
         return _existing([Path(sensor.tuning)]) if sensor.tuning else None
     if model.endswith(NOIR):        # newer sensors report it, and libcamera then chooses right
@@ -92,7 +90,6 @@ class SensorMode:
 
     @property
     def pct(self) -> int:
-        """Returns the share in percent, for people."""
         return 100 if self.share >= WHOLE_SHARE else round(100 * self.share)
 
 

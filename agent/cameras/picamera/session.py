@@ -1,23 +1,122 @@
-"""One opened Pi camera and its encoder. Any call may hang: use a time limit."""
+"""One opened Pi camera: its frames before the encoder, and the encoder. Any call may hang: use a time limit.
+
+The encoder is the one of the board, or x264. `Frames` runs for each frame on the thread of libcamera: it paints masks,
+and makes the small picture if motion detection wants one.
+"""
 import contextlib
 import gc
 import logging
+from collections.abc import Sequence
 from typing import Any
 
+import av
 import libcamera
-from picamera2 import Picamera2
+from picamera2 import MappedArray, Picamera2
+from picamera2.encoders.encoder import Encoder
+from picamera2.outputs import Output
 
 from agent.cameras import SourceError
 from agent.cameras.effort import HEADROOM, Effort
+from agent.cameras.encode import GOP_US, KeyWatch, SoftwareEncoder
 from agent.cameras.frame_queue import FrameQueue
+from agent.cameras.masks import Masks
 from agent.cameras.picamera import sensor
-from agent.cameras.picamera.encoder import make
-from agent.cameras.picamera.frames import Frames
-from agent.cameras.picamera.sensor import SensorMode, buffers_n, choose, lores_size
+from agent.cameras.picamera.sensor import SensorMode, buffers_n, choose, lores_size, planes
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
+from agent.core.vision.luma import Luma
 from agent.host.board import Board
 from agent.host.clock import Clock
+
+
+class X264(Encoder):
+    """Our x264 encoder for picamera2. It runs in the camera's event loop: the camera drops frames if it is too slow."""
+
+    def __init__(self, level: Level, camera: Camera, queue: FrameQueue, effort: Effort) -> None:
+        """`effort` measures each picture; an exception goes to `queue` and ends the run."""
+        super().__init__(framerate=camera.fps)
+        self._level, self._camera, self._effort = level, camera, effort
+        self._show = queue.guarded(self._encode_one)
+
+    def _start(self) -> None:
+        self._x264 = SoftwareEncoder(self.width, self.height, self._camera.fps, self._camera.bitrate_kbps,
+                                     self._level.preset, threads_n=1)
+
+    def _encode(self, stream: str, request: Any) -> None:
+        self._show(stream, request)
+
+    def _encode_one(self, stream: str, request: Any) -> None:
+        pts_us = self._timestamp(request)
+        with self._effort, MappedArray(request, stream, write=False) as mapped:
+            frame = av.VideoFrame.from_numpy_buffer(mapped.array, format="yuv420p", width=self.width)
+            data = self._x264.encode(frame, pts_us)
+        self.outputframe(data, self._x264.gave_key, pts_us)
+
+
+def make_encoder(level: Level, camera: Camera, queue: FrameQueue, effort: Effort) -> Encoder:
+    """Makes a new encoder for each session, because a failed one stays broken. Its output writes to `queue`."""
+    if level.encoder == HARDWARE:
+        # its own module, because on a Pi 5 the package's H264Encoder is x264
+        from picamera2.encoders.h264_encoder import H264Encoder
+        encoder = H264Encoder(bitrate=camera.bitrate_kbps * 1000, repeat=True, framerate=camera.fps,
+                              iperiod=camera.fps * GOP_US // 1_000_000)
+    else:
+        encoder = X264(level, camera, queue, effort)
+    encoder.output = QueueOutput(encoder, camera.fps, queue)
+    return encoder
+
+
+class QueueOutput(Output):
+    """Puts each encoded frame into our queue. Runs in picamera2's threads: never raises, never blocks."""
+
+    def __init__(self, encoder: Any, fps: int, queue: FrameQueue) -> None:
+        super().__init__()
+        self._encoder, self._queue = encoder, queue
+        # only the hardware encoder counts frames
+        self._keys = KeyWatch(fps) if hasattr(encoder, "force_key_frame") else None
+        self._guarded = queue.guarded(self._put)
+
+    def outputframe(self, frame: bytes, keyframe: bool = True, timestamp: int | None = None, packet: Any = None,
+                    audio: bool = False) -> None:
+        """`timestamp` counts from the encoder's first frame, in microseconds."""
+        self._guarded(frame, keyframe, timestamp)
+
+    def _put(self, frame: bytes, key: bool, timestamp_us: int) -> None:
+        self._queue.put(bytes(frame), self._encoder.firsttimestamp + timestamp_us, key)   # on the sensor's clock
+        if self._keys is not None and self._keys.due(timestamp_us, key):
+            self._encoder.force_key_frame()
+
+
+class Frames:
+    """picamera2's pre_callback: runs in its event loop, with its lock held."""
+
+    def __init__(self, main: tuple[int, int], lores: tuple[int, int], queue: FrameQueue, clock: Clock) -> None:
+        self._main, self._lores, self._queue, self._clock = main, lores, queue, clock
+        self.hide(())
+
+    def hide(self, polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
+        """Uses these masks from the next frame on, in both pictures at once. For any thread."""
+        self._masks = Masks(polygons, *self._main), Masks(polygons, *self._lores)
+
+    def prepare(self, request: Any) -> None:
+        """Paints one frame, and makes the small picture of it if motion detection wants one."""
+        main_masks, lores_masks = self._masks
+        self._queue.frames_n += 1
+        if main_masks:
+            with MappedArray(request, "main", write=True) as mapped:
+                main_masks.paint(*planes(mapped.array, self._main))
+        if not self._queue.wants_luma:
+            return
+        self._queue.wants_luma = False
+        width, height = self._lores
+        with MappedArray(request, "lores", write=False) as mapped:
+            y = mapped.array[:height, :width].copy()        # the buffer goes back to the camera at once
+        lores_masks.paint_luma(y)
+        mono_s, found = self._clock.mono_s(), request.get_metadata()
+        gain = found["AnalogueGain"] * found.get("DigitalGain", 1.0) if "AnalogueGain" in found else None
+        self._queue.put_luma(Luma(y, mono_s, found.get("ExposureTime"), gain, found.get("Lux"),
+                                  focus=found.get("FocusFoM"), limited=True))
+
 
 LOCK_S = 1.0            # picamera2 holds this lock for microseconds, or hangs
 
@@ -120,7 +219,7 @@ class PicameraSession:
 
     def _start_encoder(self, level: Level, queue: FrameQueue, effort: Effort) -> None:
         try:
-            self._encoder = make(level, self.camera, queue, effort)
+            self._encoder = make_encoder(level, self.camera, queue, effort)
             self._device.start_encoder(self._encoder, name="main")
         except Exception as error:      # any error, because without an encoder there is no recording
             with contextlib.suppress(Exception):

@@ -89,9 +89,7 @@ class CameraConnection:
 
     def _patiently(self, call: Callable[[], T], blocked: int, until_mono_s: float) -> T:
         """Returns what `call` returns once it does not block; `blocked` is poll's event for a plain socket that would.
-
-        Checks the clock before each call, because a camera that sends without end never blocks.
-        """
+        Checks the clock before each call, because a camera that sends without end never blocks."""
         while True:
             self._left_s(until_mono_s)
             try:

@@ -1,12 +1,13 @@
-"""Opens a camera: the dialogue over a connection, until it plays."""
+"""Opens a camera: the dialogue over a connection, until it plays; and what may go wrong, in plain words."""
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.cameras import SourceError
 from agent.cameras.rtsp.connect import CameraConnection
-from agent.cameras.rtsp.pins import CertificatePins
+from agent.cameras.rtsp.pins import CertificateChanged, CertificatePins
 from agent.core.protocols.rtsp.address import Address, parse
-from agent.core.protocols.rtsp.dialogue import Dialogue, Moved
+from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, RequestRefused
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox
 from agent.host.stop import Stop
@@ -36,11 +37,8 @@ class Opened:
 
 def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], float],
                 pins: CertificatePins | None = None) -> Opened:
-    """Connects and talks until the camera plays.
-
-    Raises OSError, ConnectStopped, CertificateChanged, NeverPlays, RedirectRefused, and the errors of Dialogue and
-    RtspInbox.
-    """
+    """Connects and talks until the camera plays. Raises OSError, ConnectStopped, CertificateChanged, NeverPlays,
+    RedirectRefused, and the errors of Dialogue and RtspInbox."""
     until_mono_s = now() + WHOLE_S
     login = Login(address.user, address.password, secrets.token_hex(8))
     moved = hung_up = False
@@ -55,7 +53,7 @@ def open_camera(address: Address, audio: bool, stop: Stop, now: Callable[[], flo
             line.socket.close()
             if isinstance(error, Moved):
                 if moved:
-                    raise RedirectRefused("sends us from one address to the next") from None
+                    raise RedirectRefused("redirects us again and again") from None
                 address, moved = _moved(address, error.url), True
             elif isinstance(error, ConnectionError) and dialogue.proving and not hung_up:
                 hung_up = True          # some close after "who are you?"; the next connection begins with the answer
@@ -93,7 +91,50 @@ def _moved(address: Address, url: str) -> Address:
     try:
         new = parse(url)
     except ValueError:
-        raise RedirectRefused("sends us to something that is no address") from None
+        raise RedirectRefused("redirects us to something that is not an address") from None
     if new.host != address.host or address.tls and not new.tls:
-        raise RedirectRefused("sends us to another host")
-    return Address(new.host, new.port, new.tls, new.uri, address.user, address.password)
+        raise RedirectRefused("redirects us to another host")
+    return Address(new.host, new.port, new.tls, new.uri, address.user, password=address.password)
+
+
+REFUSALS = {
+    401: ("camera_auth", "the camera refuses the user name or password", "correct them in the source's address"),
+    403: ("camera_auth", "the camera does not let this user see the stream", "give it the right in the camera's menu"),
+    404: ("camera_not_found", "the camera has no stream under this path", "its manual names the right one"),
+    453: ("camera_unreachable", "the camera has no more bandwidth", "fewer viewers, or a lower bitrate"),
+    503: ("camera_unreachable", "the camera is busy", "are there too many viewers?"),
+}
+
+
+def in_plain_words(error: Exception, name: str, host: str) -> SourceError | None:
+    """Returns the error for people; None if it is unknown. `name` is the address without its password."""
+    match error:
+        case SourceError():
+            return error
+        case RequestRefused():
+            code, what, remedy = REFUSALS[error.status]
+            return SourceError(code, f"{name}: {what}", remedy)
+        case RedirectRefused():
+            return SourceError("camera_stream_bad", f"{name}: {error}, and we don't follow",
+                               "if the camera has a new address, enter that")
+        case NeverPlays():
+            return SourceError("camera_stream_bad", f"{name}: talks without end and sends no video",
+                               "is it a camera? If so, restart it")
+        case CertificateChanged():
+            return SourceError("camera_certificate", f"{name}: {error}",
+                               f"if the camera was replaced or reset, remove {error.path}; "
+                               "if not, something else may answer in its place")
+        case ConnectionRefusedError():
+            return _unreachable(name, host, "refuses the connection", "is it a camera, and is RTSP on?")
+        case ConnectionError():
+            return _unreachable(name, host, "closed the connection", "it may be restarting")
+        case TimeoutError():
+            return _unreachable(name, host, "does not answer", "check its power and network")
+        case OSError():
+            return _unreachable(name, host, f"can't be reached ({error.strerror or type(error).__name__})",
+                                "check the camera's power, address and network")
+    return None
+
+
+def _unreachable(name: str, host: str, what: str, remedy: str) -> SourceError:
+    return SourceError("camera_unreachable", f"{name}: {host} {what}", remedy)

@@ -10,11 +10,11 @@ from agent.cameras.rtsp.connect import waits_for
 from agent.core.media import audio
 from agent.core.media.model import Packet, Sound
 from agent.core.media.timeline import SETTLE_US
-from agent.core.protocols.rtp.items import EncodedUnit, Item, RtspText, TrackFormat
 from agent.core.protocols.rtp.receiver import InterleavingError, Receiver
+from agent.core.protocols.rtp.track import EncodedUnit, Item, RtspText, TrackFormat
 from agent.core.protocols.rtsp.dialogue import Dialogue
 from agent.core.protocols.rtsp.message import Unreadable, read, receiver_report
-from agent.core.protocols.rtsp.offer import UnfitStream
+from agent.core.protocols.rtsp.sdp import UnfitStream
 
 SILENT_S = 4.0              # no data at all: the camera or the network hangs
 NO_VIDEO_S = 8.0            # data but no video; some cameras pause for seconds when they switch to night
@@ -146,14 +146,14 @@ class RtspStream:
         except InterleavingError as error:
             if not self.seen_n:
                 raise UnfitStream(f"it sends {error}") from None
-            raise SourceError("camera_stream_bad", f"{self._name}: sends no valid video any more ({error})",
+            raise SourceError("camera_stream_bad", f"{self._name}: no longer sends valid video ({error})",
                               "restart the camera") from None
 
     def tick(self) -> bool:
         """Sends keep-alives and detects silence; returns whether it waits for room to send."""
         now_mono_s = self._now()
         if now_mono_s >= self._heard_mono_s + SILENT_S:
-            raise SourceError("camera_unreachable", f"{self._name}: sends nothing any more",
+            raise SourceError("camera_unreachable", f"{self._name}: no longer sends anything",
                               "check its power and network")
         if now_mono_s >= self._seen_mono_s + NO_VIDEO_S:
             if not self.seen_n:
@@ -185,7 +185,7 @@ class RtspStream:
     def _say(self, data: bytes) -> None:
         self._unsent += data
         if len(self._unsent) > UNSENT_MAX_B:
-            raise SourceError("camera_unreachable", f"{self._name}: takes no word from us", "restart the camera")
+            raise SourceError("camera_unreachable", f"{self._name}: does not read our messages", "restart the camera")
         self._flush()
 
     def _flush(self) -> bool:

@@ -3,10 +3,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from agent.core.card import cmdline_judge, config_judge, network_judge, packages, user_data_judge
+from agent.core.card import boot_judge, cloud_init, packages
+from agent.core.card.cloud_init import YamlFile, YamlPath
 from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.overlay_names import OverlayNames, from_list, from_readme
-from agent.core.card.yaml_file import YamlFile, YamlPath
 from agent.core.household.access import CODE_RANDOM_B, tidy
 
 OVERLAYS = Path(__file__).with_name("overlays.txt")
@@ -23,18 +23,18 @@ class NoYaml(Exception):
 
 def judge(card: Path) -> list[CardMistake]:
     """All findings on a mounted boot partition. Raises NoYaml, and OSError where a file can't be read."""
-    config = _text(card / config_judge.FILE)
+    config = _text(card / boot_judge.CONFIG)
     if config is None:
-        return [error(config_judge.FILE, 0, f"{card} is no boot partition of a Raspberry Pi: it has no config.txt",
+        return [error(boot_judge.CONFIG, 0, f"{card} is no boot partition of a Raspberry Pi: it has no config.txt",
                       "name the folder where the card's first partition (bootfs) is mounted")]
     code = _text(card / CODE)
-    findings = config_judge.judge(config, _names(card), paired_by_label=code is not None)
-    cmdline = _text(card / cmdline_judge.FILE)
+    findings = boot_judge.judge_config(config, _names(card), paired_by_label=code is not None)
+    cmdline = _text(card / boot_judge.CMDLINE)
     if cmdline is None:
-        findings.append(error(cmdline_judge.FILE, 0, "it is missing, and the kernel finds no system without it",
+        findings.append(error(boot_judge.CMDLINE, 0, "it is missing, and the kernel finds no system without it",
                               "copy it from the card as it was flashed"))
     else:
-        findings += cmdline_judge.judge(cmdline)
+        findings += boot_judge.judge_cmdline(cmdline)
     return [*findings, *_cloud(card), *_code(code)]
 
 
@@ -46,20 +46,20 @@ def _names(card: Path) -> OverlayNames:
 
 def _cloud(card: Path) -> Iterator[CardMistake]:
     """The three files of cloud-init, where the card has them: other systems do without."""
-    user_data = _text(card / user_data_judge.FILE)
+    user_data = _text(card / cloud_init.USER)
     if user_data is None:
         return
-    wrong = user_data_judge.begins_right(user_data)
-    yield from wrong or _yaml(user_data_judge.FILE, user_data, user_data_judge.judge)
-    meta_data = _text(card / user_data_judge.META_FILE)
+    wrong = cloud_init.begins_right(user_data)
+    yield from wrong or _yaml(cloud_init.USER, user_data, cloud_init.judge_user)
+    meta_data = _text(card / cloud_init.META_FILE)
     if meta_data is None:
-        yield error(user_data_judge.META_FILE, 0, "it is missing, and cloud-init leaves the other files alone without",
+        yield error(cloud_init.META_FILE, 0, "it is missing, and cloud-init leaves the other files alone without",
                     "copy it from firmware_cfg/card, or from the card as it was flashed")
     else:
-        yield from _yaml(user_data_judge.META_FILE, meta_data, user_data_judge.judge_meta)
-    network = _text(card / network_judge.FILE)
+        yield from _yaml(cloud_init.META_FILE, meta_data, cloud_init.judge_meta)
+    network = _text(card / cloud_init.NETWORK)
     if network is not None:
-        yield from _yaml(network_judge.FILE, network, network_judge.judge)
+        yield from _yaml(cloud_init.NETWORK, network, cloud_init.judge_network)
     if INSTALLS in user_data:
         folder = card / packages.FOLDER
         yield from packages.judge({each.name: each.stat().st_size for each in folder.iterdir()}

@@ -9,7 +9,7 @@ from agent.cli.card import provision
 from agent.cli.card.boot_partition import NoYaml, judge
 from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
-from agent.core.card import boot_block, cmdline_judge, config_judge
+from agent.core.card import boot_block, boot_judge
 from agent.core.card.mistake import CardMistake
 from agent.core.contract.enrolment import CardSettings
 from agent.host.files import write_durably
@@ -100,7 +100,7 @@ def fit(card: Card = Path("/boot/firmware"), undo: Undo = False) -> None:
 
     The package taimat-board does it by itself, and takes them out when it is purged.
     """
-    config, cmdline = card / config_judge.FILE, card / cmdline_judge.FILE
+    config, cmdline = card / boot_judge.CONFIG, card / boot_judge.CMDLINE
     try:
         before = config.read_text(encoding="utf-8"), cmdline.read_text(encoding="utf-8")
         after = (boot_block.removed if undo else boot_block.added)(*before)

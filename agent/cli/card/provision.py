@@ -11,7 +11,7 @@ from pathlib import Path
 import segno
 
 from agent.cli.card.boot_partition import CODE
-from agent.core.card import config_judge, network_judge, packages, user_data_judge
+from agent.core.card import boot_judge, cloud_init, packages
 from agent.core.card.boot_block import with_sensor
 from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, code_from, grouped
@@ -20,7 +20,7 @@ from agent.host.files import sync_folder, write_durably
 # Where the three files come from: the checkout, or a package of a recorder's or a ward's.
 TEMPLATES = (Path(__file__).parents[3] / "firmware_cfg" / "card", Path("/usr/share/taimat-board/card"),
              Path("/usr/share/taimat-ward/card"))
-WRITTEN = (config_judge.FILE, user_data_judge.FILE, network_judge.FILE, user_data_judge.META_FILE, CODE)
+WRITTEN = (boot_judge.CONFIG, cloud_init.USER, cloud_init.NETWORK, cloud_init.META_FILE, CODE)
 READABLE = 0o644
 LABEL = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 220" width="62mm" height="22mm"
  font-family="sans-serif"><rect width="620" height="220" fill="white"/>
@@ -35,7 +35,7 @@ QR_SIDE = 200
 def templates() -> Path:
     """The folder with user-data, network-config and meta-data. Raises FileNotFoundError."""
     for folder in TEMPLATES:
-        if (folder / user_data_judge.FILE).is_file():
+        if (folder / cloud_init.USER).is_file():
             return folder
     raise FileNotFoundError(f"there is no {' nor '.join(map(str, TEMPLATES))}: install the package taimat-board")
 
@@ -45,10 +45,10 @@ def fill(card: Path, wanted: CardSettings, debs: Sequence[Path], code: str = "")
 
     Raises OSError.
     """
-    if not (card / config_judge.FILE).is_file():
-        raise FileNotFoundError(f"{card} has no {config_judge.FILE}, so it is no first partition of a flashed card")
+    if not (card / boot_judge.CONFIG).is_file():
+        raise FileNotFoundError(f"{card} has no {boot_judge.CONFIG}, so it is no first partition of a flashed card")
     if wanted.sensor:
-        config = card / config_judge.FILE
+        config = card / boot_judge.CONFIG
         text = config.read_text(encoding="utf-8")
         write_durably(config, with_sensor(text, wanted.sensor).encode(), READABLE)
     code = code or grouped(code_from(os.urandom(CODE_RANDOM_B)))
@@ -60,14 +60,14 @@ def fill(card: Path, wanted: CardSettings, debs: Sequence[Path], code: str = "")
 
 
 def _texts(source: Path, wanted: CardSettings) -> Iterator[tuple[str, str]]:
-    user_data = (source / user_data_judge.FILE).read_text(encoding="utf-8")
+    user_data = (source / cloud_init.USER).read_text(encoding="utf-8")
     for key, value in (("hostname", wanted.hostname), ("timezone", wanted.timezone)):
         line = f"{key}: {json.dumps(value)}"
         user_data = re.sub(rf"(?m)^{key}: .*$", lambda _, line=line: line, user_data)
-    yield user_data_judge.FILE, user_data
-    yield network_judge.FILE, _network((source / network_judge.FILE).read_text(encoding="utf-8"), wanted)
-    meta_data = (source / user_data_judge.META_FILE).read_text(encoding="utf-8")
-    yield user_data_judge.META_FILE, meta_data.replace("taimat-1", f"taimat-{os.urandom(4).hex()}")
+    yield cloud_init.USER, user_data
+    yield cloud_init.NETWORK, _network((source / cloud_init.NETWORK).read_text(encoding="utf-8"), wanted)
+    meta_data = (source / cloud_init.META_FILE).read_text(encoding="utf-8")
+    yield cloud_init.META_FILE, meta_data.replace("taimat-1", f"taimat-{os.urandom(4).hex()}")
 
 
 def _network(template: str, wanted: CardSettings) -> str:
@@ -75,14 +75,14 @@ def _network(template: str, wanted: CardSettings) -> str:
     before, radio, wifis = template.partition("  wifis:\n")
     if not wanted.wifi:
         return before
-    password = json.dumps(network_judge.PASSWORD)
+    password = json.dumps(cloud_init.PASSWORD)
     if not wanted.wifi_password:
-        wifis = wifis.partition(f"{json.dumps(network_judge.NETWORK_NAME)}:")[0]
-        wifis += f"{json.dumps(network_judge.NETWORK_NAME)}: {{}}\n"
+        wifis = wifis.partition(f"{json.dumps(cloud_init.NETWORK_NAME)}:")[0]
+        wifis += f"{json.dumps(cloud_init.NETWORK_NAME)}: {{}}\n"
     wifis = wifis.replace("regulatory-domain: VN", f"regulatory-domain: {json.dumps(wanted.country)}")
     wifis = wifis.replace(password, json.dumps(wanted.wifi_password, ensure_ascii=False))
     named = json.dumps(wanted.wifi, ensure_ascii=False)
-    return before + radio + wifis.replace(json.dumps(network_judge.NETWORK_NAME), named)
+    return before + radio + wifis.replace(json.dumps(cloud_init.NETWORK_NAME), named)
 
 
 def _copy(debs: Sequence[Path], folder: Path) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from agent.cli.demo.listen import ReceivedMessage
 from agent.cli.terminal import length, size
-from agent.core.health.texts import EN
+from agent.look.device_words import condition_texts
 
 Progress = Callable[[float], None]      # told how much is done, in the total's unit
 
@@ -86,12 +86,16 @@ def conditions(health: dict[str, Any]) -> str:
     cameras = health.get("cams", [])
     dark = [str(camera.get("c")) for camera in cameras if camera.get("st") not in SEEN]
     good = f"no picture yet of {', '.join(dark)}" if dark else "all well" if cameras else "no picture yet"
-    return ", ".join(EN[code].title if code in EN else code for code in codes) or good
+    return ", ".join(map(_condition, codes)) or good
+
+
+def _condition(code: str) -> str:
+    texts = condition_texts("en")
+    return texts[code].title if code in texts else code
 
 
 def title(told: ReceivedMessage) -> str:
-    code = str(told.data.get("code") or "")
-    return EN[code].title if code in EN else code
+    return _condition(str(told.data.get("code") or ""))
 
 
 def shows_picture(told: ReceivedMessage) -> bool:

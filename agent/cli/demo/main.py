@@ -25,7 +25,7 @@ from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, Subsc
 from agent.cli.page_link import page_link
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
-from agent.core.label_pace import WordLack
+from agent.core.household.labels import WordLack
 from agent.core.passwords import redact
 from agent.host.files import AlreadyRunning, Lock
 from agent.host.prctl import die_with_parent

@@ -9,7 +9,7 @@ from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
 from agent.core.delivery import certificate
 from agent.core.enrolment import renewal_due
-from agent.home import account
+from agent.home import broker
 from agent.host.clock import SystemClock
 from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_key
@@ -97,7 +97,7 @@ def examine_home(home: Home, store: Path) -> CheckVerdict:
     Trouble is no more than a warning: nothing is recorded by Home Assistant.
     """
     try:
-        return ok(greet(home, account.credentials(home, f"{own_id(store)}-doctor")))
+        return ok(greet(home, broker.credentials(home, f"{own_id(store)}-doctor")))
     except LinkFault as fault:
         return warn(str(fault.to(HOUSEHOLD)), HOME_REMEDIES[fault.kind])
 

@@ -9,22 +9,20 @@ from pathlib import Path
 
 import msgspec
 
-from agent.cameras import Sink, SourceError, mask_cost
-from agent.cameras.open_source import open_source
-from agent.cameras.picamera import version
+from agent.cameras import Sink, SourceError, open_source, picamera, reencode
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
 from agent.cli.processes import at_work
-from agent.config.privacy import declared, transcodes
+from agent.config.derived import declared, transcodes
 from agent.config.settings import Camera
 from agent.config.source import NETWORK, RAW, parse_source
-from agent.core.health.texts import EN
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock, SystemClock
 from agent.host.decoder import TooLarge, is_small
 from agent.host.stop import Stop
 from agent.host.users import become_reader
+from agent.look.device_words import condition_text
 from agent.store import pause
 from agent.store.folders import Folders
 
@@ -68,7 +66,7 @@ class PacketCounter(Sink):
         """Count it, and end the look when enough has come."""
         self.came_us.append(packet.pts_us)
         self.bytes_n += len(packet.data)
-        if (packet.key or self.kept) and len(self.kept) < mask_cost.PACKETS_MAX and self.bytes_n < mask_cost.BYTES_MAX:
+        if (packet.key or self.kept) and len(self.kept) < reencode.PACKETS_MAX and self.bytes_n < reencode.BYTES_MAX:
             self.kept.append(packet)
         if packet.key:
             self.keys_us.append(packet.pts_us)
@@ -187,10 +185,11 @@ def _sensor(scheme: str, info: StreamInfo) -> list[CheckVerdict]:
                 else "all of it comes in a smaller picture only: lower width and height")
         told.append(ok(f"the middle {info.view_pct} % of the width that its sensor can see", hint))
     if info.stands_in:
-        told.append(warn("the board's own encoder failed, x264 stands in", EN["encoder_failed"].remedy))
-    if scheme == "picamera" and not version.hides():
-        told.append(ok(f"picamera2 {version.found()} records, but could not hide anything", f"before you set masks: "
-                       f"{version.REMEDY.partition(';')[0]}"))
+        told.append(warn("the board's own encoder failed, x264 stands in",
+                         condition_text("encoder_failed", "en").remedy))
+    if scheme == "picamera" and not picamera.hides_masks():
+        told.append(ok(f"picamera2 {picamera.found_version()} records, but could not hide anything",
+                       f"before you set masks: {picamera.REMEDY.partition(';')[0]}"))
     return told
 
 
@@ -210,7 +209,7 @@ def masks_verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -
     if not transcodes(camera):
         return []
     try:
-        cost = mask_cost.measure(camera, info, packets)
+        cost = reencode.masking_cost(camera, info, packets)
     except SourceError as error:
         return [bad(f"masks: {error.what}", error.remedy)]
     if cost is None:

@@ -8,24 +8,24 @@ from pathlib import Path
 from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.processes import at_work, processes
 from agent.cli.terminal import size
-from agent.config.privacy import transcodes
+from agent.config.derived import transcodes
 from agent.config.settings import Camera, Update
 from agent.config.source import RAW, parse_source
-from agent.core.evidence.ledger.chain import fingerprint
-from agent.core.health.texts import EN
-from agent.core.label_pace import FREE_MIN_B, TOTAL_MIN_B, WordLack
+from agent.core.evidence.ledger.row import fingerprint
+from agent.core.household.labels import FREE_MIN_B, TOTAL_MIN_B, WordLack
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
 from agent.host.board import read as read_board
 from agent.host.command_key import PublicKeyProblem, in_force
-from agent.host.probes import files, load, soc
+from agent.host.probes import kernel
 from agent.host.probes.machine import Probes
 from agent.host.updates import UpdateFolders, key_file
 from agent.host.weights import words_lack
+from agent.look.device_words import condition_text
 from agent.privileged.update.root import execute
 from agent.privileged.update.versions import CURRENT, PROVEN, ROOT, Versions
 
-UNDER_VOLTAGE = soc.UNDER_VOLTAGE_NOW | soc.UNDER_VOLTAGE_SINCE_BOOT
+UNDER_VOLTAGE = kernel.UNDER_VOLTAGE_NOW | kernel.UNDER_VOLTAGE_SINCE_BOOT
 HOT_C = 80.0                # the firmware slows a Pi down from here
 MEMORY_LOW_B = 60_000_000
 SYSTEMCTL_S = 5.0
@@ -43,17 +43,17 @@ def board(store: Path) -> CheckVerdict:
     verdicts = [ok(text)]
     if facts.volt_low or (facts.throttle or 0) & UNDER_VOLTAGE:
         told = bad if facts.volt_low else warn
-        verdicts.append(told("the supply voltage is or was too low", EN["power_low"].remedy))
+        verdicts.append(told("the supply voltage is or was too low", condition_text("power_low", "en").remedy))
     if (facts.soc_temp_c or 0) >= HOT_C:
-        verdicts.append(warn("it is too hot", EN["hot"].remedy))
+        verdicts.append(warn("it is too hot", condition_text("hot", "en").remedy))
     if facts.mem_avail_b is not None and facts.mem_avail_b < MEMORY_LOW_B:
-        verdicts.append(warn("memory is short", EN["memory_low"].remedy))
+        verdicts.append(warn("memory is short", condition_text("memory_low", "en").remedy))
     return worst(verdicts)
 
 
 def clock() -> CheckVerdict:
     """Whether the time is right, and whether it will be after a power cut without a network."""
-    battery = "with" if files.some(Path("/sys/class/rtc"), "rtc*") else "without"
+    battery = "with" if kernel.some(Path("/sys/class/rtc"), "rtc*") else "without"
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
     return {"ntp": ok(f"{now}, synchronised over the network, {battery} a battery clock"),
         "rtc": ok(f"{now}, from the battery clock"),
@@ -65,22 +65,22 @@ def clock() -> CheckVerdict:
 
 def memory_limits() -> CheckVerdict:
     """Whether a role that leaks can be stopped by the kernel."""
-    limits = soc.memory_limits(Path("/"))
+    limits = kernel.memory_limits(Path("/"))
     if limits is None:
         return skipped("this system has no control groups (version 2)")
     if not limits:
-        return warn("switched off in the kernel", EN["memory_unlimited"].remedy)
+        return warn("switched off in the kernel", condition_text("memory_unlimited", "en").remedy)
     return ok("the kernel keeps them")
 
 
 def watchdog() -> CheckVerdict:
-    found = files.some(Path("/sys/class/watchdog"), "watchdog*")
+    found = kernel.some(Path("/sys/class/watchdog"), "watchdog*")
     if not found:
         return warn("none found: a machine that hangs stays so until somebody comes",
                     "on a Raspberry Pi: sudo apt install taimat-board, then restart it")
-    name = files.text(found[0] / "identity") or found[0].name
-    if (files.text(found[0] / "state") or _systemd_feeds()) == "active":
-        return ok(f"{name} is armed" + (", and it caused this boot" if soc.watchdog_reset(Path("/")) else ""))
+    name = kernel.text(found[0] / "identity") or found[0].name
+    if (kernel.text(found[0] / "state") or _systemd_feeds()) == "active":
+        return ok(f"{name} is armed" + (", and it caused this boot" if kernel.watchdog_reset(Path("/")) else ""))
     return warn(f"{name} is there, but nobody uses it",
                 "on a Raspberry Pi: sudo apt install taimat-board; elsewhere set RuntimeWatchdogSec=30s in "
                 "/etc/systemd/system.conf")
@@ -98,7 +98,7 @@ def _systemd_feeds() -> str:
 
 def labels() -> CheckVerdict:
     """Whether events get a word for what they were. All else works without."""
-    free_b, _ = load.memory_b(Path("/"))
+    free_b, _ = kernel.memory_b(Path("/"))
     if why := words_lack():
         return skipped(f"events get no word for what they were, and whoever is to be told of people and vehicles alone "
                        f"is told of all motion: {LACKS[why]}")

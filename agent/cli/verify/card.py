@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.core.evidence.ledger import CardContents, FoundFile, KnownClip, LedgerLine, Row
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.store import ledger, meta
 from agent.store.database import FILE, StoreError, require_known
 from agent.store.folders import Folders

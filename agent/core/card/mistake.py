@@ -1,4 +1,6 @@
-"""A mistake in a file on a card. It has its own file because every judge here returns it."""
+"""A mistake in a file on a card, and the word that was probably meant. Every judge here returns mistakes."""
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 from msgspec import Struct
@@ -24,3 +26,8 @@ def error(file: str, line: int, why: str, remedy: str) -> CardMistake:
 def warning(file: str, line: int, why: str, remedy: str) -> CardMistake:
     """Makes a mistake with which the recorder may work, but not as it should."""
     return CardMistake(file, line, "warning", why, remedy)
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Returns the known word with the most similar spelling; "" if none is similar."""
+    return next(iter(get_close_matches(name, sorted(known), 1)), "")

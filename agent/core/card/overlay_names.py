@@ -2,7 +2,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from agent.core.card.mistake import closest
 
 BASE = "@base"                              # the board itself, which dtparam= sets if no overlay is in scope
 _HEAD = re.compile(r"Name:\s+(\S.*)")
@@ -26,11 +27,11 @@ class OverlayNames:
 
     def close_to(self, overlay: str) -> str:
         """Returns the known overlay with the most similar name; "" if no name is similar."""
-        return next(iter(get_close_matches(overlay, sorted(set(self.parameters) - {BASE}), 1)), "")
+        return closest(overlay, set(self.parameters) - {BASE})
 
     def parameter_close_to(self, overlay: str, parameter: str) -> str:
         """Returns the parameter of this overlay with the most similar name; "" if no name is similar."""
-        return next(iter(get_close_matches(parameter, sorted(self.parameters.get(overlay, ())), 1)), "")
+        return closest(parameter, self.parameters.get(overlay, ()))
 
 
 def _stands_for(pattern: str, name: str) -> bool:

@@ -14,7 +14,7 @@ REPOSITORY, INSTALLED = "taimat.sources", "installed.txt"
 def judge(sizes_b: Mapping[str, int] | None) -> list[CardMistake]:
     """Returns all mistakes. `sizes_b` has the files in the card's folder by name; None if there is no folder."""
     if sizes_b is None:
-        return [error(FOLDER, 0, "there is no folder taimat on the card, so nothing would be installed",
+        return [error(FOLDER, 0, "there is no folder taimat on the card, so nothing will be installed",
                       f"make it, and copy taimat_VERSION_{ARCHITECTURE}.deb and taimat-board_VERSION_all.deb into it")]
     if REPOSITORY in sizes_b or INSTALLED in sizes_b:
         return []

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.core.contract.ulid import ALPHABET
+from agent.core.contract.ulid import ALPHABET, crockford
 
 CLAIM_RANDOM_B = 16             # 128 bits, written as 26 letters and digits of Crockford's base 32
 CLAIM_N = 26
@@ -124,8 +124,7 @@ def device_id(public_key_der: bytes) -> str:
 
 def new_claim(random: bytes) -> str:
     """Makes a claim from `CLAIM_RANDOM_B` random bytes."""
-    number = int.from_bytes(random[:CLAIM_RANDOM_B], "big")
-    return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(CLAIM_N)))
+    return crockford(int.from_bytes(random[:CLAIM_RANDOM_B], "big"), CLAIM_N)
 
 
 def claim_digest(claim: str) -> str:

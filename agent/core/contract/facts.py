@@ -125,7 +125,7 @@ class LinkFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag="l
     broker_detail: str | None = None
     home: Literal["off", "connected", "unreachable"] | None = None
     home_detail: str | None = None
-    notify_fault: str | None = None       # why a phone gets no notifications: core.contract.notify_send
+    notify_fault: str | None = None       # why a phone gets no notifications: core.contract.helper_messages
     outbox_n: int | None = None           # waiting messages
     outbox_b: int | None = None
     outbox_oldest_s: float | None = None

@@ -39,8 +39,6 @@ class KeysOfTable(Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_
 
 
 class MotionKeys(KeysOfTable, kw_only=True, frozen=True):
-    """Keys of `[camera.motion]`."""
-
     enabled: bool | UnsetType = UNSET
     sensitivity: Literal["low", "normal", "high"] | UnsetType = UNSET
     smallest_pct: Number | UnsetType = UNSET
@@ -48,8 +46,6 @@ class MotionKeys(KeysOfTable, kw_only=True, frozen=True):
 
 
 class SensorKeys(KeysOfTable, kw_only=True, frozen=True):
-    """Keys of `[camera.sensor]`."""
-
     flip: Literal["none", "horizontal", "vertical", "both"] | UnsetType = UNSET
     exposure_ev: Number | UnsetType = UNSET
     night_fps: int | UnsetType = UNSET

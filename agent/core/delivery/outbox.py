@@ -77,7 +77,6 @@ class Offers:
             self._out[seq].flying = False
 
     def settled(self, seqs: Iterable[int]) -> None:
-        """Notes that these messages are done for good."""
         for seq in seqs:
             self._out.pop(seq, None)
 
@@ -94,7 +93,7 @@ class Offers:
             if offer.flying:
                 offer.flying, offer.due_mono_s = False, now_mono_s
 
-    def hurry(self, now_mono_s: float) -> None:
+    def shorten_waits(self, now_mono_s: float) -> None:
         """The ward listens again: each message is due after the first repetition's wait at most."""
         for offer in self._out.values():
             offer.due_mono_s = min(offer.due_mono_s, now_mono_s + self.pace.again_s)
@@ -144,11 +143,8 @@ def fold(entries: Sequence[Entry]) -> tuple[GapData, int]:
 
 
 def not_kept(first: int, last: int, kept: Iterable[int]) -> tuple[GapData | None, int]:
-    """Builds a gap message for the seqs of first..last that are not in `kept` (ascending). Returns it and its last
-    seq.
-
-    The message is None if no seq is missing. It ends before `last` if there are too many stretches for one message.
-    """
+    """Builds a gap message for the seqs of first..last that are not in `kept` (ascending). Returns it and its last seq.
+    The message is None if no seq is missing. It ends before `last` if there are too many stretches for one message."""
     stretches: list[tuple[int, int]] = []
     at = first
     for seq in [*kept, last + 1]:

@@ -60,7 +60,7 @@ class UnitFacts:
     def silent(self) -> bool:
         return self.age_s > SILENT_S
 
-    def told(self, kind: type[Own]) -> Own | None:
+    def own_facts(self, kind: type[Own]) -> Own | None:
         """Its facts about itself, if it is heard and they are of this kind; else None."""
         facts = self.beat.facts if self.beat and not self.silent else None
         return facts if isinstance(facts, kind) else None

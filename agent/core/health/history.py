@@ -52,20 +52,20 @@ States = list[tuple[WallSpan, bool]]            # when it was good and when not,
 
 def sample(host: HostFacts, reach: ReachFacts, mono_ms: int, clock: str, card_ill: int = 0) -> HealthSample:
     """Makes a sample of one look, and of the card since the last one."""
-    return HealthSample(mono_ms, clock, None if host.soc_temp_c is None else round(host.soc_temp_c, 1),
-                        _mb(host.disk_tot_b), _mb(host.disk_free_b), _mb(host.disk_wr_b), reach.net_up, reach.ward_up,
-                        card_ill)
+    return HealthSample(mono_ms, clock, temp_c=None if host.soc_temp_c is None else round(host.soc_temp_c, 1),
+                        disk_mb=_mb(host.disk_tot_b), free_mb=_mb(host.disk_free_b), written_mb=_mb(host.disk_wr_b),
+                        net_up=reach.net_up, ward_up=reach.ward_up, card_ill=card_ill)
 
 
 def _mb(size_b: int | None) -> int | None:
     return None if size_b is None else size_b // MB
 
 
-def used_pct(each: HealthSample) -> float | None:
+def used_pct(sample: HealthSample) -> float | None:
     """Returns how full the card was, in percent; None if unknown."""
-    if not each.disk_mb or each.free_mb is None:
+    if not sample.disk_mb or sample.free_mb is None:
         return None
-    return 100 * (1 - each.free_mb / each.disk_mb)
+    return 100 * (1 - sample.free_mb / sample.disk_mb)
 
 
 @dataclass(slots=True)
@@ -120,32 +120,32 @@ class History:
         """Returns when "network", "broker" or "clock" was good and when not."""
         return [(WallSpan(each.begin_ms, each.end_ms), each.held) for each in self._states[name]]
 
-    def add(self, each: DatedSample) -> None:
+    def add(self, dated: DatedSample) -> None:
         """Adds the next sample by date. Ignores one before its predecessor, after a clock was put back."""
-        before, used = self._before, used_pct(each.sample)
-        if before and each.wall_ms < before.wall_ms:
+        before, used = self._before, used_pct(dated.sample)
+        if before and dated.wall_ms < before.wall_ms:
             return
-        self._before = each
+        self._before = dated
         if used is not None:
-            self._day.append(each)
-            while each.wall_ms - self._day[0].wall_ms > DAY_MS:
+            self._day.append(dated)
+            while dated.wall_ms - self._day[0].wall_ms > DAY_MS:
                 self._day.popleft()
-        while self._place < len(self.slots) and self.slots[self._place].end_ms <= each.wall_ms:
+        while self._place < len(self.slots) and self.slots[self._place].end_ms <= dated.wall_ms:
             self._place += 1
-        if self._place < len(self.slots) and self.slots[self._place].begin_ms <= each.wall_ms:
+        if self._place < len(self.slots) and self.slots[self._place].begin_ms <= dated.wall_ms:
             slot = self._noted[self._place]
-            self._note(slot, each, used)
-            if before and before.boot == each.boot:
-                _note_written(slot, before.sample.written_mb, each.sample.written_mb)
+            self._note(slot, dated, used)
+            if before and before.boot == dated.boot:
+                _note_written(slot, before.sample.written_mb, dated.sample.written_mb)
 
-    def _note(self, slot: _Noted, each: DatedSample, used: float | None) -> None:
-        wall_ms, _, seen = each
+    def _note(self, slot: _Noted, dated: DatedSample, used: float | None) -> None:
+        wall_ms, _, seen = dated
         if seen.temp_c is not None:
             _widen(slot.temperature, seen.temp_c)
             if self.curves:
                 _draw_on(self.temperature_curve, wall_ms, seen.temp_c)
         if used is not None:
-            self.newest, slot.rate = seen, (self._day[0], each)
+            self.newest, slot.rate = seen, (self._day[0], dated)
             _widen(slot.used, used)
             if self.curves:
                 _draw_on(self.used_curve, wall_ms, used)

@@ -2,12 +2,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.core.health import host_rules, unit_rules
-from agent.core.health.codes import CODES, RANK, Severity
-from agent.core.health.conditions import Condition, HealthFinding, Key
+from agent.core.health.conditions import CODES, RANK, Condition, HealthFinding, Key, Severity
 from agent.core.health.facts import Facts
+from agent.core.health.rules import RULES
 
-RULES = (*host_rules.RULES, *unit_rules.RULES)
 EPISODES_N_MAX = 256
 
 

@@ -35,7 +35,8 @@ class Report:
 def report(facts: Facts, conditions: tuple[Condition, ...], now_mono_s: float) -> Report:
     """Builds the report of one look."""
     return Report(now_mono_s, facts.host, facts.units, _roles(facts.units), tuple(_cameras(facts.units)),
-                  facts.days_left, conditions, facts.card_written_b_per_day, facts.card_life_days)
+                  card_days_left=facts.days_left, conditions=conditions, card_life_days=facts.card_life_days,
+                  card_written_b_per_day=facts.card_written_b_per_day)
 
 
 def unit_state(unit: UnitFacts) -> State | None:

@@ -1,4 +1,7 @@
-"""The label of an event in one word, and how a household can filter by it. Pure."""
+"""The label of an event in one word, how a household can filter by it, and when the recorder may look for it. Pure.
+
+Recording goes first, then everything else, then labels.
+"""
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
@@ -21,3 +24,30 @@ def is_among(words: Collection[str], label: str | None, may_come: bool) -> bool 
     if label:
         return label in words
     return None if label is None and may_come else True
+
+
+Hindrance = Literal["memory", "busy", "hot"]
+WordLack = Literal["no_weights", "small_board", "no_door"]
+
+FREE_MIN_B = 400_000_000    # a look takes a third of it, and the card's cache is worth more than a label
+TOTAL_MIN_B = 700_000_000   # a machine with less, such as a board of 512 MB, never has that much free while it records
+LOAD_MAX = 1.5              # for each core, over a minute
+HOT_C = 75.0                # a Raspberry Pi slows down from 80 on
+TRIES_MAX, RETRY_S = 6, 20.0        # the longest wait for better conditions
+TASKS_MAX, TASKS_MAX_B = 6, 12_000_000      # waiting events, and their video in memory
+
+
+def hindrance(free_b: int | None, load1: float | None, cores_n: int, temp_c: float | None) -> Hindrance | None:
+    """Returns why a look cannot start now; None if it can. Unknown values do not prevent it."""
+    if free_b is not None and free_b < FREE_MIN_B:
+        return "memory"
+    if load1 is not None and load1 > LOAD_MAX * cores_n:
+        return "busy"
+    return "hot" if temp_c is not None and temp_c > HOT_C else None
+
+
+def lack(has_weights: bool, total_b: int | None) -> WordLack | None:
+    """Returns why a machine with this memory gives no labels at all; None if it does, as far as known."""
+    if not has_weights:
+        return "no_weights"
+    return "small_board" if total_b is not None and total_b < TOTAL_MIN_B else None

@@ -1,11 +1,12 @@
-"""Which events a notification reports, and when. Pure: the caller passes events, clock and weekly hours.
+"""Which events a notification reports, when, and in which words. Pure: the caller passes events, clock and texts.
 
 Each wanted event is reported once. Events that come while nothing may or can be sent are summed up in the next
 message, so that a phone never gets many late ones.
 """
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from agent.core.household.pause import WeekStretch, ends_in_min
 LATE_MS = 3_600_000             # older events are reported as past; no event is waited for longer
 PICTURE_MS = 20_000             # the longest wait for the end of an event, which brings its picture
 WeekMinute = Callable[[int], int | None]        # of a wall time, since Monday 0:00; None if no clock is right
+LocalTime = Callable[[int], datetime]       # of a wall time in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +158,36 @@ def _with(message: Notification | None, event: SeenEvent) -> Notification:
     message.more[message.newest.camera] += 1
     message.newest, message.since_ms = event, min(message.since_ms, event.wall_ms)
     return message
+
+
+def told(message: Notification, words: Mapping[str, str], labels: Mapping[str, str], local: LocalTime,
+         now_ms: int) -> tuple[str, str]:
+    """Returns title and body, of the parts in `words`. `labels` has the cameras' titles. A time of another day gets its
+    date."""
+    newest = message.newest
+    newest_told = words.get(newest.code or newest.label or "", words.get(newest.kind, words["other"])).format(
+        camera=labels.get(newest.camera, newest.camera))
+    time, since = (_time(local(ms), local(now_ms)) for ms in (newest.wall_ms, message.since_ms))
+    counts = message.more.copy()
+    if message.is_late and counts:
+        counts[newest.camera] += 1
+        title = words["late"].format(n=message.events_n, since=since, time=time)
+        return title, words["where"].format(where=_where(counts, labels), newest=newest_told)
+    body = words["in_zone" if newest.zones else "at"].format(time=time, zones=", ".join(newest.zones))
+    if counts:
+        body += " " + words["more"].format(n=counts.total(), since=since, where=_where(counts, labels))
+    return newest_told, body
+
+
+def trial(recorder: str, words: Mapping[str, str]) -> tuple[str, str]:
+    """Returns title and body of a trial message. `recorder` is the recorder's title, or ""."""
+    return words["trial"], words["trial_body"].format(recorder=recorder or words["recorder"])
+
+
+def _where(counts: Mapping[str, int], labels: Mapping[str, str]) -> str:
+    most_first = sorted(counts.items(), key=lambda each: -each[1])
+    return ", ".join(f"{labels.get(camera, camera)} {n}" for camera, n in most_first)
+
+
+def _time(moment: datetime, now: datetime) -> str:
+    return moment.strftime("%H:%M" if moment.date() == now.date() else "%H:%M (%d/%m)")

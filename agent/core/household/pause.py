@@ -44,7 +44,7 @@ def parse_hours(text: str) -> tuple[WeekStretch, ...]:
 def _minute(hour: str, minute: str) -> int:
     value = int(hour) * 60 + int(minute)
     if int(minute) > 59 or value > DAY_MIN:
-        raise ValueError(f"{hour}:{minute} is no time of day; it takes 00:00 to 24:00")
+        raise ValueError(f"{hour}:{minute} is not a time of day; it takes 00:00 to 24:00")
     return value
 
 
@@ -61,7 +61,7 @@ def _days(text: str) -> list[int]:
 
 def _day(name: str) -> int:
     if name not in DAYS:
-        raise ValueError(f'"{name}" is no day; days are Mon, Tue, Wed, Thu, Fri, Sat, Sun, as in {FORMS}')
+        raise ValueError(f'"{name}" is not a day; days are Mon, Tue, Wed, Thu, Fri, Sat, Sun, as in {FORMS}')
     return DAYS.index(name)
 
 

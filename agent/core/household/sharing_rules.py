@@ -34,7 +34,6 @@ class Rules:
         return {self.default, self.snapshots, *self.by_purpose.values()} == {"never"}
 
     def of(self, kind: Kind, purpose: str) -> Rule:
-        """Returns the rule for such a request: the stricter one of two."""
         rules = [self.by_purpose.get(purpose, self.default)]
         return strictest(rules + [self.snapshots] if kind == "snapshot" else rules)
 

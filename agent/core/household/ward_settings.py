@@ -21,7 +21,6 @@ class Key(NamedTuple):
         return type(wish) is int if isinstance(self.values, range) else wish in self.values
 
     def nearest(self, wish: Any) -> Any:
-        """Returns `wish`, or the limit that it exceeds."""
         return min(max(wish, self.values[0]), self.values[-1]) if isinstance(self.values, range) else wish
 
 
@@ -41,7 +40,7 @@ class Weighed(NamedTuple):
     clamped: dict[str, Why]                 # keys whose value is not the ward's
 
 
-def demand(document: Mapping[str, object]) -> None:
+def check_allowed(document: Mapping[str, object]) -> None:
     """Checks that the ward may set each key and value. Raises BadSetting for the first that it may not."""
     for name, value in document.items():
         if name not in KEYS or not KEYS[name].admits(value):

@@ -25,10 +25,8 @@ class _Bits:
 
 
 def aac_shape(config: bytes) -> tuple[int, int, int] | None:
-    """Returns rate, channels and samples of each frame from an AudioSpecificConfig; None if it is not plain AAC.
-
-    They are the core's: if SBR doubles the rate, the decoder returns twice as many samples.
-    """
+    """Returns rate, channels and samples of each frame from an AudioSpecificConfig; None if it is not plain AAC. They
+    are the core's: if SBR doubles the rate, the decoder returns twice as many samples."""
     bits = _Bits(config)
     kind, rate_hz, channels = bits.read(5), _rate_hz(bits), bits.read(4)
     if kind in DOUBLED:

@@ -104,7 +104,6 @@ class Segmenter:
         return [] if self.always or self.kept_until_us is not None else self.end()
 
     def packet(self, packet: Packet) -> Sequence[Action]:
-        """Handles the next packet in decode order, which is in the ring already."""
         if self.kept_until_us is not None and packet.pts_us > self.kept_until_us:
             return self._let_go(packet)
         actions = self._at_key(packet) if packet.key else None

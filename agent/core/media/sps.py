@@ -135,8 +135,9 @@ def _h265(unit: bytes) -> Sps:
     left, right, top, bottom = _window(bits)
     luma_bits, chroma_bits = 8 + bits.ue(), 8 + bits.ue()
     reorder_n, held_n = _h265_reorder(bits, sub_layers)
-    return Sps(width - across * (left + right), height - down * (top + bottom), chroma,
-               luma_bits, chroma_bits, sub_layers + 1, nested, ptl, reorder_n, width * height, held_n)
+    return Sps(width - across * (left + right), height - down * (top + bottom), chroma, luma_bits, chroma_bits,
+               layers_n=sub_layers + 1, nested=nested, ptl=ptl, reorder_n=reorder_n, coded_px=width * height,
+               held_n=held_n)
 
 
 def _chroma_format(bits: Bits) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from agent.host.probes import files, volume
+from agent.host.probes import kernel, volume
 
 HUNG_S = 10.0
 NEW_S = 15.0                # an error that the file system noted longer ago is old: it was never repaired
@@ -71,7 +71,7 @@ class CardLook:
 
 def look(folder: Path, sample: Path, fstab: Path) -> CardLook:
     """Asks the card; blocks as long as it does. 4 KiB of the file `sample` are read past the cache."""
-    expects = volume.expects_volume(files.text(fstab) or "", folder)
+    expects = volume.expects_volume(kernel.text(fstab) or "", folder)
     try:
         number = os.stat(folder).st_dev
         space = os.statvfs(folder)
@@ -128,7 +128,8 @@ class CardProbe:
                 **_wear(self._root, block)}
 
     def _mount(self, known: CardLook) -> dict[str, Any]:
-        """Read-only or missing. Missing also if the folder is there, but not on the volume where it belongs."""
+        """Returns whether the card is read-only or missing. A folder that is not on its own volume counts as missing.
+        """
         seen = volume.mounts(self._root)
         mount, base = volume.holding(seen, self._folder), volume.holding(seen, Path("/"))
         if mount is None or known.missing:
@@ -144,7 +145,7 @@ class CardProbe:
 
     def _errors(self, block: Path | None, now_mono_s: float) -> dict[str, int | None]:
         """ext4's count of errors, and how many of them are new (kernel docs: ABI/testing/sysfs-fs-ext4)."""
-        errors_n = files.number(self._root / "sys/fs/ext4" / block.name / "errors_count") if block else None
+        errors_n = kernel.number(self._root / "sys/fs/ext4" / block.name / "errors_count") if block else None
         if errors_n is None:
             return {}
         if errors_n != self._seen_errors[0]:
@@ -165,9 +166,10 @@ def _wear(root: Path, block: Path | None) -> dict[str, int | None]:
     """Wear as an eMMC reports it (JESD84-B51: tenths of its life, reserve blocks), and bytes that ext4 has written."""
     if block is None:
         return {}
-    own, kilobytes = _whole(block) / "device", files.number(root / "sys/fs/ext4" / block.name / "lifetime_write_kbytes")
-    tenths = re.findall(r"0x([0-9a-fA-F]{2})\b", files.text(own / "life_time") or "")
-    reserve_goes = (files.text(own / "pre_eol_info") or "").strip() in ("0x02", "0x03")
+    own = _whole(block) / "device"
+    kilobytes = kernel.number(root / "sys/fs/ext4" / block.name / "lifetime_write_kbytes")
+    tenths = re.findall(r"0x([0-9a-fA-F]{2})\b", kernel.text(own / "life_time") or "")
+    reserve_goes = (kernel.text(own / "pre_eol_info") or "").strip() in ("0x02", "0x03")
     worn_pct = max(*(10 * (int(each, 16) - 1) for each in tenths), 90 if reserve_goes else 0, 0)
     return {"card_worn_pct": worn_pct or None, "card_lifetime_b": None if kilobytes is None else kilobytes * 1024}
 
@@ -178,7 +180,7 @@ def _whole(block: Path) -> Path:
 
 def _counters(block: Path) -> list[int]:
     try:
-        return [int(word) for word in (files.text(_whole(block) / "stat") or "").split()]
+        return [int(word) for word in (kernel.text(_whole(block) / "stat") or "").split()]
     except ValueError:
         return []
 

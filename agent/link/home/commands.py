@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from agent.core.contract.decisions import PauseFromHome
 from agent.core.contract.facts import Poke
-from agent.core.contract.home.discovery import INSTALL
+from agent.core.home_assistant import INSTALL
 from agent.core.rate import RateLimit
-from agent.home.context import HomeContext
+from agent.home.broker import HomeContext
 from agent.host.datagram import Outlet
 from agent.link.context import ask_desk
 from agent.link.store_thread import StoreThread

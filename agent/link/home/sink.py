@@ -14,12 +14,10 @@ import msgspec
 
 from agent.core.contract.decisions import PictureForHome
 from agent.core.contract.facts import Beat, Message, Poke
-from agent.core.contract.home.discovery import discovery
 from agent.core.health.report import Report
+from agent.core.home_assistant import discovery
 from agent.core.household.pause import Pauses
-from agent.home.context import HomeContext
-from agent.home.removal import FORGET_S, remove
-from agent.home.session import HomeSession, status
+from agent.home.broker import FORGET_S, HomeContext, HomeSession, remove, status
 from agent.link.context import ask_desk
 from agent.link.home.commands import HomeCommands
 from agent.link.home.state_publisher import DeviceView, StatePublisher

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent import __version__
+from agent.core import home_assistant as states
 from agent.core.contract.facts import CameraFacts
-from agent.core.contract.home import states
-from agent.core.contract.home.states import on_off
 from agent.core.health.report import Report
+from agent.core.home_assistant import on_off
 from agent.core.household.pause import Pauses
-from agent.home.context import HomeContext
-from agent.home.session import TEXT
+from agent.home.broker import TEXT, HomeContext
 from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
@@ -46,7 +45,7 @@ class StatePublisher:
     def __init__(self, home: HomeContext, session: Session, motion_ended: Callable[[str], None]) -> None:
         """`motion_ended` is called with a camera whose motion sensor has gone off."""
         self._home, self._session, self._motion_ended = home, session, motion_ended
-        self._topics, self._language = home.topics, home.settings.device.language
+        self._topics, self._texts = home.topics, home.texts
         self._published: dict[str, tuple[bytes, float]] = {}      # by topic: the last payload, and when
 
     def forget(self) -> None:
@@ -63,10 +62,10 @@ class StatePublisher:
             self._publish(self._topics.moved(camera), device.moved.get(camera, UNKNOWN).encode(), TEXT)
             self._switch(self._topics.pause(camera), device.is_paused(camera, now))
             if device.report:
-                self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._language))
+                self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._texts))
         self._state(self._topics.update, _software(device.order))
         if device.report:
-            self._state(self._topics.health, states.device_state(device.report, self._language, self._home.labels))
+            self._state(self._topics.health, states.device_state(device.report, self._texts, self._home.labels))
 
     def move(self, camera: str, moving: bool) -> None:
         if self._switch(self._topics.motion(camera), moving) and not moving:

@@ -63,7 +63,7 @@ def take(boot: Path, folder: WardFolder) -> bool:
             raise BundleError(f"it is for the ward {bundle.ward}, and this recorder belongs to {record.ward}: hand it "
                               "over by taimat reset --factory first")
         if is_new := not is_of(bundle, record):
-            folder.lay(data)
+            folder.save(data)
         retire(path)
         (boot / NOTE_FILE).unlink(missing_ok=True)
         _log.info("%s: taken, and written over there", path)

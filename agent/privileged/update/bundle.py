@@ -15,10 +15,8 @@ from agent.core.evidence.ledger.seals import Verifies
 from agent.core.key_slots import KeySlots
 from agent.core.release import BUNDLE_B, Release, ReleaseRefused, believed, tree_digest
 from agent.host import release_file, tar
-from agent.host.ar import ArMember
-from agent.host.compression import UnpackedReader
-from agent.host.release_file import bad
-from agent.host.tar import NotPlainTar
+from agent.host.release_file import ArMember, bad
+from agent.host.tar import NotPlainTar, UnpackedReader
 
 HOME = "usr/lib/taimat/"
 FILES_MAX = 20_000

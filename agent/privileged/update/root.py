@@ -21,9 +21,9 @@ import msgspec
 
 from agent.config.load import load
 from agent.config.settings import Settings
-from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.key_slots import KeySlots
-from agent.core.release import TOLD_FILE, Release, ReleaseRefused, UpdateSite, demand, read
+from agent.core.release import TOLD_FILE, Release, ReleaseRefused, UpdateSite, check_fits, read
 from agent.core.trial import TrialPace
 from agent.host import command_key
 from agent.host.clock import Clock, SystemClock
@@ -172,7 +172,7 @@ def _accept(root: Root, slots: KeySlots, was: str, size_b: int, release: Release
     if changed != slots:
         write_durably(root.doors.release_keys, msgspec.json.encode(changed), 0o644)
         _log.warning("releases are signed by key %s from now on", fingerprint(bytes.fromhex(changed.current)))
-    demand(release, UpdateSite(version=was, python=sys.version_info[:3], schema=SCHEMA, units=units(root.package),
+    check_fits(release, UpdateSite(version=was, python=sys.version_info[:3], schema=SCHEMA, units=units(root.package),
                                architecture=ARCHITECTURES.get(platform.machine(), platform.machine())))
     has_libraries = Versions(root.run, root.prefix).libraries(release.trees.libraries).is_dir()
     demand_room(root.prefix, 0 if has_libraries else size_b)

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.core.evidence.ledger import FoundFile, Package, seals, stretch
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.store.database import StoreError
 
 SMALL_B_MAX = 256_000_000       # ledger rows of centuries

@@ -16,8 +16,7 @@ from typing import BinaryIO
 
 from agent.core.evidence.encrypted import FileKey
 from agent.core.media.mp4.cut import CutFilm
-from agent.host.digest import sha256
-from agent.host.files import open_own, rename_durably, sync_folder
+from agent.host.files import open_own, rename_durably, sha256, sync_folder
 from agent.store.clips import Clip
 from agent.store.export.files import PIECE_B, ClipFiles
 from agent.store.export.prepare import Export, ExportError

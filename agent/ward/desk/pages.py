@@ -21,10 +21,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from agent.core.contract.wire.requests import Receipt
 from agent.core.contract.wire.ward_side import Code, Line
-from agent.core.health import texts
+from agent.core.health.conditions import ConditionText
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
 from agent.look import words
+from agent.look.device_words import condition_texts
 from agent.look.forms import number, read_form
 from agent.look.place import Place
 from agent.look.templates import PageTemplates
@@ -116,7 +117,7 @@ class DevicePages:
         if (row := self._board.row(request.path_params["key"])) is None:
             raise HTTPException(404)
         known = self._known(row)
-        said = texts.VI if self._renderer.words(request).language == "vi" else texts.EN
+        said = condition_texts(self._renderer.words(request).language)
         template = "device_state.html" if "fragment" in request.query_params else "device.html"
         return self._renderer.page(
             request, template, row=row, cameras=cameras(known.birth, known.health) if known else [],
@@ -152,7 +153,7 @@ def _address(state: str, text: str, pick: bool) -> str:
     return "/?" + urlencode({name: value for name, value in given if value} | {"page": ""})
 
 
-def _conditions(row: DeskRow, said: dict[str, texts.ConditionText]) -> list[tuple[str, texts.ConditionText | None]]:
+def _conditions(row: DeskRow, said: dict[str, ConditionText]) -> list[tuple[str, ConditionText | None]]:
     return [(each, said.get(each.partition(" ")[0])) for each in row.cond]
 
 

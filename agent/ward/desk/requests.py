@@ -15,7 +15,7 @@ import msgspec
 
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.store.export.archive import Item, zipped
 from agent.ward.desk.officers import Officer
 from agent.ward.opslink import OpsFault

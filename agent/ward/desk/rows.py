@@ -17,7 +17,7 @@ import sqlalchemy as sql
 
 from agent.core.contract.enrolment import Ready
 from agent.core.contract.wire import ward_side
-from agent.core.health.codes import CAMERA, CARD
+from agent.core.health.conditions import CAMERA, CARD
 from agent.host.clock import Clock
 from agent.ward.authority import findings
 from agent.ward.authority.issuer import AuthorityFault

@@ -17,8 +17,8 @@ from msgspec import structs
 
 from agent.config.check import check_table
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core.card import network_judge
-from agent.core.card.config_judge import OURS, SENSORS
+from agent.core.card import cloud_init
+from agent.core.card.boot_judge import OURS, SENSORS
 from agent.core.contract.enrolment import CLAIM_RANDOM_B, Bundle, CardSettings, new_claim
 from agent.core.household.access import CODE_RANDOM_B, UNLIKE_MIN_N, code_from, grouped
 from agent.host.clock import SystemClock
@@ -147,10 +147,10 @@ def _wifi(name: str, password: str) -> list[str]:
     """Returns problems of name and password, without the password."""
     if password and not name:
         return ["wifi: is missing, and there is a password for it"]
-    if len(name.encode()) > network_judge.SSID_B_MAX:
-        return [f"wifi: has more than {network_judge.SSID_B_MAX} bytes; letters with accents take up to three"]
-    if password and not network_judge.HEXADECIMAL.fullmatch(password) and (
-            len(password.encode()) not in network_judge.PASSWORD_N or not password.isprintable()):
+    if len(name.encode()) > cloud_init.SSID_B_MAX:
+        return [f"wifi: has more than {cloud_init.SSID_B_MAX} bytes; letters with accents take up to three"]
+    if password and not cloud_init.HEXADECIMAL.fullmatch(password) and (
+            len(password.encode()) not in cloud_init.PASSWORD_N or not password.isprintable()):
         return ["wifi_password: has 8 to 63 characters; write it as it stands on the router"]
     return []
 

@@ -22,8 +22,7 @@ from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.household.sharing_rules import Kind
 from agent.host import tar
 from agent.host.command_key import verifies
-from agent.host.digest import sha256
-from agent.host.files import sync_folder
+from agent.host.files import sha256, sync_folder
 from agent.host.prctl import die_with_parent
 from agent.host.tar import NotPlainTar, TarMember
 from agent.store.database import StoreError

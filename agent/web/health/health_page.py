@@ -9,16 +9,15 @@ from starlette.responses import Response
 
 from agent.config.settings import Camera
 from agent.core.contract.facts import HealthSample, KeeperFacts, LinkFacts
-from agent.core.health.codes import ROLE
-from agent.core.health.conditions import Condition
+from agent.core.health.conditions import ROLE, Condition
 from agent.core.health.facts import HostFacts
 from agent.core.health.history import DAY_MS, History
 from agent.core.health.report import Report
-from agent.core.health.texts import text
 from agent.core.household.day_lane import LanePiece, WallSpan, lane
-from agent.core.label_pace import WordLack
+from agent.core.household.labels import WordLack
 from agent.host.clock import Instant
 from agent.host.weights import words_lack
+from agent.look.device_words import condition_text
 from agent.look.words import PageWords
 from agent.store import health_history, recordings
 from agent.store.boots import Dates
@@ -47,7 +46,7 @@ class HealthPage(Handlers):
         span_of = present_history.last_month if request.url.path == "/health/month" else present_history.last_day
         period = span_of(now.wall_ms, said)
         history, gaps, units = None, [], report.units if report else ()
-        lately = next((facts.lately for unit in units if (facts := unit.told(KeeperFacts))), [])     # not written yet
+        lately = next((facts.lately for unit in units if (facts := unit.own_facts(KeeperFacts))), [])  # not written yet
         try:
             known, lanes = await self._pool.ask(self._read, period, lately, now)
         except CardTrouble:
@@ -88,7 +87,7 @@ def health_of(report: Report, now: Instant) -> dict[str, Any]:
     values = msgspec.to_builtins(report)
     for condition in values["conditions"]:
         condition["since_wall_ms"] = int(now.wall_ms - now.mono_ms + condition["since_mono_s"] * 1000)
-        condition["texts"] = {language: text(condition["code"], language, condition["unit"])._asdict()
+        condition["texts"] = {language: condition_text(condition["code"], language, condition["unit"])._asdict()
                               for language in ("vi", "en")}
     return values
 
@@ -114,7 +113,7 @@ def health_view(report: Report | None, lack: WordLack | None, now: Instant, word
 
 def _problem(condition: Condition, now: Instant, words: PageWords) -> View:
     """A camera's condition has no `since`, because its tile shows the time."""
-    said = text(condition.code, words.language, condition.unit)
+    said = condition_text(condition.code, words.language, condition.unit)
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
     where = words.label(condition.camera) if condition.camera else (
@@ -149,7 +148,7 @@ def _card(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
 
 def _kept(report: Report, words: PageWords) -> Iterator[tuple[str, str]]:
     """Yields how long each camera's footage stays, by the keeper's heartbeat."""
-    kept = {camera: days for unit in report.units if (keeper := unit.told(KeeperFacts))
+    kept = {camera: days for unit in report.units if (keeper := unit.own_facts(KeeperFacts))
             for camera, days in keeper.kept_days.items()}
     if kept:
         lines = (words("health.kept_value", camera=words.label(camera), days=figure(days, words))
@@ -163,7 +162,7 @@ def _surroundings(report: Report, words: PageWords) -> Iterator[tuple[str, str]]
     if host.net_up is not None:
         yield words("health.network"), words("health.network_up" if host.net_up else "health.network_down")
     for unit in report.units:
-        if (link := unit.told(LinkFacts)) and f"health.broker_{link.broker}" in words.texts:
+        if (link := unit.own_facts(LinkFacts)) and f"health.broker_{link.broker}" in words.texts:
             waiting = f", {words('health.broker_waiting', n=link.outbox_n)}" if link.outbox_n else ""
             yield words("health.broker"), words(f"health.broker_{link.broker}") + waiting
     if host.up_s is not None:

@@ -2,14 +2,14 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agent.config.privacy import declared
+from agent.config.derived import declared
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
-from agent.core.health.codes import CAMERA, RANK
+from agent.core.health.conditions import CAMERA, RANK
 from agent.core.health.report import Report
-from agent.core.health.texts import text
 from agent.core.household.pause import Paused, Pauses
 from agent.host.clock import Instant
+from agent.look.device_words import condition_text
 from agent.look.words import PageWords
 from agent.web.health.health_page import TONES
 from agent.web.server.words import View, hours_text
@@ -133,7 +133,7 @@ def _tile(camera: Camera, report: Report | None, paused: Paused | None, now: Ins
         remedy = words("pause.unreadable_help") if paused.by == "unreadable" else ""
         return Tile(camera.name, True, "paused", pause_text(paused, now, words), remedy)
     if worst:
-        said = text(worst.code, words.language)
+        said = condition_text(worst.code, words.language)
         if worst.code in CAMERA and worst.code != "camera_frozen":      # a frozen one has a picture, an old one
             age_s = facts.last_frame_age_s if facts else None       # capture may know the last frame
             ago_ms = age_s * 1000 if age_s is not None else now.mono_ms - worst.since_mono_s * 1000

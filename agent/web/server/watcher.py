@@ -84,7 +84,7 @@ class HealthWatcher:
 
 
 def reach_of(report: Report) -> ReachFacts:
-    link = next((facts for unit in report.units if (facts := unit.told(LinkFacts))), LinkFacts())
+    link = next((facts for unit in report.units if (facts := unit.own_facts(LinkFacts))), LinkFacts())
     ward_up = None if link.broker in (None, "off") else link.broker == "connected"
     ill = forecast.card_ill(report.conditions, any(camera.slow_card for camera in report.cameras))
     return ReachFacts(net_up=report.host.net_up, ward_up=ward_up, card_ill=ill)

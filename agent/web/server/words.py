@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+from agent.core.household.labels import WordLack
 from agent.core.household.pause import DAYS
-from agent.core.label_pace import WordLack
 from agent.look import words
 from agent.look.words import PageWords
 

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.config.settings import Camera
-from agent.core.contract.camera_search import ANSWER_B_MAX, AT_N_MAX, CameraQuestion, SearchAnswer, SeenCamera
+from agent.core.contract.decisions import ANSWER_B_MAX
+from agent.core.contract.helper_messages import AT_N_MAX, CameraQuestion, SearchAnswer, SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, Changes, LocalCamera, RemoveCamera, keys_set
 from agent.core.household.camera_names import camera_name
 from agent.look.forms import title_of

@@ -16,7 +16,8 @@ from starlette.responses import RedirectResponse, Response
 from agent.config.derived import limits
 from agent.config.places import host_fault
 from agent.config.settings import Camera, Settings, Store
-from agent.core.contract.home_try import ANSWER_B_MAX, HomeAnswer, HomeQuestion
+from agent.core.contract.decisions import ANSWER_B_MAX
+from agent.core.contract.helper_messages import HomeAnswer, HomeQuestion
 from agent.core.contract.setup import ChangeCamera, LastChange, SetDevice, SetHome, SetStore, SetWeb, UndoChange
 from agent.core.health.forecast import days_kept
 from agent.core.household.pause import DAYS

@@ -1,7 +1,7 @@
 """A camera's picture and drawn areas in words, the form's choices, and a rehearsal's result. Pure."""
 from collections.abc import Iterable, Mapping, Sequence
 
-from agent.config.privacy import transcodes
+from agent.config.derived import transcodes
 from agent.config.settings import Camera
 from agent.core.contract.busy import Busy, level
 from agent.core.contract.rehearsal import MaskCost, RehearsalAnswer, RehearsalEvent

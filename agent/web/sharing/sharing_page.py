@@ -15,10 +15,11 @@ from agent.core.contract.facts import Poke
 from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.delivery import certificate
 from agent.core.household import consent
+from agent.core.household.labels import WordLack
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules
-from agent.core.label_pace import WordLack
 from agent.host.ward_folder import EnrolState, record_beside, shown
 from agent.host.weights import words_lack
+from agent.look import device_words
 from agent.look.forms import number, title_of
 from agent.look.words import PageWords
 from agent.store import requests
@@ -143,7 +144,7 @@ def sharing_view(settings: Settings, state: SharingState, lack: WordLack | None,
 
 def consent_text(language: str) -> dict[str, Any]:
     """Returns what a household agrees to by joining: a heading, points, and the rest."""
-    lines = consent.TEXTS[language].splitlines()
+    lines = device_words.consent_text(language).splitlines()
     points = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
     return {"version": consent.VERSION, "head": lines[0], "points": points, "rest": " ".join(lines[1 + len(points):])}
 

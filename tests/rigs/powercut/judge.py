@@ -14,7 +14,7 @@ from agent.config.settings import Store as StoreSettings
 from agent.core.evidence.encrypted import DamagedError, LockedError
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from agent.host.digest import sha256
+from agent.host.files import sha256
 from agent.store.clips import FINISHED
 from agent.store.database import FILE
 from agent.store.folders import Folders

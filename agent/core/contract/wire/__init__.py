@@ -13,16 +13,18 @@ from agent.core.contract.wire.device_side import (
     Response,
     Status,
 )
-from agent.core.contract.wire.event import KINDS, CloudEvent, Entry, cloud_event, rfc3339
 from agent.core.contract.wire.events import (
+    KINDS,
     CameraData,
     ClipData,
     ClipRef,
     ClockData,
+    CloudEvent,
     CommandData,
     ConfigData,
     ConsentData,
     DeliveryData,
+    Entry,
     GapData,
     Hour,
     LabelData,
@@ -30,7 +32,9 @@ from agent.core.contract.wire.events import (
     SecurityData,
     StorageData,
     TamperData,
+    cloud_event,
     encode,
+    rfc3339,
 )
 from agent.core.contract.wire.inbound import Ack, BadPayload, Command, Rejected, WardState, decode
 from agent.core.contract.wire.topics import Topics

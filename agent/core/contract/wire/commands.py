@@ -1,23 +1,86 @@
-"""The contract's table of commands: the conditions of each, and its args. Pure."""
+"""The contract's table of commands: the conditions of each, its args, and the `data` of its answer with "done". Pure.
+
+Absent means unknown.
+"""
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from agent.core.contract.wire.answers import (
-    Clocks,
-    Diagnostics,
-    HandedOver,
-    Installed,
-    PausesAnswer,
-    Replayed,
-    Restarted,
-    SettingsInEffect,
-)
+from agent.core.contract.wire.device_side import Health
 from agent.core.contract.wire.inbound import BadPayload, Command, Seq, Ulid, UtcMs
 from agent.core.key_slots import CHANGE, KeysChange
 from agent.core.release import BUNDLE_B, Sha256, Version
+
+
+class Replayed(Struct, kw_only=True, frozen=True):
+    """Answer to `replay`."""
+
+    again_n: int                        # events that are sent again
+    missing_n: int                      # seqs that a gap event names
+    upto: int                           # both hold up to this seq; ask for the rest if it is less than `to`
+
+
+class Clocks(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Answer to `time_hint`: the device's own clocks."""
+
+    boot: str
+    mono_ms: int
+    clock: str                          # unset | saved | rtc | ntp
+    utc_ms: int | None = None           # of its wall clock, unless that is unset
+    off_ms: int | None = None           # how far that is ahead of the hint
+
+
+class CameraPause(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One camera in `PausesAnswer`."""
+
+    c: str
+    paused: bool
+    by: str | None = None               # page | command | schedule | unreadable; never a person
+    until_ms: int | None = None         # on the wall clock, if the pause has an end and it is known
+
+
+class PausesAnswer(Struct, kw_only=True, frozen=True):
+    """Answer to `pause.state`: the cameras that have reported."""
+
+    cams: list[CameraPause]
+
+
+class Diagnostics(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Answer to `diagnostics`: numbers, codes and versions, without text that could contain a name or a password."""
+
+    versions: dict[str, str]            # agent, os, hw, python, sqlite, store
+    link: dict[str, float]              # counters of the link's heartbeat
+    health: Health | None = None        # the last report; without cameras if they would take too much room
+
+
+class Restarted(Struct, kw_only=True, frozen=True):
+    """Answer to `restart`."""
+
+    units: list[str]                    # the processes that were asked to end
+
+
+class SettingsInEffect(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Answer to `set`."""
+
+    cfg: dict[str, Any]                 # what is in effect, including the household's own values
+    clamped: dict[str, str] = {}        # keys whose value was limited, and why: range | household
+
+
+class Installed(Struct, kw_only=True, frozen=True):
+    """Answer to `update`."""
+
+    version: str                        # the version that runs now
+
+
+class HandedOver(Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Answer to `clip.export` and `snapshot`: what was uploaded, by the intake's receipt."""
+
+    bytes: int
+    sha256: str                         # of the whole upload
+    manifest: str | None = None         # SHA-256 of the export's manifest
+
 
 # the latest `exp`: the device keeps the answer until then, so that the command does not run twice
 AHEAD_MAX_MS = 30 * 86_400_000

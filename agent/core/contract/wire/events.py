@@ -1,14 +1,19 @@
-"""The data of each kind of event. The roles write it; the envelope adds mono_ms, kind and hist.
+"""Events: the data of each kind, and the envelope, CloudEvents 1.0 in structured mode.
 
-Absent means unknown, never 0. Units are in the names. `start_ms` is on the boot's monotonic clock, like `mono_ms`.
+The roles write the data; the envelope adds mono_ms, kind and hist. Absent means unknown, never 0. Units are in the
+names. `start_ms` is on the monotonic clock of the boot, like `mono_ms`. Source of the envelope:
+github.com/cloudevents/spec, cloudevents/formats/json-format.md.
 """
-from typing import Any, Literal
+from datetime import UTC
+from typing import Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from agent.core.contract.wire.device_side import Health
 from agent.core.household.labels import LabelWord
 from agent.core.household.sharing_rules import Decision
+from agent.core.moment import moment
 
 Phase = Literal["start", "end"]
 
@@ -181,5 +186,61 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(payload: Struct) -> bytes:
-    """Returns compact JSON, as it is stored and sent."""
     return _encoder.encode(payload)
+
+
+KINDS: dict[str, type[Struct]] = {
+    "motion": MotionData, "label": LabelData, "tamper": TamperData, "clip": ClipData, "camera": CameraData,
+    "storage": StorageData, "clock": ClockData, "security": SecurityData, "command": CommandData, "config": ConfigData,
+    "gap": GapData, "consent": ConsentData, "delivery": DeliveryData,
+    "health_hist": Health,          # a report of the time without a broker
+}
+
+
+class Entry(NamedTuple):
+    """A message in the outbox: the columns of its row, in their order."""
+
+    seq: int
+    kind: str
+    camera: str | None
+    boot: str
+    mono_ms: int
+    wall_ms: int
+    clock: str
+    data: str       # JSON object
+
+
+class CloudEvent(Struct, kw_only=True, frozen=True):
+    """What a subscriber receives on `evt`. `seq`, `boot` and `clock` are extension attributes of ours."""
+
+    specversion: str = "1.0"            # of CloudEvents
+    id: str                             # dev/seq: a message with the same id is the same message
+    source: str                         # /cam/{ward}/{dev}, and the camera if it concerns one camera
+    type: str                           # cam.{kind}.v1
+    time: str | UnsetType = UNSET       # left out while the clock is unset: the ward dates it by boot and mono_ms
+    datacontenttype: str = "application/json"  # of data
+    seq: int                            # counts the device's events, never reset
+    boot: str
+    clock: str
+    data: dict[str, Any]                # by its kind
+
+
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def rfc3339(wall_ms: int) -> str:
+    """Returns UTC milliseconds since 1970 as RFC 3339 text with milliseconds."""
+    return moment(wall_ms, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def cloud_event(ward: str, dev: str, entry: Entry, hist: bool) -> bytes:
+    """Builds the payload for `entry`. `hist` marks an event that is sent late. The stored data is passed on unchanged,
+    together with the columns of its row."""
+    source = f"/cam/{ward}/{dev}"
+    return _encoder.encode(CloudEvent(
+        id=f"{dev}/{entry.seq}",
+        source=f"{source}/{entry.camera}" if entry.camera else source,
+        type=f"cam.{entry.kind}.v1",
+        time=UNSET if entry.clock == "unset" else rfc3339(entry.wall_ms),
+        seq=entry.seq, boot=entry.boot, clock=entry.clock,
+        data={"mono_ms": entry.mono_ms, "kind": entry.kind, **_decoder.decode(entry.data), "hist": hist}))

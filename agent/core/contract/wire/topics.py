@@ -23,12 +23,10 @@ class Topics:
 
     @property
     def birth(self) -> str:
-        """What the device is; retained."""
         return f"{self.root}/birth"
 
     @property
     def health(self) -> str:
-        """The latest health report; retained, expires."""
         return f"{self.root}/health"
 
     @property
@@ -57,7 +55,6 @@ class Topics:
         return f"{self.root}/cmd/#", self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
 
     def response(self, who: str, command_id: str) -> str:
-        """Returns the topic of the answer to a command of `who`."""
         return f"{self.root}/rsp/{who}/{command_id}"
 
     def command(self, topic: str) -> tuple[str, bool] | None:

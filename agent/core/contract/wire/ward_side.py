@@ -65,8 +65,6 @@ class Birth(Struct, kw_only=True, frozen=True):
 
 
 class Condition(Struct, kw_only=True, frozen=True):
-    """One condition of a device."""
-
     code: Code
     sev: Literal["info", "warn", "alarm"]
     c: Line | None = None

@@ -30,12 +30,23 @@ from agent.core.evidence.ledger.acts import (
     WardIdentity,
 )
 from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
-from agent.core.evidence.ledger.chain import GENESIS, RowHead, fingerprint, follow, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
 from agent.core.evidence.ledger.clocks import moved_ms
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
 from agent.core.evidence.ledger.package import Package, PackageVerdict, check_package
-from agent.core.evidence.ledger.row import LedgerLine, NotCanonical, Row, RowMoment, canonical, decode
+from agent.core.evidence.ledger.row import (
+    GENESIS,
+    LedgerLine,
+    NotCanonical,
+    Row,
+    RowHead,
+    RowMoment,
+    canonical,
+    decode,
+    fingerprint,
+    follow,
+    message,
+)
 
 __all__ = [
     "Agreed", "LedgerBegin", "ClipSigned", "ClockMoved", "CommandKeysSet", "Configured", "DatabaseMended",

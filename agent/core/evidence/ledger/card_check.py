@@ -40,8 +40,6 @@ class KnownClip:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """The contents of the card beside the ledger."""
-
     files: Mapping[str, FoundFile]
     known: Mapping[str, KnownClip]
     boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms that date a boot's rows
@@ -68,7 +66,7 @@ def check_card(checked: Checked, card: CardContents) -> list[Flaw]:
     digests = {clip.sha256: name for name, (_, clip) in summary.signed.items()}
     findings = [*summary.malformed, *(_resigned(n, clip) for n, clip in summary.resigned)]
     for name, (n, clip) in summary.signed.items():
-        findings += _file(n, clip, card.files.get(name), card.known.get(name), name in summary.deleted, digests)
+        findings += _file(n, clip, card, name in summary.deleted, digests)
         findings += _database(n, clip, card.known.get(name))
     findings += _unsigned(summary, card, exempt=summary.signed.keys() | waiting.signed.keys() | checked.broken)
     findings += _boots(checked.rows, card)
@@ -110,8 +108,8 @@ def _resigned(n: int, clip: ClipSigned) -> Flaw:
                                        "changed and handed in again", n, clip.clip)
 
 
-def _file(n: int, clip: ClipSigned, found: FoundFile | None, known: KnownClip | None, deleted: bool,
-          digests: Mapping[str, str]) -> Iterator[Flaw]:
+def _file(n: int, clip: ClipSigned, card: CardContents, deleted: bool, digests: Mapping[str, str]) -> Iterator[Flaw]:
+    found, known = card.files.get(clip.clip), card.known.get(clip.clip)
     if found is None:
         if deleted:
             return
@@ -119,7 +117,7 @@ def _file(n: int, clip: ClipSigned, found: FoundFile | None, known: KnownClip | 
             yield Flaw(FlawCode.DELETION_WITHOUT_ROW,
                        "its file is gone, the database calls it deleted, and no row does", n, clip.clip)
         else:
-            yield Flaw(FlawCode.CLIP_MISSING, "its file is gone, and nobody deleted it", n, clip.clip)
+            yield Flaw(FlawCode.CLIP_MISSING, "its file is gone, and no row says that it was deleted", n, clip.clip)
     elif found.trouble:
         yield Flaw(FlawCode.CLIP_UNREADABLE, f"its file can't be read: {found.trouble}", n, clip.clip)
     elif found.sha256 != clip.sha256:
@@ -140,7 +138,7 @@ def _database(n: int, clip: ClipSigned, known: KnownClip | None) -> Iterator[Fla
         return
     signed = (clip.camera, clip.boot, clip.mono_ms, clip.wall_ms, clip.dur_ms)
     if signed != (known.camera, known.boot, known.mono_ms, known.wall_ms, known.dur_ms):
-        yield Flaw(FlawCode.CLIP_REDATED, "the database tells another camera or time of it than its row", n, clip.clip)
+        yield Flaw(FlawCode.CLIP_REDATED, "the database has another camera or time for it than its row", n, clip.clip)
 
 
 def _unsigned(summary: _LedgerSummary, card: CardContents, exempt: set[str]) -> Iterator[Flaw]:
@@ -156,7 +154,7 @@ def _unsigned(summary: _LedgerSummary, card: CardContents, exempt: set[str]) -> 
         if known.state in GONE and name not in summary.deleted:
             yield Flaw(FlawCode.DELETION_WITHOUT_ROW, "the database calls it deleted, and no row does", clip=name)
         elif known.state in FINISHED and (known.sha256 or _passed_over(known, summary)):
-            yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "it is finished, and no row vouches for it", clip=name)
+            yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "it is finished, and no row confirms it", clip=name)
     for name in card.files.keys() - exempt - card.known.keys():
         yield Flaw(FlawCode.CLIP_WITHOUT_ROW, "neither a row nor the database knows its file", clip=name)
 

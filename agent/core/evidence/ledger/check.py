@@ -5,20 +5,19 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.core.evidence.ledger.acts import DatabaseMended, KeyChange, LedgerBegin
-from agent.core.evidence.ledger.chain import RowHead, chained, fingerprint, message
 from agent.core.evidence.ledger.clocks import check_clocks
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
-from agent.core.evidence.ledger.row import LedgerLine, Row, decode
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, chained, decode, fingerprint, message
 
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises
 NOTHING = RowHead()                                        # the head before the first row
 SAYS = {
     FlawCode.ROW_EDITED: "row {n} is not what was signed: its content or its hash was changed",
-    FlawCode.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or made anew by somebody else",
-    FlawCode.KEY_CHANGED: "from row {n} on another key signs, which vouches for nothing before: was the old one lost?",
+    FlawCode.ROW_FOREIGN: "row {n} is not signed by the device: it was inserted or replaced by someone else",
+    FlawCode.KEY_CHANGED: "from row {n} on another key signs, which confirms nothing before: was the old one lost?",
     FlawCode.KEY_FOREIGN: "the ledger is not signed with the key that was named",
     FlawCode.ROWS_REORDERED: "row {n} is there twice",
-    FlawCode.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still vouches for its content",
+    FlawCode.SIGNATURE_BROKEN: "the signature of row {n} is damaged; the row after it still confirms its content",
 }
 
 

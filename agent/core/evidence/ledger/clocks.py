@@ -40,7 +40,7 @@ def check_clocks(rows: Sequence[Row], acts: Sequence[Row]) -> Iterator[Flaw]:
     right: Row | None = None                # the latest row that was sealed with a right clock
     for row in rows:
         if row.at.boot == row.sealed.boot and row.at.mono_ms > row.sealed.mono_ms:
-            yield Flaw(FlawCode.MONO_BACK, f"row {row.n} was sealed before what it tells of", row.n)
+            yield Flaw(FlawCode.MONO_BACK, f"row {row.n} was sealed before the act that it reports", row.n)
         if before := last.get(row.sealed.boot):
             yield from _within_boot(row, before, known.get(row.sealed.boot, set()))
         elif right and not any(_between(right, act, row) for act in back):
@@ -75,4 +75,4 @@ def _within_boot(row: Row, before: Row, known: set[int]) -> Iterator[Flaw]:
     step_ms = moved_ms(before.sealed, row.sealed) if row.n == before.n + 1 else 0
     if step_ms and not any(abs(row.sealed.offset_ms - offset_ms) <= STEP_MS for offset_ms in known):
         yield Flaw(FlawCode.WALL_MOVED, f"before row {row.n} the wall clock jumped by {step_ms / 1000:+.0f} s, "
-                                       "and no row tells of it", row.n)
+                                       "and no row reports it", row.n)

@@ -13,12 +13,11 @@ from agent.core import json_door
 from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.acts import ClipSigned, Exported, KeyChange, WardIdentity
 from agent.core.evidence.ledger.card_check import FoundFile
-from agent.core.evidence.ledger.chain import RowHead, fingerprint, message
 from agent.core.evidence.ledger.check import Checked, Verifies, check
 from agent.core.evidence.ledger.claim import Claim, ClipTold, ExportWish, FileTold, Manifest, digest
 from agent.core.evidence.ledger.clocks import offsets
 from agent.core.evidence.ledger.findings import Flaw, FlawCode
-from agent.core.evidence.ledger.row import LedgerLine, Row, canonical, decode
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, canonical, decode, fingerprint, message
 from agent.core.evidence.ledger.stretch import read
 
 KEY_OR_HASH_B = 32
@@ -59,7 +58,7 @@ def check_package(package: Package, verifies: Verifies, *, heads: Mapping[int, s
     verdict.findings += _keys(package, manifest, key)
     verdict.findings += _device(manifest, checked)
     if signed and not has_row and checked.rows and checked.rows[-1].n == manifest.last.n:
-        verdict.findings.append(Flaw(FlawCode.EXPORT_WITHOUT_ROW, f"row {manifest.last.n} does not tell of this export",
+        verdict.findings.append(Flaw(FlawCode.EXPORT_WITHOUT_ROW, f"row {manifest.last.n} does not report this export",
                                      manifest.last.n))
     believed = signed or has_row or not manifest.signed
     verdict.told = _listed(manifest, None if believed else own)
@@ -145,7 +144,7 @@ def _device(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
 
 def _manifest_holds(manifest: Manifest, signed: bool, has_row: bool, wrong: list[str]) -> Iterator[Flaw]:
     if not manifest.signed:
-        yield Flaw(FlawCode.EXPORT_UNSIGNED, "the device did not sign this export: nothing vouches for its films")
+        yield Flaw(FlawCode.EXPORT_UNSIGNED, "the device did not sign this export: nothing confirms its films")
     elif not signed and not has_row:
         yield Flaw(FlawCode.MANIFEST_EDITED, "manifest.json is not what was signed")
     else:
@@ -180,7 +179,7 @@ def _check_files(listed: Sequence[FileTold], files: Mapping[str, FoundFile], str
         elif found.sha256 != each.sha256:
             yield _changed(each, found, digests)
     for name in sorted(files.keys() - {each.file for each in listed}) if strangers else ():
-        yield Flaw(FlawCode.FILE_UNKNOWN, "the manifest does not name it, so nothing vouches for it", clip=name)
+        yield Flaw(FlawCode.FILE_UNKNOWN, "the manifest does not name it, so nothing confirms it", clip=name)
 
 
 def _changed(listed: FileTold, found: FoundFile, digests: Mapping[str, str]) -> Flaw:
@@ -203,7 +202,7 @@ def _check_sources(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
             if outside:
                 yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} is not in the export", clip.n, clip.clip)
         elif not _matches(row, clip):
-            yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} does not tell of it as the manifest does", clip.n,
+            yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"row {clip.n} differs from the manifest about it", clip.n,
                        clip.clip)
         elif is_whole and not _dates(row, clip, known.get(row.body["boot"], set())):
             yield Flaw(FlawCode.CLIP_REDATED, "the manifest dates it as no signed row does", clip.n, clip.clip)
@@ -211,8 +210,8 @@ def _check_sources(manifest: Manifest, checked: Checked) -> Iterator[Flaw]:
             yield from _foreign(row, clip, manifest.claim.wish)
     if missing := {name for film in manifest.claim.films for name in film.clips} - {
             clip.clip for clip in manifest.claim.clips}:
-        yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"films were cut from {', '.join(sorted(missing))}, of which the "
-                                               "manifest tells no row")
+        yield Flaw(FlawCode.SOURCE_WITHOUT_ROW, f"films were cut from {', '.join(sorted(missing))}, and the "
+                                               "manifest names no row for them")
 
 
 def _check_time(claim: Claim) -> Iterator[Flaw]:

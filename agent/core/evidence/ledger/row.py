@@ -1,9 +1,13 @@
-"""One row of the ledger, and the bytes that are hashed and signed for it.
+"""One row of the ledger: the bytes that are hashed and signed for it, and the chain of rows.
 
 The bytes are JSON with sorted keys, without spaces and fractions, as in RFC 8785. So a reader can parse a row with any
-JSON library and write the same bytes again.
+JSON library and write the same bytes again. The hash of a row covers the hash before it, and the signature covers that
+hash.
 """
+import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -58,7 +62,6 @@ class LedgerLine(Struct, frozen=True):
     sig: bytes
 
 
-
 def canonical(value: object) -> bytes:
     """Returns the only encoding of `value`, a Struct or JSON value without fractions. Raises NotCanonical."""
     plain = msgspec.to_builtins(value)
@@ -90,3 +93,40 @@ def _check_plain(value: object) -> None:
         raise NotCanonical(f"{value!r} is a fraction; write it as a whole number of a smaller unit")
     elif isinstance(value, int) and abs(value) > WHOLE_MAX:
         raise NotCanonical(f"{value!r} is larger than JSON's numbers are sure to be")
+
+
+GENESIS = bytes(32)                     # the hash before the first row
+PURPOSE = b"taimat ledger 1\n"          # separates these signatures from others by the same key
+FINGERPRINT_DIGITS = 16
+
+Sign = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class RowHead:
+    """The newest row's number and hash, which fix all rows up to it."""
+
+    n: int = 0
+    hash: bytes = GENESIS
+
+
+def chained(prev: bytes, doc: bytes) -> bytes:
+    """Returns the hash of the row `doc` that follows the row with hash `prev`."""
+    return hashlib.sha256(prev + doc).digest()
+
+
+def message(row_hash: bytes) -> bytes:
+    return PURPOSE + row_hash
+
+
+def follow(head: RowHead, row: Row, sign: Sign) -> LedgerLine:
+    """Returns the row as the next line behind `head`. Raises NotCanonical."""
+    assert row.n == head.n + 1
+    doc = canonical(row)
+    row_hash = chained(head.hash, doc)
+    return LedgerLine(row.n, doc, head.hash, row_hash, sign(message(row_hash)))
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Returns a key's short name, for people to compare and for health reports."""
+    return hashlib.sha256(public_key).hexdigest()[:FINGERPRINT_DIGITS]

@@ -8,7 +8,7 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
-from agent.core.evidence.ledger.chain import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 
 Sign = Callable[[bytes], bytes]
 Verifies = Callable[[bytes, bytes, bytes], bool]        # public key, signature, message; never raises

@@ -21,7 +21,6 @@ def box(kind: bytes, *parts: bytes) -> bytes:
 
 
 def full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
-    """Returns a box that begins with a version and 24 bits of flags."""
     return box(kind, struct.pack(">I", version << 24 | flags), *parts)
 
 

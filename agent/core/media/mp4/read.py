@@ -23,10 +23,17 @@ from agent.core.media.mp4.boxes import (
     traf,
     traf_b,
 )
-from agent.core.media.mp4.entries import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds
-from agent.core.media.mp4.head import ENTRIES_MAX, SIDX, SIDX_ENTRY, STARTS_WITH_KEY, HeadPlan, room_b, sidx_head
-from agent.core.media.mp4.index import Reference
-from agent.core.media.mp4.traks import turn_of
+from agent.core.media.mp4.head import (
+    ENTRIES_MAX,
+    SIDX,
+    SIDX_ENTRY,
+    STARTS_WITH_KEY,
+    HeadPlan,
+    Reference,
+    room_b,
+    sidx_head,
+)
+from agent.core.media.mp4.traks import SOUND, SOUND_CODECS, VISUAL, VISUAL_CODECS, aac_config, holds, turn_of
 
 ReadAt = Callable[[int, int], bytes]        # (offset, size) -> bytes, fewer only at the end of the file
 
@@ -150,7 +157,7 @@ def samples(read_at: ReadAt, head: Mp4Head, fragment: Fragment) -> Iterator[Samp
     """Yields the pictures of a fragment from `fragments`. Raises Mp4Error if the file has changed."""
     at, dts = fragment.offset + fragment.head_b, fragment.base
     for duration, size_b, flags, shown_after in _rows(read_at, fragment.picture_rows_at, fragment.samples_n):
-        yield Sample(at, size_b, dts, dts + shown_after - head.plan.reorder, duration, flags == SYNC)
+        yield Sample(at, size_b, dts, dts + shown_after - head.plan.reorder, duration, key=flags == SYNC)
         at += size_b
         dts += duration
 
@@ -160,7 +167,7 @@ def sounds(read_at: ReadAt, fragment: Fragment) -> Iterator[Sample]:
     rows = _rows(read_at, fragment.sound_rows_at, fragment.sounds_n)
     at, begin = fragment.offset + fragment.size_b - sum(row[1] for row in rows), fragment.sound_base
     for duration, size_b, _, _ in rows:
-        yield Sample(at, size_b, begin, begin, duration, True)
+        yield Sample(at, size_b, begin, begin, duration, key=True)
         at += size_b
         begin += duration
 
@@ -188,8 +195,8 @@ def _fragment(read_at: ReadAt, offset: int, sequence: int, has_sound: bool) -> F
         return None
     pictures, sound = shares.get(TRACK, NO_SHARE), shares.get(SOUND_TRACK, NO_SHARE)
     key = bool(pictures.rows) and pictures.rows[0][2] == SYNC
-    return Fragment(offset, moof_b + mdat_b, pictures.base, pictures.duration, len(pictures.rows), key,
-                    sound.base, sound.duration, len(sound.rows))
+    return Fragment(offset, moof_b + mdat_b, pictures.base, pictures.duration, len(pictures.rows), key=key,
+                    sound_base=sound.base, sound_duration=sound.duration, sounds_n=len(sound.rows))
 
 
 def _shares(data: bytes, moof_b: int, has_sound: bool) -> dict[int, _Share]:
@@ -232,7 +239,7 @@ def _plan(data: bytes, begin: int, end: int, room: int) -> HeadPlan:
     tkhd, tkhd_end = _path(data, begin, end, b"trak", b"tkhd")
     stream = _stream(data, stsd + 8, stsd_end, turn_of(data[tkhd:tkhd_end]))
     return HeadPlan(stream, timescale, max(0, made - SECONDS_1904_TO_1970), reorder, room,
-                    _audio(data, picture_end, end))
+                    audio=_audio(data, picture_end, end))
 
 
 def _stream(data: bytes, begin: int, end: int, turn: int) -> StreamInfo:

@@ -3,10 +3,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent.core.media.mp4.boxes import Mp4Error
-from agent.core.media.mp4.entries import SOUND_B_MAX
-from agent.core.media.mp4.head import entries_max, head, without_sound
-from agent.core.media.mp4.index import Index
+from agent.core.media.mp4.head import Index, entries_max, head, without_sound
 from agent.core.media.mp4.read import Fragment, Mp4Head, ReadAt, Sample, fragments, read_head, samples, sounds
+from agent.core.media.mp4.traks import SOUND_B_MAX
 
 SECTOR_B = 512          # a card writes a sector whole or not at all
 CHUNK_B = 65_536        # read at a time

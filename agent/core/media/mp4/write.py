@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.mp4.boxes import NO_SYNC, SOUND_TRACK, SYNC, TRACK, SampleRun, moof
-from agent.core.media.mp4.head import HeadPlan, entries_max, head, room_b, without_sound
-from agent.core.media.mp4.index import Index
+from agent.core.media.mp4.head import HeadPlan, Index, entries_max, head, room_b, without_sound
 
 TIMESCALE = 90_000      # ticks a second, as in cameras
 SNAP = 2                # samples: sound this near to the end of the previous sound follows it at once
@@ -28,7 +27,7 @@ class Movie:
         """
         self._timescale = timescale
         self._plan = HeadPlan(stream, timescale, wall_ms // 1000, self._ticks(reorder_us),
-                          room_b(0 if reorder_us else index_entries_max), audio)
+                          room_b(0 if reorder_us else index_entries_max), audio=audio)
         self._index = Index(entries_max(self._plan))
         self._first: tuple[int, int] | None = None      # pts and dts of the first packet, microseconds
         self._sequence = 0
@@ -40,7 +39,6 @@ class Movie:
 
     @property
     def duration_us(self) -> int:
-        """From the first packet to the end of the last."""
         return self._end * 1_000_000 // self._timescale
 
     def init_segment(self) -> bytes:

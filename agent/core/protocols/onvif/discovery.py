@@ -6,8 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from agent.core.protocols.onvif.soap import DEVICE, ENVELOPE
-from agent.core.protocols.onvif.tree import parse, printable
+from agent.core.protocols.onvif.soap import DEVICE, ENVELOPE, parse, printable
 
 GROUP, PORT = "239.255.255.250", 3702
 ANSWER_MAX_B = 65_507

@@ -1,7 +1,6 @@
 """Audio over RTP: AAC (RFC 3640, mode AAC-hbr) and G.711 (RFC 3551 §4.5.14), one raw frame in each unit."""
 from agent.core.media.audio import aac_shape
-from agent.core.protocols.rtp.items import EncodedUnit, Item
-from agent.core.protocols.rtp.track import RtpTrack
+from agent.core.protocols.rtp.track import EncodedUnit, Item, RtpTrack
 
 FRAMES_MAX_N = 64           # in one packet
 FRAME_SAMPLES_N = 1024      # of most cameras' AAC

@@ -7,8 +7,7 @@ import re
 import struct
 from collections.abc import Mapping
 
-from agent.core.protocols.rtp.items import Item, RtspText
-from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, RtpTrack
+from agent.core.protocols.rtp.track import DOLLAR, FRAME_B, Item, RtpTrack, RtspText
 
 FRAME = struct.Struct(">BBH").unpack_from       # "$", channel, length
 HEAD_MAX_B = 16_384         # of an RTSP message; real ones have some hundred bytes

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote, urlsplit
 from agent.core.passwords import MASK
 
 PORTS = {"rtsp": 554, "rtsps": 322}         # RFC 2326 §3.2; IANA's registry for rtsps
-NO_ADDRESS = "is no rtsp:// or rtsps:// address"
+NO_ADDRESS = "is not an rtsp:// or rtsps:// address"
 # All characters that a request line can carry. Cameras compare addresses letter by letter, so nothing else is changed.
 PLAIN = "".join(map(chr, range(0x21, 0x7F)))
 # A user name or password with one of these ends too early, unless it is percent-encoded.
@@ -42,15 +42,12 @@ def parse(url: str) -> Address:
     if any(letter < " " for letter in user + password):
         raise ValueError(NO_ADDRESS)        # otherwise the user's name would end a header's line
     return Address(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "rtsps",
-                   quote(f"{parts.scheme}://{place}{rest}", PLAIN), user, password)
+                   quote(f"{parts.scheme}://{place}{rest}", PLAIN), user, password=password)
 
 
 def login_fault(url: str) -> str | None:
-    """Returns the mistake and the right spelling if a user name or password ends too early; None if not.
-
-    An @ after the first slash belongs to the path only if the host before it cannot be part of a password. The
-    password is masked.
-    """
+    """Returns the mistake and the right spelling if a user name or password ends too early; None if not. An @ after the
+    first slash belongs to the path only if the host before it cannot be part of a password. The password is masked."""
     rest = url.partition("://")[2]
     start = re.split("[/?#]", rest, maxsplit=1)[0]
     login, _, place = start.rpartition("@")

@@ -11,7 +11,7 @@ from agent.core.protocols.rtsp import message, sdp
 from agent.core.protocols.rtsp.address import Address, base_of, resolve
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspAnswer, RtspRequest
-from agent.core.protocols.rtsp.offer import OfferedTrack, UnfitStream, sound_of, video_of
+from agent.core.protocols.rtsp.sdp import OfferedTrack, UnfitStream, sound_of, video_of
 
 PROOFS_MAX = 3                      # of one request: without a password, with it, and with a newer nonce
 TIMEOUT_S = 60.0                    # of a session that has no timeout, RFC 2326 §12.37
@@ -36,7 +36,7 @@ class Moved(Exception):
     """The camera redirects to another address."""
 
     def __init__(self, url: str) -> None:
-        super().__init__("sends us to another address")
+        super().__init__("redirects us to another address")
         self.url = url
 
 

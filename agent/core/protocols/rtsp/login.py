@@ -45,7 +45,6 @@ class Login:
     """One user's login at one camera. Counts the uses of each nonce, as the standard demands."""
 
     def __init__(self, user: str, password: str, cnonce: str) -> None:
-        """`cnonce` is unpredictable random text."""
         self._user, self._password, self._cnonce = user.encode(), password.encode(), cnonce
         self._challenge: Challenge | None = None
         self._used_n = 0

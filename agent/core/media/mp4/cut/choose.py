@@ -108,7 +108,7 @@ def _chosen(number: int, strip: Strip, begin_us: int, end_us: int, following: St
         if hearing.over(each):
             break
         shares.append((each, 0))
-    return StripPart(number, strip, shares, first.dts, strip.shown(first), last_end, hearing)
+    return StripPart(number, strip, shares, first.dts, strip.shown(first), end=last_end, hearing=hearing)
 
 
 def first_picture(strip: Strip, fragment: Fragment) -> Sample:

@@ -49,7 +49,7 @@ def cut_keys(strips: Sequence[Strip], begin_us: int, end_us: int, step_us: int =
 def _parts(strips: Sequence[Strip], begin_us: int, end_us: int, step_us: int) -> Iterator[KeyPart]:
     for number, strip in enumerate(strips):
         next_us = strips[number + 1].begin_us if number + 1 < len(strips) else FOREVER
-        found = _part(number, strip, begin_us, end_us, next_us, step_us)
+        found = _part(number, strip, begin_us, end_us, next_us, step_us=step_us)
         if found is not None:
             yield found
 
@@ -70,7 +70,8 @@ def _part(number: int, strip: Strip, begin_us: int, end_us: int, next_us: int, s
     last_end = max(chosen[-1].base + 1, min(over, strip.ticks(next_us), end - delay))
     ends = [*(key.base for key in chosen[1:]), last_end]
     lasts = {key.offset: end - key.base for key, end in zip(chosen, ends, strict=True)}
-    return KeyPart(number, strip, [(key, 1) for key in chosen], first.dts, strip.shown(first), last_end, SILENT, lasts)
+    return KeyPart(number, strip, [(key, 1) for key in chosen], first.dts, strip.shown(first), end=last_end,
+                   hearing=SILENT, lasts=lasts)
 
 
 def _apart(keys: Sequence[Fragment], step: int) -> list[Fragment]:

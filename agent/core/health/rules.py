@@ -1,11 +1,108 @@
-"""Rules about our own processes and their cameras: roles, sources, recording, the connection to the ward."""
+"""Rules about the machine (power, heat, memory, clock, card) and about our own processes and their cameras.
+
+Each rule returns its findings for one look.
+"""
 from collections.abc import Iterator
 from typing import Any
 
 from agent.core.contract.facts import CameraFacts, KeeperFacts, LinkFacts, RoleFacts, RunFacts
-from agent.core.health.codes import CAMERA, CAMERA_AFTER_NETWORK, CAMERA_AFTER_WIRE, CARD, Severity
-from agent.core.health.conditions import HealthFinding, Raised, above, below, finding
-from agent.core.health.facts import Facts, Own, UnitFacts
+from agent.core.health.conditions import (
+    CAMERA,
+    CAMERA_AFTER_NETWORK,
+    CAMERA_AFTER_WIRE,
+    CARD,
+    HealthFinding,
+    Raised,
+    Severity,
+    above,
+    below,
+    finding,
+)
+from agent.core.health.facts import Facts, HostFacts, Own, UnitFacts
+
+UNDER_VOLTAGE_SINCE_BOOT = 1 << 16
+SLOWED_NOW = 0b1110                 # frequency capped, throttled, or at the soft temperature limit
+WATCHDOG_NEWS_S = 86_400.0
+MB = 1_000_000
+
+
+def power(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    """Supply voltage, as the firmware reports it (raspberrypi.com, "get_throttled")."""
+    host = facts.host
+    if host.volt_low:
+        yield finding("power_low")
+    if (host.throttle or 0) & UNDER_VOLTAGE_SINCE_BOOT:
+        yield finding("power_was_low")
+
+
+def heat(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    """The chip slows down from 80 degrees on, and strongly at 85."""
+    temp_c, before = facts.host.soc_temp_c, raised("hot")
+    if above(temp_c, 85, 82, before == "alarm"):
+        yield finding("hot", severity="alarm", detail=f"{temp_c:.0f} °C")
+    elif above(temp_c, 80, 77, before is not None):
+        yield finding("hot", detail=f"{temp_c:.0f} °C")
+    if (facts.host.throttle or 0) & SLOWED_NOW:
+        yield finding("throttled")
+
+
+def memory(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    host = facts.host
+    if host.mem_avail_b is not None and host.mem_total_b:
+        share_pct = 100 * host.mem_avail_b / host.mem_total_b
+        if below(share_pct, 8, 12, raised("memory_low") is not None):
+            yield finding("memory_low", detail=f"{host.mem_avail_b // MB} MB")
+    if host.mem_limits is False:
+        yield finding("memory_unlimited")
+
+
+def boot(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    """Facts about the boot: a watchdog's reset shows for a day; the clock may have no date yet."""
+    host = facts.host
+    if host.watchdog_reset and host.up_s is not None and host.up_s < WATCHDOG_NEWS_S:
+        yield finding("watchdog_reset")
+    if host.clock == "unset":
+        yield finding("clock_unset")
+
+
+def card(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    host = facts.host
+    if host.card_missing:
+        yield finding("card_missing")
+    if host.card_hung:
+        yield finding("card_hung")
+    if host.card_error or host.card_errors_new_n:
+        yield finding("card_io")
+    elif host.card_errors_n:
+        yield finding("card_io", severity="warn")           # counted earlier, and not repaired
+    if host.card_given_up:
+        yield finding("card_given_up")
+    if host.read_only:
+        yield finding("card_read_only")
+    if facts.card_end:
+        yield finding("card_ends", detail=facts.card_end)
+
+
+def space(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    """Space and inodes. Retention keeps its floor free, so half of the floor means that it fails."""
+    host = facts.host
+    if host.disk_free_b is not None and host.disk_tot_b:
+        free_pct, floor_pct = 100 * host.disk_free_b / host.disk_tot_b, facts.free_floor_pct
+        if below(free_pct, floor_pct / 2, floor_pct * 3 / 4, raised("card_full") is not None):
+            known = [own.clips_b for unit in facts.units if (own := unit.own_facts(KeeperFacts))]
+            others = [f"{(host.disk_tot_b - host.disk_free_b - b) // MB} MB no clips" for b in known if b is not None]
+            yield finding("card_full", detail=", ".join([f"{host.disk_free_b // MB} MB free", *others]))
+    if _inodes_low(host, raised("inodes_low") is not None):
+        yield finding("inodes_low")
+    if below(facts.days_left, 2, 3, raised("card_days_low") is not None):
+        yield finding("card_days_low", detail=f"{facts.days_left:.1f}")
+
+
+def _inodes_low(host: HostFacts, before: bool) -> bool:
+    if host.inodes_free_n is None or not host.inodes_tot_n:
+        return False
+    return below(100 * host.inodes_free_n / host.inodes_tot_n, 3, 5, before)
+
 
 PAUSED = "paused"                   # the household wants it: not a fault
 FROZEN = "frozen"                   # of core.vision.tamper.Kind: a camera that hangs, not a person's act
@@ -34,7 +131,7 @@ def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """A refused configuration, while the last good one is in use. Reported once, even if several roles report it."""
     for unit in facts.units:
-        if (own := unit.told(RoleFacts)) and own.config_fault:
+        if (own := unit.own_facts(RoleFacts)) and own.config_fault:
             yield finding("config_rejected", detail=own.config_fault)
             return
 
@@ -100,28 +197,15 @@ def recording(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
             yield finding("not_recording", unit=unit.unit, camera=camera.camera, detail=camera.write_fault)
 
 
-def holds(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    for _, own in _facts_of(facts, KeeperFacts):
-        if own.holds_over:
-            yield finding("holds_over", detail=own.holds_over)
-
-
 def store(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """The keeper's findings: a card that loses writes, a rebuilt database, changed rows of recordings, an unusable
-    key."""
+    key, too many holds."""
     for _, own in _facts_of(facts, KeeperFacts):
-        if own.card_drops:
-            yield finding("card_drops_writes", detail=own.card_drops)
-        if own.card_went_back:
-            yield finding("card_went_back", detail=own.card_went_back)
-        if own.database_aside:
-            yield finding("database_damaged", detail=own.database_aside)
-        if own.database_unclear:
-            yield finding("database_unclear")
-        if own.redated_n:
-            yield finding("clip_redated", detail=f"{own.redated_n}")
-        if own.key_fault:
-            yield finding("nothing_signed", detail=own.key_fault)
+        found = {"card_drops_writes": own.card_drops, "card_went_back": own.card_went_back,
+                 "database_damaged": own.database_aside, "database_unclear": own.database_unclear,
+                 "clip_redated": str(own.redated_n) if own.redated_n else None, "nothing_signed": own.key_fault,
+                 "holds_over": own.holds_over}
+        yield from (finding(code, detail=detail) for code, detail in found.items() if detail)
 
 
 def ward(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
@@ -161,7 +245,7 @@ def _fault(unit: UnitFacts, camera: CameraFacts) -> str | None:
 
 
 def _facts_of(facts: Facts, kind: type[Own]) -> Iterator[tuple[UnitFacts, Own]]:
-    return ((unit, own) for unit in facts.units if (own := unit.told(kind)))
+    return ((unit, own) for unit in facts.units if (own := unit.own_facts(kind)))
 
 
 def _heard(facts: Facts) -> Iterator[UnitFacts]:
@@ -177,5 +261,5 @@ def _climbs(unit: UnitFacts) -> bool:
     return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
 
 
-RULES = (roles, config, cameras, recovery, pauses, recording, store, holds, ward, notifications,
-         network)
+RULES = (power, heat, memory, boot, card, space, roles, config, cameras, recovery, pauses, recording, store, ward,
+         notifications, network)

@@ -1,7 +1,6 @@
-"""Finds mistakes in config.txt, line by line and board by board."""
+"""Finds mistakes in config.txt, board by board, and in cmdline.txt, whose first line is the kernel's command line."""
 import re
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 
 from agent.core.card.config_txt import (
     BOARDS,
@@ -15,10 +14,10 @@ from agent.core.card.config_txt import (
     seen_by,
     settings,
 )
-from agent.core.card.mistake import CardMistake, error, warning
+from agent.core.card.mistake import CardMistake, closest, error, warning
 from agent.core.card.overlay_names import BASE, OverlayNames
 
-FILE = "config.txt"
+CONFIG = "config.txt"
 OURS = ("pi02", "pi3", "pi4", "pi5")        # the boards that a recorder runs on
 SENSORS = frozenset(("arducam-64mp", "arducam-pivariety", "imx219", "imx258", "imx290", "imx296", "imx327", "imx335",
                      "imx378", "imx415", "imx462", "imx477", "imx500", "imx519", "imx708", "ov2311", "ov5647",
@@ -67,7 +66,7 @@ STOCK = (
 )
 
 
-def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardMistake]:
+def judge_config(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardMistake]:
     """Returns all mistakes, ordered by line. `paired_by_label`: no person needs to read the pairing code from a
     screen."""
     found = [*_lines(text), *_names(settings(text), names)]
@@ -80,44 +79,47 @@ def judge(text: str, names: OverlayNames, paired_by_label: bool = False) -> list
 
 def _lines(text: str) -> Iterator[CardMistake]:
     if text.startswith("\ufeff"):
-        yield error(FILE, 1, "the file begins with an invisible mark (BOM): the firmware does not understand this line",
+        yield error(CONFIG, 1,
+                    "the file begins with an invisible mark (BOM): the firmware does not understand this line",
                     "save it as UTF-8 without BOM; in Windows' Notepad: Save as, encoding UTF-8")
     last = ""
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
         if len(line) > COLUMNS_MAX and not line.lstrip().startswith("#"):
-            yield error(FILE, number, f"the line has {len(line)} characters, and the firmware reads {COLUMNS_MAX}",
+            yield error(CONFIG, number, f"the line has {len(line)} characters, and the firmware reads {COLUMNS_MAX}",
                         "put parameters into lines of their own below: dtparam=NAME=VALUE")
         if (named := filter_on(line.strip())) is not None:
             last = named
             if kind_of(named) is None:
-                yield warning(FILE, number, f"there is no filter [{named}]: who sees what follows is unknown",
-                              f"write [{_close(named, [*BOARDS, 'all']) or 'all'}], or take it out")
+                yield warning(CONFIG, number, f"there is no filter [{named}]: who uses the lines below is unknown",
+                              f"write [{closest(named, [*BOARDS, 'all']) or 'all'}], or take it out")
         elif line.strip() and not line.lstrip().startswith("#"):
             yield from _entry(number, line)
     if last not in ("", "all"):
-        yield warning(FILE, len(text.splitlines()), f"the file ends in [{last}]: what a tool appends counts only there",
-                      "add a last line: [all]")
+        yield warning(CONFIG, len(text.splitlines()),
+                      f"the file ends in [{last}]: what a tool appends counts only there", "add a last line: [all]")
 
 
 def _entry(number: int, line: str) -> Iterator[CardMistake]:
     name, equals, value = line.partition("=")
     if not equals:
         if name.split()[0] not in DIRECTIVES:
-            yield warning(FILE, number, f"{line.strip()!r} is no setting: the firmware ignores it",
+            yield warning(CONFIG, number, f"{line.strip()!r} is not a setting: the firmware ignores it",
                           "write NAME=VALUE, or put # before it")
         return
     if name != name.strip() or value[:1].isspace():
-        yield error(FILE, number, "a space stands beside the =: the firmware takes it for a part of the name or value",
+        yield error(CONFIG, number,
+                    "a space stands beside the =: the firmware takes it for a part of the name or value",
                     f"write {name.strip()}={value.strip()}")
     if "#" in value:
-        yield error(FILE, number, "a comment stands behind a setting: the firmware takes it for a part of the value",
+        yield error(CONFIG, number, "a comment stands behind a setting: the firmware takes it for a part of the value",
                     "put the comment into a line of its own above")
     elif any(mark in value for mark in QUOTES):
-        yield warning(FILE, number, "the firmware knows no quotation marks: they are a part of the value",
+        yield warning(CONFIG, number, "the firmware takes quotation marks for a part of the value",
                       "take them out")
     if name.strip().partition(":")[0] not in KNOWN:
-        close = _close(name.strip(), KNOWN)
-        yield warning(FILE, number, f"{name.strip()} is no setting that we know, and the firmware ignores unknown ones",
+        close = closest(name.strip(), KNOWN)
+        yield warning(CONFIG, number,
+                      f"{name.strip()} is not a known setting, and the firmware ignores unknown ones",
                       f"is {close} meant?" if close else "correct its name, or take the line out")
 
 
@@ -128,7 +130,8 @@ def _names(all_settings: Sequence[BootSetting], names: OverlayNames) -> Iterator
         for loaded in overlays(board, all_settings):
             if loaded.name not in names.parameters:
                 close = names.close_to(loaded.name)
-                yield say(FILE, loaded.line, f"{by_whom} has no overlay {loaded.name}: the firmware goes on without it",
+                yield say(CONFIG, loaded.line,
+                          f"{by_whom} has no overlay {loaded.name}: the firmware goes on without it",
                           f"is {close} meant?" if close else "correct its name, or take the line out")
         for setting, scope, parameter in parameters(board, all_settings):
             yield from _parameter(setting, scope, parameter, names, say)
@@ -140,15 +143,15 @@ def _parameter(setting: BootSetting, scope: str, parameter: str, names: OverlayN
     if not scope:
         if not of_board:
             close = names.parameter_close_to(BASE, parameter)
-            yield say(FILE, setting.line, f"the board has no parameter {parameter}",
+            yield say(CONFIG, setting.line, f"the board has no parameter {parameter}",
                       f"is {close} meant?" if close else "put it behind the overlay that takes it")
     elif scope in names.parameters and not names.takes(scope, parameter):
         if not of_board:
             close = names.parameter_close_to(scope, parameter)
-            yield say(FILE, setting.line, f"the overlay {scope} has no parameter {parameter}",
+            yield say(CONFIG, setting.line, f"the overlay {scope} has no parameter {parameter}",
                       f"is {close} meant?" if close else "correct its name, or take it out")
     elif of_board and names.takes(scope, parameter) and scope in names.parameters:
-        yield warning(FILE, setting.line, f"this {parameter} goes to the overlay {scope} above, and not to the board",
+        yield warning(CONFIG, setting.line, f"this {parameter} goes to the overlay {scope} above, and not to the board",
                       "end the overlay's scope first, with a line: dtoverlay=")
 
 
@@ -159,7 +162,7 @@ def _cameras(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
         sensors = [each for each in overlays(board, all_settings) if each.name in SENSORS]
         anybody = anybody or bool(sensors) or bool(auto and auto.value == "1")
         if sensors and auto and auto.value == "1":
-            yield error(FILE, sensors[0].line, f"{sensors[0].name} is loaded by hand, while camera_auto_detect=1 "
+            yield error(CONFIG, sensors[0].line, f"{sensors[0].name} is loaded by hand, while camera_auto_detect=1 "
                         f"(line {auto.line}) finds cameras by itself: they get in each other's way",
                         "set camera_auto_detect=0, or take the overlay out")
         ports: dict[bool, str] = {}
@@ -167,15 +170,15 @@ def _cameras(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
             port = "cam0" in each.parameters
             if port in ports:
                 where = "cam0" if port else "cam1"
-                yield error(FILE, each.line, f"{ports[port]} and {each.name} are both to be at the port {where}",
+                yield error(CONFIG, each.line, f"{ports[port]} and {each.name} are both to be at the port {where}",
                             "give one of them the parameter cam0 (Pi 5 and compute modules), or take one out")
             ports[port] = each.name
         if (old := _last(board, all_settings, "start_x")) and old.value == "1":
-            yield warning(FILE, old.line, "start_x=1 is the old camera system, which Raspberry Pi OS no longer has",
+            yield warning(CONFIG, old.line, "start_x=1 is the old camera system, which Raspberry Pi OS no longer has",
                           "take it out, and let camera_auto_detect=1 do it")
     if not anybody:
         lines = [each for each in all_settings if each.name == "camera_auto_detect" or each.value in SENSORS]
-        yield warning(FILE, lines[-1].line if lines else 0,
+        yield warning(CONFIG, lines[-1].line if lines else 0,
                       f"no Raspberry Pi camera will be found: {_why_no_camera(lines)}",
                       "put camera_auto_detect=1 under [all]; without such a camera (USB, network), leave it")
 
@@ -193,21 +196,22 @@ def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
         sizes = [(each, int(size[1])) for each, scope, parameter in parameters(board, all_settings)
                  if scope.startswith(DISPLAY) and (size := re.fullmatch(r"cma-(\d+)", parameter))]
         if board == "pi02" and sizes and sizes[-1][1] > CMA_MAX_MB:
-            yield warning(FILE, sizes[-1][0].line, f"{sizes[-1][1]} MB for camera and screen are much of the 512 MB of "
+            yield warning(CONFIG, sizes[-1][0].line,
+                          f"{sizes[-1][1]} MB for camera and screen are much of the 512 MB of "
                           "a Zero 2 W", "128 do for a camera of 1920x1080: cma-128")
         if (old := _last(board, all_settings, "gpu_mem")) and old.value.isdigit() and int(old.value) > 128:
-            yield warning(FILE, old.line, f"gpu_mem={old.value} takes memory from Linux, and no camera needs it",
+            yield warning(CONFIG, old.line, f"gpu_mem={old.value} takes memory from Linux, and no camera needs it",
                           "take it out")
     for loaded in overlays("pi4", all_settings):
         if loaded.name == "vc4-fkms-v3d":
-            yield warning(FILE, loaded.line, "vc4-fkms-v3d is the old display driver, which libcamera does not like",
+            yield warning(CONFIG, loaded.line, "vc4-fkms-v3d is the old display driver, which libcamera does not like",
                           f"write dtoverlay={DISPLAY}")
 
 
 def _processor(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     for board in OURS:
         if (bits := _last(board, all_settings, "arm_64bit")) and bits.value == "0":
-            yield error(FILE, bits.line, "arm_64bit=0: the package is for 64-bit systems",
+            yield error(CONFIG, bits.line, "arm_64bit=0: the package is for 64-bit systems",
                         "take it out, and use a 64-bit image")
 
 
@@ -215,14 +219,15 @@ def _sections(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     for each in all_settings:
         boards = ONLY_ON.get(each.name)
         if boards and each.filters and not any(each.applies_to(board) for board in boards):
-            yield warning(FILE, each.line, f"{each.name} does nothing in {each.section}: it is for {', '.join(boards)}",
+            yield warning(CONFIG, each.line,
+                          f"{each.name} does nothing in {each.section}: it is for {', '.join(boards)}",
                           "move it below [all], or into the right section")
 
 
 def _stock(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
     for board, name, value, section, loss in STOCK:
         if not any((each.name, each.value) == (name, value) for each in seen_by(board, all_settings)):
-            yield warning(FILE, 0, f"{name}={value} is missing, which Raspberry Pi OS has: {loss}",
+            yield warning(CONFIG, 0, f"{name}={value} is missing, which Raspberry Pi OS has: {loss}",
                           f"add it below {section}, and end the file with [all]")
 
 
@@ -232,7 +237,7 @@ def _screen(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
             dark = (scope.startswith(DISPLAY) and parameter.startswith("nohdmi")) \
                 or (not scope and parameter == "hdmi" and "hdmi=off" in each.value)
             if dark:
-                yield warning(FILE, each.line, "the screen (HDMI) is switched off, where the pairing code is shown",
+                yield warning(CONFIG, each.line, "the screen (HDMI) is off, but it must show the pairing code",
                               "leave it on until a browser is paired, or put a code into taimat-code.txt")
 
 
@@ -241,5 +246,43 @@ def _last(board: str, all_settings: Sequence[BootSetting], name: str) -> BootSet
     return found[-1] if found else None
 
 
-def _close(name: str, among: Sequence[str] | frozenset[str]) -> str:
-    return next(iter(get_close_matches(name, sorted(among), 1)), "")
+CMDLINE = "cmdline.txt"
+
+
+def judge_cmdline(text: str) -> list[CardMistake]:
+    return [*_shape(text), *_words(text.lstrip("\ufeff").partition("\n")[0].split())]
+
+
+def _shape(text: str) -> Iterator[CardMistake]:
+    if text.startswith("\ufeff"):
+        yield error(CMDLINE, 1, "the file begins with an invisible mark (BOM), which becomes a part of the first word",
+                    "save it as UTF-8 without BOM")
+    first, *others = text.split("\n")
+    if not first.strip():
+        yield error(CMDLINE, 1, "the first line is empty, and the firmware reads no other",
+                    "put all words into the first line")
+    for number, line in enumerate(others, 2):
+        if line.strip():
+            yield error(CMDLINE, number, "there is a second line, which the firmware does not read",
+                        "put its words at the end of the first line, behind a space")
+
+
+def _words(words: list[str]) -> Iterator[CardMistake]:
+    roots = [word for word in words if word.startswith("root=")]
+    if len(roots) != 1:
+        why = "there is no root=, so the kernel cannot find its system" if not roots else "root= is there twice"
+        yield error(CMDLINE, 1, why, "take the word root=PARTUUID=… from the card as it was flashed")
+    elif roots[0] in ("root=", "root=ROOTDEV", "root=PARTUUID=…"):
+        yield error(CMDLINE, 1, f"{roots[0]} is a placeholder and names no partition",
+                    "take the word root=PARTUUID=… from the card as it was flashed")
+    if "rootwait" not in words:
+        yield warning(CMDLINE, 1, "rootwait is missing: a kernel that is quicker than its card stops",
+                      "add the word rootwait")
+    if "cgroup_disable=memory" in words:
+        yield warning(CMDLINE, 1, "cgroup_disable=memory: a part of the recorder that leaks takes all memory with it",
+                      "take it out")
+    if any(word.startswith("systemd.run=") for word in words):
+        yield warning(CMDLINE, 1, "systemd.run= is an older Raspberry Pi Imager's: without its file the boot stops",
+                      "take out all words that begin with systemd.run and systemd.unit=kernel-command-line")
+    if odd := [word for word in words if not word.isascii() or "“" in word]:
+        yield warning(CMDLINE, 1, f"{odd[0]} has a character that no word for the kernel has", "type it anew")

@@ -1,1 +1,0 @@
-"""The messages to Home Assistant, in its own format. Pure. docs/design/household.md has the reasons."""
