@@ -1,6 +1,6 @@
-"""The household's words on pauses, told to the ledger: each when it holds, and when it holds no more.
+"""Writes the household's pauses into the ledger: each when it begins, and when it ends.
 
-It stands alone because what is told must not hang on who gave the word, or on who was there when it ended.
+It is separate because a row must not depend on the role that paused, or that ran when the pause ended.
 """
 import sqlite3
 from collections.abc import Sequence
@@ -15,15 +15,12 @@ from agent.store import ledger, meta, pause
 from agent.store.database import transaction
 from agent.store.folders import Folders
 
-TOLD = "paused"             # in the keeper's meta: by which word each paused camera is, JSON
+TOLD = "paused"             # in the keeper's meta: who has paused each camera, JSON
 
 
 def tell(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, cameras: Sequence[str],
          now: Instant) -> None:
-    """Note for the ledger what has changed since the last look. Raises sqlite3.Error.
-
-    A cut in between tells it twice, and never not at all.
-    """
+    """Notes changes for the ledger; a cut may write one twice, but loses none. Raises sqlite3.Error."""
     told = meta.read(own, TOLD, dict[str, str]) or {}
     pauses = pause.load(folders)
     words = {camera: word for camera in cameras if (word := pauses.of(camera, now)) and word.by not in BY_ITSELF}
@@ -40,5 +37,5 @@ def tell(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, came
 
 
 def _given(word: Pause, now: Instant) -> Instant:
-    """The moment of the word, unless it is of an earlier start of the machine: rows are told in order."""
+    """Returns when the pause was set; `now` if that was in an earlier boot, because rows are in order."""
     return Instant(word.boot, word.mono_ms, word.wall_ms, word.clock) if word.boot == now.boot else now

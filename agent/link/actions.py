@@ -27,7 +27,7 @@ from agent.link.report import Reporter
 from agent.link.settings_in_force import SettingsInForce
 from agent.link.update.flow import UpdateFlow
 from agent.link.verdict import Outcome
-from agent.process import restart
+from agent.process import orders
 from agent.store import ward_settings
 from agent.store.schema import SCHEMA
 
@@ -128,7 +128,7 @@ class Actions:
             return Outcome("failed", "no_such_role")
         try:
             for unit in asked:
-                restart.ask(self.runtime, unit, self.clock.now())
+                orders.ask_restart(self.runtime, unit, self.clock.now())
         except OSError:
             return Outcome("failed", "runtime")
         return _telling(Restarted(units=asked))

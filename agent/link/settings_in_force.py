@@ -12,7 +12,7 @@ from agent.config.ward_settings import in_effect, listens, weighed
 from agent.core.household.ward_settings import Weighed
 from agent.link.presence import Presence
 from agent.link.report import Reporter
-from agent.process import log_level
+from agent.process import orders
 from agent.store.ward_settings import NOTHING, Given
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class SettingsInForce:
         self._presence.configured(now, self.ver)
         self._reborn()
         try:
-            log_level.tell(self._runtime, now.log.level if now.log != self._settings.log else None)
+            orders.set_log_level(self._runtime, now.log.level if now.log != self._settings.log else None)
         except OSError as error:
             _log.warning("%s: %s: the log level that the ward has set does not reach the other processes",
                          self._runtime, error.strerror)

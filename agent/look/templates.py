@@ -87,3 +87,18 @@ def _static(path: Path) -> Static:
     kind = JAVASCRIPT if path.suffix == ".js" else mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     text = "; charset=utf-8" if kind.startswith("text/") else ""
     return Static(data, kind + text, hashlib.sha256(data).hexdigest()[:12])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry."""
+
+    said: str                       # the key of its name in the words
+    address: str
+    icon: str
+    for_owners: bool = False        # viewers can do nothing there
+    below: tuple[str, ...] = ()     # how the addresses of its other pages begin
+
+    def holds(self, path: str) -> bool:
+        """Whether the page at `path` belongs here."""
+        return path == self.address or path.startswith(self.below)

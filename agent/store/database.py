@@ -20,7 +20,7 @@ from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 FOLDER = "db"
 FILE = f"{FOLDER}/taimat.db"
 READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
-WAITING = ".mended"     # the ending of a database that is about to take the place of one: agent/keeper/succession.py
+WAITING = ".mended"     # the ending of a database that is about to take the place of one: agent/keeper/renewal.py
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what it would with 4 KB
 JOURNAL_B = 8 << 20     # more than a journal has: one that was cut short grows again, and growing costs each commit
 BUSY_S = 10.0           # a stalled card holds a writer for seconds; nobody gives up because of that

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.evidence.ledger.row import canonical
-from agent.process import log_level
+from agent.process import orders
 from agent.store import ledger, ward_settings
 from tests.rigs.broker import Broker
 from tests.rigs.links import LinkRig
@@ -53,7 +53,7 @@ class Desk:
 
     def level(self):
         """What the other processes are told to log, if they are."""
-        path = self.rig.runtime / log_level.TELLER / log_level.FILE
+        path = self.rig.runtime / orders.LINK / orders.LEVEL_FILE
         return path.read_text() if path.exists() else None
 
 
@@ -123,7 +123,7 @@ def test_it_holds_over_a_kill_and_comes_again_without_being_done_again(desk):
     for again in range(2):
         born_n, reported_n = len(desk.ward.all("/birth")), len(desk.ward.all("/cfg/reported"))
         desk.rig.kill()
-        (desk.rig.runtime / log_level.TELLER / log_level.FILE).unlink(missing_ok=True)
+        (desk.rig.runtime / orders.LINK / orders.LEVEL_FILE).unlink(missing_ok=True)
         if again:                                   # and even if the broker has it no more
             desk.ward.publish(f"{desk.dev}/cfg/desired", b"", retain=True)
         desk.rig.start()

@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from agent.look import words
-from agent.look.place import Place
-from agent.look.templates import PageTemplates
+from agent.look.templates import PageTemplates, Place
 from agent.look.words import LANGUAGES
 from agent.ward.settings import Settings
 
