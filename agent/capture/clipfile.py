@@ -72,7 +72,7 @@ class ClipFile:
     def _take_room(self, needed_b: int) -> None:
         """Reserves space beyond the present need, if the file system can.
 
-        A card that is nearly full reserves all that is left before it reports so: that is given back for the database.
+        A nearly full card reserves the rest of its space before it reports so: that is given back for the database.
         """
         self._room_b = (needed_b // ROOM_B + 1) * ROOM_B
         room_b = ctypes.c_long(self._room_b - self.size_b)

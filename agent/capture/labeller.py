@@ -1,4 +1,4 @@
-"""Has finished events labelled, one at a time: a thread of capture that asks another process and waits.
+"""Labels finished events, one at a time: a thread of capture asks another process, and waits.
 
 That process (agent/helpers/event_label.py) decodes and looks; capture only sends the packets that it kept for this. On
 a device, systemd starts it in a unit with limits of its own (systemd/label-taimat.socket); elsewhere capture does.

@@ -217,7 +217,7 @@ class Pump(threading.Thread):
         return wait_s * (0.75 + self.jitter() / 2)
 
     def adjust(self, camera: Camera) -> bool:
-        """Applies other settings to the present source; False if it cannot follow or there is none."""
+        """Applies other settings to the present source; False if it cannot follow, or without a source."""
         source = self.state.source
         return source is not None and source.adjust(camera)
 

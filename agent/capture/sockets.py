@@ -224,7 +224,7 @@ def _gone(watcher: socket.socket) -> bool:
 class SnapshotMaker:
     """Answers with the camera's present picture, made from the newest packets in memory.
 
-    So it shows what a recording shows, masks included, and there is none while the camera is paused.
+    So it shows what a recording shows, masks included, and no picture while the camera is paused.
     """
 
     def __init__(self, newest: Newest, clock: Clock) -> None:

@@ -17,7 +17,7 @@ from agent.store.encryption.clear_file import ClearStream, head_of, open_clip
 from agent.store.encryption.file_keys import Keyring
 
 APART_S = 600.0             # between unrelated files: longer than any event waits
-TELL_EVERY_N = 64          # pictures
+REPORT_EVERY_N = 64          # pictures
 
 
 class ReelFile(NamedTuple):
@@ -39,7 +39,7 @@ class Played(NamedTuple):
 
 def play(takes: Iterable[ReelFile], replay: FootageReplay,
          report: Callable[[ReelFile, float], None]) -> Iterator[Played]:
-    """Plays the files in turn, also after one that cannot be played; `report` gets the finished seconds of each."""
+    """Plays the files in turn, also after one that cannot be played; `report` gets the seconds that each has played."""
     ended_s = -APART_S
     for take in takes:
         began_s = ended_s + APART_S if take.began_s is None else max(take.began_s, ended_s)
@@ -49,7 +49,7 @@ def play(takes: Iterable[ReelFile], replay: FootageReplay,
                 for number, luma in enumerate(film.lumas(replay.wants, began_s)):
                     replay.look(luma)
                     ended_s = luma.mono_s
-                    if number % TELL_EVERY_N == 0:
+                    if number % REPORT_EVERY_N == 0:
                         report(take, ended_s - began_s)
                 trouble = film.trouble
         except FootageError as error:

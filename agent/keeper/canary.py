@@ -91,7 +91,7 @@ class Canary:
 
 
 def _read(path: Path) -> Note | None:
-    """Returns the page as the card has it; None if there is none or it is not whole."""
+    """Returns the page as the card has it; None if it is missing or not whole."""
     with mmap.mmap(-1, PAGE_B) as page:
         try:
             with open(_opened(path, os.O_RDONLY), "rb", buffering=0) as file:

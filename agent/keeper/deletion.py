@@ -179,7 +179,7 @@ def retain(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, se
 
 
 def forget_claims(own: sqlite3.Connection, db: sqlite3.Connection) -> None:
-    """Lets a clip go first only if the ward has signed that it has it, for a request that we have accepted.
+    """Clips go first only if the ward has signed that it has them, in answer to a request that we have accepted.
 
     Any role may write that other clips were handed out. Raises sqlite3.Error.
     """

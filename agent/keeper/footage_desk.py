@@ -1,5 +1,4 @@
-"""The desk's parts for recordings and notifications: what a browser wants kept, released or erased, and pictures of
-events.
+"""The desk's parts for recordings and notifications: what to keep, release or erase, and the pictures of events.
 
 Rows and ledger are written by the same functions as in `taimat clips`. The link sends notifications but may open
 neither pictures nor keys, so it gets the picture of an event only if the household's settings permit it.
@@ -48,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 def event_picture(db: sqlite3.Connection, folders: Folders, event_id: int) -> bytes:
-    """Returns the event's picture, masks painted; b"" if there is none that can be read. Raises sqlite3.Error."""
+    """Returns the event's picture, masks painted; b"" if it is missing or cannot be read. Raises sqlite3.Error."""
     name = notify.thumb(db, event_id)
     if not name:
         return b""

@@ -1,7 +1,7 @@
-"""The keeper samples the machine's health every five minutes, for the page's day and month: docs/design/health.md.
+"""The keeper samples the machine's health every five minutes; the page shows it by day and month.
 
-Samples wait in memory and go onto the card once an hour and at an orderly end, because each write wears the card. Until
-then they are in the heartbeat. A power cut loses those that wait.
+docs/design/health.md has the reasons. Samples wait in memory and go onto the card once an hour and at an orderly end,
+because each write wears the card. Until then they are in the heartbeat. A power cut loses those that wait.
 """
 import sqlite3
 from dataclasses import dataclass, field

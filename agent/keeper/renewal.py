@@ -1,5 +1,4 @@
-"""After a failed write, moves a database to other blocks (agent/store/distrust.py says why), and replaces databases
-safely.
+"""Moves a database to other blocks after a failed write (agent/store/distrust.py says why), and replaces databases.
 
 All committed data is copied into a new file while the writers' lock is held, and read back from the card. A new
 database is whole and flushed before it gets a name beside the old one, so a power cut at any moment leaves one of the

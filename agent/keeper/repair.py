@@ -209,7 +209,7 @@ def report(db: sqlite3.Connection, page: Canary, now: Instant) -> None:
 
 
 def _note(new: sqlite3.Connection, folders: Folders, torn: Sequence[str]) -> None:
-    """Stores what is to be reported where only the keeper writes, so that no role can report a false repair."""
+    """Stores a repair that is not reported yet, in the keeper's folder, so that no role can report a false one."""
     known, head = noted(folders.root), ledger.head(new)
     folders.keys.mkdir(mode=0o700, exist_ok=True)
     write_durably(folders.keys / NOTE, msgspec.json.encode(DatabaseMended(
@@ -280,7 +280,7 @@ def _put_counters(new: sqlite3.Connection, begun_at: dict[str, int], known: dict
 
 
 def _newest(folders: Folders) -> int:
-    """Returns the number of the newest database that was set aside; 0 if there is none."""
+    """Returns the number of the newest database that was set aside; 0 without one."""
     numbers = (str(path.relative_to(folders.root)).removeprefix(ASIDE) for path in folders.root.glob(f"{ASIDE}*"))
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
 

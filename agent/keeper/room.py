@@ -142,8 +142,8 @@ def _oldest(folders: Folders, needed_b: int, needed_n: int, patience: Callable[[
 def _held(folders: Folders) -> set[str]:
     """Returns the clips that the household holds, and those that the agent's own work needs.
 
-    The latter are in the shared rows. If those cannot be read, there are none, unless something was released to the
-    ward. Raises OSError and sqlite3.Error.
+    The latter are in the shared rows. If those cannot be read, there are no such clips unless something was released to
+    the ward. Raises OSError and sqlite3.Error.
     """
     own = folders.keys / decisions.FILE
     held = _column(own, f"SELECT clip FROM hold WHERE {holds.STANDS}")

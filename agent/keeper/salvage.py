@@ -113,7 +113,7 @@ class Salvage:
     spoiled: set[str] = field(default_factory=set)      # tables with invalid rows
 
     def by_tool(self, file: Path) -> bool:
-        """Saves all that SQLite's recovery finds in `file`; False if the tool is missing or did not finish."""
+        """Saves the rows that SQLite's recovery finds in `file`; False if the tool is missing or did not finish."""
         if shutil.which(TOOL) is None:
             return False
         with contextlib.closing(_evaluator()) as evaluator:

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DayKeys:
-    """The private halves are files that only the keeper can read. `db` is the shared database, for the ledger."""
+    """The private halves are files that only the keeper can read. The ledger is in `db`, the shared database."""
 
     folders: Folders
 

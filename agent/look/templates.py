@@ -53,7 +53,7 @@ class PageTemplates:
                **values: object) -> HTMLResponse:
         """Returns the page made from `template`, `values`, the words, and what templates/frame.html needs."""
         words = self.words(request)
-        other = next(each for each in LANGUAGES if each != words.language)
+        other = next(language for language in LANGUAGES if language != words.language)
         html = self.environment.get_template(template).render(
             t=words, path=request.url.path, other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
