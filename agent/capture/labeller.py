@@ -1,7 +1,7 @@
-"""Has events that are over named, one at a time: a thread of capture that asks a process of its own, and waits.
+"""Labels finished events, one at a time: a thread of capture asks another process, and waits.
 
-That process (agent/helpers/event_label.py) decodes and looks; capture only hands it the packets that it held for that.
-On a device systemd starts it in a unit with bounds of its own (systemd/label-taimat.socket); elsewhere capture does.
+That process (agent/helpers/event_label.py) decodes and looks; capture only sends the packets that it kept for this. On
+a device, systemd starts it in a unit with limits of its own (systemd/label-taimat.socket); elsewhere capture does.
 """
 import logging
 import os
@@ -34,9 +34,9 @@ from agent.core.media.model import Box
 from agent.host.probes import kernel
 from agent.host.weights import words_lack
 
-DOOR = "label/desk.sock"        # in the runtime folder; systemd listens there
+SOCKET = "label/desk.sock"      # in the runtime folder; systemd listens there
 PROGRAM = "agent.helpers.event_label"
-PATIENCE_S = 120.0              # the process runs behind everybody else
+TIMEOUT_S = 120.0               # the process has the lowest priority
 ANSWER_B_MAX = 4096
 
 _log = logging.getLogger(__name__)
@@ -44,15 +44,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class LabelTask:
-    """An event to be named by its looks; `tell` is called once, from the labeller's thread."""
+    """An event to label from its looks. The labeller's thread calls `done` once, with None for no label."""
 
     looks: Sequence[BestLook]
-    tell: Callable[[EventWord | None], object]
+    done: Callable[[EventWord | None], object]
     tries_n: int = 0
 
     @property
     def size_b(self) -> int:
-        """The video that it holds."""
         return sum(map(_video_b, self.looks))
 
 
@@ -61,20 +60,20 @@ def _video_b(look: BestLook) -> int:
 
 
 class Labeller:
-    """One for a process. Its thread lives as long as there is something to name."""
+    """One for a process. Its thread lives while an event waits."""
 
     def __init__(self, runtime: Path, root: Path = Path("/"), retry_s: float = RETRY_S) -> None:
-        """`root` is the machine whose memory, load and temperature are looked at, again each `retry_s`."""
-        self._door, self._root, self._retry_s = runtime / DOOR, root, retry_s
+        """`root` is the machine whose memory, load and temperature are checked, again after each `retry_s`."""
+        self._door, self._root, self._retry_s = runtime / SOCKET, root, retry_s
         self._tasks: deque[LabelTask] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def add(self, task: LabelTask) -> bool:
-        """Have an event named, if that can be: then it is told some time, but perhaps that nobody can tell.
+        """Queues an event; whether that is possible. Its task is then called later, perhaps with None.
 
-        The last of its looks are left out if all together are too much video. The oldest of too many events that wait
-        is given up.
+        If the looks have too much video together, the last ones are dropped. If too many events wait, the oldest is
+        given up.
         """
         sizes_b = accumulate(map(_video_b, task.looks))
         looks = [look for look, size_b in zip(task.looks, sizes_b, strict=True) if size_b <= TASKS_MAX_B]
@@ -84,34 +83,32 @@ class Labeller:
         with self._lock:
             self._tasks.append(task)
             given_up = []
-            while len(self._tasks) > TASKS_MAX or sum(each.size_b for each in self._tasks) > TASKS_MAX_B:
+            while len(self._tasks) > TASKS_MAX or sum(queued.size_b for queued in self._tasks) > TASKS_MAX_B:
                 given_up.append(self._tasks.popleft())
             if self._thread is None and self._tasks:
                 self._thread = threading.Thread(target=self._work, name="labeller", daemon=True)
                 self._thread.start()
-        for each in given_up:
-            each.tell(None)
+        for oldest in given_up:
+            oldest.done(None)
         return True
 
     @property
     def lack(self) -> WordLack | None:
-        """Why no event gets a word here."""
-        return words_lack(self._root) or (None if self._reachable() else "no_door")
-
-    def _reachable(self) -> bool:
-        """Whether there is a way to the process. On a device capture has no memory to start it itself."""
-        return self._door.exists() or "NOTIFY_SOCKET" not in os.environ
+        """Returns why no event gets a label here. On a device, capture has no memory to start the process itself."""
+        reachable = self._door.exists() or "NOTIFY_SOCKET" not in os.environ
+        return words_lack(self._root) or (None if reachable else "no_door")
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
             if (why := self._hindrance()) is None:
-                task.tell(self._label(task))
+                task.done(self._label(task))
             elif task.tries_n < TRIES_MAX:
-                self._again(task)
+                with self._lock:
+                    self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
                 time.sleep(self._retry_s)
             else:
-                _log.info("an event stays without a word: %s", why)
-                task.tell(None)
+                _log.info("an event gets no label: %s", why)
+                task.done(None)
 
     def _next(self) -> LabelTask | None:
         with self._lock:
@@ -120,31 +117,26 @@ class Labeller:
             self._thread = None
             return None
 
-    def _again(self, task: LabelTask) -> None:
-        with self._lock:
-            self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
-
     def _hindrance(self) -> Hindrance | None:
         free_b, _ = kernel.memory_b(self._root)
         return hindrance(free_b, kernel.load1(self._root), os.cpu_count() or 1, kernel.temperature_c(self._root))
 
     def _label(self, task: LabelTask) -> EventWord | None:
-        """The word that the process gives; None where it gives none."""
         looks = [ShownLook(info=look.info, packets=list(look.packets), box=Box(*look.boxes[0]))
                  for look in task.looks if look.info is not None]
         question = label_message(LabelQuestion(looks=looks))
         try:
-            answer = ask_at(self._door, question) if self._door.exists() else _beside(question)
+            answer = ask_at(self._door, question) if self._door.exists() else _ask_child(question)
             return label_answer(answer).label
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-            _log.warning("no word for an event: %s", error)
+            _log.warning("an event gets no label: %s", error)
             return None
 
 
 def ask_at(door: Path, question: bytes) -> bytes:
-    """Ask a process that systemd starts. Raises OSError."""
+    """Asks the process that systemd starts. Raises OSError."""
     with socket.socket(socket.AF_UNIX) as asker:
-        asker.settimeout(PATIENCE_S)
+        asker.settimeout(TIMEOUT_S)
         asker.connect(str(door))
         asker.sendall(question)
         asker.shutdown(socket.SHUT_WR)
@@ -154,8 +146,8 @@ def ask_at(door: Path, question: bytes) -> bytes:
         return data
 
 
-def _beside(question: bytes) -> bytes:
-    """Ask a process of our own. Raises OSError and subprocess.SubprocessError."""
+def _ask_child(question: bytes) -> bytes:
+    """Raises OSError and subprocess.SubprocessError."""
     done = subprocess.run([sys.executable, "-P", "-m", PROGRAM], input=question, stdout=subprocess.PIPE,
-                          timeout=PATIENCE_S, check=True)
+                          timeout=TIMEOUT_S, check=True)
     return done.stdout

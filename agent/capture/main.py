@@ -8,8 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.capture.camera_set import CameraSet
-from agent.capture.pauses import PauseWatch
+from agent.capture.camera_set import CameraSet, PauseWatch
 from agent.config.derived import read_by_capture
 from agent.config.load import ConfigError, keep_as_good, load
 from agent.config.settings import Camera as CameraSettings
@@ -18,14 +17,14 @@ from agent.config.source import NETWORK, parse_source
 from agent.core.contract.facts import CaptureFacts
 from agent.host import rescue
 from agent.host.prctl import small_pages_only
-from agent.process.reload import Reload
+from agent.process.orders import Reload
 from agent.process.role import Role, arguments, live
 from agent.store import pause
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 
 TICK_S = 1.0
-# Of a thread. Stacks count within a decoder's fence (agent/host/decoder.py), and libc's 8 MB each would hardly fit in.
+# For each thread. Stacks count within a decoder's memory limit (agent/host/decoder.py), where libc's 8 MB hardly fit.
 STACK_B = 1 << 20
 EXIT_STUCK = 70         # EX_SOFTWARE: only another process can free the camera; systemd starts one
 
@@ -33,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def choose(settings: Settings, name: str | None) -> list[CameraSettings]:
-    """The cameras of this process: the one called `name`, or all that come over the network or from a file."""
+    """Returns the cameras of this process: the one called `name`, or all network cameras and files."""
     cameras = [camera for camera in settings.camera if camera.enabled]
     if name is not None:
         return [camera for camera in cameras if camera.name == name]
@@ -41,7 +40,7 @@ def choose(settings: Settings, name: str | None) -> list[CameraSettings]:
 
 
 def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
-    """Record the cameras that `choose` gives, until told to stop. Returns the exit code."""
+    """Records the cameras that `choose` returns, until it must stop. Returns the exit code."""
     import cv2
     small_pages_only()
     threading.stack_size(STACK_B)
@@ -49,25 +48,25 @@ def serve(role: Role, config: Path, name: str | None, reload: Reload) -> int:
     cv2.setNumThreads(1)        # a small board's other cores are for the encoder and the other cameras
     settings, cameras, problem = role.settings, choose(role.settings, name), role.config_problem
     pauses = PauseWatch(role.folders, role.clock, _were_off(role.folders, cameras))
-    camera_set = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, _end_stuck)
-    camera_set.obey(settings, cameras, insist=name is not None)
+    camera_set = CameraSet(role.folders, role.runtime, rescue.FOLDER, role.clock, pauses, stuck=_end_stuck)
+    camera_set.apply(settings, cameras, insist=name is not None)
     while not (stopped := role.stop.is_set()) and camera_set.tick() is None:
         if role.heartbeat.due():
             role.heartbeat.beat(camera_set.facts(), CaptureFacts(config_fault=problem))
         role.stop.wait(TICK_S)
-        if reload.taken():
+        if reload.was_asked():
             settings, problem = _read_again(config, settings)
-            camera_set.obey(settings, choose(settings, name), insist=name is not None)
+            camera_set.apply(settings, choose(settings, name), insist=name is not None)
     camera_set.finish()
     return 0 if stopped else EXIT_STUCK
 
 
 def _read_again(config: Path, settings: Settings) -> tuple[Settings, str | None]:
-    """The settings to go on with, and what is wrong with the file if these are the old ones."""
+    """Returns the settings to use, and what is wrong with the file if these are the old ones."""
     try:
         new = load(config)
     except ConfigError as error:
-        _log.error("the settings stay as they were, because of: %s", error)
+        _log.error("the settings stay as they were, because the file is wrong: %s", error)
         return settings, str(error)
     keep_as_good(config)
     if read_by_capture(new.store) != read_by_capture(settings.store):
@@ -77,7 +76,7 @@ def _read_again(config: Path, settings: Settings) -> tuple[Settings, str | None]
 
 
 def _were_off(folders: Folders, cameras: list[CameraSettings]) -> list[str]:
-    """The cameras that their weekly hours had paused at the end: all with such hours where the store can't tell."""
+    """Returns the cameras that their weekly hours had paused last: all with such hours if the store cannot say."""
     scheduled = [camera.name for camera in cameras if camera.off]
     if not scheduled:
         return []
@@ -85,18 +84,18 @@ def _were_off(folders: Folders, cameras: list[CameraSettings]) -> list[str]:
         with contextlib.closing(connect(folders.root)) as db:
             return [name for name in scheduled if pause.was_off(db, name)]
     except (StoreError, sqlite3.Error) as error:
-        _log.error("until the clock is known to be right, cameras with weekly hours stay off: %s", error)
+        _log.error("cameras with weekly hours stay off until the clock is known to be right: %s", error)
         return scheduled
 
 
 def _end_stuck() -> None:
-    """A native call holds the camera and maybe Python's lock: leave at once, the card is safe at any moment."""
+    """Ends the process: a native call holds the camera and maybe Python's lock. The card is safe at any time."""
     _log.error("the camera does not let go; ending this process frees it")
     os._exit(EXIT_STUCK)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
+    """The entry point of the role. Returns the exit code."""
     parser = arguments("capture")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--camera", help="the one camera of this process")

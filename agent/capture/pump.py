@@ -1,6 +1,6 @@
-"""The one place that tries again: runs a source's attempts, waits in between, and knows how the source fares.
+"""Runs a source's attempts, waits between them, and knows the source's state. Nothing else tries again.
 
-A pump lives from one start of its camera to the next stop (a pause, other settings); what it counts lives longer.
+A pump lives from one start of its camera to the next stop (a pause, other settings); its counts live longer.
 """
 import logging
 import random
@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from agent.cameras import Sink, Source, SourceError, SourceStuck
+from agent.capture.writer_jobs import CameraGap
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import Packet, StreamInfo
@@ -20,48 +21,35 @@ from agent.core.vision.luma import Luma
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # with the time opening takes, a camera that is back is recorded within 15 s
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # so a camera that is back is recorded within 15 s, opening included
 REFUSED_WAIT_S = 30.0                       # a wrong password tried often locks people out of their camera
 HEALTHY_AFTER_S = 30.0
 STALLED_AFTER_S = 5.0
-HANGS_AFTER_S = 60.0                        # every source gives up well before; one that does not sits in a native call
+HANGS_AFTER_S = 60.0                        # every source gives up well before, unless it hangs in a native call
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class VideoGap:
-    """A time without video that nobody asked for; `over` tells whether it has ended."""
-
-    code: str           # why, as a condition's code
-    detail: str
-    began_mono_s: float
-    gap_s: float
-    over: bool
-
-
 @dataclass(slots=True)
 class Counts:
-    """Counts over all pumps of one stream since the process started."""
-
     opens_n: int = 0
-    gaps_n: int = 0             # runs that ended without being asked to
-    gaps_s: float = 0.0         # time without video, in sum
+    gaps_n: int = 0             # runs that ended by themselves
+    gaps_s: float = 0.0         # total time without video
     dropped_n: int = 0          # by sources that have ended
 
 
 class Runs(Sink, Protocol):
-    """A sink that wants to know when a run is over, and of the gaps between runs."""
+    """A sink that is informed when a run ends, and of the gaps between runs."""
 
     def end_run(self) -> float | None:
-        """The source has stopped. Returns when its last frame ended, on the device's clock; None if there was none."""
+        """The source has stopped. Returns when its last frame ended, on the device's clock; None without a frame."""
 
-    def gap(self, gap: VideoGap) -> None:
+    def gap(self, gap: CameraGap) -> None:
         """A gap is over."""
 
 
 class _Watched:
-    """The pump's sink for one attempt: passes everything on and notices that a packet or picture came."""
+    """The pump's sink for one attempt: passes everything on, and notices each packet and picture."""
 
     def __init__(self, sink: Runs, came: Callable[[], None]) -> None:
         self._sink, self._came = sink, came
@@ -79,28 +67,26 @@ class _Watched:
 
 
 class SourceState:
-    """How the source of one pump fares. Read by other threads, each value replaced whole."""
+    """The state of one pump's source. Other threads read it, so each value is replaced as a whole."""
 
     def __init__(self, name: str, sink: Runs, clock: Clock, counts: Counts) -> None:
-        self._name, self._tell_gap, self._clock, self._counts = name, sink.gap, clock, counts
+        self._name, self._report_gap, self._clock, self._counts = name, sink.gap, clock, counts
         self._error: SourceError | None = None
-        self._came_mono_s: float | None = None      # when something last came
+        self._came_mono_s: float | None = None      # when a packet or picture last came
         self._gap_began_mono_s: float | None = None
-        self._flows_mono_s: float | None = None     # since when things come without a gap
-        self._made_mono_s = self._began_mono_s = clock.mono_s()     # the pump itself, and the present attempt
+        self._flows_mono_s: float | None = None     # when the present stretch without a gap began
+        self._made_mono_s = self._began_mono_s = clock.mono_s()     # of the pump, and of the present attempt
         self.source: Source | None = None           # of the present attempt
-        self.ended = False                          # the source has come to its end
-        self.over = False                           # it is let go of for good
+        self.ended = False                          # the source has ended by itself
+        self.over = False                           # the pump has ended for good
 
     # For the pump.
 
     def attempt(self) -> None:
-        """Another attempt begins."""
         self._began_mono_s = self._clock.mono_s()
         self._counts.opens_n += 1
 
     def came(self) -> None:
-        """Something came, which ends a gap."""
         now_mono_s = self._came_mono_s = self._clock.mono_s()
         if self._flows_mono_s is None:
             self._flows_mono_s = now_mono_s
@@ -111,57 +97,55 @@ class SourceState:
         if began is not None:
             self._gap_began_mono_s = None
             self._counts.gaps_s += now_mono_s - began
-            self._tell_gap(VideoGap(error.code, redact(str(error)), began, now_mono_s - began, over=True))
+            self._report_gap(CameraGap(
+                error.code, redact(str(error)), now_mono_s - began, over=True, began_mono_s=began))
 
     def let_go(self) -> None:
-        """The attempt is over; what its source lost is counted."""
+        """Ends the attempt, and counts what its source lost."""
         self._counts.dropped_n += _dropped_n(self.source)
         self.source = None
 
     def fail(self, error: SourceError, ended_mono_s: float | None) -> None:
-        """The attempt failed; its last frame ended at that time, if there was one."""
+        """Notes that the attempt failed; `ended_mono_s` is the end of its last frame, if there was one."""
         if self._error is None:
             self._counts.gaps_n += 1
-            # libav hands the last frame out only when its wait times out: what counts is when the frame was taken.
+            # libav returns the last frame only after its wait has timed out, so the frame's own time counts.
             self._gap_began_mono_s = ended_mono_s or self._came_mono_s or self._began_mono_s
         self._error, self._flows_mono_s = error, None
         _log.warning("%s: %s", self._name, error)
 
     def attempt_s(self) -> float:
-        """Seconds since the present attempt began."""
+        """Returns the seconds since the present attempt began."""
         return self._clock.mono_s() - self._began_mono_s
 
-    # For everybody.
+    # For any thread.
 
     def hangs(self) -> bool:
-        """Whether the attempt neither delivers nor gives up: only the end of the process ends it."""
+        """Whether the attempt neither delivers nor gives up. Then only the end of the process ends it."""
         last_sign_mono_s = max(self._began_mono_s, self._came_mono_s or 0.0)
         return not self.over and self._clock.mono_s() - last_sign_mono_s > HANGS_AFTER_S
 
     @property
     def fault(self) -> str | None:
-        """The code of what is wrong with the source now."""
         error = self._error
         return error.code if error else None
 
     def silent_s(self) -> float:
-        """Seconds without packet and picture since this pump began."""
+        """Returns the seconds without packet and picture since this pump began."""
         return self._clock.mono_s() - (self._came_mono_s or self._made_mono_s)
 
     def flows_s(self) -> float:
-        """Seconds of packets and pictures without a gap; 0 during a gap."""
+        """Returns the seconds of packets and pictures without a gap; 0 during a gap."""
         flows_mono_s, came_mono_s = self._flows_mono_s, self._came_mono_s
         return 0.0 if flows_mono_s is None or came_mono_s is None else came_mono_s - flows_mono_s
 
-    def current_gap(self) -> VideoGap | None:
-        """The gap that goes on now, if one does."""
+    def current_gap(self) -> CameraGap | None:
         error, began = self._error, self._gap_began_mono_s
         if error is None or began is None:
             return None
-        return VideoGap(error.code, redact(str(error)), began, self._clock.mono_s() - began, over=False)
+        return CameraGap(error.code, redact(str(error)), self._clock.mono_s() - began, over=False, began_mono_s=began)
 
     def facts(self, seen: CameraFacts) -> CameraFacts:
-        """The pipe's facts, completed with how the source fares."""
         error, now_mono_s = self._error, self._clock.mono_s()
         state, fault = ("retrying", error.code) if error else ("starting" if self._came_mono_s is None else "ok", None)
         if error is None and self._came_mono_s is not None and now_mono_s - self._came_mono_s > STALLED_AFTER_S:
@@ -174,29 +158,25 @@ class SourceState:
 
 
 class Pump(threading.Thread):
-    """Keeps one source running, attempt after attempt; `state` shows how it fares."""
+    """Keeps one source running, attempt after attempt; `state` shows how it is."""
 
-    def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop,
-                 stuck: Callable[[], None], counts: Counts, jitter: Callable[[], float] = random.random) -> None:
-        """`make` builds a fresh source for each attempt; `stuck` is told when only the process's end frees a camera.
-
-        `stop` ends the camera's pumping, for good.
-        """
+    def __init__(self, name: str, make: Callable[[], Source], sink: Runs, clock: Clock, stop: Stop, *,
+                 stuck: Callable[[], None], counts: Counts) -> None:
+        """`make` returns a source for each attempt; `stuck` is called if only the end of the process frees one."""
         super().__init__(name=f"pump-{name}", daemon=True)
         self._name, self._make, self._sink = name, make, sink
-        self._stop_flag, self._stuck, self._jitter = stop, stuck, jitter
+        self._stop_flag, self._stuck = stop, stuck
+        self.jitter: Callable[[], float] = random.random
         self._wait_s = FIRST_WAIT_S
         self.state = SourceState(name, sink, clock, counts)
 
     def run(self) -> None:
-        """Attempt after attempt, until the source has come to its end or is to stop."""
         try:
             self._pump()
         finally:
             self.state.over = True
 
     def leave(self) -> None:
-        """End the pumping, for good; returns at once."""
         self._stop_flag.set()
 
     def _pump(self) -> None:
@@ -204,9 +184,9 @@ class Pump(threading.Thread):
             self.state.attempt()
             error = self._attempt()
             ended_mono_s = self._sink.end_run()
-            told_to_stop = self._stop_flag.is_set()
-            if error is None or (told_to_stop and not isinstance(error, SourceStuck)):
-                self.state.ended = not told_to_stop
+            must_stop = self._stop_flag.is_set()
+            if error is None or (must_stop and not isinstance(error, SourceStuck)):
+                self.state.ended = not must_stop
                 return
             self.state.fail(error, ended_mono_s)
             if isinstance(error, SourceStuck):
@@ -222,10 +202,10 @@ class Pump(threading.Thread):
             source.run(_Watched(self._sink, self.state.came), self._stop_flag)
         except SourceError as error:
             return error
-        except Exception as error:      # a bug, or bytes nobody thought of: told, and the camera is tried again
+        except Exception as error:      # a bug, or unforeseen bytes: reported, and the camera is tried again
             _log.exception("%s: an attempt broke off", self._name)
-            told = f"{self._name}: {type(error).__name__}: {redact(str(error))}"
-            return SourceError("camera_stream_bad", told, "please report it")
+            reason = f"{self._name}: {type(error).__name__}: {redact(str(error))}"
+            return SourceError("camera_stream_bad", reason, "please report it")
         finally:
             self.state.let_go()
         return None
@@ -234,14 +214,14 @@ class Pump(threading.Thread):
         if self.state.fault in ("camera_auth", "camera_certificate"):
             return REFUSED_WAIT_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
-        return wait_s * (0.75 + self._jitter() / 2)
+        return wait_s * (0.75 + self.jitter() / 2)
 
     def adjust(self, camera: Camera) -> bool:
-        """Hand the present source other settings; False when it can't follow, or there is none to ask."""
+        """Applies other settings to the present source; False if it cannot follow, or without a source."""
         source = self.state.source
         return source is not None and source.adjust(camera)
 
 
 def _dropped_n(source: Source | None) -> int:
-    """Packets that the source has lost; most sources can't lose any."""
+    """Returns the packets that the source has lost; most sources cannot lose any."""
     return getattr(source, "dropped_n", 0)

@@ -1,31 +1,84 @@
-"""The way of a camera's packets and sound: timeline, ring, segmenter, clip writer and live picture."""
+"""The path of a camera's packets and sound: timeline, ring, segmenter, clip writer and live picture."""
 import logging
 from collections.abc import Sequence
 
 from agent.capture.clip_writer import ClipWriter
 from agent.capture.events import CameraEvents
-from agent.capture.live import LiveSocket
 from agent.capture.recorder import Recorder
-from agent.capture.sound_track import SoundTrack
+from agent.capture.sockets import LiveSocket
 from agent.capture.writer_jobs import Job
 from agent.config.settings import Camera
-from agent.core.contract.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts, SoundFacts
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
+from agent.core.media.mp4.traks import holds
 from agent.core.media.ring import Ring
 from agent.core.media.segmenter import KEEP, Action, End, Segmenter, Turn, Write
-from agent.core.media.timeline import Jump, Timeline
+from agent.core.media.timeline import Jump, Soundline, Timeline
 from agent.core.vision.event import EventOrder
 from agent.host.clock import Clock
 from agent.host.meter import Rate, rounded
 
+SILENT_S = 10.0             # after so long without the promised sound, it is reported as missing
 CONFIRM_S = 2.0             # the detector confirms motion up to this long after its first picture
-CONTINUOUS_CLIP_S = 60.0    # short enough that retention can be fair, long enough to cost few commits
+CONTINUOUS_CLIP_S = 60.0    # short enough for fair retention, long enough for few commits
 
 _log = logging.getLogger(__name__)
 
 
+class SoundTrack:
+    """Dates the sound of a source. `facts` and one line in the log say why sound is not kept."""
+
+    def __init__(self, camera: str, wanted: bool) -> None:
+        self._camera, self._wanted = camera, wanted
+        self._known: tuple[AudioInfo | None, str] | None = None
+        self._line: Soundline | None = None
+        self._came_us: int | None = None
+        self._dropped_n = 0
+        self.audio: AudioInfo | None = None     # the format that is recorded
+
+    @property
+    def dropped_n(self) -> int:
+        """Returns the stretches that fit nowhere in time."""
+        return self._dropped_n + (self._line.dropped_n if self._line else 0)
+
+    def learn(self, info: AudioInfo | None, unsupported: str) -> bool:
+        """Sets the format of the sound that follows, as `Sink.audio` reports it; whether it is a different one."""
+        if self._known == (info, unsupported):
+            return False
+        self._known = info, unsupported
+        before, self.audio = self.audio, info if info is not None and holds(info) else None
+        if self.audio is None:
+            codec = unsupported or (info.codec if info else "")
+            _log.warning("%s: %s; it is recorded without sound", self._camera,
+                         f"its sound is {codec}, which cannot be kept as it is: AAC or G.711 can" if codec
+                         else "sends no sound")
+        self.restart()
+        return self.audio != before
+
+    def restart(self) -> None:
+        self._dropped_n = self.dropped_n
+        self._line = Soundline(self.audio.rate_hz) if self.audio else None
+
+    def date(self, sound: Sound, now_us: int) -> list[Sound]:
+        """Takes the next stretch, on the source's clock; returns those that can be dated now, on the device's clock."""
+        self._came_us = now_us
+        return self._line.date(sound, now_us) if self._line else []
+
+    def facts(self, now_mono_s: float) -> SoundFacts | None:
+        """Returns the facts for the heartbeat; None before the source has reported its sound."""
+        if not self._wanted:
+            return SoundFacts("off")
+        if self._known is None:
+            return None
+        info, unsupported = self._known
+        if self.audio is None:
+            return SoundFacts("unsupported", unsupported or info.codec) if unsupported or info else SoundFacts("none")
+        silent = self._came_us is None or now_mono_s - self._came_us / 1e6 > SILENT_S
+        return SoundFacts("silent" if silent else "recorded", self.audio.codec, self.audio.rate_hz)
+
+
 class RecordPath:
-    """The part of a pipe that records. Its pipe's lock guards it; nothing in it blocks or raises."""
+    """The part of a pipe that records. The pipe's lock guards it; nothing in it blocks or raises."""
 
     def __init__(self, camera: Camera, recorder: Recorder, live: LiveSocket, clock: Clock, ring: Ring,
                  events: CameraEvents) -> None:
@@ -39,14 +92,12 @@ class RecordPath:
         self._last_frame_mono_s: float | None = None
 
     def stream(self, info: StreamInfo) -> None:
-        """The format of what follows; another one than before ends the run."""
         if info != self.info:
             self.end_run()
             self.info = self._clips.info = info
             self._live.stream(info)
 
     def packet(self, packet: Packet, now_mono_s: float) -> None:
-        """Date the next packet of the main stream; keep it, record it and show it."""
         now_us = int(now_mono_s * 1e6)
         self._last_frame_mono_s = now_mono_s
         self._frames.total += 1
@@ -69,28 +120,25 @@ class RecordPath:
             elif actions:
                 self._carry_out(actions)
             if self._clips.batch:
-                self._clips.lose_patience(ours.dts_us)
+                self._clips.stop_waiting(ours.dts_us)
                 self.send()
             self._live.packet(ours)
 
     def audio(self, info: AudioInfo | None, unsupported: str) -> None:
-        """The format of the sound that follows; another one than before goes to another clip."""
         if self._sound.learn(info, unsupported):
             self._ring.clear_sound()
             self._segmenter.cut()
             self._clips.audio = self._sound.audio
 
     def sound(self, sound: Sound, now_us: int) -> None:
-        """Date the next stretch of sound; keep it and record it."""
         for ours in self._sound.date(sound, now_us):
             self._ring.push_sound(ours)
-            self._clips.hear(ours)
+            self._clips.add_sound(ours)
         self.send()
 
-    def obey(self, order: EventOrder | None, now_us: int) -> None:
-        """Record what the event machine orders, and tell of the events."""
+    def follow(self, order: EventOrder | None, now_us: int) -> None:
         if order is EventOrder.OPEN:
-            self._clips.tell(self._events.begin(now_us))
+            self._clips.add(self._events.begin(now_us))
             self._carry_out(self._segmenter.open(now_us))
         elif order is EventOrder.EXTEND:
             self._carry_out(self._segmenter.extend(now_us))
@@ -98,29 +146,28 @@ class RecordPath:
             self._carry_out(self._segmenter.turn(now_us))
         elif order is EventOrder.CLOSE:
             self._carry_out(self._segmenter.close())
-            self._clips.tell(*self._events.end())
+            self._clips.add(*self._events.end())
         self.send()
 
     def keep(self, now_us: int, until_us: int) -> None:
-        """Record from the pre-roll on until then, event or not."""
+        """Records from the pre-roll until `until_us`, with or without an event."""
         self._carry_out(self._segmenter.keep(now_us, until_us))
 
-    def tell(self, *jobs: Job) -> None:
-        """Have something noted after what was recorded so far, once it is sent."""
-        self._clips.tell(*jobs)
+    def add(self, *jobs: Job) -> None:
+        """Adds jobs after what was recorded so far; `send` hands them over."""
+        self._clips.add(*jobs)
 
     def send(self) -> None:
-        """Hand the recorder what has been gathered."""
         if not self._clips.send():
             self._segmenter.lost()
 
     def tick(self, now_us: int) -> None:
-        """Let time pass for a clip whose sound has stopped."""
-        self._clips.lose_patience(now_us)
+        """Closes a clip whose sound has stopped."""
+        self._clips.stop_waiting(now_us)
         self.send()
 
     def end_run(self) -> int | None:
-        """The source has stopped: close the open clip. Returns when its last frame ended, in microseconds."""
+        """Closes the open clip because the source has stopped. Returns when its last frame ended, in microseconds."""
         end_us = self._segmenter.end_of_media_us
         self._carry_out(self._segmenter.end_run())
         self._clips.close()
@@ -131,24 +178,23 @@ class RecordPath:
         return end_us
 
     def pause(self) -> None:
-        """Close what is open, whatever was still to be kept."""
+        """Closes what is open, and cancels any time that was still to be recorded."""
         self.end_run()
         self._segmenter.kept_until_us = None
         self._carry_out(self._segmenter.close())
 
     def forget(self) -> None:
-        """Forget every picture, and end the live picture."""
+        """Forgets every picture, and ends the live picture."""
         self.info = self._clips.info = self._last_frame_mono_s = None
         self._frames, self._bytes = Rate(), Rate()
         self._live.look_away()
 
     def newest(self) -> tuple[StreamInfo, list[Packet]] | None:
-        """The newest GOP as far as it has come, on the device's clock; None without a picture."""
+        """Returns the newest GOP so far, on the device's clock; None without a picture."""
         gop = self._ring.newest_gop()
         return (self.info, gop) if self.info is not None and gop else None
 
     def describe(self, facts: CameraFacts, now_mono_s: float) -> None:
-        """Add what is known of the recording."""
         if self.info is not None:
             info = self.info
             facts.codec, facts.width, facts.height = info.codec, info.width, info.height
@@ -169,7 +215,7 @@ class RecordPath:
             "database_held" if rows.held_by is not None and not rows.numbers else None)
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
-        """The segmenter's actions; a clip begins with its first packet, which tells its time."""
+        """Carries out the segmenter's actions. A clip begins with its first packet, which has its time."""
         for action in actions:
             match action:
                 case Write():
@@ -178,11 +224,11 @@ class RecordPath:
                 case End():
                     self._clips.end(action.until_us)
                 case Turn():
-                    self._clips.tell(*self._events.end(), self._events.begin(action.at_us, continues=True))
+                    self._clips.add(*self._events.end(), self._events.begin(action.at_us, continues=True))
 
 
 def _segmenter(camera: Camera, ring: Ring) -> Segmenter:
-    """In motion mode the event machine ends clips, by turning too long events: twice the longest is only a bound."""
+    """In motion mode, the event machine ends clips by splitting long events: twice the longest is only a bound."""
     always = camera.record != "motion"
     longest_s = min(camera.max_clip_s, CONTINUOUS_CLIP_S) if always else 2 * camera.max_clip_s
     return Segmenter(ring, always, pre_roll_us=int((camera.pre_roll_s + CONFIRM_S) * 1e6),

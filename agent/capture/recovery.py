@@ -1,6 +1,6 @@
-"""One camera's way up the ladder and down again: core/recovery.py decides, this file remembers, asks and tells.
+"""One camera on the ladder of recovery: core/recovery.py decides; this module remembers, asks and logs.
 
-What takes root is asked for, and systemd's units act on it or do not (docs/design/health.md).
+A step that needs root is requested, and systemd's units carry it out or not (docs/design/health.md).
 """
 import contextlib
 import logging
@@ -20,25 +20,25 @@ from agent.host.runtime import own
 from agent.store import restarts
 from agent.store.folders import Folders
 
-TOLD = {Step.PROCESS: "a new process", Step.DRIVER: "its driver is started anew", Step.REBOOT: "the machine restarts"}
+NAMES = {Step.PROCESS: "a new process", Step.DRIVER: "its driver restarts", Step.REBOOT: "the machine restarts"}
 
 _log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """One camera on the ladder. Belongs to the main loop's thread, but for `stuck`, which any thread may set."""
+    """One camera on the ladder. For the main loop's thread, except `stuck`, which any thread may set."""
 
     def __init__(self, camera: str, folders: Folders, runtime: Path, clock: Clock, requests: Path) -> None:
-        """`runtime` is empty after a boot, `folders` is not; root's units look for requests in `requests`."""
+        """`runtime` is empty after a boot, `folders` is not. Root's units look for requests in `requests`."""
         self._camera, self._clock, self._requests = camera, clock, requests
         self._runtime, self._past_file = runtime, restarts.camera_file(folders, camera)
         self._past = restarts.load_reboots(self._past_file)
         self._held: Held | None = None          # None until the camera is opened
         self._ladder = Ladder((Step.PROCESS,))
-        self.stuck = False                      # nothing but the end of this process frees the camera
+        self.stuck = False                      # only the end of this process frees the camera
 
     def begin(self, recovery: RecoverySettings) -> Step | None:
-        """The camera is about to be opened, or is open. Returns a step that is overdue: take it before."""
+        """Called before the camera opens and while it is open. Returns a step that is overdue and must come first."""
         if self._held is not None:
             return None
         self._look_up(None, recovery)
@@ -47,7 +47,7 @@ class Recovery:
         return overdue
 
     def look(self, source: SourceState, recovery: RecoverySettings) -> Step | None:
-        """The step that is due now; called about once a second while the camera may see."""
+        """Returns the step that is due now; called about once a second while the camera may see."""
         assert self._held is not None
         self._look_up(source.fault, recovery)
         if source.flows_s() >= HEALTHY_AFTER_S:
@@ -56,7 +56,7 @@ class Recovery:
         return self._ladder.next(self._held.taken_n, source.silent_s(), self.stuck)
 
     def carry_out(self, step: Step, why: str) -> None:
-        """Ask for what the step needs, and tell the journal. The process is to end after this."""
+        """Requests what the step needs, and logs it. The process must end after this."""
         assert self._held is not None
         self._hold(self._held.step())
         now = self._clock.now()
@@ -67,18 +67,17 @@ class Recovery:
             if step is not Step.PROCESS:
                 rescue.ask(self._requests, step.value, self._camera, now)
         except OSError as error:
-            _log.error("%s: can't ask for a %s: %s; a new process is tried instead", self._camera, step.value, error)
+            _log.error("%s: cannot request a %s: %s; a new process is tried instead", self._camera, step.value, error)
             step = Step.PROCESS
-        _log.error("%s: no picture (%s): step %d of the ladder, %s", self._camera, why, self._held.taken_n, TOLD[step])
+        _log.error("%s: no picture (%s): step %d of the ladder, %s", self._camera, why, self._held.taken_n, NAMES[step])
 
     def stop(self) -> None:
-        """The camera is closed for a reason that is not its own; `begin` goes on from here."""
+        """Notes that the camera closes for another reason; `begin` continues from here."""
         if self._held is not None and self._held.open_ms is not None:
             self._hold(self._held.stopped())
             self._held = None
 
     def facts(self, facts: CameraFacts) -> CameraFacts:
-        """The camera's facts, with where it is on the ladder."""
         if self._held is not None and facts.state != "paused":
             position = self._ladder.position(self._held.taken_n, self._past)
             if position.step is not None:
@@ -99,7 +98,7 @@ class Recovery:
             threading.Thread(target=self._save, args=(well,), name="ladder", daemon=True).start()   # a card may hang
 
     def _save(self, past: Reboots) -> None:
-        with contextlib.suppress(OSError):      # then the next process saves it, at its lasting picture
+        with contextlib.suppress(OSError):      # the next process saves it when pictures last again
             restarts.save_reboots(self._past_file, past)
 
     def _known(self) -> Held:

@@ -1,7 +1,7 @@
-"""One recorder's row changes: gathered whether the database can be written or not, and committed together.
+"""One recorder's row changes: collected even while the database cannot be written, and committed together.
 
-Another process may hold the writers' lock for hours. That is no fault of the card's: changes wait in their order, and
-clips begin with numbers that were reserved before.
+Another process may hold the writers' lock for hours. That is no fault of the card: changes wait in order, and clips
+begin with numbers that were reserved before.
 """
 import contextlib
 import logging
@@ -21,9 +21,9 @@ from agent.store.distrust import writer
 from agent.store.folders import Folders
 from agent.store.names import highest
 
-PENDING_MAX = 6 * numbers.RANGE_N       # a kilobyte or two each; a clip takes two, and an event with its word three
-BUSY_S = 5.0                    # how long another role's commit is waited for; then the database is held
-AGAIN_S = 1.0                   # how often it is tried then, without waiting
+PENDING_MAX = 6 * numbers.RANGE_N       # a kilobyte or two each; a clip takes two, an event with its label three
+BUSY_S = 5.0                    # how long to wait for another role's commit; then the database is held
+AGAIN_S = 1.0                   # how often to try then, without waiting
 
 RowChange = Callable[[sqlite3.Connection], None]
 
@@ -34,48 +34,48 @@ class RowQueue:
     """Row changes for the next commit. `db` is None until `open`, and after `close`."""
 
     def __init__(self, folders: Folders, clock: Clock, outlet: Outlet) -> None:
-        self._folders, self._clock, self._outlet = folders, clock, outlet
+        self.folders, self.clock, self._outlet = folders, clock, outlet
         self._pending: deque[RowChange] = deque()
-        self.numbers, self._numbers_of = range(0), (0, 0)       # reserved for clips, and in which file
+        self.numbers, self._numbers_of = range(0), (0, 0)       # reserved for clips, and the database file's inode
         self._is_new, self._again_mono_s = True, 0.0
-        self.again_s: float | None = None   # how soon to try again, though nothing happens
+        self.again_s: float | None = None   # how soon to try again, even if no job comes
         self.db: StoreConnection | None = None
-        self.held_by: int | None = None     # the process that holds the database, 0 for an unknown one, while it does
-        self.forgotten_n = 0                # changes given up: the database could not be written for too long
+        self.held_by: int | None = None     # while the database is held: the process that holds it, 0 if unknown
+        self.forgotten_n = 0                # changes that were given up, because too many waited
 
     def open(self) -> None:
-        """Have the database open. Raises StoreError."""
+        """Opens the database if it is closed. Raises StoreError."""
         if self.db is None:
-            self.db, self._is_new = connect(self._folders.root, BUSY_S), True
+            self.db, self._is_new = connect(self.folders.root, BUSY_S), True
             if self.db.inode != self._numbers_of:
                 self.numbers, self._numbers_of = range(0), self.db.inode
 
     def close(self) -> None:
-        """Close the database; changes that wait are kept."""
+        """Closes the database; changes that wait are kept."""
         if self.db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self.db.close()
             self.db = self.held_by = self.again_s = None
 
     def add(self, change: RowChange) -> None:
-        """Keep a row change for the next commit; the oldest of too many is given up, and counted."""
+        """Keeps a row change for the next commit. If too many wait, gives up and counts the oldest."""
         if len(self._pending) >= PENDING_MAX:
             self._pending.popleft()
             self.forgotten_n += 1
         self._pending.append(change)
 
     def commit(self, *last: RowChange) -> bool:
-        """Make all row changes so far true at once, and tell the link when there are messages among them.
+        """Commits all row changes so far at once, and wakes the link.
 
-        One that a spoiled row is in the way of waits for the next commit, and those behind it with it; `last` ones wait
-        for none, and are forgotten if they fail. Returns False, and nothing is done, while the database is held. Raises
-        StoreError, sqlite3.Error, and as `last`; the others are kept.
+        A change that a spoiled row prevents waits for the next commit, together with those behind it. A change of
+        `last` waits for nothing, and is forgotten if it fails. Returns False, and does nothing, while the database is
+        held. Raises StoreError, sqlite3.Error and the errors of `last`; the other changes are kept.
         """
         if not (self._pending or last or self._is_new):
             return True
         if self.db is None:
-            raise StoreError(f"{self._folders.root}: the database can't be opened")
-        if self.held_by is not None and self._clock.mono_s() < self._again_mono_s:
+            raise StoreError(f"{self.folders.root}: the database is not open")
+        if self.held_by is not None and self.clock.mono_s() < self._again_mono_s:
             return False
         fresh: list[range] = []
         with self.unless_held() as held, transaction(self.db) as db:
@@ -97,7 +97,7 @@ class RowQueue:
 
     @contextlib.contextmanager
     def unless_held(self) -> Iterator[list[Exception]]:
-        """Have another process's lock on the database end what is inside; it is in the list then. Raises all else."""
+        """Ends its body if another process holds the database, and lists that error. Raises all other errors."""
         met: list[Exception] = []
         assert self.db is not None
         try:
@@ -110,23 +110,22 @@ class RowQueue:
             self.db.execute(f"PRAGMA busy_timeout = {0 if met else int(BUSY_S * 1000)}")
             _log.warning("the database is %s", "held: rows wait" if met else "free again")
         self.held_by = (writer(self.db.path) or 0) if met else None
-        self.again_s, self._again_mono_s = AGAIN_S if met else None, self._clock.mono_s() + AGAIN_S
+        self.again_s, self._again_mono_s = AGAIN_S if met else None, self.clock.mono_s() + AGAIN_S
 
     def next_number(self, db: sqlite3.Connection) -> int:
-        """For a clip that begins. Within the commit."""
         if (number := numbers.next_clip(db)) > self.numbers.start:
-            self.numbers = range(0)        # a later clip has to have a higher one
+            self.numbers = range(0)        # a later clip must have a higher one
         return number
 
     def reserved_number(self) -> int:
-        """For a clip that begins while the database is held; 0 where all are used."""
+        """Returns a number for a clip that begins while the database is held; 0 if none is left."""
         number, self.numbers = next(iter(self.numbers), 0), self.numbers[1:]
         return number
 
     def _greet(self, db: sqlite3.Connection) -> None:
-        """This start of the machine gets its number, and clips go on behind those on the card."""
-        boots.remember(db, self._clock.now().boot)
-        if is_behind := (number := highest(self._folders.clips)) > numbers.given(db)["clip"]:
+        """Gives this boot its number, and continues the clips' numbers after those on the card."""
+        boots.remember(db, self.clock.now().boot)
+        if is_behind := (number := highest(self.folders.clips)) > numbers.given(db)["clip"]:
             numbers.put(db, "clip", number)
         if is_behind or self.held_by is not None:
             self._outlet.send(Poke(what="sweep"), "keeper")     # an earlier life may have left clips without rows

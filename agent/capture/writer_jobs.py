@@ -1,4 +1,4 @@
-"""The jobs of the recorder; nothing but batches of them crosses to its thread."""
+"""The recorder's jobs. Only batches of these reach its thread."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,8 +11,6 @@ from agent.host.clock import Instant
 
 @dataclass(frozen=True, slots=True)
 class ClipBegin:
-    """Open a file for a new clip."""
-
     info: StreamInfo
     start_us: int           # of its first frame, on the device's clock
     kind: str               # motion | continuous
@@ -20,17 +18,17 @@ class ClipBegin:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole bytes of the open clip: its head or a fragment, and how far the clip has come with them."""
+    """Whole bytes of the open clip: its head or a fragment, and the clip's length with them."""
 
     data: bytes
     dur_us: int = 0
     frames: int = 0
-    flush: bool = False     # with all that came before
+    flush: bool = False     # this block and all before it
 
 
 @dataclass(frozen=True, slots=True)
 class ClipEnd:
-    """The clip is complete: the head that a player wants over its first one, then its final name."""
+    """The clip is complete: `head` replaces its first head, then the file gets its final name."""
 
     head: bytes
     dur_us: int
@@ -39,13 +37,12 @@ class ClipEnd:
 
 @dataclass(frozen=True, slots=True)
 class ClipLost:
-    """A part of the open clip was refused: what there is of it is the recovery's."""
+    """The queue refused a part of the open clip. Recovery saves the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class BestLook:
-    """The best look at an event's objects, and the packets its picture is decoded from (the last one is that picture).
-    """
+    """The best look at an event's objects, and the packets from which its picture, the last one, is decoded."""
 
     boxes: Sequence[Box]
     info: StreamInfo | None
@@ -54,13 +51,11 @@ class BestLook:
 
 @dataclass(frozen=True, slots=True)
 class EventOpen:
-    """Motion is confirmed."""
-
     at_us: int
     score: float
     boxes: Sequence[Box]
-    continues: bool         # the event before this one, which was too long, goes on in it
-    zones: Sequence[str] = ()       # that are fulfilled
+    continues: bool         # it goes on from the event before, which was too long
+    zones: Sequence[str] = ()       # those that are fulfilled
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +66,23 @@ class EventClose:
     peak: BestLook
     summary: Summary
     detector: str           # the version that saw it
-    settings: str           # and what it was set to: config.derived
-    more: Sequence[BestLook] = ()       # other good looks, for the event's word
+    settings: str           # a digest of the detector's settings: config.derived
+    more: Sequence[BestLook] = ()       # other good looks, for the event's label
 
 
 @dataclass(slots=True)
 class OpenEvent:
-    """The event that is going on; `id` is known once its row is committed."""
+    """The open event; `id` is set when its row is committed."""
 
     start: Instant
-    may_be_named: bool                      # a word for it may come after its end
+    may_be_named: bool                      # a label may come after its end
     id: int | None = None
     continues: int | None = None            # the event that this one goes on from
 
 
 @dataclass(frozen=True, slots=True)
 class EventLabel:
-    """What an event that is over was; None: nobody will tell."""
+    """The label of an event that is over; None if there will be none."""
 
     event: OpenEvent
     label: EventWord | None
@@ -95,21 +90,22 @@ class EventLabel:
 
 @dataclass(frozen=True, slots=True)
 class CameraGap:
-    """The camera delivers nothing for a while, or delivers again (`over`)."""
+    """The camera delivers nothing, although no user has paused it, or delivers again (`over`)."""
 
-    code: str
+    code: str           # why, as a condition's code
     detail: str
     gap_s: float
     over: bool
+    began_mono_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tamper:
-    """Something has been done to the camera, or that is over; or it is looked at no longer, and nobody can tell."""
+    """The camera was tampered with, or that is over; or (`cut`) the watch ends, so its end will not be seen."""
 
     code: str               # what, as in core.vision.tamper.Kind
     phase: Literal["start", "end", "cut"]
-    at_us: int              # when that which is told began
+    at_us: int              # when it began
     strength: float         # how much of the view is affected, 0..1
     detail: str
     shown_until_us: int     # a clip that begins before this belongs to it
@@ -117,9 +113,9 @@ class Tamper:
 
 @dataclass(frozen=True, slots=True)
 class PauseNote:
-    """The camera is to see nothing from now on, or sees again."""
+    """The camera is paused, or may see again."""
 
-    by: str | None          # by whose word, as in core.household.pause; None: it may see
+    by: str | None          # who paused it, as in core.household.pause; None: it may see
 
 
 Happening = PauseNote | CameraGap | Tamper | EventOpen | EventClose | EventLabel
@@ -127,7 +123,7 @@ Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
 
 
 def size_b(batch: Sequence[Job]) -> int:
-    """The bytes of video in a batch, those for its events' pictures included."""
+    """Returns the bytes of video in a batch, including those for its events' pictures."""
     looks = (look for job in batch if isinstance(job, EventClose) for look in (job.peak, *job.more))
     pictures = (packet for look in looks for packet in look.packets)
     return sum(len(job.data) for job in batch if isinstance(job, Block)) + sum(len(packet.data) for packet in pictures)

@@ -29,7 +29,7 @@ from agent.host.runtime import make_ours
 from agent.host.stop import SignalBell, Stop
 from agent.host.users import Rights, as_owner, of_role
 from agent.process.heartbeat import Heartbeat
-from agent.process.reload import Reload
+from agent.process.orders import Reload
 from agent.process.role import arguments, claim
 from agent.store.database import StoreError
 from agent.store.folders import Folders
@@ -88,7 +88,7 @@ class Supervisor:
         bell = SignalBell(signal.SIGCHLD)
         try:
             while not stop.is_set() and not all(unit.given_up for unit in self.units):
-                if self.reload.taken():
+                if self.reload.was_asked():
                     if in_terminal and not os.isatty(0):        # its SIGHUP is the same, but means the end
                         break
                     self._plan_again()

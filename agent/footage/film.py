@@ -1,13 +1,25 @@
 """Reads one video file as brightness pictures in order of time, decoded as for the recorder's motion detection."""
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import av
 
+from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.luma import Luma
-from agent.host.decoder import ANY_METADATA, PROBING, TooLarge, set_up, turn_of, turned
+from agent.host.decoder import (
+    ANY_METADATA,
+    PROBING,
+    BoundedDecoder,
+    TooLarge,
+    Undecodable,
+    is_small,
+    set_up,
+    turn_of,
+    turned,
+)
 from agent.host.luma import LOOKING, luma_of
 
 # Self-contained formats: a playlist could lead into the network, or wait for more data.
@@ -17,6 +29,7 @@ TORN_S = 1.5                # so much shorter than announced, the file's end is 
 FRAME_S = 0.04              # between pictures if the file does not say
 Wants = Callable[[float], bool]
 Opened = Callable[[], BinaryIO]     # raises FootageError
+_one_at_a_time = threading.Lock()       # for large pictures, in this process
 
 
 class FootageError(Exception):
@@ -136,3 +149,28 @@ class _Timeline:
     @property
     def length_s(self) -> float:
         return self._at_s + self._step_s - self._began_s
+
+
+def last_picture(info: StreamInfo, packets: Sequence[Packet],
+                 go_on: Callable[[], bool] = lambda: True) -> av.VideoFrame | None:
+    """Returns the picture of the last of `packets`, with its pts in microseconds, or None.
+
+    The packets begin with a keyframe. `go_on` is asked before each packet but the first: False ends there. For a large
+    picture it returns the keyframe's own, because the packets after it would need several times the memory.
+    """
+    try:
+        if is_small(info):
+            return _last(BoundedDecoder(info, timed=True), packets, go_on)
+        with _one_at_a_time:
+            return _last(BoundedDecoder(info, timed=True, single=True), packets[:1], go_on)
+    except (TooLarge, Undecodable):
+        return None
+
+
+def _last(decoder: BoundedDecoder, packets: Sequence[Packet], go_on: Callable[[], bool]) -> av.VideoFrame | None:
+    picture = None
+    for number, packet in enumerate(packets):
+        if number and not go_on():
+            break
+        picture = (decoder.decode(packet) or [picture])[-1]
+    return (decoder.decode(None) or [picture])[-1]

@@ -14,7 +14,7 @@ import msgspec
 
 from agent.core.contract.helper_messages import LabelAnswer, ShownLook, label_message, label_question
 from agent.core.vision.label import CutOut, Scores, cut_out, model_input, scores_of, word_for
-from agent.footage.still import last_picture
+from agent.footage.film import last_picture
 from agent.host.prctl import step_back
 from agent.host.weights import weights
 

@@ -38,8 +38,7 @@ from agent.core.media.model import Box, Packet, StreamInfo
 from agent.core.vision.replay import FootageReplay, ReplayEvent, differences
 from agent.footage import reel, whatif
 from agent.footage.film import Film, FootageError
-from agent.footage.recent import recent_clips, takes_of
-from agent.footage.reel import ReelFile
+from agent.footage.reel import ReelFile, recent_clips, takes_of
 from agent.host.prctl import die_with_parent
 from agent.store import events
 from agent.store.clips import Clip

@@ -1,7 +1,7 @@
-"""The keeper's desk: other roles bring the household's word to its socket, and are asked for a proof of it.
+"""The keeper's desk: other roles bring the household's decisions to its socket, and must prove that they may.
 
-The page brings a browser's token; the kernel says that the page's user asks. Root and the keeper's own user are taken
-for it, too, for under `taimat run` all roles are one user.
+The page brings a browser's token, and the kernel says that the page's user asks. Root and the keeper's own user may act
+for every role, because under `taimat run` all roles are one user.
 """
 import hmac
 import logging
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import msgspec
 
-from agent.config.settings import Store
 from agent.core import json_door
 from agent.core.contract.decisions import (
     QUESTION_B_MAX,
@@ -59,13 +58,11 @@ from agent.host import board
 from agent.host.clock import Clock
 from agent.host.setup_folders import NoSetup, SetupFolders
 from agent.host.sockets import SocketServer
-from agent.keeper import ballast, command_keys
-from agent.keeper.event_picture import picture_for_home
-from agent.keeper.footage_desk import FootageDesk
+from agent.keeper.footage_desk import FootageDesk, NotifyDesk, picture_for_home
 from agent.keeper.ledger_writer import LedgerWriter
-from agent.keeper.notify_desk import NotifyDesk
+from agent.keeper.room import release_ballast
 from agent.keeper.sharing_desk import SharingDesk
-from agent.keeper.ward_signature import WardSignature
+from agent.keeper.ward_signature import WardSignature, change_command_keys
 from agent.store import damage, ledger, meta, pause
 from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.database import StoreConnection, StoreError, connect, transaction
@@ -75,46 +72,44 @@ from agent.store.folders import Folders
 from agent.store.requests import RequestError
 
 PAGE_USER, LINK_USER = "taimat-web", "taimat-link"
-BUSY_S = 1.0                # for a database that is held: whoever asks does not wait much longer, nor who comes behind
-SETUP_KEY = "setup"         # in meta: there as soon as the household has done with the set-up
+BUSY_S = 1.0                # wait for a held database; callers wait not much longer
+SETUP_KEY = "setup"         # in meta, once the household has finished the set-up
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class DecisionDesk:
-    """Serves on a thread of its own; each question opens the databases anew, for one of them may have been replaced."""
+    """Serves on its own thread. Each question opens the databases again, because one may have been replaced."""
 
     folders: Folders
     clock: Clock
     signature: WardSignature
     setup: SetupFolders
-    home: bool = False                      # Home Assistant may pause, and may have pictures if the settings say so
-    lock: access.PairingLock = field(default_factory=access.PairingLock)
-    store: Store = field(default_factory=Store)
+    home: bool = False                      # Home Assistant may pause, and get pictures if the settings permit it
+    lock: access.PairingLock = field(default_factory=access.PairingLock, init=False)
     notify: NotifyDesk = field(init=False)
     serial: str | None = field(init=False)          # the board's
-    erased: Callable[[], object] = lambda: None     # files of erased clips are to go
+    erased: Callable[[], object] = lambda: None     # removes the files of erased clips
     noted: Callable[[], object] = lambda: None      # something was written that the keeper may have to carry out
 
     def __post_init__(self) -> None:
-        """Notifications go by the settings, too."""
         self.serial = board.read().serial
         self.notify = NotifyDesk(self.signature.settings, self.folders)
 
     def open(self, runtime: Path) -> SocketServer:
-        """Listen in the runtime folder. Raises OSError."""
+        """Listens in the runtime folder. Raises OSError."""
         return SocketServer(runtime / SOCKET, "desk", self.answer, QUESTION_B_MAX)
 
     def answer(self, line: bytes, user: int) -> bytes:
-        """The answer to a line of JSON that this user has sent."""
+        """Answers a line of JSON from this user."""
         try:
             said = self._answer(json_door.read(line, Questions), user)
         except msgspec.DecodeError:
             said = DecisionAnswer(why="not_understood")
         except (OSError, sqlite3.Error, StoreError, *damage.OF_A_ROW) as error:
             _log.error("%s", error)
-            if fault_of(error, self.folders.root) in NO_ROOM and ballast.release(self.folders):
+            if fault_of(error, self.folders.root) in NO_ROOM and release_ballast(self.folders):
                 return self.answer(line, user)
             damage.meet(error)
             said = DecisionAnswer(why="card")
@@ -125,7 +120,7 @@ class DecisionDesk:
         from_link = from_home or isinstance(question, ChangeCommandKeys | HandOutEvent)
         by = "" if isinstance(question, UseFirstCode) else LINK_USER if from_link else PAGE_USER
         if not is_from(user, by) or (from_home and not self.home):
-            _log.error("user %d asked as %s, and may not", user, by or "root")
+            _log.error("user %d may not ask as %s", user, by or "root")
             return DecisionAnswer(why="not_yours")
         if isinstance(question, PauseFromHome):
             self._pause([question.camera], question.paused, None, "home")
@@ -146,15 +141,15 @@ class DecisionDesk:
                 case HandOutEvent():
                     return self.notify.hand_out(db, question, self.clock.now())
                 case ChangeCommandKeys(command=command):
-                    with transaction(own):          # it keeps the ledger's row, too
-                        why = command_keys.change(self.signature, db, command.encode(), self.clock.now())
+                    with transaction(own):          # it has a copy of the ledger's row
+                        why = change_command_keys(self.signature, db, command.encode(), self.clock.now())
                     return DecisionAnswer(why=why)
                 case BrowserQuestion(token=token):
                     return self._ask_browser(own, db, question, browsers.use(own, token, self.clock.now()))
         return DecisionAnswer()
 
     def _answer_alone(self, question: KnowBrowser | PauseCameras) -> DecisionAnswer:
-        """Without the shared database, for a role may hold it: cameras are paused all the same."""
+        """Answers without the shared database, because a role may hold it: cameras must be paused anyway."""
         with closing(decisions.connect(self.folders, busy_s=BUSY_S)) as own:
             role = browsers.use(own, question.token, self.clock.now())
         why = _refusal(question, role)
@@ -164,12 +159,12 @@ class DecisionDesk:
 
     def _ask_browser(self, own: sqlite3.Connection, db: sqlite3.Connection, question: BrowserQuestion,
                      role: BrowserRole | None) -> DecisionAnswer:
-        """What a browser in that role asks; None: it is not paired."""
+        """Answers a browser in that role; None if it is not paired."""
         if why := _refusal(question, role):
             return DecisionAnswer(why=why)
         match question:
             case ChangeSettings(change=SetWard(enabled=True)):
-                return DecisionAnswer(why="not_shown")          # nobody joins without the text
+                return DecisionAnswer(why="not_shown")          # joining needs the text
             case ChangeSettings(change=change):
                 return self._change_settings(own, db, change)
             case JoinWard(ward=ward, text=text):
@@ -190,13 +185,13 @@ class DecisionDesk:
             case UnpairBrowser(which=which):
                 return self._unpair(own, db, which)
             case ListRequests():
-                return DecisionAnswer(waiting={each.request: each.digest for each in decided.waiting(own)})
+                return DecisionAnswer(waiting={row.request: row.digest for row in decided.waiting(own)})
             case DecideRequest():
                 return self._decide(own, db, question)
             case TryNotify(to=to):
                 return self.notify.order_trial(db, to, self.clock.now())
             case MarkSeen() | HoldClips() | ReleaseClips() | EraseSpan():
-                footage = FootageDesk(self.folders, self.store, self.erased)
+                footage = FootageDesk(self.folders, self.signature.settings.store, self.erased)
                 return DecisionAnswer(why=footage.answer(own, db, question, self.clock.now()))
         return DecisionAnswer()
 
@@ -229,21 +224,21 @@ class DecisionDesk:
             return DecisionAnswer(why="last_owner")
         if not (gone := browsers.unpair(own, db, which, self.clock.now())) and which:
             return DecisionAnswer(why="unknown")
-        _log.info("%d browsers are paired no more", len(gone))
+        _log.info("%d browsers are no longer paired", len(gone))
         return _all_browsers(own)
 
     def _give_role(self, own: sqlite3.Connection, db: sqlite3.Connection, question: GiveRole) -> DecisionAnswer:
         if question.role != "owner" and browsers.is_last_owner(own, question.which):
             return DecisionAnswer(why="last_owner")
-        if not browsers.give_role(own, db, question.which, question.role, "page", self.clock.now()):
+        if not browsers.give_role(own, db, question.which, question.role, "page", now=self.clock.now()):
             return DecisionAnswer(why="unknown")
         _log.info("browser %s is %s now", question.which, question.role)
         return _all_browsers(own)
 
     def _decide(self, own: sqlite3.Connection, db: sqlite3.Connection, question: DecideRequest) -> DecisionAnswer:
         try:
-            decided.decide(own, db, question.request, question.digest, question.code, "page", self.clock.now(),
-                           question.shown)
+            decided.decide(own, db, question.request, question.digest, question.code, by="page",
+                           now=self.clock.now(), shown=question.shown)
         except RequestError as error:
             _log.warning("%s on the page: %s", question.code, error)
             return DecisionAnswer(why="too_late")
@@ -258,9 +253,9 @@ class DecisionDesk:
             pause.lift(self.folders, cameras, now)
 
     def _change_settings(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes) -> DecisionAnswer:
-        """The ledger is told first: a cut in between leaves the row of a change that root never heard of.
+        """Writes the ledger first: a cut in between leaves the row of a change that never reached root.
 
-        What is taken back from the ward counts from here on, whether root is there or not.
+        What is withdrawn from the ward counts from here on, whether root is there or not.
         """
         now = self.clock.now()
         if not self._sharing.can_undo(own, change):
@@ -269,9 +264,9 @@ class DecisionDesk:
             change_id = self.setup.new_id(now)
         except NoSetup as error:
             _log.warning("%s", error)
-            self._sharing.hear(own, db, change, "", now)
+            self._sharing.note(own, db, change, "", now)
             return DecisionAnswer(why="no_setup")
-        self._sharing.hear(own, db, change, change_id, now)
+        self._sharing.note(own, db, change, change_id, now)
         with transaction(own), transaction(db):
             ledger.note(db, now, SettingsChanged(change=change_id, by="page", **in_short(change)))
         self.setup.ask(change_id, change, now)
@@ -312,8 +307,8 @@ def _all_browsers(own: sqlite3.Connection) -> DecisionAnswer:
 
 
 def is_from(user: int, name: str) -> bool:
-    """Whether that user's id is the role's with this name ("": none's), or one that may speak for all roles."""
+    """Whether the user's id belongs to the role `name` ("": none), or to a user that may act for all roles."""
     try:
         return user in (0, os.geteuid(), pwd.getpwnam(name).pw_uid)
-    except KeyError:                # no such user, as where this is not a device
+    except KeyError:                # no such user: this is not a device
         return user in (0, os.geteuid())

@@ -1,7 +1,7 @@
-"""The keeper looks at the machine every five minutes, for the page's day and month: docs/design/health.md.
+"""The keeper samples the machine's health every five minutes; the page shows it by day and month.
 
-What it sees waits in memory and goes onto the card once an hour and at an orderly end, because each note costs the card
-a write. Until then the heartbeat carries it. A power cut loses what waits.
+docs/design/health.md has the reasons. Samples wait in memory and go onto the card once an hour and at an orderly end,
+because each write wears the card. Until then they are in the heartbeat. A power cut loses those that wait.
 """
 import sqlite3
 from dataclasses import dataclass, field
@@ -16,22 +16,19 @@ from agent.store.database import transaction
 
 @dataclass(slots=True)
 class HealthNotes:
-    """Of one process, so of one boot."""
-
     probes: Probes
     waiting: list[HealthSample] = field(default_factory=list)
     next_mono_ms: int = 0
     reach: ReachFacts = ReachFacts()
     heard_mono_ms: int = 0
-    card_ill: int = 0                   # at worst since the last sample
+    card_ill: int = 0                   # the worst since the last sample
     card_ill_days: int | None = None
 
-    def hear(self, reach: ReachFacts, now: Instant) -> None:
-        """Who can be reached, by the word of a role that has the network."""
+    def receive(self, reach: ReachFacts, now: Instant) -> None:
         self.reach, self.heard_mono_ms, self.card_ill = reach, now.mono_ms, max(self.card_ill, reach.card_ill)
 
     def look(self, now: Instant) -> None:
-        """Look, if it is time. Touches no card that hangs."""
+        """Takes a sample, if it is time. Touches no card that hangs."""
         if now.mono_ms < self.next_mono_ms:
             return
         self.next_mono_ms = now.mono_ms + SAMPLE_EVERY_MS
@@ -41,7 +38,7 @@ class HealthNotes:
         self.waiting = [*self.waiting, seen][-WAITING_N_MAX:]
 
     def write(self, db: sqlite3.Connection, now: Instant, at_end: bool = False) -> None:
-        """Write what waits, if there is an hour of it, or at the end. Raises sqlite3.Error, and keeps it then."""
+        """Writes what waits, if it is an hour's samples or at the end. Raises sqlite3.Error, and keeps them then."""
         if self.card_ill_days is None:
             self.card_ill_days = health_history.ill_days(db)
         if not self.waiting or (len(self.waiting) < HOUR_N and not at_end):

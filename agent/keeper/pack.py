@@ -1,7 +1,8 @@
-"""Packs what the household has released, as the file that the link uploads: a signed export, or a picture.
+"""Packs what the household has released into the file that the link uploads: a signed export, or a picture.
 
-`python -m agent.keeper.pack KEEPER STORE RUNTIME FLOOR_PCT REQUEST`: a process of the keeper's own, for reading hours
-of footage takes longer than its rounds may. Killed at any moment, it is begun again: nothing is told before it is done.
+`python -m agent.keeper.pack KEEPER STORE RUNTIME FLOOR_PCT REQUEST` is a process of its own, because reading hours of
+footage takes longer than a round of the keeper may. It may be killed at any moment: it reports only a complete file,
+and is started again.
 """
 import argparse
 import contextlib
@@ -30,7 +31,7 @@ from agent.host.files import write_durably
 from agent.host.prctl import die_with_parent
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
-from agent.keeper.voucher import Voucher
+from agent.keeper.key import LineVerifier
 from agent.store import bound, clips, holds, requests
 from agent.store.clips import reaching_into
 from agent.store.database import StoreError, connect, transaction
@@ -52,60 +53,61 @@ AGAIN_S = 30.0              # between two tries
 FAULTS_MAX = 5              # of one request, then it has failed
 DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
 NICE = 19
-PICTURE_TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; one that is paused shows nothing to anybody
-PICTURE_WITHIN_MS = 120_000         # after the approval, so that there is time for a keeper that was killed
-MODE = 0o640                        # the link, which is of the store's group, reads it; nobody else does
+PICTURE_TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; a paused one shows nothing
+PICTURE_WITHIN_MS = 120_000         # after the approval: enough for a keeper that was killed
+MODE = 0o640                        # only the link reads it, as a member of the store's group
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Packager:
-    """A part of the keeper's round, which it never holds up: the work is a process of its own."""
+    """A part of the keeper's round, which it never delays: the work is a process of its own."""
 
     folders: Folders
     runtime: Path
     floor_pct: float
     clock: Clock
     own: sqlite3.Connection             # what the household has decided: agent/store/decisions
-    _at_work: dict[str, tuple[str, subprocess.Popen[bytes]]] = field(default_factory=dict, init=False)  # by kind: whose
+    _at_work: dict[str, tuple[str, subprocess.Popen[bytes]]] = field(default_factory=dict, init=False)  # by kind
     _not_before_mono_s: dict[str, float] = field(default_factory=dict, init=False)
     _faults_n: dict[str, int] = field(default_factory=dict, init=False)
 
     def look(self, db: sqlite3.Connection) -> None:
-        """Pack what was approved, and remove what is over. Raises OSError and sqlite3.Error."""
-        lie_there = list(self.folders.exports.iterdir())        # before their rows are read, which were there first
+        """Packs what was approved, and removes files whose requests are over. Raises OSError and sqlite3.Error."""
+        lie_there = list(self.folders.exports.iterdir())        # before reading the rows, which come first
         open_ones = {request.id: request for request in requests.open_ones(db) if self._is_released(request)}
         for kind in list(self._at_work):
-            self._see_to_process(db, kind, open_ones)
-        self._forget_all_but(open_ones)
+            self._check_process(db, kind, open_ones)
+        for memory in (self._not_before_mono_s, self._faults_n):
+            for request_id in memory.keys() - open_ones.keys():
+                del memory[request_id]
         for path in lie_there:
-            if _request_of(path) not in open_ones:      # nothing released for one purpose stays for another
+            if path.name.lstrip(".").partition(".")[0] not in open_ones:    # released for no other purpose
                 path.unlink(missing_ok=True)
         holds.release_ended(db)
         for request in open_ones.values():
             if request.state == "packed" and not self.folders.export(request.id, request.kind).exists():
-                _log.error("the file of request %d is gone; it is made anew", request.n)
+                _log.error("the file of request %d is gone; it is made again", request.n)
                 requests.unpacked(db, request.id)
             elif request.state == "approved" and request.kind not in self._at_work:
                 self._begin(db, request)
 
     def _is_released(self, request: WardRequest) -> bool:
-        """Whether the household has approved these very pictures, and not so long ago that nobody expects them."""
+        """Whether the household approved exactly these pictures, and recently enough."""
         known, now = decided.find(self.own, request.id), self.clock.now()
         return (known is not None and known.releases(request) and request.state in decided.UNDER_WAY
                 and now.wall_ms - known.when.wall_ms <= decided.RELEASED_MS)
 
     def close(self) -> None:
-        """End what is at work; the next life begins it again."""
         for _, process in self._at_work.values():
             process.kill()
 
-    def _see_to_process(self, db: sqlite3.Connection, kind: str, open_ones: dict[str, WardRequest]) -> None:
+    def _check_process(self, db: sqlite3.Connection, kind: str, open_ones: dict[str, WardRequest]) -> None:
         request_id, process = self._at_work[kind]
         request = open_ones.get(request_id)
         if process.poll() is None:
-            if request is None:             # nobody wants it any more
+            if request is None:             # the request is over
                 process.kill()
             return
         del self._at_work[kind]
@@ -116,7 +118,7 @@ class Packager:
 
     def _count_fault(self, db: sqlite3.Connection, request: WardRequest) -> None:
         faults_n = self._faults_n[request.id] = self._faults_n.get(request.id, 0) + 1
-        _log.error("packing request %d went wrong (%d of %d times)", request.n, faults_n, FAULTS_MAX)
+        _log.error("packing request %d failed (%d of %d times)", request.n, faults_n, FAULTS_MAX)
         if faults_n >= FAULTS_MAX:
             with contextlib.suppress(RequestError):
                 requests.fail(db, request.id, "not_packed")
@@ -125,7 +127,7 @@ class Packager:
         if self.clock.mono_s() < self._not_before_mono_s.get(request.id, 0.0):
             return
         if request.kind == "snapshot" and not self._is_of_this_moment(request.id):
-            _log.warning("request %d: the moment when it was approved is over", request.n)
+            _log.warning("request %d: its picture was approved too long ago", request.n)
             with contextlib.suppress(RequestError):
                 requests.fail(db, request.id, "no_picture")
             return
@@ -134,34 +136,25 @@ class Packager:
         self._at_work[request.kind] = request.id, subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def _is_of_this_moment(self, request_id: str) -> bool:
-        """Whether a picture of now is the one that the household has agreed to: without this bound whoever asks for it
-        anew, or removes the last one, would watch the camera.
+        """Whether a picture of now is the one that the household approved.
+
+        Without this limit, an attacker who repeats the request or removes the last picture could watch the camera.
         """
         known, now = decided.find(self.own, request_id), self.clock.now()
         return (known is not None and known.when.boot == now.boot
                 and now.mono_ms - known.when.mono_ms <= PICTURE_WITHIN_MS)
 
-    def _forget_all_but(self, open_ones: dict[str, WardRequest]) -> None:
-        for memory in (self._not_before_mono_s, self._faults_n):
-            for request_id in memory.keys() - open_ones.keys():
-                del memory[request_id]
-
-
-def _request_of(path: Path) -> str:
-    """The request whose file, or draft of one, this is."""
-    return path.name.lstrip(".").partition(".")[0]
-
 
 class Hopeless(Exception):
-    """There is nothing to hand out, for good; the text is the code that the ward is told."""
+    """The request can never be packed; the text is the code for the ward."""
 
 
 class NotYet(Exception):
-    """Later there may be; the text says what is missing."""
+    """The request may be packed later; the text says what is missing."""
 
 
 class Packed(NamedTuple):
-    """The file as it lies there, flushed."""
+    """The finished file, flushed."""
 
     size_b: int
     sha256: str                 # hex
@@ -170,16 +163,18 @@ class Packed(NamedTuple):
 
 def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_pct: float, sign: AskKeeper,
          now: Instant, agreed: Agreed | None = None) -> Packed:
-    """Make the file, of the clips alone that were `agreed` to (None: by a rule, to all).
+    """Makes the file of a clip request, only from clips that were `agreed` to; None: a rule agreed to all.
 
     Raises Hopeless, NotYet, ExportError, LockedError, HoldError, OSError and sqlite3.Error.
     """
-    found, wish = _cut(db, folders, request, sign.is_there, now, agreed)
+    found, wish = _cut(db, folders, request, sign.is_there, now, agreed=agreed)
     with transaction(db):
         holds.pin(db, request.id, found.clips)
-    _demand_room(folders, sum(film.size_b for film in found.films), floor_pct)
+    space = Space.of(folders)       # half of what retention keeps free stays so, and retention soon frees the rest
+    if space.free_b - sum(film.size_b for film in found.films) < space.total_b * floor_pct / 200:
+        raise Hopeless("no_room")
     target = folders.export(request.id, request.kind)
-    target.unlink(missing_ok=True)          # a life before this one came so far, and did not say so
+    target.unlink(missing_ok=True)          # an earlier process came so far without reporting it
     manifest, items = Packer(db, sign).items(found, wish)
     with file_draft(target) as draft:
         os.fchmod(draft.fileno(), MODE)
@@ -189,17 +184,17 @@ def pack(db: sqlite3.Connection, folders: Folders, request: WardRequest, floor_p
 
 def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest, is_there: Callable[[], bool],
          now: Instant, agreed: Agreed | None) -> tuple[Export, ExportWish]:
-    """What there is of it, finished and signed; a clip that goes on for too long is told as missing."""
+    """Returns the finished, signed part of the footage; a clip that stays open too long is reported as missing."""
     assert request.begin_ms is not None and request.end_ms is not None
     camera, begin_ms, end_ms = request.camera, request.begin_ms, request.end_ms
-    found = bound.sift(db, reaching_into(db, camera, begin_ms, end_ms), Voucher(folders))
+    found = bound.sift(db, reaching_into(db, camera, begin_ms, end_ms), LineVerifier(folders))
     there = {clip.name for clip in found.sound}
-    hidden = [each for each in (agreed or {}) if each not in there and folders.clip(number(each), each).exists()]
-    if hidden:          # the household has not erased them, for then their files were gone
+    hidden = [name for name in (agreed or {}) if name not in there and folders.clip(number(name), name).exists()]
+    if hidden:          # not erased by the household, because their files are there
         raise NotYet(f"rows of recordings that were agreed to are gone or changed: {', '.join(hidden)}")
     if not there:
         raise Hopeless("no_footage")
-    only = None if agreed is None or agreed.keys() >= there else sorted(agreed)     # a ward of before knows no `only`
+    only = None if agreed is None or agreed.keys() >= there else sorted(agreed)     # an older ward knows no `only`
     if is_growing(db, camera, begin_ms, end_ms, now):
         raise NotYet("a part of that time is still being recorded")
     try:
@@ -207,38 +202,31 @@ def _cut(db: sqlite3.Connection, folders: Folders, request: WardRequest, is_ther
     except ExportError as error:
         raise NotYet(str(error)) from error
     try:
-        export = prepare(db, folders, camera, begin_ms, end_ms, Keyring(folders).file_key, until_ms=until_ms,
-                        vouches=Voucher(folders), only=only)
+        export = prepare(db, folders, camera, begin_ms, end_ms, file_key=Keyring(folders).file_key, until_ms=until_ms,
+                         vouches=LineVerifier(folders), only=only)
     except ExportError as error:
         if isinstance(error.__cause__, OSError):
             raise
         raise Hopeless("locked" if isinstance(error.__cause__, LockedError) else "no_footage") from error
     if agreed and any(agreed.get(clip.name) not in (None, clip.sha256) for clip in export.clips):
-        raise Hopeless("altered")           # another film than the one that the household has seen
+        raise Hopeless("altered")           # not the film that the household has seen
     if not export.sure:
-        raise Hopeless("undated")           # of another time, maybe, than the household has agreed to
+        raise Hopeless("undated")           # maybe not the time that the household has agreed to
     return export, ExportWish(camera=camera, begin_ms=begin_ms, end_ms=end_ms, by="ward", case=request.case_no,
                              purpose=request.purpose, officer=request.officer, only=only)
 
 
 def _put_right(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, request: WardRequest,
                agreed: Agreed, now: Instant) -> None:
-    """Have the rows say what is bound to their clips, also those of clips that were agreed to and are elsewhere now."""
+    """Corrects rows to what is bound to their clips, including agreed clips whose rows are elsewhere now."""
     assert request.begin_ms is not None and request.end_ms is not None
     found = {clip.name: clip for clip in (*filter(None, (clips.get(db, name) for name in agreed)), *reaching_into(
         db, request.camera, request.begin_ms, request.end_ms)) if clip.state in ("done", "recovered")}
-    bound.report(own, db, bound.sift(db, found.values(), Voucher(folders)), now)
-
-
-def _demand_room(folders: Folders, size_b: int, floor_pct: float) -> None:
-    """Half of what retention keeps free stays so, and retention soon makes up for the other. Raises Hopeless."""
-    space = Space.of(folders)
-    if space.free_b - size_b < space.total_b * floor_pct / 200:
-        raise Hopeless("no_room")
+    bound.report(own, db, bound.sift(db, found.values(), LineVerifier(folders)), now)
 
 
 def _write(pieces: Iterable[bytes], draft: BinaryIO) -> tuple[int, str]:
-    """Returns size and SHA-256. Flushed now and then, so that a recorder's own flush does not wait for all of it."""
+    """Returns size and SHA-256. It flushes now and then, so that a recorder's own flush does not wait for all of it."""
     digest, size_b, flushed_b = hashlib.sha256(), 0, 0
     for piece in pieces:
         digest.update(piece)
@@ -253,36 +241,30 @@ def _write(pieces: Iterable[bytes], draft: BinaryIO) -> tuple[int, str]:
 
 
 def photograph(folders: Folders, runtime: Path, request: WardRequest) -> Packed:
-    """Have the camera's picture of the moment on the card, as it would be recorded, masks and all. Raises Hopeless.
-
-    It is asked for again for a minute.
-    """
+    """Writes the camera's picture as it would be recorded, masks included. Retries for a minute. Raises Hopeless."""
     for attempt in range(PICTURE_TRIES_N):
         time.sleep(BETWEEN_S if attempt else 0)
         try:
-            told, jpeg = parse(ask(camera_socket(runtime, "snap", request.camera)))
-            if told.state == "ok":
+            still, jpeg = parse(ask(camera_socket(runtime, "snap", request.camera)))
+            if still.state == "ok":
                 write_durably(folders.export(request.id, request.kind), jpeg, MODE)
                 return Packed(len(jpeg), hashlib.sha256(jpeg).hexdigest())
-        except (OSError, StillError) as error:      # capture is not there, or the card takes nothing
+        except (OSError, StillError) as error:      # capture does not run, or the card fails
             _log.warning("no picture for the ward yet: %s", error)
     raise Hopeless("no_picture")
 
 
 def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runtime: Path, request_id: str,
          floor_pct: float, sign: AskKeeper) -> int:
-    """Pack it, if it is to be, and write down what came of it. Returns the exit code.
-
-    The shared row is read once: all that is packed comes from what is in memory then, and was decided on.
-    """
+    """Packs the request, read only once, and stores the result. Returns the exit code."""
     request, known = requests.find(db, request_id), decided.find(own, request_id)
     if request is None or known is None or request.state != "approved" or not known.releases(request):
         return DONE
     try:
         now = SystemClock().now()
         if request.kind == "clip":
-            _put_right(own, db, folders, request, known.clips or {}, now)
-            packed = pack(db, folders, request, floor_pct, sign, now, known.clips)
+            _put_right(own, db, folders, request, known.clips or {}, now=now)
+            packed = pack(db, folders, request, floor_pct, sign, now=now, agreed=known.clips)
         else:
             packed = photograph(folders, runtime, request)
         requests.packed(db, request_id, *packed)
@@ -290,7 +272,7 @@ def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runt
     except RequestError:            # it is over; the keeper removes the file
         return DONE
     except Hopeless as hopeless:
-        _log.warning("request %d can't be packed: %s", request.n, hopeless)
+        _log.warning("request %d cannot be packed: %s", request.n, hopeless)
         with contextlib.suppress(RequestError):
             requests.fail(db, request_id, str(hopeless))
     except (NotYet, HoldError) as error:
@@ -303,18 +285,18 @@ def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runt
 
 
 def main(argv: list[str]) -> int:
-    """The process's work. Returns the exit code."""
+    """Runs the process. Returns the exit code."""
     die_with_parent()
-    with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and has seen to it itself
+    with contextlib.suppress(PermissionError):      # a systemd unit forbids it, but sets it itself
         os.nice(NICE)
     parser = argparse.ArgumentParser(prog="python -m agent.keeper.pack")
-    parser.add_argument("keeper", type=int, help="its process id: nothing is done without it")
+    parser.add_argument("keeper", type=int, help="its process id; if it has died, nothing is done")
     parser.add_argument("store", type=Path)
     parser.add_argument("runtime", type=Path)
     parser.add_argument("floor_pct", type=float)
     parser.add_argument("request")
     given = parser.parse_args(argv)
-    if os.getppid() != given.keeper:        # it has died before we could ask to die with it
+    if os.getppid() != given.keeper:        # it died before we could ask to die with it
         return AGAIN
     log.set_up("keeper", "info")
     folders = Folders(given.store)
@@ -325,7 +307,7 @@ def main(argv: list[str]) -> int:
         return FAULT
     outlet = Outlet(given.runtime)
     sign = AskKeeper(db, outlet, lambda: os.getppid() == given.keeper)
-    code = work(own, db, folders, given.runtime, given.request, given.floor_pct, sign)
+    code = work(own, db, folders, given.runtime, given.request, floor_pct=given.floor_pct, sign=sign)
     outlet.send(Poke(what="requests"), "link", "web")
     return code
 

@@ -1,4 +1,4 @@
-"""When the keeper makes room, and what it tells of the stock: how much there is, what is held, how long it lasts."""
+"""When the keeper makes space, and the numbers of the stock: how much there is, what is held, how long it lasts."""
 import logging
 import sqlite3
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from agent.config.derived import in_effect, limits
 from agent.config.settings import Settings, Store
 from agent.core.health.forecast import days_kept
 from agent.host.clock import Instant
-from agent.keeper import ballast
 from agent.keeper.deletion import PASS_N, drop_pictures, retain
+from agent.keeper.room import renew_ballast
 from agent.keeper.sweeper import Sweeper
 from agent.keeper.timekeeper import Timekeeper
 from agent.keeper.ward_signature import WardSignature
@@ -29,21 +29,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Stock:
-    """The numbers as of the last count."""
-
     clips_n: int = 0
     clips_b: int = 0
     held_b: int = 0
-    over: str | None = None                                     # which holds take more than they may
+    over: str | None = None                                     # the holds, if they take more than they may
     kept_days: dict[str, float] = field(default_factory=dict)   # by camera
     next_rates_mono_s: float = 0.0
 
     def count(self, db: sqlite3.Connection) -> None:
-        """Count the clips."""
         self.clips_n, self.clips_b = clips.totals(db)
 
     def weigh(self, db: sqlite3.Connection, space: Space, settings: Store, now: Instant) -> None:
-        """Compare what is held with what may be, and now and then tell how long footage will stay."""
+        """Compares what is held with the limit, and now and then computes how long footage will stay."""
         self.held_b = holds.total_b(db)
         ceiling_b = space.holds_b(limits(settings))
         self.over = _named(holds.placed(db)) if self.held_b > ceiling_b else None
@@ -56,7 +53,7 @@ class Stock:
 
 @dataclass(slots=True)
 class Retention:
-    """Makes room when it is due or asked for, and counts the stock."""
+    """Makes space when it is due or requested, and counts the stock."""
 
     settings: Settings                      # the household's own
     folders: Folders
@@ -64,21 +61,21 @@ class Retention:
     sweeper: Sweeper
     signature: WardSignature
     stock: Stock = field(default_factory=Stock)
-    deleted_n: int = 0
-    next_mono_s: float = 0.0
-    helpless: bool = False                  # the last pass could not make the room that is to be free
+    deleted_n: int = field(default=0, init=False)
+    next_mono_s: float = field(default=0.0, init=False)
+    helpless: bool = field(default=False, init=False)       # the last pass could not free enough space
 
     def is_due(self, now: Instant) -> bool:
-        """Now and then, and at once when the card falls short: no recorder shall have to ask. Raises OSError."""
+        """Whether a pass is due, also at once if the card falls short, so no recorder needs to ask. Raises OSError."""
         short = Space.of(self.folders).short(limits(self.settings.store))
         return now.mono_ms / 1000 >= self.next_mono_s or (short and not self.helpless)
 
     def make_room(self, own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
-        """One pass. Raises OSError and sqlite3.Error."""
+        """Runs one pass. Raises OSError and sqlite3.Error."""
         self.next_mono_s = now.mono_ms / 1000 + EVERY_S
         settings = in_effect(self.settings, self.signature.configuration(db)).store
         self.sweeper.finish_erasure(own, db, now)
-        gone = retain(own, db, self.folders, settings, now, self.timekeeper.may_delete(now))
+        gone = retain(own, db, self.folders, settings, now, may_delete_by_age=self.timekeeper.may_delete(now))
         self.deleted_n += len(gone)
         if len(gone) >= PASS_N:
             self.next_mono_s = 0.0          # there may be more
@@ -88,7 +85,7 @@ class Retention:
         with transaction(db):
             drop_pictures(self.folders, events.forget(db, EVENTS_MAX))
             absences.forget(db)
-        ballast.renew(self.folders, settings.free_floor_pct)
+        renew_ballast(self.folders, settings.free_floor_pct)
         space = Space.of(self.folders)
         self.helpless = space.short(limits(settings))
         self.stock.count(db)
@@ -96,7 +93,6 @@ class Retention:
 
 
 def _named(held: list[Hold]) -> str:
-    """Those that last longest, in one line."""
     more_n = len(held) - NAMED_N
     return ", ".join([f"{hold.clip.name} ({hold.reason})" for hold in held[:NAMED_N]]
                      + ([f"and {more_n} more"] if more_n > 0 else []))

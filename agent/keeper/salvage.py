@@ -1,8 +1,12 @@
-"""What can be had of a damaged database, put into a new one: by SQLite's own recovery, or as far as it can be read.
+"""Saves rows of a damaged database into a new one, by SQLite's own recovery or as far as it can be read.
 
-The recovery is `.recover` of the `sqlite3` command, a bounded process of its own. It prints statements, which are made
-of what was found in the file. None of them is carried out: of each line that inserts a row, only the literals are
-evaluated, where nothing else can be, and only rows of tables and columns that we know go on.
+The recovery is `.recover` of the `sqlite3` command, in a bounded process of its own. It prints statements made of what
+it found in the file. None of them is executed: of each line that inserts a row, only the literals are evaluated, where
+nothing else can be, and only rows of known tables and columns are used.
+
+It works on a copy of the damaged file, in which bad blocks are zeros and the schema is restored. All our databases are
+made by the same statements in the same order, so their schemas occupy the same pages. If those are damaged, they are
+taken from a new database.
 """
 import contextlib
 import logging
@@ -20,54 +24,109 @@ from pathlib import Path
 from typing import Any
 
 from agent.host.prctl import die_with_parent
+from agent.store.database import PAGE_B, StoreError
 from agent.store.row_check import TableForm, as_written
 
+COPY_WITHIN_S = 600
+UNREAD_N_MAX = 64           # blocks of 4 KB
+HEADER_B = 100
+WAL = "-wal"
+# How our header begins, apart from a counter in between: magic, page size, WAL mode, no reserve, fractions.
+MAGIC = b"SQLite format 3\0" + PAGE_B.to_bytes(2) + bytes((2, 2, 0, 64, 32, 32))
+PAGES_N_AT = 28
 TOOL = "sqlite3"
 WITHIN_S = 1800.0
-MEMORY_B = 256 << 20            # of addresses; its unit's limit is lower, and counts what is really used
+MEMORY_B = 256 << 20            # of address space; its unit's limit is lower, and counts what is used
 LINE_B_MAX = 16 << 20           # a row is far shorter
 LOOK_EVERY_S = 1.0
-WAIT_S = 10.0                   # for its end, once it has closed its output
+WAIT_S = 10.0                   # for its end, after it has closed its output
 COUNTERS = "sqlite_sequence"
-# Rows that lie in no table any more are known by their form. That of `event_clip` is the form of its index, too; and
-# who may look is nothing to be guessed at.
+# Rows that have lost their table are recognized by their form. That of `event_clip` is also the form of its index, and
+# access rights must not be guessed.
 NOT_GUESSED = ("event_clip", "browser")
 
 _NAMED = re.compile(r"INSERT OR IGNORE INTO '(\w+)'\(([^()]*)\) VALUES ?(\(.*\));", re.DOTALL)
 _LOST = re.compile(r"INSERT INTO lost_and_found VALUES ?(\(.*\));", re.DOTALL)
-_FUNCTIONS = ("replace", "char")        # by which the tool writes line feeds
+_FUNCTIONS = ("replace", "char")        # the tool writes line feeds with these
 
-Patience = Callable[[], None]           # called now and then while it takes long
-_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)       # the second: what SQLite says has some of the damage in it
+Patience = Callable[[], None]           # called now and then during long work
+_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)       # the second: SQLite's message contains damaged text
+
 _log = logging.getLogger(__name__)
+
+
+def copy_damaged(source: Path, target: Path) -> None:
+    """Copies the file and its log by another process, because closing a file here would release this process's locks.
+
+    Raises SubprocessError and OSError, and StoreError if more than UNREAD_N_MAX blocks cannot be read: then the card
+    fails.
+    """
+    for side in ("", WAL):
+        if os.path.exists(f"{source}{side}"):
+            done = subprocess.run(["dd", f"if={source}{side}", f"of={target}{side}", "bs=4096",
+                                   "conv=noerror,sync,excl", "iflag=nofollow,nonblock", "status=noxfer"],
+                                  check=True, timeout=COPY_WITHIN_S, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  env={**os.environ, "LC_ALL": "C"})
+            if (unread_n := done.stderr.count(b"error reading")) > UNREAD_N_MAX:
+                raise StoreError(f"{source}{side}: {unread_n} blocks of it cannot be read: replace the card")
+
+
+def restore_schema(damaged: Path, fresh: sqlite3.Connection, path: Path) -> None:
+    """Restores the schema's pages if they cannot be read, from `fresh`, a new database at `path`. Raises OSError."""
+    fresh.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    roots = dict(map(tuple, fresh.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0")))
+    if _names(damaged) >= roots.keys():
+        return
+    pages = path.read_bytes()
+    with damaged.open("r+b") as file:
+        header = file.read(HEADER_B)
+        if header[:16] == MAGIC[:16] and header[16:18] != MAGIC[16:18]:
+            return                          # its pages have another size, and are elsewhere
+        for number in set(range(1, len(pages) // PAGE_B + 1)) - set(roots.values()):
+            file.seek((number - 1) * PAGE_B)
+            file.write(pages[(number - 1) * PAGE_B:number * PAGE_B])
+        file.seek(PAGES_N_AT)
+        file.write(bytes(4))                # unknown: a log has fewer than were copied in whole blocks
+        if header.startswith(MAGIC):        # it knows which pages are free
+            file.seek(0)
+            file.write(header)
+
+
+def _names(path: Path) -> set[str]:
+    """Returns the tables and indexes in its schema; none if that cannot be read."""
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            return {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return set()
 
 
 @dataclass(slots=True)
 class Salvage:
-    """Fills `new`; `counters` are the highest numbers of tables that never give one twice, where these were found."""
+    """Fills `new`. `counters` has the highest numbers found of tables that never reuse one."""
 
     new: sqlite3.Connection
     forms: Mapping[str, TableForm]      # its tables
     patience: Patience
     rows_n: int = 0
     counters: dict[str, int] = field(default_factory=dict)
-    spoiled: set[str] = field(default_factory=set)      # tables of rows that hold what they can't
+    spoiled: set[str] = field(default_factory=set)      # tables with invalid rows
 
     def by_tool(self, file: Path) -> bool:
-        """All that SQLite's recovery finds in `file`; False where it is not there, or has not come to its end."""
+        """Saves the rows that SQLite's recovery finds in `file`; False if the tool is missing or did not finish."""
         if shutil.which(TOOL) is None:
             return False
         with contextlib.closing(_evaluator()) as evaluator:
             try:
                 for line in _said_by_tool(file, self.patience):
-                    self._hear(evaluator, line)
+                    self._read_line(evaluator, line)
             except (OSError, subprocess.SubprocessError) as error:
-                _log.error("SQLite's own recovery of %s did not come to its end: %s", file, error)
+                _log.error("SQLite's own recovery of %s did not finish: %s", file, error)
                 return False
         return True
 
     def by_reading(self, old: sqlite3.Connection) -> tuple[str, ...]:
-        """Each table from the front as far as it goes, and from the end; returns those that are not whole."""
+        """Reads each table from the front as far as possible, and from the end; returns those that are not whole."""
         with contextlib.suppress(*_BROKEN):
             for name, counter in old.execute(f"SELECT name, seq FROM {COUNTERS}"):
                 self._count(name, counter)
@@ -76,7 +135,10 @@ class Salvage:
         return tuple(name for name in self.forms if name not in whole - self.spoiled)
 
     def _read(self, old: sqlite3.Connection, form: TableForm) -> bool:
-        known = _columns(old, form.name)
+        try:
+            known = {row[1] for row in old.execute(f"PRAGMA table_info({form.name})")}
+        except _BROKEN:
+            return False
         columns = [name for name in form.columns if name in known]
         if not columns:
             return False
@@ -90,7 +152,7 @@ class Salvage:
                 self.patience()
         return False
 
-    def _hear(self, evaluator: sqlite3.Connection, line: str) -> None:
+    def _read_line(self, evaluator: sqlite3.Connection, line: str) -> None:
         named, lost = _NAMED.fullmatch(line), _LOST.fullmatch(line)
         literals = named[3] if named else lost[1] if lost else None
         if literals is None:
@@ -98,7 +160,7 @@ class Salvage:
         try:
             values = evaluator.execute(f"VALUES {literals}").fetchone()
         except sqlite3.Error as error:
-            _log.debug("a row of the damaged database can't be understood: %s", error)
+            _log.debug("a row of the damaged database is not understood: %s", error)
             return
         if lost:
             self._place(*values)
@@ -115,7 +177,7 @@ class Salvage:
             self._put(table, columns, [row[name] for name in columns])
 
     def _place(self, root: object, page: object, fields_n: int, rowid: object, *cells: object) -> None:
-        """A row that has lost its table: it goes into the only one that it fits, if there is but one."""
+        """Puts a row that has lost its table into the only table that it fits, if there is just one."""
         cells = cells[:fields_n]
         fitting = {name: row for name, form in self.forms.items() if (row := _fitted(form, rowid, cells))}
         if len(fitting) == 1:
@@ -128,7 +190,6 @@ class Salvage:
             self.counters[table] = max(counter, self.counters.get(table, 0))
 
     def _put(self, table: str, columns: Sequence[str], values: Sequence[object]) -> None:
-        """One row; what is there already is newer, and damage may look like a row."""
         if self.forms[table].flaw(tuple(columns), (values,)):
             self.spoiled.add(table)
             return
@@ -139,22 +200,15 @@ class Salvage:
 
 
 def _fitted(form: TableForm, rowid: object, cells: Sequence[object]) -> tuple[object, ...] | None:
-    """The values of a row that has lost its table; None if it can't be of this one."""
+    """Returns the values of a row that has lost its table; None if it does not fit this one."""
     if len(cells) != len(form.columns) or form.has_rowid != isinstance(rowid, int):
         return None
     values = tuple(rowid if n == form.number else cell for n, cell in enumerate(cells))
     return None if form.flaw(form.columns, (values,)) else values
 
 
-def _columns(old: sqlite3.Connection, table: str) -> set[str]:
-    try:
-        return {row[1] for row in old.execute(f"PRAGMA table_info({table})")}
-    except _BROKEN:
-        return set()
-
-
 def _evaluator() -> sqlite3.Connection:
-    """A connection to nothing, which gives values for literals and refuses all else."""
+    """Returns a connection to nothing, which evaluates literals and refuses everything else."""
     db = sqlite3.connect(":memory:", isolation_level=None)
 
     def allow(action: int, _: object, function: str | None, *__: object) -> int:
@@ -166,7 +220,7 @@ def _evaluator() -> sqlite3.Connection:
 
 
 def _said_by_tool(file: Path, patience: Patience) -> Iterator[str]:
-    """The tool's lines. Raises OSError and SubprocessError where it does not come to its end in time."""
+    """Yields the tool's lines. Raises OSError and SubprocessError if it does not finish in time."""
     command = (TOOL, "-batch", "-init", os.devnull, str(file), ".recover --ignore-freelist")
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env={"PATH": os.environ.get("PATH", os.defpath), "SQLITE_TMPDIR": str(file.parent)},
@@ -180,13 +234,12 @@ def _said_by_tool(file: Path, patience: Patience) -> Iterator[str]:
 
 
 def _bounded() -> None:
-    """Runs in the child, before its program."""
     die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
 
 
 def _lines(process: subprocess.Popen[bytes], patience: Patience) -> Iterator[str]:
-    """Whole lines as they come; a row's is one, for the tool writes line feeds by a function."""
+    """Yields whole lines as they come; a row is one line, because the tool writes line feeds by a function."""
     assert process.stdout is not None
     until_mono_s, pending = time.monotonic() + WITHIN_S, b""
     with selectors.DefaultSelector() as selector:

@@ -1,4 +1,5 @@
-"""The household's word on its ward, from the page: what it takes back counts at once, the rest as root has written it.
+"""The household's decisions about its ward, from the page: a withdrawal counts at once, the rest once root has written
+it.
 """
 import functools
 import sqlite3
@@ -21,13 +22,11 @@ from agent.store.decisions import consent, decided
 from agent.store.decisions.consent import PageWord
 from agent.store.requests import WardRequest, WishRefused
 
-SHOWN_N = 200               # of the newest requests, whose receipts are looked at
+SHOWN_N = 200               # the newest requests, whose receipts are checked
 
 
 @dataclass(frozen=True, slots=True)
 class SharingDesk:
-    """A part of the keeper's desk."""
-
     settings: Settings              # as the keeper has read them
 
     def may_join(self, ward: str, text: int) -> bool:
@@ -36,12 +35,12 @@ class SharingDesk:
 
     @staticmethod
     def can_undo(own: sqlite3.Connection, change: Changes) -> bool:
-        """A consent is given and taken back in words, under the text: undoing a change must do neither."""
+        """Consent is given and withdrawn by a decision under the text: undoing a change must do neither."""
         return not (isinstance(change, UndoChange) and change.of == consent.read_word(own).change)
 
-    def hear(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes, change_id: str,
+    def note(self, own: sqlite3.Connection, db: sqlite3.Connection, change: Changes, change_id: str,
              now: Instant) -> None:
-        """Note what the household says to its ward by a change, if it does. Raises sqlite3.Error."""
+        """Notes what a change means for the household's ward, if anything. Raises sqlite3.Error."""
         if not isinstance(change, SetWard | SetSharing):
             return
 
@@ -53,9 +52,9 @@ class SharingDesk:
         consent.follow(own, db, now)
 
     def state(self, own: sqlite3.Connection, db: sqlite3.Connection) -> SharingState:
-        """What holds. Raises sqlite3.Error."""
+        """Returns what holds. Raises sqlite3.Error."""
         known, word = membership.read(own), consent.read_word(own)
-        receipted = [each.id for each in requests.newest(db, SHOWN_N) if is_receipted(own, each)]
+        receipted = [row.id for row in requests.newest(db, SHOWN_N) if is_receipted(own, row)]
         rest = word.beside(agreed(self.settings))
         held = bool(rest.left or rest.kept or rest.people or rest.no_pictures)
         if known is None:
@@ -73,7 +72,7 @@ class SharingDesk:
     def _by_sharing(self, word: PageWord, change: SetSharing) -> PageWord:
         kept = [*word.kept]
         for part, said in (("health", change.health), ("events", change.events)):
-            kept = kept if said is UNSET else [*(each for each in kept if each != part),
+            kept = kept if said is UNSET else [*(other for other in kept if other != part),
                                                *([part] if said == "never" else [])]
         said_rules = keys_set(change).keys() - agreement.KINDS_OF.keys()
         rules = sharing_rules(replace(self.settings.sharing, **{key: getattr(change, key) for key in said_rules}))
@@ -82,25 +81,24 @@ class SharingDesk:
 
 
 def is_receipted(own: sqlite3.Connection, request: WardRequest) -> bool:
-    """Whether the intake that the ward's own command names has signed that it has this very file. Raises sqlite3.Error.
-    """
+    """Whether the intake named in the ward's command has signed that it has exactly this file. Raises sqlite3.Error."""
     if request.state != "delivered" or request.receipt is None:
         return False
     known = decided.find(own, request.id)
     try:
         asked = known.digest if known else requests.request_of(request.command).digest
         dev = wire.decode(wire.Command, request.command).dev
-        told = receipt(request.receipt.encode())
+        signed = receipt(request.receipt.encode())
     except (WishRefused, wire.BadPayload):
         return False
     return (asked == request.digest and _holds(request.receipt, request.receipt_key)
-            and (told.request, told.dev, told.sha256, told.bytes, told.manifest)
+            and (signed.request, signed.dev, signed.sha256, signed.bytes, signed.manifest)
             == (request.id, dev, request.sha256, request.bytes, request.manifest))
 
 
 @functools.lru_cache(2 * SHOWN_N)
 def _holds(signed: str, key: str) -> bool:
-    """Whether this is signed by that key; asked anew with each look at the page, and slow on a small board."""
+    """Whether this is signed by that key. Cached, because each look at the page asks, and small boards are slow."""
     try:
         return command_key.fault_of(signed.encode(), bytes.fromhex(key)) is None
     except ValueError:

@@ -28,7 +28,7 @@ from agent.link.report import Reporter
 from agent.link.requests.flow import RequestFlow
 from agent.link.update_flow import UpdateFlow
 from agent.mqtt.connection import Outgoing
-from agent.process import log_level, restart
+from agent.process.orders import ask_restart, set_log_level
 from agent.store import ward_settings
 from agent.store.schema import SCHEMA
 from agent.store.ward_settings import NOTHING, Given
@@ -73,7 +73,7 @@ class SettingsInForce:
         self._presence.configured(now, self.ver)
         self._presence.want_birth()
         try:
-            log_level.tell(self._runtime, now.log.level if now.log != self._settings.log else None)
+            set_log_level(self._runtime, now.log.level if now.log != self._settings.log else None)
         except OSError as error:
             _log.warning("%s: %s: the log level that the ward has set does not reach the other processes",
                          self._runtime, error.strerror)
@@ -185,7 +185,7 @@ class Actions:
             return Outcome("failed", "no_such_role")
         try:
             for unit in named:
-                restart.ask(self.link.runtime, unit, self.link.clock.now())
+                ask_restart(self.link.runtime, unit, self.link.clock.now())
         except OSError:
             return Outcome("failed", "runtime")
         return Outcome(data=Restarted(units=named))

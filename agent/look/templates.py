@@ -53,7 +53,7 @@ class PageTemplates:
                **values: object) -> HTMLResponse:
         """Returns the page made from `template`, `values`, the words, and what templates/frame.html needs."""
         words = self.words(request)
-        other = next(each for each in LANGUAGES if each != words.language)
+        other = next(language for language in LANGUAGES if language != words.language)
         html = self.environment.get_template(template).render(
             t=words, path=request.url.path, other=other,
             other_query=request.url.include_query_params(lang=other).query, **values)
@@ -87,3 +87,18 @@ def _static(path: Path) -> Static:
     kind = JAVASCRIPT if path.suffix == ".js" else mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     text = "; charset=utf-8" if kind.startswith("text/") else ""
     return Static(data, kind + text, hashlib.sha256(data).hexdigest()[:12])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry."""
+
+    said: str                       # the key of its name in the words
+    address: str
+    icon: str
+    for_owners: bool = False        # viewers can do nothing there
+    below: tuple[str, ...] = ()     # how the addresses of its other pages begin
+
+    def holds(self, path: str) -> bool:
+        """Whether the page at `path` belongs here."""
+        return path == self.address or path.startswith(self.below)

@@ -108,5 +108,5 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 def load(language: str, folder: Path, labels: Mapping[str, str] | None = None) -> PageWords:
     """Returns the words of one of LANGUAGES: a page's own in `folder`, the shared ones, and the cameras' names."""
-    tables = [tomllib.loads((each / f"{language}.toml").read_text(encoding="utf-8")) for each in (FOLDER, folder)]
+    tables = [tomllib.loads((place / f"{language}.toml").read_text(encoding="utf-8")) for place in (FOLDER, folder)]
     return PageWords(language, dict(pair for table in tables for pair in flatten(table)), labels or {})

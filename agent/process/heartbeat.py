@@ -14,8 +14,8 @@ from agent.host.prctl import give_back_memory
 from agent.host.runtime import own
 from agent.host.stop import Stop
 from agent.host.systemd import notify
-from agent.process import restart
-from agent.process.log_level import LogLevel
+from agent.process import orders
+from agent.process.orders import LogLevel
 from agent.store.card_fault import OWN
 
 EVERY_S = 5.0
@@ -84,11 +84,11 @@ class Heartbeat:
             self._give_back_s = min(2 * self._give_back_s, GIVE_BACK_EVERY_S)
             self._give_back_mono_s = now_mono_s + self._give_back_s
             give_back_memory()
-        if self._stop and restart.is_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
-            _log.warning("asked to start anew: ending")
+        if self._stop and orders.is_restart_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
+            _log.warning("asked to restart: ending")
             self._stop.set()
-        if self._stop and OWN in (getattr(facts, "card_fault", None), *(each.write_fault for each in cameras)):
-            _log.error("out of open files or of memory, which is no fault of the card's: starting anew")
+        if self._stop and OWN in (getattr(facts, "card_fault", None), *(camera.write_fault for camera in cameras)):
+            _log.error("out of open files or of memory, which is no fault of the card: restarting")
             self._stop.set()
 
 

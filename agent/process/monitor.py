@@ -66,7 +66,9 @@ class Monitor:
         return report(facts, conditions, now_mono_s)
 
     def _facts(self, now_mono_s: float) -> Facts:
-        self._forget(now_mono_s)
+        for unit, seen in list(self._units.items()):
+            if unit not in self._expected and now_mono_s - seen.heard_mono_s > FORGET_S:
+                del self._units[unit]
         host = self._probes.read(now_mono_s)
         self._free = self._free.add(host.disk_free_b, now_mono_s)
         self._written = self._written.add(host.disk_wr_b, now_mono_s)
@@ -81,8 +83,3 @@ class Monitor:
                      days_left=days_left, card_written_b_per_day=written_b_per_day,
                      card_life_days=forecast.life_days(host.disk_tot_b, self._endurance_tb, written_b_per_day),
                      free_floor_pct=self._free_floor_pct, continuous=self._continuous, cameras_n=self._cameras_n)
-
-    def _forget(self, now_mono_s: float) -> None:
-        for unit, seen in list(self._units.items()):
-            if unit not in self._expected and now_mono_s - seen.heard_mono_s > FORGET_S:
-                del self._units[unit]

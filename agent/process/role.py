@@ -2,11 +2,13 @@
 import argparse
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, keep_as_good, load_or_last_good
 from agent.config.settings import Settings
@@ -20,19 +22,45 @@ from agent.host.runtime import make_ours
 from agent.host.stop import Stop
 from agent.host.systemd import notify
 from agent.host.users import become
-from agent.process.full_card import once_there_is_room
-from agent.process.heartbeat import Heartbeat
+from agent.process.heartbeat import EVERY_S, Heartbeat
 from agent.store import damage
-from agent.store.database import StoreError
+from agent.store.card_fault import NO_ROOM, fault_of
+from agent.store.database import StoreError, is_held
 from agent.store.folders import Folders
 
+Result = TypeVar("Result")
 EXIT_STORE = 73             # sysexits.h EX_CANTCREAT: the store cannot be used
 EXIT_ALREADY_RUNNING = 75   # EX_TEMPFAIL: another process works on this store
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+def once_there_is_room(heart: Heartbeat, stop: Stop, store: Path, attempt: Callable[[], Result],
+                       give: Callable[[], bool] = lambda: False) -> Result:
+    """Returns what `attempt` returns; retries while the card is full or the database is held, at once if `give` made
+    room.
+
+    Raises its other errors, and SystemExit if the role must end meanwhile.
+    """
+    fault = None
+    while True:
+        try:
+            return attempt()
+        except (OSError, sqlite3.Error, StoreError) as error:
+            before, fault = fault, fault_of(error, store)
+            # SQLite does not give the reason, and another role may have made room by now.
+            held = isinstance(error.__cause__, sqlite3.OperationalError) and is_held(error.__cause__)
+            if fault not in NO_ROOM and not held and (fault != "card_io" or before == fault):
+                raise
+            if fault != before or held:
+                _log.error("%s: %s; tried again", "held" if held else fault, error)
+        if fault not in NO_ROOM or not give():
+            heart.beat()
+            if stop.wait(EVERY_S):
+                raise SystemExit(0)
+
+
+@dataclass(slots=True)
 class Role:
     """What a role gets at its start."""
 
@@ -43,7 +71,7 @@ class Role:
     clock: Clock
     heartbeat: Heartbeat
     stop: Stop
-    lock: Lock
+    lock: Lock | None = field(default=None, init=False)     # of the unit, as long as the role lives
 
 
 def arguments(unit: str) -> argparse.ArgumentParser:
@@ -73,8 +101,9 @@ def start(role: str, unit: str, config: Path) -> Role:
     damage.DOUBT.tell = partial(Outlet(runtime).send, Poke(what="database"), "keeper")
     clock, stop = SystemClock(), Stop().on_signals()
     heart = Heartbeat(role, unit, runtime, clock, stop)
-    lock = once_there_is_room(heart, stop, store, lambda: claim(folders, unit))
-    return Role(settings, problem, folders, runtime, clock, heart, stop, lock)
+    prepared = Role(settings, problem, folders, runtime, clock, heartbeat=heart, stop=stop)
+    prepared.lock = once_there_is_room(heart, stop, store, lambda: claim(folders, unit))
+    return prepared
 
 
 def claim(folders: Folders, unit: str) -> Lock:

@@ -20,7 +20,7 @@ from agent.store.schema import READABLE_FROM, SCHEMA, TABLES
 FOLDER = "db"
 FILE = f"{FOLDER}/taimat.db"
 READABLE = "readable_from"      # in meta: READABLE_FROM of the version that made it, or changed its schema last
-WAITING = ".mended"     # the ending of a database that is about to replace one: agent/keeper/succession.py
+WAITING = ".mended"     # the ending of a database that is about to replace one: agent/keeper/renewal.py
 PAGE_B = 1024           # of a new database: a commit of a few short rows writes a third of what 4 KB pages need
 JOURNAL_B = 8 << 20     # above a log's usual size: one that was truncated grows again, which costs each commit
 BUSY_S = 10.0           # a stalled card can hold a writer for seconds

@@ -10,9 +10,8 @@ from agent.host.runtime import tell_page_port
 from agent.host.setup_folders import SetupFolders
 from agent.host.systemd import handed_sockets
 from agent.process import role
-from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import EVERY_S
-from agent.process.role import Role
+from agent.process.role import Role, once_there_is_room
 from agent.store.identity import fingerprint
 from agent.web.app import build
 from agent.web.live.streams import LiveStreams

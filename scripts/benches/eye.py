@@ -19,11 +19,12 @@ from typing import NamedTuple
 import av
 import cv2
 
-from agent.capture.live import LiveSocket
-from agent.capture.motion_feed.main_decoder import MainDecoder
-from agent.capture.motion_feed.sub import SubFeed
+from agent.capture.clip_rows import ClipRules
+from agent.capture.main_decoder import MainDecoder
+from agent.capture.motion_feed import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import LiveSocket
 from agent.config.settings import Camera
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.event import EventMachine, EventOrder
@@ -82,8 +83,7 @@ class NotingPipe(Pipe):
     """The real pipe, and what its detector said: the film's second, the look, and the second in which it was said."""
 
     def __init__(self, camera: Camera, place: Path, clock: StageClock) -> None:
-        recorder = Recorder(camera.name, Folders(place), clock, Outlet(place), 1, always=False,
-                            keeps_events_longer=False, pre_roll_s=camera.pre_roll_s)
+        recorder = Recorder(camera.name, Folders(place), clock, Outlet(place), ClipRules(1, camera.pre_roll_s))
         live = LiveSocket(place / "live.sock")
         super().__init__(camera, recorder, live, clock)
         live.close()

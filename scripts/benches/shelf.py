@@ -19,7 +19,7 @@ from agent.host.clock import Instant, SystemClock
 from agent.host.stop import Stop
 from agent.keeper import deletion
 from agent.keeper.deletion import PASS_N
-from agent.keeper.digest import ClipStatement, hash_some
+from agent.keeper.evidence import ClipStatement, hash_some
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.look.words import PageWords
 from agent.store import boots, clips, events, retention_queries

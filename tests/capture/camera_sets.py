@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from agent.capture.camera_set import CameraSet
-from agent.capture.pauses import PauseWatch
+from agent.capture.camera_set import CameraSet, PauseWatch
 from agent.config.settings import Camera, Recovery, Settings, Store
 from agent.core.contract.facts import CameraFacts
 from agent.core.recovery import Step
@@ -38,7 +37,7 @@ class Shift:
         self.requests = self.place / "ask"
         self.requests.mkdir(exist_ok=True)
         self.camera_set = CameraSet(self.folders, self.runtime, self.requests, self.clock,
-                         PauseWatch(self.folders, self.clock, self.were_off), self._stuck)
+                         PauseWatch(self.folders, self.clock, self.were_off), stuck=self._stuck)
 
     def _stuck(self) -> None:
         self.stuck_n += 1
@@ -46,7 +45,7 @@ class Shift:
     def obey(self, *cameras: Camera, insist: bool = False) -> "Shift":
         """Have these cameras at work."""
         store = Store(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5)
-        self.camera_set.obey(Settings(store=store, recovery=self.recovery), cameras, insist)
+        self.camera_set.apply(Settings(store=store, recovery=self.recovery), cameras, insist)
         return self
 
     def facts(self) -> dict[str, CameraFacts]:

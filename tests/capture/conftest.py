@@ -14,7 +14,6 @@ from agent.config.settings import Settings
 from agent.config.settings import Store as StoreSettings
 from agent.core.contract.facts import CameraFacts
 from agent.host.clock import SystemClock
-from agent.host.datagram import Outlet
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
 from tests.rigs.wait import HANG_S
@@ -35,9 +34,9 @@ class Rig:
         store = StoreSettings(folder=str(self.folders.root), runtime=str(self.runtime), sync_every_s=0.5)
         camera = CameraSettings(name="gate", source=source, **keys)
         self.camera = Camera(camera, Settings(store=store), self.folders, self.runtime, SystemClock(),
-                             Outlet(self.runtime), self._stuck)
+                             stuck=self._stuck)
         self.camera.start()
-        self.camera.obey(None)
+        self.camera.set_paused(None)
         return self
 
     def _stuck(self) -> None:

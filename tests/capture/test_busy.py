@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.capture.busy import busy_socket
-from agent.capture.live import LiveSocket
+from agent.capture.clip_rows import ClipRules
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import LiveSocket, busy_socket
 from agent.config.settings import Camera, Motion
 from agent.core.contract.busy import COLUMNS, FORGET, SHOW, Busy, level, parse
 from agent.host.datagram import Outlet
@@ -63,8 +63,7 @@ class Hedge:
 
 @pytest.fixture
 def hedge(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[Hedge]:
-    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1,
-                        always=False, keeps_events_longer=False, pre_roll_s=5)
+    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), ClipRules(1, pre_roll_s=5))
     live = LiveSocket(tmp_path / "live.sock")
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1"), recorder, live, hand_clock)
     pipe.stream(INFO)

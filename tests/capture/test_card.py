@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.clip_rows import ClipRules
 from agent.capture.recorder import QUEUE_BYTES_MAX, Recorder
 from agent.config.settings import Motion
 from agent.config.settings import Store as StoreSettings
@@ -101,8 +102,7 @@ def test_a_card_that_turns_read_only_is_named_and_taken_up_again(rig: Rig, small
 
 def test_a_card_that_does_not_keep_up_costs_whole_batches_and_no_memory(folders: Folders, hand_clock, tmp_path: Path):
     from agent.capture.writer_jobs import Block
-    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1,
-                        always=False, keeps_events_longer=False, pre_roll_s=5)
+    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), ClipRules(1, pre_roll_s=5))
     taken = sum(recorder.offer([Block(bytes(1_000_000))]) for _ in range(40))
     assert taken == QUEUE_BYTES_MAX // 1_000_000
     assert recorder.offer([]) is True

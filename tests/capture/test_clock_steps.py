@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.live import LiveSocket
+from agent.capture.clip_rows import ClipRules
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import LiveSocket
 from agent.config.settings import Camera, Motion
 from agent.core.media.mp4.read import read_head
 from agent.host.datagram import Outlet
@@ -28,7 +29,7 @@ THROWS = {"not at all": [], "by a second and back": [1_000, -1_000], "by hours":
 def record(folders: Folders, clock: HandClock, place: Path, throws_ms: list[int]) -> None:
     """26 s of video at 10 fps, the wall clock moved at its begin, after 4 s, 8 s, ..."""
     live = LiveSocket(place / "live.sock")
-    recorder = Recorder("gate", folders, clock, Outlet(place), 1, always=True, keeps_events_longer=False, pre_roll_s=1)
+    recorder = Recorder("gate", folders, clock, Outlet(place), ClipRules(1, pre_roll_s=1, always=True))
     camera = Camera(name="gate", source="rtsp://h/1", record="continuous", max_clip_s=10, motion=Motion(enabled=False))
     pipe = Pipe(camera, recorder, live, clock)
     recorder.start()

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
+from agent.capture.clip_rows import ClipRules
 from agent.capture.events import EventBuilder
 from agent.capture.labeller import Labeller
-from agent.capture.live import LiveSocket
-from agent.capture.motion_feed.sub import SubFeed
+from agent.capture.motion_feed import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import LiveSocket
 from agent.config.derived import digest
 from agent.config.settings import Camera, Motion, Zone
 from agent.core.media.model import Box, Packet, StreamInfo
@@ -74,8 +75,8 @@ class Theatre:
     def pipe(self, **keys: object) -> tuple[Pipe, Recorder, LiveSocket]:
         """A camera with these settings."""
         camera = Camera(name="gate", source="rtsp://h/1", **keys)
-        recorder = Recorder("gate", self.folders, self.clock, Outlet(self.place), 1, always=False,
-                            keeps_events_longer=False, pre_roll_s=camera.pre_roll_s, labeller=self.labeller)
+        recorder = Recorder("gate", self.folders, self.clock, Outlet(self.place),
+                            ClipRules(1, camera.pre_roll_s), labeller=self.labeller)
         live = LiveSocket(self.place / "live.sock")
         recorder.start()
         return Pipe(camera, recorder, live, self.clock), recorder, live

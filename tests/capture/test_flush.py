@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.clip_rows import LAGS_B
+from agent.capture.clip_rows import LAGS_B, ClipRules
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import Block, ClipBegin
 from agent.host.datagram import Outlet
@@ -38,8 +38,7 @@ def flushes(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Flushes:
 
 @pytest.fixture
 def recorder(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Recorder:
-    return Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1.8, always=False, keeps_events_longer=False,
-                    pre_roll_s=5)
+    return Recorder("gate", folders, hand_clock, Outlet(tmp_path), ClipRules(1.8, pre_roll_s=5))
 
 
 def work(recorder: Recorder) -> None:

@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.motion_feed.gop_buffer import BYTES_MAX, PACKETS_MAX, GopBuffer, TimedPacket
+from agent.capture.main_decoder import BYTES_MAX, PACKETS_MAX, GopBuffer, TimedPacket
 from agent.core.media.model import Packet
 
 

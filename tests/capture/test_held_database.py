@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent.capture import row_queue
-from agent.capture.encryption_policy import EncryptionPolicy
+from agent.capture.clip_rows import ClipRules
+from agent.capture.clipfile import EncryptionPolicy
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import Block, EventOpen, Job, PauseNote
 from agent.config.settings import Motion
@@ -17,7 +18,7 @@ from agent.core.contract.facts import Poke
 from agent.core.evidence.encrypted import AES_GCM
 from agent.host.clock import SystemClock, at
 from agent.host.datagram import Inbox, Outlet
-from agent.keeper.daykeys import DayKeys
+from agent.keeper.sweeper import DayKeys
 from agent.store import clips, events, numbers, outbox
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
@@ -42,7 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make(folders: Folders, clock: object, runtime: Path, encrypts: bool = False) -> Recorder:
-    return Recorder("gate", folders, clock, Outlet(runtime), 1, always=False, keeps_events_longer=False, pre_roll_s=5,
+    return Recorder("gate", folders, clock, Outlet(runtime), ClipRules(1, pre_roll_s=5),
                     encryption=EncryptionPolicy(AES_GCM if encrypts else None))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.labeller import DOOR, Labeller, LabelTask
+from agent.capture.clip_rows import ClipRules
+from agent.capture.labeller import SOCKET, Labeller, LabelTask
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
 from agent.core.contract.helper_messages import LabelAnswer, label_message, label_question
@@ -112,7 +113,7 @@ class Door:
 
 
 def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_path: Path):
-    door, told = Door(tmp_path / DOOR, label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))), Told()
+    door, told = Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))), Told()
     labeller, seen = Labeller(tmp_path, machine(tmp_path / "calm")), look()
     labeller.add(told.task(seen))
     until(lambda: door.questions, "a question")
@@ -126,7 +127,7 @@ def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_p
 
 
 def test_of_looks_that_are_too_much_video_the_best_are_asked_about(here: Path, tmp_path: Path):
-    door, told = Door(tmp_path / DOOR, label_message(LabelAnswer(label=EventWord("person", 0.5)))), Told()
+    door, told = Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("person", 0.5)))), Told()
     door.open.set()
     info, packets = movie()
     large = replace(packets[0], data=bytes(TASKS_MAX_B // 2))
@@ -139,7 +140,7 @@ def test_of_looks_that_are_too_much_video_the_best_are_asked_about(here: Path, t
 
 @pytest.mark.parametrize("answer", [b"", b"\xc1", label_message(LabelAnswer())])
 def test_a_door_that_gives_no_word(here: Path, tmp_path: Path, answer: bytes):
-    door, told = Door(tmp_path / DOOR, answer), Told()
+    door, told = Door(tmp_path / SOCKET, answer), Told()
     door.open.set()
     Labeller(tmp_path, machine(tmp_path / "calm")).add(told.task())
     assert told.wait(1) == [None]
@@ -154,7 +155,7 @@ def recorders(folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[list[R
 
 
 def recorded(recorders: list[Recorder], folders, db, clock: HandClock, place: Path, labeller: Labeller | None) -> None:
-    recorder = Recorder("gate", folders, clock, Outlet(place), 1, always=False, keeps_events_longer=False, pre_roll_s=5,
+    recorder = Recorder("gate", folders, clock, Outlet(place), ClipRules(1, pre_roll_s=5),
                         labeller=labeller)
     recorders.append(recorder)
     recorder.start()
@@ -168,7 +169,7 @@ def recorded(recorders: list[Recorder], folders, db, clock: HandClock, place: Pa
 def test_the_word_is_stored_and_the_ward_is_told(here: Path, recorders, folders, hand_clock: HandClock, db,
                                                  tmp_path: Path):
     join(db)
-    Door(tmp_path / DOOR, label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))).open.set()
+    Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))).open.set()
     recorded(recorders, folders, db, hand_clock, tmp_path, Labeller(tmp_path, machine(tmp_path / "calm")))
     event = until(lambda: next((each for each in events.latest(db) if each.label), None), "a word")
     assert (event.label, event.label_score, event.state) == ("vehicle", 0.7, "done")

@@ -16,7 +16,7 @@ from agent.host.files import Lock
 from agent.host.stop import Stop
 from agent.privileged import rescue as root
 from agent.process.heartbeat import Heartbeat
-from agent.process.reload import Reload
+from agent.process.orders import Reload
 from agent.process.role import Role
 from agent.store import pause, restarts
 from agent.store.folders import Folders
@@ -211,8 +211,9 @@ def test_the_process_ends_with_70_after_a_step(tmp_path: Path, clock: HandClock)
     folders, runtime = Folders(tmp_path / "store").create(), tmp_path / "run"
     runtime.mkdir()
     config = tmp_path / "taimat.toml"
-    heart, lock = Heartbeat("capture", "capture@gate", runtime, clock), Lock(folders.lock("capture@gate"))
-    role = Role(Settings(camera=[CAMERA]), None, folders, runtime, clock, heart, Stop(), lock)
+    heart = Heartbeat("capture", "capture@gate", runtime, clock)
+    role = Role(Settings(camera=[CAMERA]), None, folders, runtime, clock, heart, Stop())
+    role.lock = Lock(folders.lock("capture@gate"))
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(serve(role, config, "gate", Reload())))
     thread.start()

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.capture.live import LiveSocket
-from agent.capture.looks import WATCHERS_MAX, LookSocket
+from agent.capture.clip_rows import ClipRules
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import WATCHERS_MAX, LiveSocket, LookSocket
 from agent.config.settings import Camera, Motion, Zone
 from agent.core.contract.looks import DetectorLook
 from agent.host.datagram import Outlet
@@ -68,7 +68,7 @@ def told(watcher: socket.socket) -> list[DetectorLook]:
 
 
 def watched(folders: Folders, clock: HandClock, root: Path, *zones: Zone) -> Iterator[Watched]:
-    recorder = Recorder("gate", folders, clock, Outlet(root), 1, always=False, keeps_events_longer=False, pre_roll_s=5)
+    recorder = Recorder("gate", folders, clock, Outlet(root), ClipRules(1, pre_roll_s=5))
     live, looks = LiveSocket(root / "live.sock"), LookSocket(root / "looks.sock")
     pipe = Pipe(Camera(name="gate", source="rtsp://h/1", zone=list(zones)), recorder, live, clock, looks)
     pipe.stream(INFO)

@@ -16,13 +16,12 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.live import LiveSocket
-from agent.capture.motion_feed.decoder import Decoder
-from agent.capture.motion_feed.main import MainFeed
-from agent.capture.motion_feed.main_decoder import MainDecoder
-from agent.capture.motion_feed.sub import SubFeed
+from agent.capture.clip_rows import ClipRules
+from agent.capture.main_decoder import Decoder, MainDecoder
+from agent.capture.motion_feed import MainFeed, SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import LiveSocket
 from agent.config.settings import Camera, Motion
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.luma import Luma
@@ -87,8 +86,8 @@ class Stage:
         name = f"gate-{len(self.lives)}"
         camera = Camera(name=name, source="rtsp://h/1", sub="rtsp://h/2" if has_sub else "", **keys)
         self.lives.append(LiveSocket(self.place / f"{name}.sock"))
-        self.recorders.append(Recorder(name, self.folders, self.clock, Outlet(self.place), 1, always=False,
-                                       keeps_events_longer=False, pre_roll_s=camera.pre_roll_s))
+        self.recorders.append(Recorder(name, self.folders, self.clock, Outlet(self.place),
+                                       ClipRules(1, camera.pre_roll_s)))
         self.recorders[-1].start()
         return NotingPipe(camera, self.recorders[-1], self.lives[-1], self.clock)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.pauses import PauseWatch
+from agent.capture.camera_set import PauseWatch
 from agent.core.household.pause import UNREADABLE, Pause, Paused, Pauses
 from agent.host.clock import SystemClock
 from agent.host.runtime import camera_socket

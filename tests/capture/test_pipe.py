@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.live import LiveSocket
-from agent.capture.motion_feed.sub import SubFeed
+from agent.capture.clip_rows import ClipRules
+from agent.capture.motion_feed import SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
+from agent.capture.sockets import LiveSocket
 from agent.capture.writer_jobs import Block
 from agent.config.settings import Camera
 from agent.core.contract.live import Parser
@@ -62,8 +63,7 @@ def live(tmp_path: Path) -> Iterator[LiveSocket]:
 
 @pytest.fixture
 def recorder(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Recorder:
-    return Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1,
-                    always=False, keeps_events_longer=False, pre_roll_s=5)
+    return Recorder("gate", folders, hand_clock, Outlet(tmp_path), ClipRules(1, pre_roll_s=5))
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 from collections.abc import Callable
 
 from agent.cameras import SourceError, SourceStuck
-from agent.capture.pump import REFUSED_WAIT_S, Counts, Pump, VideoGap
+from agent.capture.pump import REFUSED_WAIT_S, Counts, Pump
+from agent.capture.writer_jobs import CameraGap
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import Packet
 from tests.conftest import HandClock
@@ -27,7 +28,7 @@ class Sink:
     """Counts what a pump tells its pipe."""
 
     def __init__(self) -> None:
-        self.gaps: list[VideoGap] = []
+        self.gaps: list[CameraGap] = []
         self.ended_n = self.packets_n = 0
 
     def stream(self, info: object) -> None: ...
@@ -44,7 +45,7 @@ class Sink:
         self.ended_n += 1
         return None
 
-    def gap(self, gap: VideoGap) -> None:
+    def gap(self, gap: CameraGap) -> None:
         self.gaps.append(gap)
 
 
@@ -59,7 +60,8 @@ def pump(clock: HandClock, script: list[Callable], most: int) -> tuple[Pump, Sin
                 raise SourceError("camera_unreachable", "rtsp://u:secret@h/1: off")
             step(sink)
 
-    made = Pump("gate", Scripted, sink, clock, stop, lambda: stuck.append(True), Counts(), jitter=lambda: 0.5)
+    made = Pump("gate", Scripted, sink, clock, stop, stuck=lambda: stuck.append(True), counts=Counts())
+    made.jitter = lambda: 0.5
     return made, sink, stop, stuck
 
 
@@ -115,8 +117,8 @@ def test_a_camera_that_is_dead_from_the_start_is_a_gap_from_then_on(hand_clock: 
 
     made, sink, _, _ = pump(hand_clock, [look_and_fail, look_and_fail, works(1, hand_clock)], most=3)
     made.run()
-    assert told == [None, VideoGap("camera_no_frames", "h: silent", began_mono_s, 0.5, over=False)]
-    assert sink.gaps == [VideoGap("camera_no_frames", "h: silent", began_mono_s, 0.5 + 1, over=True)]
+    assert told == [None, CameraGap("camera_no_frames", "h: silent", 0.5, over=False, began_mono_s=began_mono_s)]
+    assert sink.gaps == [CameraGap("camera_no_frames", "h: silent", 0.5 + 1, over=True, began_mono_s=began_mono_s)]
 
 
 def test_a_long_healthy_run_forgives_earlier_failures(hand_clock: HandClock):

@@ -13,7 +13,7 @@ import pytest
 
 from agent.capture import clipfile, row_queue
 from agent.capture import recorder as recorder_module
-from agent.capture.clip_rows import SLOW_FLUSH_S
+from agent.capture.clip_rows import SLOW_FLUSH_S, ClipRules
 from agent.capture.clipfile import ClipFile
 from agent.capture.recorder import QUEUE_BYTES_MAX, RETRY_AFTER_S, Recorder
 from agent.capture.writer_jobs import BestLook, Block, CameraGap, ClipBegin, ClipEnd, EventClose, EventOpen, Job
@@ -63,7 +63,7 @@ def recorder(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Recorde
 
 
 def make(folders: Folders, clock: HandClock, runtime: Path, always: bool) -> Recorder:
-    return Recorder("gate", folders, clock, Outlet(runtime), 1, always=always, keeps_events_longer=False, pre_roll_s=5)
+    return Recorder("gate", folders, clock, Outlet(runtime), ClipRules(1, pre_roll_s=5, always=always))
 
 
 def obey(recorder: Recorder, *batches: list[Job]) -> None:

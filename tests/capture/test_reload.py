@@ -129,7 +129,7 @@ def test_a_camera_that_another_process_has_is_left_to_it_and_taken_when_it_ends(
             second.obey(film("gate"), insist=True)
         second.obey(film("gate"), film("yard"))
         second.tick_until(lambda: second.recording("yard"), "the other one records")
-        assert set(second.facts()) == {"yard"} and "gate is left to the other process" in caplog.text
+        assert set(second.facts()) == {"yard"} and "gate belongs to another process" in caplog.text
         first.obey()
         second.tick_until(lambda: second.recording("gate"), "it is taken over")
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.capture.snapshot import SnapshotSocket
+from agent.capture.sockets import snapshot_socket
 from agent.config.settings import Motion
 from agent.core.contract.still import Still, StillError, parse
 from agent.core.media.model import Packet
@@ -59,7 +59,7 @@ def shop() -> Shop:
 
 @pytest.fixture
 def path(tmp_path: Path, shop: Shop, hand_clock: HandClock) -> Iterator[Path]:
-    made = SnapshotSocket(tmp_path / "snap.sock", shop.newest, hand_clock)
+    made = snapshot_socket(tmp_path / "snap.sock", shop.newest, hand_clock)
     yield tmp_path / "snap.sock"
     made.close()
 
@@ -124,6 +124,6 @@ def test_a_running_camera_answers_many_within_a_second_and_none_after_its_end(ri
 
 def test_a_real_clock_is_no_future(tmp_path: Path):
     late = [Packet(each.data, each.pts_us + 10**15, each.dts_us + 10**15, each.key) for each in GOP]
-    made = SnapshotSocket(tmp_path / "snap.sock", lambda: (INFO, late), SystemClock())
+    made = snapshot_socket(tmp_path / "snap.sock", lambda: (INFO, late), SystemClock())
     assert ask(tmp_path / "snap.sock")[0].age_ms == 0
     made.close()

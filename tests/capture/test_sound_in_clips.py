@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.capture.live import LiveSocket
 from agent.capture.pipe import Pipe
+from agent.capture.sockets import LiveSocket
 from agent.capture.writer_jobs import Block, ClipBegin, ClipEnd, ClipLost, Job
 from agent.config.settings import Camera, Motion
 from agent.core.contract.facts import SoundFacts

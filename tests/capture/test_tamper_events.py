@@ -9,12 +9,13 @@ import av
 import msgspec
 import pytest
 
-from agent.capture.live import LiveSocket
-from agent.capture.motion_feed.main_decoder import MainDecoder
-from agent.capture.motion_feed.sub import SubFeed
+from agent.capture.clip_rows import ClipRules
+from agent.capture.main_decoder import MainDecoder
+from agent.capture.motion_feed import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
-from agent.capture.tamper import TamperState
+from agent.capture.sockets import LiveSocket
+from agent.capture.watch_path import TamperState
 from agent.capture.writer_jobs import ClipBegin, ClipLost, Tamper
 from agent.config.settings import Camera
 from agent.core.media.model import Packet, StreamInfo
@@ -60,9 +61,9 @@ class Place:
     def open(self, **keys: object) -> "Place":
         """A camera with these settings, and its recorder at work."""
         self.camera = msgspec.convert({"name": "gate", "source": "rtsp://h/1", **keys}, Camera)
-        self.recorder = Recorder("gate", self.folders, self.clock, Outlet(self.folder), 1,
-                                 always=self.camera.record != "motion",
-                                 keeps_events_longer=self.camera.record == "both", pre_roll_s=self.camera.pre_roll_s)
+        rules = ClipRules(1, self.camera.pre_roll_s, always=self.camera.record != "motion",
+                          keeps_events_longer=self.camera.record == "both")
+        self.recorder = Recorder("gate", self.folders, self.clock, Outlet(self.folder), rules)
         self.recorder.start()
         self.pipe = Pipe(self.camera, self.recorder, self.live, self.clock)
         self.pipe.stream(INFO)
@@ -220,7 +221,7 @@ def test_other_masks_and_a_watch_that_is_switched_off_cut_it_and_other_zones_do_
     assert place.pipe.facts().tampered == ()
     place.see(shown)
     event, = place.finish()
-    assert event.state == "cut" and "learned anew" in place.messages()[1]["detail"]
+    assert event.state == "cut" and "learned again" in place.messages()[1]["detail"]
 
 
 def test_a_camera_that_comes_back_covered_is_still_covered(place: Place):
@@ -237,7 +238,7 @@ def test_what_a_watch_found_that_was_given_up_meanwhile_is_not_told(hand_clock: 
     camera = Camera(name="gate", source="rtsp://h/1")
     guard = TamperState(camera)
     found = next(changes for luma in scene() if (changes := guard.look(luma)))
-    assert guard.begin_anew(camera, "Paused.", 0) == [] and guard.tell(found, 0) == [] and guard.now == ()
+    assert guard.restart(camera, "Paused.", 0) == [] and guard.jobs(found, 0) == [] and guard.now == ()
 
 
 # Through an encoder, and the eyes that look at what comes out of it.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.cameras.file import FileSource
-from agent.capture.motion_feed.decoder import Decoder
+from agent.capture.main_decoder import Decoder
 from agent.capture.still import thumbnail
 from agent.core.media.mp4.cut import Strip, cut
 from agent.core.media.mp4.read import read_head

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from agent.capture.snapshot import SnapshotSocket
+from agent.capture.sockets import snapshot_socket
 from agent.cli.times import length_ms, next_time_ms
 from agent.core.household.pause import Pause
 from agent.host.clock import Instant, SystemClock
@@ -85,7 +85,7 @@ def test_a_snapshot_lands_in_a_file_and_a_paused_camera_gives_none(tmp_path: Pat
     config, info_and_gop = write_config(tmp_path, "file:/yard.mp4"), (movie()[0], movie()[1][:10])
     assert "is Taimat running" in taimat(tmp_path, "snapshot", "yard", "-c", config).stderr
     (tmp_path / "run").mkdir(exist_ok=True)
-    shop = SnapshotSocket(camera_socket(tmp_path / "run", "snap", "yard"), lambda: info_and_gop, SystemClock())
+    shop = snapshot_socket(camera_socket(tmp_path / "run", "snap", "yard"), lambda: info_and_gop, SystemClock())
     said = taimat(tmp_path, "snapshot", "yard", "-o", tmp_path / "now.jpg", "-c", config)
     assert said.returncode == 0 and "now.jpg" in said.stdout
     assert (tmp_path / "now.jpg").read_bytes().startswith(b"\xff\xd8\xff")

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from agent.host.runtime import own
-from agent.process import log_level
+from agent.process import orders
 from agent.process.heartbeat import EVERY_S, Heartbeat
 from tests.rigs.desk import HandClock
 
@@ -36,7 +36,7 @@ def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_pat
     beat()
     assert level() == "WARNING"
     for word, is_now in (("debug", "DEBUG"), ("info", "INFO"), (None, "WARNING"), (None, "WARNING")):
-        log_level.tell(tmp_path, word)
+        orders.set_log_level(tmp_path, word)
         beat()
         assert level() == is_now
     assert not list(tmp_path.rglob("*log.level*"))
@@ -47,6 +47,6 @@ def test_a_heart_follows_the_word_and_goes_back_to_what_the_settings_say(tmp_pat
     lambda path: path.write_bytes(b"\xff"), lambda path: path.write_text("debug" + 100 * " "),
     lambda path: path.touch()], ids=["fifo", "folder", "link", "word", "bytes", "long", "empty"])
 def test_nothing_strange_in_its_place_changes_anything(tmp_path, level, beat, make):
-    make(own(tmp_path, log_level.TELLER) / log_level.FILE)
+    make(own(tmp_path, orders.LINK) / orders.LEVEL_FILE)
     beat()
     assert level() == "WARNING"

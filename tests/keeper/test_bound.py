@@ -16,11 +16,10 @@ from agent.core.evidence.ledger import canonical, decode, seals
 from agent.core.evidence.ledger.claim import NOT_AGREED, ExportWish
 from agent.core.evidence.ledger.findings import FlawCode
 from agent.host.clock import Instant
-from agent.keeper.key import load_or_make, public
+from agent.keeper.key import LineVerifier, load_or_make, public
 from agent.keeper.main import Keeper
 from agent.keeper.pack import NotYet
 from agent.keeper.pack import pack as pack_request
-from agent.keeper.voucher import Voucher
 from agent.store import bound, clips, erase, ledger, requests
 from agent.store.database import connect
 from agent.store.decisions import decided
@@ -191,7 +190,7 @@ def test_an_anchor_that_a_role_made_up_is_put_right(keeper):
     keeper.round(asked_for_space=True)
     assert {clip.name: clip.wall_ms for clip in clips.finished(keeper.db)} == before
     assert keeper.facts().redated_n and not bound.sift(
-        keeper.db, clips.finished(keeper.db), Voucher(keeper.role.folders)).strange
+        keeper.db, clips.finished(keeper.db), LineVerifier(keeper.role.folders)).strange
 
 
 INTO_SPAN = {
@@ -277,7 +276,7 @@ def test_a_clip_that_was_agreed_to_and_led_away_leaves_all_the_same(keeper, tmp_
 
 
 def test_many_clips_far_behind_the_line_of_age_stay_and_are_told_of(folders, hand_clock, monkeypatch):
-    monkeypatch.setattr("agent.keeper.age_limit.LATE_N", 5)
+    monkeypatch.setattr("agent.keeper.deletion.LATE_N", 5)
     keeper = keeper_at_end(folders, hand_clock)
     keeper.round(asked_for_space=True)              # so far has age come
     old = Instant("0b00a000", 1000, hand_clock.wall_ms - 40 * DAY_MS, "ntp")

@@ -10,7 +10,7 @@ from agent.host.datagram import Outlet
 from agent.host.files import sync_folder
 from agent.host.probes import volume
 from agent.host.stop import Stop
-from agent.keeper.card_watch import CardWatch
+from agent.keeper.damage import CardWatch
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
@@ -45,7 +45,7 @@ def give_up(disk: Disk) -> None:
 def test_after_an_error_that_is_over_every_role_says_what_the_card_is(disk, tmp_path, hand_clock):
     folders = Folders(disk.mount / "store").create()
     role = Role(Settings(store=Store(folder=str(folders.root), free_floor_pct=1)), None, folders, tmp_path, hand_clock,
-                Heartbeat("keeper", "keeper", tmp_path, hand_clock), Stop(), None)
+                Heartbeat("keeper", "keeper", tmp_path, hand_clock), Stop())
     keeper = Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(tmp_path))
     keeper.round(asked_for_space=False)
     assert keeper.fault is None and not volume.Abort(folders.root).seen()

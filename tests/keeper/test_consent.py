@@ -26,7 +26,7 @@ def life(folders: Folders, hand_clock: HandClock):
     def live(ward: Ward, later: Ward | None = None) -> list[dict[str, Any]]:
         settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1), ward=ward)
         heart = Heartbeat("keeper", "keeper", folders.root, hand_clock)
-        role = Role(settings, None, folders, folders.root, hand_clock, heart, Stop(), None)
+        role = Role(settings, None, folders, folders.root, hand_clock, heart, Stop())
         keeper = Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(folders.root))
         keeper.round(asked_for_space=False)
         assert keeper.fault is None
@@ -75,7 +75,7 @@ def test_a_later_text_is_not_agreed_to_by_an_update(life, folders, hand_clock, m
 def test_the_keeper_puts_right_what_another_role_has_changed(folders, hand_clock):
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1))
     role = Role(settings, None, folders, folders.root, hand_clock,
-                Heartbeat("keeper", "keeper", folders.root, hand_clock), Stop(), None)
+                Heartbeat("keeper", "keeper", folders.root, hand_clock), Stop())
     keeper = Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(folders.root))
     keeper.round(asked_for_space=False)
     membership.put(keeper.db, membership.Membership(ward="w07", told=["motion"]))

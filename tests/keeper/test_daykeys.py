@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from agent.core.evidence.encrypted import DamagedError, FileHead, LockedError
-from agent.keeper.daykeys import DAY_MS, DayKeys
-from agent.keeper.key_socket import open_key_socket
+from agent.keeper.link_desk import open_key_socket
+from agent.keeper.sweeper import DAY_MS, DayKeys
 from agent.store import clips, events
 from agent.store.decisions import days
 from agent.store.decisions.days import install_household

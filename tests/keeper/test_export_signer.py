@@ -287,7 +287,7 @@ def claim_of(keeper: Keeper):
 def test_what_is_no_claim_is_refused_and_answers_that_nobody_reads_are_forgotten(keeper, claim):
     keeper.db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (claim,))
     keeper.round(asked_for_space=False)
-    assert "can't be read" in signing_requests.answer(keeper.db, 1).why
+    assert "cannot be read" in signing_requests.answer(keeper.db, 1).why
     for _ in range(signing_requests.KEPT_N + 5):
         keeper.db.execute("INSERT INTO signing_request (state, claim) VALUES ('asked', ?)", (b"{}",))
     keeper.round(asked_for_space=False)

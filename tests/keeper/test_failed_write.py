@@ -15,9 +15,8 @@ from agent.host.datagram import Outlet
 from agent.host.files import sha256
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper
-from agent.keeper.own_repair import open_own
 from agent.keeper.renewal import forget_cached_log
-from agent.keeper.repair import open_database
+from agent.keeper.repair import open_database, open_own
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips, meta
@@ -54,7 +53,7 @@ def start(disk: Disk, tmp_path: Path, hand_clock: HandClock) -> Iterator[Callabl
         own, _ = open_own(folders)
         db, _ = open_database(folders)
         role = Role(Settings(store=Store(folder=str(folders.root), free_floor_pct=1)), None, folders, tmp_path,
-                    hand_clock, Heartbeat("keeper", "keeper", tmp_path, hand_clock), Stop(), None)
+                    hand_clock, Heartbeat("keeper", "keeper", tmp_path, hand_clock), Stop())
         lives.append(Keeper(role, db, own, Outlet(tmp_path)))
         return lives[-1]
 

@@ -41,8 +41,8 @@ class FootageHouse:
             self.event = events.open_row(db, "gate", "motion", clock.now())
             events.tie(db, self.event, 2)
             events.end(db, self.event, 1000)
-        self.desk = DecisionDesk(folders, clock, WardSignature(Settings(), folders),
-                                 SetupFolders.beside(folders.root / "run"), store=store, erased=self.wake)
+        self.desk = DecisionDesk(folders, clock, WardSignature(Settings(store=store), folders),
+                                 SetupFolders.beside(folders.root / "run"), erased=self.wake)
         self.token = browsers.pair(own, db, "phone", clock.now())
 
     def record(self) -> str:

@@ -79,7 +79,7 @@ def keep(folders: Folders, runtime: Path, stop: Stop) -> None:
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=10),
                         camera=[Camera(name="gate", source="picamera:0")])
     role = Role(settings, None, folders, runtime, SystemClock(), Heartbeat("keeper", "keeper", runtime, SystemClock()),
-                stop, None)
+                stop)
     inbox, db = Inbox(runtime, "keeper"), connect(folders.root)
     keeper = Keeper(role, db, decisions.connect(folders), Outlet(runtime))
     while not stop.is_set():

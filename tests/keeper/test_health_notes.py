@@ -90,7 +90,7 @@ def test_a_card_that_takes_nothing_costs_no_sample(notes, db, hand_clock):
 
 
 def test_the_network_is_known_by_another_role_and_for_three_minutes(notes, db, hand_clock):
-    notes.hear(ReachFacts(net_up=True, ward_up=False), hand_clock.now())
+    notes.receive(ReachFacts(net_up=True, ward_up=False), hand_clock.now())
     live(notes, db, hand_clock, 600)
     told, silent = notes.waiting
     assert (told.net_up, told.ward_up) == (True, False) and (silent.net_up, silent.ward_up) == (None, None)
@@ -151,7 +151,7 @@ def test_a_night_in_which_the_card_is_slow_for_a_while_is_no_day_of_trouble_and_
 
 def test_what_the_page_tells_of_the_card_is_noted_at_its_worst_and_once(notes, db, hand_clock):
     for ill in (0, 6, 1):
-        notes.hear(ReachFacts(card_ill=ill), hand_clock.now())
+        notes.receive(ReachFacts(card_ill=ill), hand_clock.now())
         hand_clock.advance(60)
     live(notes, db, hand_clock, 2 * HOUR_S)
     assert [each.sample.card_ill for each in samples(db, hand_clock)] == [6] + [0] * (2 * HOUR_N - 1)

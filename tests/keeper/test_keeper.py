@@ -12,10 +12,10 @@ from agent.config.settings import Camera, Settings, Store
 from agent.host.datagram import Outlet
 from agent.host.files import sha256
 from agent.host.stop import Stop
-from agent.keeper import ballast
+from agent.keeper import room
 from agent.keeper.canary import Canary
 from agent.keeper.deletion import finish_deletion, retain
-from agent.keeper.digest import ClipStatement, hash_some
+from agent.keeper.evidence import ClipStatement, hash_some
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
@@ -50,7 +50,7 @@ def keeper(db: sqlite3.Connection, folders: Folders, hand_clock: HandClock, tmp_
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1), ward=WARD,
                         camera=[Camera(name="gate", source="picamera:0")])
     heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
-    role = Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None)
+    role = Role(settings, None, folders, tmp_path, hand_clock, heart, Stop())
     return Keeper(role, db, decisions.connect(folders), Outlet(tmp_path))
 
 
@@ -121,9 +121,9 @@ def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(own,
 
 
 def test_the_ballast_is_there_to_be_given_away(folders):
-    ballast.renew(folders, 1)
-    assert folders.ballast.stat().st_blocks * 512 >= ballast.BALLAST_B
-    assert ballast.release(folders) and not ballast.release(folders)
+    room.renew_ballast(folders, 1)
+    assert folders.ballast.stat().st_blocks * 512 >= room.BALLAST_B
+    assert room.release_ballast(folders) and not room.release_ballast(folders)
 
 
 def test_the_keeper_closes_what_a_camera_left_that_is_no_longer_configured(keeper, db, hand_clock):
@@ -188,7 +188,7 @@ def test_a_card_without_room_gives_its_ballast_to_the_database_whoever_meets_it(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    ballast.renew(folders, 1)
+    room.renew_ballast(folders, 1)
     monkeypatch.setattr(Canary, "look", full)
     keeper.round(asked_for_space=False)
     assert "No space left" in keeper.fault and not folders.ballast.exists()

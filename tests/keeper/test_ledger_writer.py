@@ -44,7 +44,7 @@ def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, cam
     store = Store(folder=str(folders.root), free_floor_pct=1)
     place = folders.root.parent
     role = Role(Settings(store=store, camera=[camera], ward=ward or Ward()), None, folders, place, clock,
-                Heartbeat("keeper", "keeper", place, clock), Stop(), None)
+                Heartbeat("keeper", "keeper", place, clock), Stop())
     return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(place), serial)
 
 

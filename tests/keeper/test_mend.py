@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.keeper import repair, succession
-from agent.keeper.own_repair import open_own
+from agent.keeper import renewal, repair
+from agent.keeper.repair import open_own
 from agent.store import clips, events, meta, outbox
 from agent.store.damage import is_damage
 from agent.store.database import FILE, WAITING, Replaced, StoreError, connect, current, transaction
@@ -44,7 +44,7 @@ def numbers(db: sqlite3.Connection, table: str, column: str) -> list[int]:
 def test_what_can_be_read_goes_on_from_both_ends_of_the_damage(full):
     leaves = pages(full, "outbox")
     spoil(full, leaves[len(leaves) // 2])
-    done = repair.mend(full)
+    done = repair.rebuild(full)
     db = connect(full.root)
     kept = numbers(db, "outbox", "seq")
     assert done.torn == ("outbox",) and (full.root / done.aside).exists()
@@ -61,7 +61,7 @@ def test_sixty_random_kilobytes_cost_the_rows_that_lay_there_and_no_others(full)
     for table in ("clip", "event", "outbox"):
         left[table] = sum(rows_n for page, rows_n in rows_by_page(full, table).items() if page not in struck)
     spoil(full, *struck, other=dice.randbytes)
-    done = repair.mend(full)
+    done = repair.rebuild(full)
     db = connect(full.root)
     assert {table: db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in left} == left
     assert repair.is_sound(db) and left.keys() <= set(done.torn) and sum(left.values()) > 700
@@ -78,7 +78,7 @@ def test_what_was_still_in_the_log_of_a_live_one_goes_on(full, hand_clock):
         for kilobyte in (0, 30, 60):
             file.seek(kilobyte * 1000)                  # across the borders of its pages
             file.write(random.Random(kilobyte).randbytes(1000))
-    repair.mend(full)
+    repair.rebuild(full)
     db = connect(full.root)
     assert set(range(401, 451)) <= set(numbers(db, "clip", "seq")) and repair.is_sound(db)
     assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == 451
@@ -93,7 +93,7 @@ def test_a_damaged_schema_costs_nothing(full, monkeypatch, tool):
     with contextlib.closing(connect(Folders(full.root / "fresh").create().root)) as fresh:
         roots = {row["rootpage"] for row in fresh.execute("SELECT rootpage FROM sqlite_schema")}
     assert not roots & {1, 7, 11}
-    assert repair.mend(full).torn == ()
+    assert repair.rebuild(full).torn == ()
     db = connect(full.root)
     assert numbers(db, "clip", "seq") == numbers(db, "event", "id") == list(range(1, 401))
     assert numbers(db, "outbox", "seq") == list(range(101, 401)) and outbox.next_seq(db) == 401
@@ -102,7 +102,7 @@ def test_a_damaged_schema_costs_nothing(full, monkeypatch, tool):
 
 def test_rows_that_have_lost_their_table_are_known_by_their_form(full):
     spoil(full, root_of(full, "event"), root_of(full, "clip"))
-    done = repair.mend(full)
+    done = repair.rebuild(full)
     db = connect(full.root)
     assert numbers(db, "clip", "seq") == numbers(db, "event", "id") == list(range(1, 401))
     assert set(done.torn) == {"event", "clip"}
@@ -117,7 +117,7 @@ def test_of_what_the_damaged_one_says_nothing_is_carried_out(full, tmp_path):
         db.execute("INSERT INTO stranger VALUES (1)")
         meta.put(db, "evil", evil)
     spoil(full, pages(full, "outbox")[3])
-    repair.mend(full)
+    repair.rebuild(full)
     db = connect(full.root)
     assert meta.get(db, "evil") == evil
     assert numbers(db, "event", "id") == list(range(1, 401))
@@ -134,7 +134,7 @@ def test_a_file_of_which_nothing_can_be_read_gives_an_empty_one_that_repeats_no_
     with pytest.raises(StoreError) as told:
         connect(full.root)
     assert is_damage(told.value)
-    repair.mend(full)
+    repair.rebuild(full)
     db = connect(full.root)
     assert numbers(db, "outbox", "seq") == [] and outbox.next_seq(db) > 1_000_000
     assert clips.open_row(db, "gate", "motion", hand_clock.now(), "h264", 1, 1)[0] == LEAP["clip"] + 1
@@ -148,14 +148,14 @@ def test_a_cut_at_any_step_loses_neither_database(full, monkeypatch, lasts_to):
     logged = connect(full.root)             # its log and index lie beside it
     spoil(full, 1)
     old = (full.root / FILE).read_bytes()
-    with cut_before(monkeypatch, succession, *lasts_to):
-        repair.mend(full)
+    with cut_before(monkeypatch, renewal, *lasts_to):
+        repair.rebuild(full)
     if (full.root / f"{FILE}{WAITING}").exists():
         with pytest.raises(StoreError, match="the keeper has not put"):
             connect(full.root)
         assert repair.finish(full) == full.root / f"{repair.ASIDE}1"
     else:
-        repair.mend(full)
+        repair.rebuild(full)
     with contextlib.closing(connect(full.root)) as db:
         assert numbers(db, "event", "id") == list(range(1, 401))
     assert (full.root / f"{repair.ASIDE}1").read_bytes() == old and not (full.root / f"{repair.ASIDE}2").exists()
@@ -166,8 +166,8 @@ def test_a_cut_at_any_step_loses_neither_database(full, monkeypatch, lasts_to):
 def test_a_file_that_was_made_while_they_change_places_gets_no_tables(full, monkeypatch):
     """Nothing may be written beside it: it would be taken for the log of the mended one."""
     spoil(full, 1)
-    with cut_before(monkeypatch, succession, "sync_folder", 0):
-        repair.mend(full)
+    with cut_before(monkeypatch, renewal, "sync_folder", 0):
+        repair.rebuild(full)
     looks = [False, True]                   # the first one just before it waited
     with monkeypatch.context() as patch, pytest.raises(StoreError, match="the keeper has not put"):
         patch.setattr("agent.store.database.is_own", lambda path: looks.pop(0))
@@ -199,7 +199,7 @@ def test_a_card_whose_file_system_knows_no_second_names_is_mended_too(tmp_path, 
 
 def test_who_has_the_old_one_open_is_told_before_he_writes_and_finds_the_new_one(full, hand_clock):
     old = connect(full.root)
-    repair.mend(full)
+    repair.rebuild(full)
     with pytest.raises(Replaced), transaction(old):
         outbox.append(old, "motion", "gate", hand_clock.now(), "{}")
     new = current(old)
@@ -216,7 +216,7 @@ def test_a_writer_that_was_quicker_is_waited_for_and_its_event_goes_on(full, han
     writer = connect(full.root)
     with transaction(writer):
         outbox.append(writer, "motion", "gate", hand_clock.now(), "{}")
-    done = repair.mend(full)
+    done = repair.rebuild(full)
     log = Path(f"{done.aside}-wal")         # of the old one: the new one would take it for its own
     assert done.torn == () and log.stat().st_size > 0
     db = connect(full.root)
@@ -227,7 +227,7 @@ def test_a_writer_that_was_quicker_is_waited_for_and_its_event_goes_on(full, han
 
 def test_only_the_newest_damaged_ones_are_kept(full):
     for _ in range(5):
-        repair.mend(full)
+        repair.rebuild(full)
     found = {path.name.rpartition("damaged-")[2][0] for path in full.root.glob(f"{repair.ASIDE}*")}
     assert found == {"3", "4", "5"}
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from agent.keeper import succession
-from agent.keeper.own_repair import ASIDE, open_own
+from agent.keeper import renewal
+from agent.keeper.repair import OWN_ASIDE, open_own
 from agent.store import meta
 from agent.store.database import transaction
 from agent.store.decisions import database as decisions
@@ -22,7 +22,7 @@ def test_a_damaged_one_goes_on_with_its_key_and_its_rows(folders):
     spoiled = random.Random(1).randbytes(1024) + path.read_bytes()[1024:]
     path.write_bytes(spoiled)
     own, aside = open_own(folders)
-    assert aside == ASIDE and (folders.keys / ASIDE).read_bytes() == spoiled
+    assert aside == OWN_ASIDE and (folders.keys / OWN_ASIDE).read_bytes() == spoiled
     assert mark(own)(b"an act") == before and meta.get(own, "pairing_code") == "AB12CD34"
     assert own.execute("SELECT COUNT(*) FROM browser").fetchone()[0] == 50
     own.close()
@@ -51,10 +51,10 @@ def test_a_cut_at_any_step_loses_nothing_that_the_household_has_decided(folders,
     path = folders.keys / decisions.FILE
     path.write_bytes(b"\xa5" * 1024 + path.read_bytes()[1024:])
     before = path.read_bytes()
-    with cut_before(monkeypatch, succession, *lasts_to):
+    with cut_before(monkeypatch, renewal, *lasts_to):
         open_own(folders)
     own, _ = open_own(folders)
     assert (meta.get(own, "first"), meta.get(own, "second")) == ("AB", "CD")
-    assert (folders.keys / ASIDE).read_bytes() == before
+    assert (folders.keys / OWN_ASIDE).read_bytes() == before
     own.close()
     logged.close()

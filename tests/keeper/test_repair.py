@@ -42,7 +42,7 @@ def start(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[S
         settings = Settings(store=Store(folder=str(at.root), free_floor_pct=1), ward=WARD,
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
-        role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop(), None)
+        role = Role(settings, None, at, tmp_path, hand_clock, heart, Stop())
         db, aside = repair.open_database(at)
         made.append(Keeper(role, db, decisions.connect(at), Outlet(tmp_path),
                            repaired=Repaired(aside, 0) if aside else None))

@@ -136,7 +136,7 @@ def test_deletions_are_acts_and_name_their_reason(own, db, folders, hand_clock: 
 
 def keeper_of(folders: Folders, runtime: Path, clock: HandClock, store: Store, ward: Ward | None = None) -> Keeper:
     settings = Settings(store=store, camera=[Camera(name="gate", source="picamera:0")], ward=ward or Ward())
-    role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
+    role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop())
     return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(runtime))
 
 

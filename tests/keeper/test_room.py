@@ -18,9 +18,8 @@ from agent.host.datagram import Inbox, Outlet
 from agent.host.stop import Stop
 from agent.keeper import room
 from agent.keeper.main import Keeper
-from agent.process.full_card import once_there_is_room
 from agent.process.heartbeat import Heartbeat
-from agent.process.role import Role
+from agent.process.role import Role, once_there_is_room
 from agent.store import clips, holds, ledger, meta
 from agent.store.card_fault import NO_ROOM, fault_of
 from agent.store.clips import Clip
@@ -76,7 +75,7 @@ class FullCard:
         settings = Settings(store=Store(folder=str(self.folders.root), free_floor_pct=0),
                             camera=[Camera(name=name, source="picamera:0") for name in ("gate", "yard")])
         heart, stop = Heartbeat("keeper", "keeper", self.runtime, self.clock), Stop()
-        role = Role(settings, None, self.folders, self.runtime, self.clock, heart, stop, None)
+        role = Role(settings, None, self.folders, self.runtime, self.clock, heart, stop)
 
         def opened(attempt):
             return once_there_is_room(heart, stop, self.folders.root, attempt, self.give)

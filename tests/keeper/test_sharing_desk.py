@@ -53,7 +53,7 @@ class Place:
         store = Store(folder=str(self.folders.root), free_floor_pct=1)
         self.settings = Settings(store=store, ward=ward, sharing=sharing or Sharing())
         heart = Heartbeat("keeper", "keeper", self.folders.root, self.clock)
-        role = Role(self.settings, None, self.folders, self.folders.root, self.clock, heart, Stop(), None)
+        role = Role(self.settings, None, self.folders, self.folders.root, self.clock, heart, Stop())
         keeper = Keeper(role, connect(self.folders.root), decisions.connect(self.folders), Outlet(self.folders.root))
         keeper.round(asked_for_space=False)
         assert keeper.fault is None

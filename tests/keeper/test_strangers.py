@@ -30,7 +30,7 @@ def keeper(db, folders, hand_clock, tmp_path: Path) -> Keeper:
     settings = Settings(store=Store(folder=str(folders.root), free_floor_pct=1, quota_gb=1e-9),
                         camera=[Camera(name="gate", source="picamera:0")])
     heart = Heartbeat("keeper", "keeper", tmp_path, hand_clock)
-    return Keeper(Role(settings, None, folders, tmp_path, hand_clock, heart, Stop(), None), db,
+    return Keeper(Role(settings, None, folders, tmp_path, hand_clock, heart, Stop()), db,
                   decisions.connect(folders), Outlet(tmp_path))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.keeper import ballast, repair
+from agent.keeper import repair, room
 from agent.store import clips, damage
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Disk]:
     """A card with a store that has lived, nothing of it in memory."""
-    monkeypatch.setattr(ballast, "BALLAST_B", 65_536)
+    monkeypatch.setattr(room, "BALLAST_B", 65_536)
     monkeypatch.setattr(damage, "DOUBT", damage.Doubt())
     caplog.set_level(logging.CRITICAL + 1)          # what was raised holds cursors, and these the card's files
     (tmp_path / "lived").mkdir()

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.process import log_level
+from agent.process import orders
 from agent.store import ledger, ward_settings
 from agent.store.database import transaction
 from agent.store.ward_settings import Given
@@ -35,7 +35,7 @@ class Desk(Ops):
 
     def level(self):
         """What the other processes are told to log, if they are."""
-        path = self.rig.runtime / log_level.TELLER / log_level.FILE
+        path = self.rig.runtime / orders.LINK / orders.LEVEL_FILE
         return path.read_text() if path.exists() else None
 
     def restart(self):
@@ -104,7 +104,7 @@ def test_it_holds_over_kills_and_is_done_once(desk):
     report = desk.reported({**OWN, "health_int_s": 200, "log_level": "debug"})
     for _ in range(2):
         reported_n = len(desk.ward.all("/cfg/reported"))
-        (desk.rig.runtime / log_level.TELLER / log_level.FILE).unlink(missing_ok=True)
+        (desk.rig.runtime / orders.LINK / orders.LEVEL_FILE).unlink(missing_ok=True)
         desk.restart()
         assert desk.ward.last("/birth")["cfg_ver"] == order["iat"] and desk.level() == "debug"
         until(lambda n=reported_n: len(desk.ward.all("/cfg/reported")) > n)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.host.clock import SystemClock
-from agent.keeper import ballast, room
+from agent.keeper import room
 from agent.store import clips, holds
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
@@ -53,7 +53,7 @@ def record(folders: Folders) -> list[clips.Clip]:
             folders.clip(seq, name).parent.mkdir(exist_ok=True)
             folders.clip(seq, name).write_bytes(os.urandom(1_000_000))
             clips.finish(db, seq, "done", 1000, 1_000_000, 10)
-        room.tell(own, db, folders, now)
+        room.report(own, db, folders, now)
         return clips.finished(db)[::-1]
 
 
@@ -72,11 +72,11 @@ def recording_within(agent: Agent, limit_s: float) -> None:
 
 def test_the_ballast_makes_room_for_the_databases(agent: Agent):
     before = record(agent.folders)
-    ballast.renew(agent.folders, 1)
+    room.renew_ballast(agent.folders, 1)
     fill_bytes(agent.folders.root.parent)
     with agent:
         recording_within(agent, WITHIN_S)
-        assert "gave the ballast's space" in agent.log and "the oldest clips made room" not in agent.log
+        assert "deleted the ballast" in agent.log and "deleted the oldest clips" not in agent.log
         assert agent.folders.clip(before[-1].seq, before[-1].name).exists()
         assert agent.interrupt()[0] == 0
 
@@ -131,7 +131,7 @@ def test_a_keeper_that_starts_again_beside_the_others_on_a_full_card_makes_room(
         until(lambda: " ended (exit 0)" in agent.log, "it ends in order")
         agent.folders.ballast.unlink(missing_ok=True)
         fill_bytes(agent.folders.root.parent)
-        until(lambda: "the oldest clips made room" in agent.log, "it makes room")
+        until(lambda: "deleted the oldest clips" in agent.log, "it makes room")
         until(lambda: gone_and_told(agent), "the rows say what went")
         parts = {path.name for path in agent.folders.clips.glob("*/*.part")}
         until(lambda: {path.name for path in agent.folders.clips.glob("*/*.part")} - parts, "it records on")

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent.keeper import command_keys
-from agent.keeper.ward_signature import WardSignature
+from agent.keeper.ward_signature import WardSignature, note_command_keys
 from agent.store.folders import COMMAND_KEYS
 from agent.ward import keys
 from tests.rigs.broker import Broker
@@ -64,9 +63,9 @@ def test_another_file_of_a_technicians_starts_anew(tmp_path: Path, db, folders, 
     named = SimpleNamespace(ward=SimpleNamespace(command_key=f"{first}.pub", cert=""))
     signature = WardSignature(named, folders)
     for _ in range(2):
-        command_keys.begin(signature, db, hand_clock.now())
+        note_command_keys(signature, db, hand_clock.now())
     named.ward.command_key = f"{other}.pub"
-    command_keys.begin(signature, db, hand_clock.now())
+    note_command_keys(signature, db, hand_clock.now())
     told = [row.body for row in all_acts(db) if row.kind == "command_key"]
     assert [each["by"] for each in told] == ["file", "file"] and told[-1]["current"] == signature.slots().current
     (folders.household / COMMAND_KEYS).write_bytes(b"spoiled")

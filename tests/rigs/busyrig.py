@@ -2,7 +2,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.capture.busy import busy_socket
+from agent.capture.sockets import busy_socket
 from agent.core.contract.busy import COLUMNS, ROWS, Busy
 from agent.host.runtime import camera_socket
 

@@ -44,7 +44,7 @@ class World:
         settings = Settings(store=Store(folder=str(self.folders.root), free_floor_pct=1, keep_days=10), ward=WARD,
                             camera=[Camera(name="gate", source="picamera:0")])
         heart = Heartbeat("keeper", "keeper", self.place, self.clock)
-        role = Role(settings, None, self.folders, self.place, self.clock, heart, Stop(), None)
+        role = Role(settings, None, self.folders, self.place, self.clock, heart, Stop())
         return Keeper(role, connect(self.folders.root), decisions.connect(self.folders), Outlet(self.place))
 
     @property

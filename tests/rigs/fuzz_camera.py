@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from agent.cameras.rtsp import received
-from agent.capture.motion_feed.decoder import Decoder
+from agent.capture.main_decoder import Decoder
 from agent.capture.still import jpeg
 from agent.core.media import nal, sps
 from agent.core.media.model import Packet, StreamInfo
@@ -23,7 +23,7 @@ from agent.core.protocols.rtsp.dialogue import Dialogue, Moved, RequestRefused
 from agent.core.protocols.rtsp.login import Login
 from agent.core.protocols.rtsp.message import RtspInbox, Unreadable
 from agent.core.protocols.rtsp.sdp import UnfitStream
-from agent.footage.still import last_picture
+from agent.footage.film import last_picture
 from agent.host.decoder import TooLarge, is_small
 from agent.host.luma import luma_of
 from tests.rigs.giant import giant_sps

@@ -163,8 +163,8 @@ class Household:
             if self.visited:
                 self.token = browsers.pair(own, db, "the test's", self.clock.now(), as_owner=True)
         heart = Heartbeat("web", "web", self.runtime, self.clock)
-        parts = Role(self.settings, None, self.folders, self.runtime, self.clock, heart, self.stop,
-                     Lock(self.folders.lock("web")))
+        parts = Role(self.settings, None, self.folders, self.runtime, self.clock, heart, self.stop)
+        parts.lock = Lock(self.folders.lock("web"))
         self._thread = threading.Thread(target=self._serve, args=(parts,), daemon=True)
         self._thread.start()
         until(lambda: self.error is not None or self._answers())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent.capture.live import LiveSocket
+from agent.capture.sockets import LiveSocket
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.runtime import camera_socket
 

@@ -5,13 +5,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.capture.clipfile import ClipFile
-from agent.capture.encryption_policy import EncryptionPolicy
+from agent.capture.clipfile import ClipFile, EncryptionPolicy
 from agent.core.evidence.encrypted import AES_GCM
 from agent.core.media.fragments import Fragmenter
 from agent.core.media.model import Packet, StreamInfo
 from agent.host.clock import Clock
-from agent.keeper.daykeys import DayKeys
+from agent.keeper.sweeper import DayKeys
 from agent.store import clips
 from agent.store.database import transaction
 from agent.store.decisions import database as decisions

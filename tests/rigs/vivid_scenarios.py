@@ -17,7 +17,8 @@ import av
 from agent.cameras import SourceError
 from agent.cameras.v4l2 import V4l2Source
 from agent.cameras.videodev import VideoDevice
-from agent.capture.pump import Counts, Pump, VideoGap
+from agent.capture.pump import Counts, Pump
+from agent.capture.writer_jobs import CameraGap
 from agent.config.settings import Camera
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.vision.luma import Luma
@@ -63,7 +64,7 @@ class Keeper:
     def end_run(self) -> float | None:
         return None
 
-    def gap(self, gap: VideoGap) -> None:
+    def gap(self, gap: CameraGap) -> None:
         """The pump tells the fault."""
 
     def wants_main_luma(self) -> bool:
@@ -132,8 +133,8 @@ def replugged() -> dict[str, Any]:
     """Unplugged while it records, and plugged in under another number; udev's link by its id leads to it."""
     LINK.symlink_to(DEVICE)
     sink, stop, old = Keeper(), Stop(), os.open(DEVICE, os.O_RDWR)     # whose number stays taken
-    pump = Pump("gate", lambda: V4l2Source(CAMERA, str(LINK), SystemClock()), sink, SystemClock(), stop, stop.set,
-                Counts())
+    pump = Pump("gate", lambda: V4l2Source(CAMERA, str(LINK), SystemClock()), sink, SystemClock(), stop,
+                stuck=stop.set, counts=Counts())
     pump.start()
     until(lambda: len(sink.packets) > 5)
     DRIVER.joinpath("unbind").write_text("vivid.0")

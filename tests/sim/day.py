@@ -15,7 +15,7 @@ from agent.capture.writer_jobs import BestLook, CameraGap, ClipLost, EventClose,
 from agent.core.contract.facts import Message
 from agent.core.vision.event_notes import PathSample, Summary
 from agent.host.datagram import Outlet
-from agent.keeper import ballast
+from agent.keeper import room
 from agent.store import outbox, pause
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
@@ -178,7 +178,7 @@ def live(day: Day) -> None:
 
 
 if __name__ == "__main__":
-    ballast.BALLAST_B = 65_536     # thousands of cards are made of one day: of eight megabytes each that would be slow
+    room.BALLAST_B = 65_536     # thousands of cards are made of one day: of eight megabytes each that would be slow
     day = Day(Path(sys.argv[1]))
     live(day)
     assert not day.faults, day.faults

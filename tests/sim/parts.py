@@ -3,6 +3,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.capture.clip_rows import ClipRules
 from agent.capture.clip_writer import ClipWriter
 from agent.capture.recorder import Recorder
 from agent.capture.writer_jobs import Job
@@ -31,8 +32,9 @@ class Writer:
 
     def __init__(self, camera: Camera, folders: Folders, clock: Clock, outlet: Outlet) -> None:
         self.clock = clock
-        self.recorder = Recorder(camera.name, folders, clock, outlet, SYNC_EVERY_S, camera.record == "continuous",
-                                 camera.record != "motion", pre_roll_s=1)
+        self.recorder = Recorder(camera.name, folders, clock, outlet, ClipRules(
+            SYNC_EVERY_S, pre_roll_s=1, always=camera.record == "continuous",
+            keeps_events_longer=camera.record != "motion"))
         self.clip_writer = ClipWriter(camera, self.recorder, clock, Ring(1, 1_000_000))
         self.clip_writer.info, self._film = movie()
         self._shown_n = 0
@@ -71,7 +73,7 @@ class Writer:
 
     def tell(self, *jobs: Job) -> None:
         """Have something noted."""
-        self.clip_writer.tell(*jobs)
+        self.clip_writer.add(*jobs)
         self.work()
 
     def picture(self) -> Sequence[Packet]:
@@ -83,5 +85,5 @@ def make_keeper(db: sqlite3.Connection, folders: Folders, clock: Clock, outlet: 
     """The keeper of this store. A day is all that is kept, so that a script of two mornings sees clips go."""
     settings = Settings(store=Store(folder=str(folders.root), keep_days=1, keep_continuous_days=1, free_floor_pct=1),
                         camera=list(CAMERAS), ward=WARD)
-    role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop(), None)
+    role = Role(settings, None, folders, runtime, clock, Heartbeat("keeper", "keeper", runtime, clock), Stop())
     return Keeper(role, db, decisions.connect(folders), outlet)

@@ -19,7 +19,7 @@ from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.keeper import repair
 from agent.keeper.main import Keeper
-from agent.keeper.own_repair import open_own
+from agent.keeper.repair import open_own
 from agent.link import drain
 from agent.link.requests import upload_line
 from agent.store import (

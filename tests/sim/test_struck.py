@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from agent.core.contract.facts import Poke
-from agent.keeper import ballast
+from agent.keeper import room
 from agent.keeper.damage import ASIDE
 from agent.store import damage, row_check
 from agent.store.database import connect
@@ -36,7 +36,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The place of a household's store, closed."""
     place = tmp_path_factory.mktemp("lived")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ballast, "BALLAST_B", 65_536)
+        patch.setattr(room, "BALLAST_B", 65_536)
         yield struck.live(place).root.parent
 
 

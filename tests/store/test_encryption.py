@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.capture.encryption_policy import EncryptionPolicy, choose_policy
+from agent.capture.clip_rows import ClipRules
+from agent.capture.clipfile import EncryptionPolicy, choose_policy
 from agent.core.evidence.encrypted import AES_GCM, CHACHA, HEAD_B, MAGIC, DamagedError, FileHead, LockedError, records
 from agent.host.datagram import Outlet
-from agent.keeper.daykeys import DayKeys
+from agent.keeper.sweeper import DayKeys
 from agent.store import clips
 from agent.store.clip_recovery import recover_camera
 from agent.store.database import FILE, connect
@@ -154,8 +155,8 @@ def test_what_plays_is_what_would_have_been_written_in_the_clear(vault, db, fold
 
 def test_a_recorder_encrypts_clip_and_picture_and_the_export_opens_them(own, db, folders, hand_clock, tmp_path):
     DayKeys(folders).renew(own, db, hand_clock.now())
-    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), 1, always=False, keeps_events_longer=False,
-                        pre_roll_s=5, encryption=choose_policy("on"))
+    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), ClipRules(1, pre_roll_s=5),
+                        encryption=choose_policy("on"))
     recorder.start()
     for jobs in clip():
         assert recorder.offer(jobs)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.live import LiveSocket
+from agent.capture.sockets import LiveSocket
 from agent.host.datagram import Inbox
 from agent.host.files import Lock, open_own, write_durably, write_once
 from agent.host.runtime import camera_socket, make_ours
-from agent.keeper import ballast, repair
+from agent.keeper import repair, room
 from agent.keeper.canary import Canary
 from agent.keeper.deletion import drop_pictures
 from agent.keeper.renewal import admit_writers
@@ -155,7 +155,7 @@ def test_a_pipe_in_a_file_s_place_holds_up_nobody(home, tmp_path):
 
     def keep() -> tuple[int, int]:
         with closing(connect(root)) as db:
-            ballast.renew(home.folders, 0)
+            room.renew_ballast(home.folders, 0)
             Lock(home.folders.lock("keeper"))
             Canary(home.folders).look(db, HandClock().now())
             walk = Sweep(db, home.folders, lambda *_: b"")

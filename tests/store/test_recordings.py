@@ -6,7 +6,7 @@ import pytest
 from agent.capture.writer_jobs import CameraGap
 from agent.core.household.day_lane import Absent, Recorded, WallSpan
 from agent.host.clock import Instant
-from agent.keeper.life_notes import NOTE_EVERY_MS, LifeNotes
+from agent.keeper.timekeeper import NOTE_EVERY_MS, LifeNotes
 from agent.store import absences, boots, clips, events, pause
 from agent.store.boots import Dates
 from agent.store.database import transaction
@@ -123,7 +123,7 @@ def test_between_two_lives_of_the_keeper_the_recorder_was_off(db, hand_clock, wh
         first.look(db, hand_clock.now())
         hand_clock.advance(60)
     if whole:
-        first.note(db, hand_clock.now())
+        first.look(db, hand_clock.now(), at_end=True)
     last_ms = began_ms + (600_000 if whole else NOTE_EVERY_MS)
     hand_clock.boot, hand_clock.mono = "0b007002", 20.0
     hand_clock.wall_ms += 3_600_000

@@ -175,7 +175,7 @@ def past_footage() -> str:
     """A finished recording, in the clear."""
     clip = sorted((STORE / "clips").glob("*/*.mp4"))[0].read_bytes()
     said = ask(RUN / "keys/desk.sock", {"day": 1, "ephemeral": "", "wrapped": "", "name": "x"}).decode()
-    if "the page alone" in said:
+    if "only the page" in said:
         raise Refused
     return f"{len(clip)} bytes, {said}"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.labeller import DOOR, PROGRAM
+from agent.capture.labeller import PROGRAM
 from agent.cli.run import FEW_ARENAS
+from agent.privileged.enrol.door import DOOR
 from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 
 from agent.host.clock import SystemClock
-from agent.keeper.key_socket import open_key_socket
+from agent.keeper.link_desk import open_key_socket
 from agent.store import clips, events
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

@@ -46,7 +46,7 @@ def keeper(house: Household):
 
     def live() -> None:
         role = Role(house.settings, None, house.folders, house.runtime, house.clock,
-                    Heartbeat("keeper", "keeper", house.runtime, house.clock), stop, None)
+                    Heartbeat("keeper", "keeper", house.runtime, house.clock), stop)
         keeper = Keeper(role, connect(house.folders.root), decisions.connect(house.folders), Outlet(house.runtime))
         while not stop.wait(0.05):
             keeper.round(asked_for_space=False)

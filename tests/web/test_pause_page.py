@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from agent.capture.snapshot import SnapshotSocket
+from agent.capture.sockets import snapshot_socket
 from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.core.health.conditions import Condition
@@ -92,7 +92,7 @@ def test_a_paused_camera_has_no_live_picture_and_no_snapshot(house):
 
 def test_a_snapshot_is_the_picture_of_now_and_kept_by_nobody(house):
     path = camera_socket(house.runtime, "snap", "gate")
-    shop = SnapshotSocket(path, lambda: (movie()[0], movie()[1][:10]), house.clock)
+    shop = snapshot_socket(path, lambda: (movie()[0], movie()[1][:10]), house.clock)
     answer = house.get("/snapshot/gate.jpg")
     assert (answer.status, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "image/jpeg",
                                                                                                 "no-store")
@@ -103,13 +103,13 @@ def test_a_snapshot_is_the_picture_of_now_and_kept_by_nobody(house):
 def test_without_a_picture_the_snapshot_says_why(house, monkeypatch):
     assert json.loads(house.get("/snapshot/gate.jpg").body) == {"reason": "camera_off"}
     assert house.get("/snapshot/nobody.jpg").status == 404 and house.get("/snapshot/..%2Fgate.jpg").status == 404
-    shop = SnapshotSocket(camera_socket(house.runtime, "snap", "gate"), lambda: None, house.clock)
+    shop = snapshot_socket(camera_socket(house.runtime, "snap", "gate"), lambda: None, house.clock)
     answer = house.get("/snapshot/gate.jpg")
     assert (answer.status, json.loads(answer.body)) == (503, {"reason": "no_picture"})
     shop.close()
     monkeypatch.setattr(questions, "STILL_S", 0.2)
     path = camera_socket(house.runtime, "snap", "yard")
-    slow = SnapshotSocket(path, lambda: house.stop.wait(1) and None, house.clock)
+    slow = snapshot_socket(path, lambda: house.stop.wait(1) and None, house.clock)
     assert house.get("/snapshot/yard.jpg").status == 503
     slow.close()
 

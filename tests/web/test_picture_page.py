@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from agent.capture.looks import LookSocket
+from agent.capture.sockets import LookSocket
 from agent.config.settings import Camera, Motion, Sensor, Zone
 from agent.core.contract.looks import DetectorLook, SeenBox
 from agent.core.contract.setup import ChangeCamera, MotionKeys, SensorKeys, WholeZone
@@ -171,13 +171,13 @@ def test_the_detector_is_watched_while_somebody_does_and_no_longer(house):
     until(lambda: socket.watched)
     assert events.headers["content-type"] == "text/event-stream" and events.readline() == b": watching\n"
     sent = DetectorLook(mono_s=1.0, score=0.02, least=0.001, boxes=(SeenBox(0.1, 0.2, 0.3, 0.4, True),), event=True)
-    socket.tell(sent)
+    socket.send(sent)
     events.readline()
     line = events.readline()
     assert line.startswith(b"data: ") and json.loads(line[6:])["boxes"] == [[0.1, 0.2, 0.3, 0.4, True]]
     connection.close()
     events.close()
-    until(lambda: socket.tell(sent) or not socket.watched)
+    until(lambda: socket.send(sent) or not socket.watched)
     socket.close()
 
 

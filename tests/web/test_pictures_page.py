@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.capture.snapshot import SnapshotSocket
+from agent.capture.sockets import snapshot_socket
 from agent.host.runtime import camera_socket
 from agent.store import clips
 from agent.store.database import connect, transaction
@@ -25,7 +25,7 @@ def going_on(tmp_path) -> Iterator[Household]:
     happen(house.folders, house.clock.now())
     happen(house.folders, house.clock.now(), done=False)
     info, packets = movie()
-    shop = SnapshotSocket(camera_socket(house.runtime, "snap", "gate"), lambda: (info, packets[:10]), house.clock)
+    shop = snapshot_socket(camera_socket(house.runtime, "snap", "gate"), lambda: (info, packets[:10]), house.clock)
     with house:
         yield house
     shop.close()

@@ -18,8 +18,7 @@ from agent.core.vision.replay.variant import Area
 from agent.core.vision.zones.hint import ZoneHint, zone_hint
 from agent.footage import whatif
 from agent.footage.film import FootageError
-from agent.footage.recent import held, recent_clips, takes_of
-from agent.footage.reel import ReelFile
+from agent.footage.reel import ReelFile, held, recent_clips, takes_of
 from agent.host.clock import SystemClock
 from agent.store import events
 from agent.store.encryption.file_keys import Keyring

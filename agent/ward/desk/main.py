@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from agent.config.load import ConfigError
 from agent.host.clock import Clock
 from agent.host.stop import Stop
-from agent.look.guard import guarded, is_own_form
+from agent.look.forms import guarded, is_own_form
 from agent.ward import settings
 from agent.ward.command_signer import SigningKeyFault
 from agent.ward.database import DatabaseFault, open_engine

@@ -27,8 +27,7 @@ from agent.host.clock import Clock
 from agent.look import words
 from agent.look.device_words import condition_texts
 from agent.look.forms import number, read_form
-from agent.look.place import Place
-from agent.look.templates import PageTemplates
+from agent.look.templates import PageTemplates, Place
 from agent.look.words import LANGUAGES
 from agent.ward import database
 from agent.ward.authority import certificates, findings

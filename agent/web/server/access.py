@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.host.address import USUAL_PORTS, is_loopback_address
-from agent.look.guard import guarded, host_name, is_own_form
+from agent.look.forms import guarded, host_name, is_own_form
 from agent.web.server.browsers import Browsers, KeeperSilent
 
 COOKIE = "taimat"

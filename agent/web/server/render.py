@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from agent.config.settings import Settings
-from agent.look.place import Place
-from agent.look.templates import PageTemplates
+from agent.look.templates import PageTemplates, Place
 from agent.look.words import LANGUAGES
 from agent.web.server import words
 

@@ -119,7 +119,7 @@ class Judge:
         with tempfile.TemporaryDirectory() as runtime, contextlib.closing(decisions.connect(folders)) as own:
             clock, outlet = SystemClock(), Outlet(Path(runtime))
             role = Role(settings, None, folders, Path(runtime), clock,
-                        Heartbeat("keeper", "keeper", Path(runtime), clock), Stop(), None)
+                        Heartbeat("keeper", "keeper", Path(runtime), clock), Stop())
             keeper = Keeper(role, db, own, outlet)
             keeper.round(asked_for_space=False)
         outcome.findings += [f"keeper: {keeper.fault}"] if keeper.fault else []

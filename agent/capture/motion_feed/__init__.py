@@ -1,1 +1,0 @@
-"""From the packets of encoded streams to small pictures for motion, at the least cost."""
