@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from agent.cli.clips.erase import erase
+from agent.cli.clips import erase
 from agent.host.clock import SystemClock
 from agent.store import clips, holds
 from agent.store.encryption import days
@@ -59,7 +59,7 @@ def test_what_is_erased_is_gone_and_so_is_its_key(tmp_path: Path, vault: Vault, 
 def test_without_a_keeper_it_is_out_of_sight_at_once_and_gone_later(tmp_path: Path, vault: Vault, db, folders,
                                                                     monkeypatch):
     seq, name, _ = vault.record()
-    monkeypatch.setattr("agent.cli.clips.erase.WAIT_S", 0.1)
+    monkeypatch.setattr("agent.cli.clips.WAIT_S", 0.1)
     config = write_config(tmp_path)
     with pytest.raises(typer.Exit) as ended:
         erase(everything=True, yes=True, config=config)

@@ -19,6 +19,7 @@ from agent.host.updates import UpdateFolders
 from agent.privileged.update import root
 from agent.privileged.update.adoption import adopt
 from agent.privileged.update.root import Root
+from agent.privileged.update.versions import Versions
 from agent.privileged.update.work import RESTART
 from agent.store import updates
 from tests.cli.cli import taimat
@@ -70,7 +71,7 @@ class Site:
         return [each for each, _ in itertools.groupby(map(st, self.ops.answers(order)))]
 
     def root(self) -> Root:
-        return Root(self.config, SystemClock(), self.run, self.doors, self.prefix, self.package,
+        return Root(self.config, SystemClock(), Versions(self.run, self.prefix), self.doors, self.package,
                     self.prefix / "booted", QUICK)
 
     def installed(self) -> str | None:
