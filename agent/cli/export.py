@@ -179,7 +179,7 @@ def export(clip: ClipName = None, camera: WhoseCamera = None, since: From = None
     if force and not film:
         raise typer.BadParameter("--force goes with --film: a package never replaces anything")
     settings, folders, db = open_store(config)
-    run = _Run(settings, folders, db, footage, json)
+    run = _ExportRun(settings, folders, db, footage, json)
     try:
         is_damaged = run.film(output, force) if film else run.package(package, output)
     except (ExportError, LockedError, HoldError) as error:
@@ -188,7 +188,7 @@ def export(clip: ClipName = None, camera: WhoseCamera = None, since: From = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _ExportRun:
     settings: Settings
     folders: Folders
     db: sqlite3.Connection

@@ -105,7 +105,7 @@ def test_a_card_opens_with_the_households_key_alone(tmp_path: Path, vault: Vault
     refused = taimat(tmp_path, "household-key", "-c", config)
     assert refused.returncode == 2 and "--replace" in refused.stderr
     asked = taimat(tmp_path, "household-key", "--replace", "-c", config)
-    assert asked.returncode == 1 and "will open nothing on this device any more" in asked.stdout
+    assert asked.returncode == 1 and "will no longer open any recording on this device" in asked.stdout
     with keeper(tmp_path, config, db):
         until(lambda: days.living(folders)[-1].for_household, "the keeper wraps the day's key")
     shutil.rmtree(folders.keys)

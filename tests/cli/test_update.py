@@ -71,7 +71,7 @@ def test_a_release_that_says_it_cannot_work_here_is_not_tried(device: Device):
         calls(command, within_s)
 
     device.order(device.maker.bundle(NEW))
-    assert root.work(replace(device.root, run=run)).code == "not_ready"
+    assert root.work(replace(device.root, versions=replace(device.root.versions, run=run))).code == "not_ready"
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 1
 
 
@@ -146,7 +146,7 @@ def test_a_version_that_takes_the_machine_down_gets_two_more_starts(device: Devi
             raise Killed
 
     device.order(device.maker.bundle(NEW))
-    crashing = replace(device.root, run=run)
+    crashing = replace(device.root, versions=replace(device.root.versions, run=run))
     for _ in range(3):
         with pytest.raises(Killed):
             root.work(crashing)

@@ -22,7 +22,7 @@ from agent.privileged.update.root import Root
 from agent.privileged.update.versions import Versions
 from agent.privileged.update.work import RESTART
 from agent.store import updates
-from tests.cli.cli import taimat
+from tests.cli.cli import taimat_process as taimat
 from tests.link.test_commands import KEY, Ops, st
 from tests.rigs.broker import Broker
 from tests.rigs.bundles import Maker

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.config.load import ConfigError
 from agent.ward.command_signer import CommandKey
 from agent.ward.configure import asked_for
-from tests.cli.cli import environment, taimat
+from tests.cli.cli import environment
+from tests.cli.cli import taimat_process as taimat
 from tests.rigs.broker import Broker
 from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.links import ROOT, LinkRig

@@ -28,7 +28,8 @@ from agent.ward.uploads.headers import Announced
 from agent.ward.uploads.metrics import IntakeMetrics
 from agent.ward.uploads.service import UploadService
 from agent.ward.uploads.spool import Spool
-from tests.cli.cli import REPO, environment, taimat
+from tests.cli.cli import REPO, environment
+from tests.cli.cli import taimat_process as taimat
 from tests.conftest import HandClock
 from tests.rigs import postgres
 from tests.rigs.asked import DEV, Asked, request

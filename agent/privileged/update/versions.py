@@ -33,6 +33,8 @@ Run = Callable[[Sequence[str], float], None]    # command, seconds; raises OSErr
 
 @dataclass(frozen=True, slots=True)
 class Versions:
+    """The folders of all versions below `root`."""
+
     run: Run
     root: Path = ROOT
 
