@@ -42,7 +42,6 @@ def cut_outs(looks: Iterable[ShownLook]) -> Iterator[CutOut]:
 
 
 def main() -> int:
-    """Returns the exit code."""
     step_back()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))

@@ -68,7 +68,6 @@ def _begins_b(answer: http.client.HTTPResponse, size_b: int) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit code."""
     url, size_b, digest, name, ca, cert, key = argv
     target, part = Path(name), Path(f"{name}.part")
     try:

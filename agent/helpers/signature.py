@@ -27,7 +27,6 @@ def _verdict(code: str | None) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit code."""
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, and sets it itself
         os.nice(NICE)
     waiting = msgspec.json.decode(sys.stdin.buffer.read(), type=list[SignedPayload])

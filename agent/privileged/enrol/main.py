@@ -215,7 +215,6 @@ def _time(wall_ms: int) -> datetime:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of root's helper. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat enrol")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     log.set_up("enrol", "info")

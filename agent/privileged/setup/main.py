@@ -273,7 +273,6 @@ def _until_good(was: UnitWish | None, wish: UnitWish) -> UnitWish:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of root's helper. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat setup")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     log.set_up("setup", "info")
