@@ -1,69 +1,68 @@
-"""The `taimat` command: the list of its commands. Each is imported from `agent.cli` when it is called."""
+"""The `taimat` command and its list of commands. Each is imported from `agent.cli` only when it is called."""
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
-
-from agent.cli.lazy import LazyCommand
+from typer.core import TyperCommand, TyperGroup
 
 EXIT_CODES = " · ".join((
     "[bold]Exit codes[/bold]  0 all right",
     "1 warnings only, or the reason is printed",
-    "2 doctor found something bad, or the command was not understood",
-    "69 an address to listen at can't be had, or a library is not installed",
-    "70 a camera does not let go",
-    "73 the store can't be read or written",
+    "2 doctor found a fault, or the command line is wrong",
+    "69 a listening address is not available, or a library is not installed",
+    "70 a camera's driver hangs",
+    "73 the store cannot be read or written",
     "75 another Taimat works on this store",
     "78 the configuration is wrong"))
-HELP = "Taimat records a camera on this computer, keeps the clips, and tells the ward's broker what happened."
+HELP = "Taimat records cameras on this computer, keeps the clips, and reports events to the ward's broker."
 
-# Panel of the help, then name, place in agent.cli, and the line that the command's own help has, too.
+# For each panel of the help: name, place in agent.cli, and the line that the command's own help repeats.
 COMMANDS = {
     "Record": (
         ("run", "roles:run", "Run the whole recorder in the foreground, until Ctrl-C. On a device, systemd runs its "
          "parts instead."),
-        ("capture", "roles:capture", "One part: take pictures from cameras, look for motion, write clips."),
-        ("keeper", "roles:keeper", "One part: take care of the clips, and delete the oldest in time."),
+        ("capture", "roles:capture", "One part: read cameras, detect motion, write clips."),
+        ("keeper", "roles:keeper", "One part: sign the clips, and delete the oldest to make room."),
         ("link", "roles:link", "One part: send events and health to the ward's broker."),
-        ("web", "roles:web", "One part: the household's page."),
+        ("web", "roles:web", "One part: serve the household's page."),
     ),
     "Look": (
-        ("clips", "clips.main:app", "Look at the recordings, hold some, erase some."),
-        ("export", "export.main:export", "Hand recordings out: films, signed by the recorder, with all that it takes "
-         "to check them anywhere."),
-        ("events", "events:events", "List the newest events: what moved, when, and the clip that shows it."),
-        ("snapshot", "snapshot:snapshot", "Take a camera's picture of now: full size, with its masks, from the running "
-         "recorder."),
-        ("busy", "busy:busy", "Show where a camera's picture is restless, as with leaves in the wind, and why it tells "
-         "of no motion now."),
-        ("pause", "pause:pause", "Pause cameras: within two seconds they see, record and send nothing. Without names, "
-         "all of them."),
-        ("resume", "pause:resume", "Let paused cameras see again. Without names, all of them."),
-        ("pair", "pair:pair", "Show the code (and a QR code) with which a browser of the household opens the page. For "
-         "root and the owner."),
-        ("requests", "requests:app", "What the ward has asked for: you decide."),
-        ("verify", "verify.main:verify", "Check that the recordings are what was recorded: every clip, and the signed "
-         "ledger of all that was done."),
+        ("clips", "clips:app", "List recordings, hold them, erase them."),
+        ("export", "export:export", "Export recordings as films, signed by the recorder, with what anyone "
+         "needs to check them."),
+        ("events", "events:events", "List the newest events: when, what moved, and the clip that shows it."),
+        ("snapshot", "picture:snapshot", "Save a camera's present picture, in full size and with its masks. The "
+         "recorder must be running."),
+        ("busy", "picture:busy", "Show where a camera's picture is restless, such as leaves in the wind, and why "
+         "no motion is reported now."),
+        ("pause", "pause:pause", "Pause cameras: within two seconds they stop seeing, recording and sending. Without "
+         "names, all cameras."),
+        ("resume", "pause:resume", "Resume paused cameras. Without names, all cameras."),
+        ("pair", "pair:pair", "Show the pairing code (and a QR code) that lets a browser of the household open the "
+         "page. Only for root and the owner."),
+        ("requests", "requests:app", "Show what the ward has asked for, and decide on it."),
+        ("verify", "verify:verify", "Check that no recording was changed: every clip, and the signed ledger of "
+         "every action."),
     ),
     "Set up and check": (
         ("config", "config:app", "Make, check and show the configuration."),
-        ("doctor", "doctor.main:doctor", "Examine this device: cameras, encoder, clock, card, broker, permissions. "
-         "Each with a verdict and what to do."),
-        ("discover", "discover.main:discover", "Find the cameras in the network, by ONVIF and by the paths of common "
-         "makers, and show what to configure."),
-        ("tune", "tune.main:tune", "Look at recorded footage again: which events, why not more, and what other "
-         "settings would have made of it."),
-        ("household-key", "household_key:household_key", "Make the household's own key to its encrypted recordings, "
-         "and print it once."),
-        ("home", "home:app", "The recorder in the household's Home Assistant."),
-        ("card", "card.main:app", "The boot partition of a recorder's card: judge it, make it ready."),
-        ("update", "update.main:app", "Newer versions of Taimat: you decide, and root installs them."),
-        ("reset", "reset:reset", "Have this recorder forget everything: its household, its ward, its recordings. The "
-         "program stays installed."),
-        ("demo", "demo.main:demo", "Try everything here and now: a camera, a broker, events, clips and the page, in a "
-         "store of its own."),
+        ("doctor", "doctor.main:doctor", "Check this device: cameras, encoder, clock, card, broker, permissions. Each "
+         "check gives a verdict and says what to do."),
+        ("discover", "discover:discover", "Find cameras in the network, by ONVIF and by common makers' paths, and "
+         "show what to configure."),
+        ("tune", "tune:tune", "Replay recorded footage: which events it has, why not more, and what other settings "
+         "would change."),
+        ("household-key", "household_key:household_key", "Make a key with which the household itself opens its "
+         "encrypted recordings, and print it once."),
+        ("home", "home:app", "Remove the recorder from the household's Home Assistant."),
+        ("card", "card.main:app", "Check or prepare the boot partition of a recorder's card."),
+        ("update", "update.__main__:app", "Show, approve and install new versions of Taimat."),
+        ("reset", "reset:reset", "Delete everything from this recorder: household, ward, recordings. The program stays "
+         "installed."),
+        ("demo", "demo.main:demo", "Try everything on this computer: a camera, a broker, events, clips and the page, "
+         "in a store of its own."),
     ),
     "Hidden": (
         ("rescue", "roles:rescue", ""),
@@ -71,15 +70,39 @@ COMMANDS = {
     ),
 }
 
-
-# Listed where it is not installed, too: there it says how to install it.
+# Always listed: if it is not installed, it says how to install it.
 WARD = ("ward", "agent.ward.cli.main:app", "Run a ward",
-        "The ward's end: make it, enrol its devices, see how they are, ask for pictures.")
+        "Set up the ward's end, enrol its devices, see how they are, ask for pictures.")
 CLI = Path(__file__).with_name("cli")
+COMPLETION = ("install_completion", "show_completion")      # the package brings one completion for all
+
+
+class LazyCommand(TyperCommand):
+    """A list entry with its line of help. It imports the command or group that it stands for when that is called."""
+
+    def __init__(self, name: str, place: str, panel: str, line: str) -> None:
+        """`place` is "module:name" of a function, or of the `typer.Typer` of a group; it is hidden if `line` is ""."""
+        super().__init__(name, help=line, rich_help_panel=panel, hidden=not line)
+        self._module, _, self._attribute = place.partition(":")
+
+    def load(self) -> Any:
+        """Imports the command and returns it as typer runs it."""
+        found = getattr(import_module(self._module), self._attribute)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False, rich_markup_mode="rich")
+            found.command(self.name)(function)
+        command = typer.main.get_command(found)
+        command.help = self.help or command.help
+        command.params = [option for option in command.params if option.name not in COMPLETION]
+        return command
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Called by typer when the command is: the real one takes over."""
+        return self.load().make_context(*given, **more)
 
 
 def _is_here(place: str) -> bool:
-    """Whether the command's module is installed: on a ward's machine most are not."""
+    """Whether the command's module is installed. A ward's machine lacks most of them."""
     module = CLI.joinpath(*place.partition(":")[0].split("."))
     return module.with_suffix(".py").exists() or module.is_dir()
 
@@ -100,7 +123,7 @@ def group() -> TyperGroup:
     @app.callback(help=HELP)
     def options(version: Annotated[bool, typer.Option(
             "--version", callback=_show_version, is_eager=True, help="Show the version.")] = False) -> None:
-        """What may stand before any command."""
+        """Options before any command."""
 
     made = typer.main.get_group(app)
     for panel, commands in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""Operating errors on a terminal: one clear line each, and the exit code that tells programs what is wrong."""
+"""Operating errors on a terminal: one clear line each, and an exit code for programs."""
 import errno
 import os
 import shlex
@@ -16,26 +16,23 @@ from agent.store.database import StoreError
 CODES = {ConfigError: EXIT_BAD_CONFIG, StoreError: EXIT_STORE, AlreadyRunning: EXIT_ALREADY_RUNNING}
 EXIT_INCOMPLETE = 69            # sysexits.h EX_UNAVAILABLE
 WARD_LIBRARIES = ("sqlalchemy", "prometheus_client", "reportlab")
-TYPED = "TAIMAT_TYPED"          # what a command leaves to the process that it becomes
+TYPED = "TAIMAT_TYPED"          # the typed words, for the process that a command becomes
 VARIABLE = "TAIMAT_CONFIG"      # sudo passes no variable on
 
 
 def say(error: Exception) -> int:
-    """Print an operating error, without passwords; returns its exit code.
-
-    Raises every other error again, for that is a bug and needs its traceback.
-    """
+    """Prints an operating error without passwords; returns its exit code. Raises any other error, which is a bug."""
     remedy = f"\ntype: {with_sudo()}" if denied(error) else ""
     for kind, code in CODES.items():
         if isinstance(error, kind):
             print(lines(redact(f"{error}{remedy}")), file=sys.stderr)
             return code
     if isinstance(error, sqlite3.Error) or is_damage(error):
-        told = f"the store's database: {error}; taimat doctor looks at the card and at permissions"
-        print(lines(told), file=sys.stderr)
+        text = f"the store's database: {error}; taimat doctor looks at the card and at permissions"
+        print(lines(text), file=sys.stderr)
         return EXIT_STORE
-    if isinstance(error, ModuleNotFoundError) and (told := _lacking(error.name or "")):
-        print(told, file=sys.stderr)
+    if isinstance(error, ModuleNotFoundError) and (text := _lacking(error.name or "")):
+        print(text, file=sys.stderr)
         return EXIT_INCOMPLETE
     if isinstance(error, PermissionError) and denied(error):
         print(f"{error.filename}: this user may not look there{remedy}", file=sys.stderr)
@@ -44,7 +41,7 @@ def say(error: Exception) -> int:
 
 
 def _lacking(module: str) -> str:
-    """What to install for a module of the ward's end; "" for any other one, whose lack is a bug."""
+    """Says what to install for a module of the ward's end; "" for other modules, whose lack is a bug."""
     if module.startswith("agent.ward"):
         return ("the ward's end is a package of its own (taimat-ward), and a recorder does without it: "
                 "in a checkout of this version, pip install . ./agent/ward")
@@ -55,7 +52,7 @@ def _lacking(module: str) -> str:
 
 
 def denied(error: BaseException | None) -> bool:
-    """Whether the error comes of rights that root has and this user has not."""
+    """Whether root would have the rights that this user lacks."""
     if os.getuid() == 0:
         return False
     while error is not None:
@@ -66,7 +63,7 @@ def denied(error: BaseException | None) -> bool:
 
 
 def with_sudo(*words: str) -> str:
-    """What root types for this command, or for `taimat` with these words."""
+    """The command line for root: this command, or `taimat` with these words."""
     variable = [f"{VARIABLE}={os.environ[VARIABLE]}"] if os.environ.get(VARIABLE) else []
     typed = shlex.join(words) if words else os.environ.get(TYPED, shlex.join(sys.argv[1:]))
     return f"{shlex.join(['sudo', *variable, 'taimat'])} {typed}"

@@ -1,4 +1,4 @@
-"""`taimat home remove`: takes the recorder out of the household's Home Assistant."""
+"""`taimat home remove`: removes the recorder from the household's Home Assistant."""
 import random
 import threading
 from pathlib import Path
@@ -20,23 +20,22 @@ from agent.store.folders import Folders
 WITHIN_S = 20.0
 EXIT_SHOWN = 1               # Home Assistant still shows the recorder
 
-
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Makes this a group: typer takes an app with a single command for that command."""
+    """Keeps this a group: typer would make an app with a single command that command."""
 
 
 @app.command("remove")
 def remove_here(config: Config = None) -> None:
-    """Take the recorder out of Home Assistant, once [home] is switched off. The link does it, too, when it starts."""
+    """Remove the recorder from Home Assistant, after [home] is switched off. The link also does this at its start."""
     settings = load(config_path(config))
     if settings.home.enabled:
         console().print("[yellow]not removed[/yellow]  \\[home] is switched on, so the link would show the recorder "
-                        "again: set enabled = false there and restart taimat-link, which removes it; use this if it "
-                        "could not")
+                        "again: set enabled = false there and restart taimat-link, which removes it; use this command "
+                        "if it could not")
         raise typer.Exit(EXIT_SHOWN)
     root = Path(settings.store.folder)
     step_down(root)
@@ -45,8 +44,8 @@ def remove_here(config: Config = None) -> None:
         if (shown := home.shown(db)) is None:
             console().print("nothing to remove: no broker of the household shows this recorder")
             return
-        context = HomeContext(settings, Folders(root), Path(settings.store.runtime), SystemClock(),
-                              identity.named(root) or identity.UNNAMED, WAITS, random.random)
+        context = HomeContext(settings, Folders(root), Path(settings.store.runtime), clock=SystemClock(),
+                              own_id=identity.named(root) or identity.UNNAMED, waits=WAITS, draw=random.random)
         fault = remove(context, shown, threading.Event(), WITHIN_S, f"taimat-{context.own_id}-remove")
         if fault:
             console().print(f"[red]still shown by Home Assistant[/red]  {escape(str(fault))}")

@@ -1,6 +1,6 @@
-"""Opens a store for commands that decide in the household's place; their decisions are signed into the ledger.
+"""Opens a store for commands that decide for the household; the ledger gets their signed decisions.
 
-It stands alone because these commands need what signs, and the ward's commands, which share the others' door, must not.
+A file of its own, because the ward's commands must not import what signs.
 """
 from pathlib import Path
 
@@ -15,10 +15,7 @@ from agent.store.folders import Folders
 
 
 def open_decisions(given: Path | None) -> tuple[Settings, Folders, StoreConnection, StoreConnection]:
-    """Returns settings, folders, the household's decisions, which only the owner may change, and the shared database.
-
-    Raises ConfigError and StoreError.
-    """
+    """Returns settings, folders, the household's decisions and the shared database. Raises ConfigError, StoreError."""
     settings, folders = existing_store(given)
     own, db = decisions.connect(folders), connect(folders.root)
     db.signer = LedgerWriter(folders, SystemClock(), own, board.read().serial)

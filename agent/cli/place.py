@@ -1,4 +1,4 @@
-"""Where this user's Taimat is: the configuration that a command means, and the store that belongs to it."""
+"""Finds this user's configuration and its store."""
 import contextlib
 import os
 import sys
@@ -18,7 +18,7 @@ from agent.store.folders import Folders
 
 @dataclass(frozen=True, slots=True)
 class UserPlaces:
-    """Where one user's Taimat keeps its things: the whole machine's places for root, else below the user's home."""
+    """One user's places: the machine's for root, else below the user's home."""
 
     config: Path
     store: Path
@@ -26,7 +26,7 @@ class UserPlaces:
 
 
 def user_places(uid: int | None = None) -> UserPlaces:
-    """The places of the user `uid`, or of the one that runs this; the XDG base directories where they are set."""
+    """Returns the places of `uid`, or of the current user; they follow the XDG base directories."""
     uid = os.getuid() if uid is None else uid
     if uid == 0:
         return UserPlaces(DEFAULT_PATH, Path("/var/lib/taimat"), Path("/run/taimat"))
@@ -38,17 +38,17 @@ def user_places(uid: int | None = None) -> UserPlaces:
 
 
 def config_path(given: Path | None) -> Path:
-    """The configuration to use: the one that was named, else the user's own if there is one, else the machine's."""
+    """Returns the given configuration, else the user's own if it exists, else the machine's."""
     if given is not None:
         return given.absolute()
     own = user_places().config
-    return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False where we may not look
+    return own if os.path.exists(own) else DEFAULT_PATH     # unlike Path.exists: False if we may not look
 
 
 def load_here(given: Path | None) -> Settings:
-    """The settings; root has the rights of their store's owner from then on. Raises ConfigError.
+    """Returns the settings, and gives root the rights of the store's owner from now on. Raises ConfigError.
 
-    A mistake in the file is told, and does not stop a command while the recorder goes on with the last good one.
+    If the file is wrong and the recorder runs on its last good copy, it prints the mistake and returns that copy.
     """
     path = config_path(given)
     try:
@@ -59,22 +59,17 @@ def load_here(given: Path | None) -> Settings:
         print(redact(f"{error}\nuntil that is right, the last good configuration holds"), file=sys.stderr)
     store = Path(settings.store.folder)
     step_down(store)
-    _demand_sight(store)
+    try:
+        (store / FILE).stat()
+    except PermissionError as error:        # else the store would seem to be empty
+        raise StoreError(f"{store}: this user may not look there") from error
+    except OSError:
+        pass
     return settings
 
 
-def _demand_sight(store: Path) -> None:
-    """Raises StoreError where this user may not even see what is in the store: it would seem to be empty."""
-    try:
-        (store / FILE).stat()
-    except PermissionError as error:
-        raise StoreError(f"{store}: this user may not look there") from error
-    except OSError:
-        return
-
-
 def _in_use(path: Path) -> Settings | None:
-    """What a recorder goes on with beside a wrong file: the last good settings, else those that nobody has to make."""
+    """Returns what a recorder uses despite a wrong file: the last good settings, else the defaults of a store."""
     with as_owner(STATE if path == DEFAULT_PATH else path.parent), contextlib.suppress(OSError, msgspec.MsgspecError):
         return last_good(path)
     own = user_places()
@@ -85,7 +80,7 @@ def _in_use(path: Path) -> Settings | None:
 
 
 def existing_store(given: Path | None) -> tuple[Settings, Folders]:
-    """Returns the settings, and the folders of a store that has recordings. Raises ConfigError and StoreError."""
+    """Returns the settings and the folders of an existing store. Raises ConfigError and StoreError."""
     settings = load_here(given)
     folders = Folders(Path(settings.store.folder))
     if not os.path.exists(folders.root / FILE):
@@ -95,6 +90,6 @@ def existing_store(given: Path | None) -> tuple[Settings, Folders]:
 
 
 def open_store(given: Path | None) -> tuple[Settings, Folders, StoreConnection]:
-    """The settings, the folders and the database of a store that exists. Raises ConfigError, StoreError."""
+    """Returns settings, folders and database of an existing store. Raises ConfigError and StoreError."""
     settings, folders = existing_store(given)
     return settings, folders, connect(folders.root)

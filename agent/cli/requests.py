@@ -1,7 +1,7 @@
-"""`taimat requests`: what the ward has asked for, and the household's decision on it."""
+"""`taimat requests`: what the ward has asked for, and the household's decision."""
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +11,12 @@ from rich.markup import escape
 from agent.cli.options import Config, Json, Last, Yes, lists_by_default
 from agent.cli.own_decisions import open_decisions
 from agent.cli.place import open_store
+from agent.cli.processes import poke
 from agent.cli.terminal import console, count, json_line, length, local, size, table
 from agent.config.settings import Settings
-from agent.core.contract.facts import Poke
 from agent.core.harmless import one_line
 from agent.core.household.sharing_rules import Decision
 from agent.host.clock import SystemClock
-from agent.host.datagram import Outlet
 from agent.store import requests
 from agent.store.database import StoreError
 from agent.store.decisions import decided
@@ -26,33 +25,34 @@ from agent.store.requests import ExportPreview, RequestError, WardRequest, previ
 LABEL_N = 14            # letters, with the space behind them
 STATES = {"new": "is being checked", "waiting": "waits for you", "approved": "approved, being prepared",
           "packed": "approved, being sent", "delivered": "the ward has it", "refused": "refused",
-          "lapsed": "lapsed: nobody answered in time", "cancelled": "cancelled by the ward",
+          "lapsed": "lapsed: no answer in time", "cancelled": "cancelled by the ward",
           "failed": "could not be done"}
 DECIDED = {"rule": "by your rule under [sharing]", "command": "by taimat requests", "page": "on the page",
            "time": "by itself", "ward": "by the ward", "leaving": "by leaving the ward"}
 
-
 Number = Annotated[int, typer.Argument(
-    metavar="NO.", min=1, show_default=False, help="The request's number, as the list shows it.")]
+    metavar="NO.", min=1, show_default=False, help="The request's number in the list.")]
 
 app = typer.Typer(invoke_without_command=True)
 
 
 @app.command("list")
 def list_requests(last: Last = 20, json: Json = False, config: Config = None) -> None:
-    """List what the ward has asked for, newest first, and what became of it."""
+    """List what the ward has asked for, newest first, and the outcome."""
     _, _, db = open_store(config)
     found = requests.newest(db, last)
     if json:
-        for each in found:
-            json_line(_told(each, preview(db, each)))
+        for request in found:
+            json_line(_told(request, preview(db, request)))
         return
     if not found:
         if sys.stdout.isatty():
             console().print("[dim]the ward has asked for nothing[/dim]")
         return
-    table(("no.", "state", "asked", "camera", "time", "purpose", "case"), map(_row, found), right=("no.",))
-    if waiting_n := sum(each.state == "waiting" for each in found):
+    table(("no.", "state", "asked", "camera", "time", "purpose", "case"), [
+        (str(it.n), STATES[it.state], local(it.wall_ms), it.camera, _range(it), it.purpose, it.case_no)
+        for it in found], right=("no.",))
+    if waiting_n := sum(request.state == "waiting" for request in found):
         verb = "wait" if waiting_n > 1 else "waits"
         console().print(f"[yellow]{waiting_n} {verb} for you:[/yellow] taimat requests show NO., then approve or "
                         "refuse")
@@ -60,7 +60,7 @@ def list_requests(last: Last = 20, json: Json = False, config: Config = None) ->
 
 @app.command()
 def show(number: Number, json: Json = False, config: Config = None) -> None:
-    """Show one request: who asks, by what law, and what exactly would leave the house."""
+    """Show one request: the officer, the legal basis, and exactly what would leave the house."""
     settings, _, db = open_store(config)
     request = _get(db, number)
     found = preview(db, request)
@@ -72,40 +72,34 @@ def show(number: Number, json: Json = False, config: Config = None) -> None:
 
 @app.command()
 def approve(number: Number, yes: Yes = False, config: Config = None) -> None:
-    """Let the ward have it: it is packed, signed, sent, and written into the ledger."""
+    """Approve a request: its footage is packed, signed, sent, and noted in the ledger."""
     _decide(config, number, "approved", yes)
 
 
 @app.command()
 def refuse(number: Number, config: Config = None) -> None:
-    """Let nothing leave; also takes an approval back, until the ward has everything."""
+    """Refuse a request, or take back an approval until the ward has everything."""
     _decide(config, number, "refused", True)
 
 
 def _decide(config: Path | None, number: int, code: Decision, yes: bool) -> None:
-    """Give the household's word, and have keeper and link act on it; approving is confirmed unless `yes`."""
+    """Notes the decision for keeper and link. An approval asks for confirmation unless `yes`."""
     settings, _, own, db = open_decisions(config)
     request, shown = _get(db, number), ""
     if code == "approved" and request.state == "waiting" and not yes:
-        shown = _confirm(request, preview(db, request), _has_sound(settings, request))
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("say --yes to approve without being asked: there is no terminal to ask on")
+        found = preview(db, request)
+        _print(_lines(request, found, _has_sound(settings, request)))
+        typer.confirm("Hand this out to the ward?", abort=True)
+        shown = found.digest
     try:
-        decided.decide(own, db, request.id, request.digest, code, "command", SystemClock().now(), shown)
+        decided.decide(own, db, request.id, request.digest, code, by="command", now=SystemClock().now(), shown=shown)
     except RequestError as error:
         raise StoreError(f"{error}: {STATES[_get(db, number).state]}") from error
-    outlet = Outlet(Path(settings.store.runtime))
-    for role in ("keeper", "link"):
-        outlet.send(Poke(what="requests"), role)
-    told = "[green]approved[/green]" if code == "approved" else "[yellow]refused[/yellow]"
-    console().print(f"{told}  request {number}: {escape(one_line(_what(request)))}")
-
-
-def _confirm(request: WardRequest, found: ExportPreview, sound: bool) -> str:
-    """Returns the digest of the recordings that were shown."""
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("say --yes to approve without being asked: there is no terminal here to ask at")
-    _print(_lines(request, found, sound))
-    typer.confirm("Hand this out to the ward?", abort=True)
-    return found.digest
+    poke(settings.store.runtime, "requests", "keeper", "link")
+    verdict = "[green]approved[/green]" if code == "approved" else "[yellow]refused[/yellow]"
+    console().print(f"{verdict}  request {number}: {escape(one_line(_what(request)))}")
 
 
 def _print(lines: Iterable[tuple[str, str]]) -> None:
@@ -122,11 +116,6 @@ def _get(db: sqlite3.Connection, number: int) -> WardRequest:
 
 def _has_sound(settings: Settings, request: WardRequest) -> bool:
     return any(camera.name == request.camera and camera.audio for camera in settings.camera)
-
-
-def _row(request: WardRequest) -> Sequence[str]:
-    return (str(request.n), STATES[request.state], local(request.wall_ms), request.camera, _range(request),
-            request.purpose, request.case_no)
 
 
 def _range(request: WardRequest) -> str:
@@ -163,7 +152,7 @@ def _state(request: WardRequest) -> str:
 
 
 def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> list[str]:
-    """What exactly would leave, or has left, in one line or two."""
+    """Says in one or two lines what would leave, or has left."""
     if request.bytes is not None:
         return [f"{size(request.bytes)}, SHA-256 {request.sha256}"]
     if request.kind == "snapshot":
@@ -178,7 +167,6 @@ def _leaves(request: WardRequest, found: ExportPreview, sound: bool) -> list[str
 
 
 def _told(request: WardRequest, found: ExportPreview) -> dict[str, object]:
-    """For programs; *_ms are UTC."""
     return {"n": request.n, "id": request.id, "kind": request.kind, "state": request.state, "camera": request.camera,
         "from_ms": request.begin_ms, "to_ms": request.end_ms, "case": request.case_no, "purpose": request.purpose,
         "officer": request.officer, "basis": request.basis, "upload": request.upload, "asked_ms": request.wall_ms,

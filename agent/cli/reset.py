@@ -1,12 +1,11 @@
-"""`taimat reset --factory`: the recorder forgets its household and its ward, and starts as on its first day.
+"""`taimat reset --factory`: deletes household and ward from the recorder, which then starts as on its first day.
 
-The package stays. Secrets are written over before anything is deleted; after a power cut in the midst of it, the
-command is to be given once more.
+The package stays. Secrets are overwritten before anything is deleted. After a power cut, the command must run again.
 """
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -33,13 +32,12 @@ STOP_S, START_S = 240.0, 60.0
 RESCUE = Path("/var/lib/taimat-rescue")
 
 Factory = Annotated[bool, typer.Option(
-    "--factory", help="Delete all recordings, keys, pairings, settings, and what makes it a recorder of a ward's.")]
-
+    "--factory", help="Delete all recordings, keys, pairings and settings, and the enrolment in a ward.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Wiped:
-    """Where everything lies that a household, or a ward, has put into a recorder."""
+    """The places of everything that a household or a ward has put into a recorder."""
 
     settings: Path
     store: Path
@@ -47,7 +45,7 @@ class Wiped:
     others: Sequence[Path] = ()
 
     def destroy_secrets(self) -> None:
-        """Write over what opens something. Raises OSError."""
+        """Overwrites keys and passwords. Raises OSError."""
         for folder in (self.settings, *(self.store / name for name in SECRETS)):
             for path in folder.rglob("*"):
                 if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
@@ -56,17 +54,13 @@ class Wiped:
             destroy(self.boot / name)
 
     def delete(self) -> None:
-        """Delete the rest; the folders themselves stay, for one may be a card of its own. Raises OSError."""
-        for entry in self._entries():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-
-    def _entries(self) -> Iterator[Path]:
+        """Deletes the rest. The folders stay, because one may be a card's mount point. Raises OSError."""
         for folder in (self.settings, self.store, *self.others):
-            if folder.is_dir():
-                yield from (each for each in folder.iterdir() if each.name != "lost+found")
+            for entry in folder.iterdir() if folder.is_dir() else ():
+                if entry.is_dir() and not entry.is_symlink() and entry.name != "lost+found":
+                    shutil.rmtree(entry)
+                elif entry.name != "lost+found":
+                    entry.unlink()
 
 
 def reset(factory: Factory = False, yes: Yes = False) -> None:
@@ -79,7 +73,11 @@ def reset(factory: Factory = False, yes: Yes = False) -> None:
                                 f"Type {called} to go on") != called:
         raise typer.Abort
     runtime = Path(Store().runtime)
-    places = Wiped(DEFAULT_PATH.parent, _store(), NoticePlaces().boot,
+    try:
+        store = Path(load(DEFAULT_PATH).store.folder)
+    except ConfigError:
+        store = Path(Store().folder)
+    places = Wiped(DEFAULT_PATH.parent, store, NoticePlaces().boot,
                    (RESCUE, runtime, *runtime.parent.glob(f"{runtime.name}-*")))
     try:
         subprocess.run(["systemctl", "stop", *UNITS], check=True, timeout=STOP_S)
@@ -89,13 +87,6 @@ def reset(factory: Factory = False, yes: Yes = False) -> None:
         os.sync()
         subprocess.run(["systemctl", "start", "--no-block", *FIRST], check=True, timeout=START_S)
     except (OSError, subprocess.SubprocessError) as error:
-        raise StoreError(f"the reset is not complete: {error}; give the command once more") from error
+        raise StoreError(f"the reset is not complete: {error}; run the command again") from error
     console().print("[green]ok[/green]  this recorder starts as on its first day; its code for pairing: sudo taimat "
                     "pair, or the screen")
-
-
-def _store() -> Path:
-    try:
-        return Path(load(DEFAULT_PATH).store.folder)
-    except ConfigError:
-        return Path(Store().folder)

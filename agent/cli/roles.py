@@ -1,11 +1,11 @@
-"""`taimat run`, `capture`, `keeper`, `link`, `web`, and the hidden `rescue` and `setup`: each becomes the process that
-it names.
+"""`taimat run`, `capture`, `keeper`, `link`, `web`, and the hidden `rescue` and `setup`: each becomes another process.
 
-Such a process lives for months and must not carry the command line's libraries in memory.
+Such a process runs for months and must not keep the command line's libraries in memory.
 """
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -25,8 +25,14 @@ def _become(module: str, config: Path | None, *more: str) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", module, "--config", str(config_path(config)), *more])
 
 
-def run(config: Config = None) -> None:
-    _become("agent.cli.run", config)
+def _role(module: str) -> Callable[..., None]:
+    def become(config: Config = None) -> None:
+        _become(module, config)
+    return become
+
+
+run, keeper, link, web = map(_role, ("agent.cli.run", "agent.keeper", "agent.link", "agent.web"))
+setup = _role("agent.privileged.setup.main")
 
 
 def capture(camera: OneCamera = None, network: Network = False, config: Config = None) -> None:
@@ -35,23 +41,5 @@ def capture(camera: OneCamera = None, network: Network = False, config: Config =
     _become("agent.capture", config, *(("--network",) if network else ("--camera", str(camera))))
 
 
-def keeper(config: Config = None) -> None:
-    _become("agent.keeper", config)
-
-
-def link(config: Config = None) -> None:
-    _become("agent.link", config)
-
-
-def web(config: Config = None) -> None:
-    _become("agent.web", config)
-
-
 def rescue(what: str, config: Config = None) -> None:
-    """What systemd starts as root for a capture process whose camera stays dead."""
     _become("agent.privileged.rescue", config, what)
-
-
-def setup(config: Config = None) -> None:
-    """What systemd starts as root when the configuration changes, or the household changes it on the page."""
-    _become("agent.privileged.setup.main", config)

@@ -1,7 +1,7 @@
-"""`taimat run` without the command line: all roles of one device, for a terminal and for systems without systemd.
+"""`taimat run` without the command line: runs all roles of one device in a terminal, or on a system without systemd.
 
-It does what the systemd units do: starts each role as a process of its own, starts it again with back-off when it dies
-or falls silent, and ends them all within seconds when it is told to. SIGHUP has the configuration read again.
+Like the systemd units it starts each role as a process, restarts it with back-off when it dies or stops sending
+heartbeats, and ends all of them within seconds. SIGHUP makes it read the configuration again.
 """
 import logging
 import os
@@ -10,17 +10,18 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.cli.exits import say
-from agent.cli.page_link import page_link
 from agent.cli.processes import at_work
 from agent.config.derived import units
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
-from agent.config.settings import Settings
+from agent.config.settings import Settings, Web
 from agent.core.contract.facts import RunFacts
 from agent.host import log
+from agent.host.address import ANYWHERE, is_loopback_address, phone_address
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning
@@ -32,17 +33,19 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.orders import Reload
 from agent.process.role import arguments, claim
 from agent.store.database import StoreError
+from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
-HEALTHY_AFTER_S = 60.0      # a life this long forgives earlier deaths
+HEALTHY_AFTER_S = 60.0      # a life this long resets the back-off
 SILENT_AFTER_S = 30.0       # as the units' WatchdogSec,
-FIRST_WORD_S = 90.0         # which begins with the first word: until then systemd has as much patience as this
+FIRST_WORD_S = 90.0         # which begins with the first heartbeat; systemd waits so long for that
 TURN_S = 2.5
-UNITS_S = 15.0              # shared by all units: in a turn they send fewer heartbeats than the ten that wait for us
-LATE_S = 5.0                # a turn later than this: the machine was asleep, or too busy for us and maybe for the units
-FEW_ARENAS = {"MALLOC_ARENA_MAX": "1"}      # as the units: glibc would keep memory apart for every thread
-END_WITHIN_S = 4.0          # leaves the rest of the 5 s for killing what does not end
+UNITS_S = 15.0      # shared by all units, so that a turn gets fewer than the ten heartbeats that the kernel holds
+LATE_S = 5.0                # if a turn is later, the machine was asleep or too busy, perhaps for the units, too
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "1"}      # as in the units: glibc would keep memory for every thread
+END_WITHIN_S = 4.0          # leaves the rest of 5 s for killing
 
 _log = logging.getLogger(__name__)
 
@@ -51,20 +54,20 @@ _log = logging.getLogger(__name__)
 class Unit:
     name: str
     command: list[str]
-    rights: Rights | None = None            # other than ours
-    process: subprocess.Popen[bytes] | None = None
-    started_mono_s: float = 0.0
-    heard_mono_s: float = 0.0
-    spoke: bool = False                     # in this life
-    wait_s: float = FIRST_WAIT_S
-    due_mono_s: float = 0.0
-    deaths_n: int = 0
-    given_up: bool = False
+    rights: Rights | None = None            # None: ours
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    started_mono_s: float = field(default=0.0, init=False)
+    heard_mono_s: float = field(default=0.0, init=False)
+    spoke: bool = field(default=False, init=False)      # in this life
+    wait_s: float = field(default=FIRST_WAIT_S, init=False)
+    due_mono_s: float = field(default=0.0, init=False)
+    deaths_n: int = field(default=0, init=False)
+    given_up: bool = field(default=False, init=False)
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps alive what `plan` names until told to stop; `reload` has it ask for another plan."""
+    """Keeps the units of `plan` alive until it is stopped; `reload` makes it ask for a new plan."""
 
     plan: Callable[[], list[Unit]]
     clock: Clock
@@ -83,7 +86,7 @@ class Supervisor:
         self.units, self.by_name = units, {unit.name: unit for unit in units}
 
     def serve(self, stop: Stop) -> None:
-        """Watch the units until `stop`, or until the terminal is closed that we run in; then end them all."""
+        """Watches the units until `stop`, or until our terminal is closed; then ends them all."""
         in_terminal = os.isatty(0)
         bell = SignalBell(signal.SIGCHLD)
         try:
@@ -102,7 +105,7 @@ class Supervisor:
             bell.close()
 
     def _listen(self) -> None:
-        """What the units have sent since the last turn; a turn that came late says nothing of them."""
+        """Reads the heartbeats since the last turn. A late turn is not held against the units."""
         now_mono_s = self.clock.mono_s()
         late_s = now_mono_s - self.turned_mono_s - LATE_S
         for unit in self.units if late_s > 0 else ():
@@ -113,17 +116,17 @@ class Supervisor:
         self.turned_mono_s = now_mono_s
 
     def _wait_s(self) -> float:
-        """Seconds until a unit is to be started again, at most a turn: heartbeats wait in the kernel for so long."""
+        """Seconds until a unit must start again, at most a turn, because the kernel keeps few heartbeats."""
         dues_mono_s = (unit.due_mono_s for unit in self.units if unit.process is None and not unit.given_up)
         due_s = max(0.0, min(dues_mono_s, default=float("inf")) - self.clock.mono_s())
         return min(TURN_S, UNITS_S / len(self.units), due_s, self.heartbeat.wait_s())
 
     def _plan_again(self) -> None:
-        """Start what is new, end what is not wanted any more, and have the captures look what concerns them."""
+        """Starts new units, ends others, and makes captures read the configuration."""
         try:
             planned = self.plan()
         except ConfigError as error:
-            _log.error("all stays as it was, because of: %s", error)
+            _log.error("nothing changes, because of: %s", error)
         else:
             names = {unit.name for unit in planned}
             self._end([unit for unit in self.units if unit.name not in names])
@@ -156,7 +159,8 @@ class Supervisor:
         if now_mono_s - unit.started_mono_s > HEALTHY_AFTER_S:
             unit.wait_s = FIRST_WAIT_S
         unit.due_mono_s = now_mono_s + unit.wait_s
-        _log.warning("%s ended (%s); starting it again in %g s", unit.name, _cause(code), unit.wait_s)
+        cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+        _log.warning("%s ended (%s); starting it again in %g s", unit.name, cause, unit.wait_s)
         unit.wait_s = min(unit.wait_s * 2, LONGEST_WAIT_S)
 
     def _end(self, units: Sequence[Unit]) -> None:
@@ -179,13 +183,8 @@ def _started(unit: Unit) -> subprocess.Popen[bytes]:
 
 
 def _prepare() -> None:
-    """Runs in the child: SIGHUP must not end a capture that does not listen yet, for it has still to read all."""
     die_with_parent()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def _cause(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)        # it must not end a capture that does not listen yet
 
 
 def plan(settings: Settings, config: Path) -> list[Unit]:
@@ -196,11 +195,11 @@ def plan(settings: Settings, config: Path) -> list[Unit]:
 
     store = Path(settings.store.folder)
     return [Unit(name, command(name, role), of_role(store, role)) for name, role in
-            {**units(settings), "link": "link"}.items()]      # it takes away, too, what it has shown others
+            {**units(settings), "link": "link"}.items()]      # always, because it removes itself from Home Assistant
 
 
 def supervise(config: Path, stop: Stop, reload: Reload) -> None:
-    """Supervise all roles of `config` until `stop`. Raises ConfigError and StoreError before anything is started."""
+    """Supervises all roles of `config` until `stop`. Raises ConfigError and StoreError before it starts any."""
     settings = load(config)
     log.set_up("run", settings.log.level)
     runtime = Path(settings.store.runtime)
@@ -217,11 +216,22 @@ def supervise(config: Path, stop: Stop, reload: Reload) -> None:
     Supervisor(lambda: plan(load(config), config), clock, inbox, heart, reload).serve(stop)
 
 
+def page_link(web: Web, folders: Folders) -> str:
+    """Makes an address that lets one browser in within a minute. Raises StoreError if another user owns the store."""
+    with closing(decisions.connect(folders)) as own:
+        return f"{page_address(web)}/enter/{browsers.make_link(own, SystemClock().now())}"
+
+
+def page_address(web: Web) -> str:
+    here = is_loopback_address(web.listen) or web.listen in ANYWHERE
+    return f"http://localhost:{web.port}" if here else phone_address(web.listen, web.port, web.tls) or ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Supervise all roles until a signal; one device a store. Returns the exit code."""
+    """Supervises all roles until a signal; one device per store. Returns the exit code."""
     config = arguments("run").parse_args(argv).config
     if os.geteuid() == 0:
-        os.umask(0o007)     # as the units have it: what root makes here, their users go on with
+        os.umask(0o007)     # as in the units, so that the roles' users can use what root makes
     try:
         settings = load(config)
         store = Path(settings.store.folder)

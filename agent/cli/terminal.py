@@ -1,6 +1,5 @@
-"""How the commands look: colours and tables on a terminal, plain lines in a pipe, times in the machine's own zone."""
+"""Output of the commands: colours and tables on a terminal, plain lines in a pipe, times in the machine's zone."""
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -22,23 +21,22 @@ MARKS = "~ the clock was not sure of this time    ? the clock was not set: time 
 
 
 class _Harmless(Console):
-    """What others have written commands no terminal."""
+    """Prints strangers' texts without their control codes. Colours are no part of a segment's text."""
 
     def render(self, *what: Any) -> Iterator[Segment]:
-        """Colours are no part of a segment's text."""
-        return (each if each.control else each._replace(text=lines(each.text)) for each in super().render(*what))
+        return (part if part.control else part._replace(text=lines(part.text)) for part in super().render(*what))
 
 
 def console(soft_wrap: bool = True) -> Console:
-    """Where results go; knows by itself whether that is a terminal. `soft_wrap`: lines are the terminal's to break."""
+    """Returns the console for results. With `soft_wrap`, the terminal breaks the lines."""
     return _Harmless(highlight=False, soft_wrap=soft_wrap)
 
 
 @contextlib.contextmanager
 def working(what: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """Show on a terminal what is being done; to be called now and then, with other words ("" for the same).
+    """Shows progress on a terminal. Call the result now and then, with new words or "" for the same.
 
-    It has no thread: who forks may have one only.
+    It starts no thread, because its callers fork.
     """
     out, spinner = console(soft_wrap=False), Spinner("dots", f" {what}")
     if quiet or not out.is_terminal:
@@ -57,7 +55,7 @@ def working(what: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
 
 
 def when(wall_ms: int, mono_ms: int, clock: str, sure: bool) -> str:
-    """A stored moment in local time, marked where that is not `sure`; without a date, the time since the start."""
+    """A stored moment in local time, with a mark unless it is `sure`; without a date, the time since the start."""
     if sure:
         return f" {local(wall_ms)}"
     if clock == "unset":
@@ -70,7 +68,7 @@ def local(wall_ms: int) -> str:
 
 
 def length(dur_ms: int | None) -> str:
-    """A duration as people read it: "12.3 s", "4:05 min"; "" while unknown."""
+    """A duration for people: "12.3 s", "4:05 min"; "" if unknown."""
     if dur_ms is None:
         return ""
     return f"{dur_ms / 1000:.1f} s" if dur_ms < 60_000 else f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d} min"
@@ -82,7 +80,7 @@ def count(number: int, noun: str) -> str:
 
 
 def size(count_b: int | None) -> str:
-    """Bytes with a decimal unit, as on the box of a card: "3.4 MB"; "" while unknown."""
+    """Bytes with a decimal unit, as on a card's box: "3.4 MB"; "" if unknown."""
     if count_b is None:
         return ""
     value = float(count_b)
@@ -95,7 +93,7 @@ def size(count_b: int | None) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (),
           fold: Sequence[str] = ()) -> None:
-    """Print rows: a table on a terminal, tab-separated lines without a heading in a pipe."""
+    """Prints a table on a terminal, and tab-separated lines without a heading in a pipe."""
     out = console()
     if not out.is_terminal:
         for row in rows:
@@ -111,6 +109,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 
 
 def json_line(value: object) -> None:
-    """Print one JSON object on a line of its own, at once, so that a program on the other end of a pipe sees it."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+    """Prints one JSON object on a line, at once."""
+    print(msgspec.json.encode(value).decode(), flush=True)

@@ -1,4 +1,4 @@
-"""Processes that roles start by name: each does one thing, and its memory is given back when it ends."""
+"""Short-lived processes that roles start, so that their memory and their risks end with them."""
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ QUESTION_B_MAX = 65_536
 
 
 def answer_one(kind: Any, answer: Callable[[Any], Any]) -> None:
-    """One question of that kind on stdin, one answer on stdout, both JSON."""
+    """Reads one question of that kind from stdin, and writes one answer to stdout, both JSON."""
     die_with_parent()
     question = msgspec.json.decode(sys.stdin.buffer.read(QUESTION_B_MAX), type=kind)
     sys.stdout.buffer.write(msgspec.json.encode(answer(question)))

@@ -1,6 +1,6 @@
-"""The page's try at the household's broker: `python -m agent.helpers.broker_trial`, a question in, an answer out.
+"""Tries the household's broker for the page: `python -m agent.helpers.broker_trial`, a question in, an answer out.
 
-A process of its own: what an MQTT client needs is in memory for the try alone.
+A process of its own, so that the page need not keep an MQTT client in memory.
 """
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from agent.home.broker import credentials
 from agent.mqtt.fault import HOUSEHOLD, LinkFault
 from agent.mqtt.trial import greet
 
-NAME = "taimat-page"        # of the client: the link may be connected by the recorder's own
+NAME = "taimat-page"        # of the client, because the link may be connected under the recorder's
 
 
 def answer(question: HomeQuestion) -> HomeAnswer:

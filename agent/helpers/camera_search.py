@@ -1,7 +1,6 @@
-"""The search for the household's page: `python -m agent.helpers.camera_search`, a question in, an answer out.
+"""Searches cameras for the page: `python -m agent.helpers.camera_search`, a question in, an answer out.
 
-A process of its own: what strangers in the network answer is read beside the page and not in it, and its memory is
-given back at the end.
+A process of its own, because it reads what strangers in the network answer.
 """
 import contextlib
 import os
@@ -29,7 +28,7 @@ def answer(question: CameraQuestion) -> SearchAnswer:
         if question.at.lower().startswith(SCHEMES):
             found = [_by_url(question.at, account)]
         elif question.at:
-            # What was typed goes before what is configured: it may be the new password.
+            # A typed account goes before the configured one, because it may be the new password.
             configured = ConfiguredCameras(Settings()) if account else known
             found = look_at(network.at([network.place(question.at)])[0], configured, account, False)
         else:
@@ -43,7 +42,7 @@ def answer(question: CameraQuestion) -> SearchAnswer:
 
 
 def _by_url(url: str, account: CameraAccount | None) -> Asked:
-    """The camera whose main stream has that URL; what it may say of user and password counts. Raises ValueError."""
+    """Returns the camera whose main stream has that URL. The URL's own user and password count. Raises ValueError."""
     where = parse(url)
     account = CameraAccount(where.user, where.password) if where.user else account
     parts = urlsplit(url)
@@ -77,6 +76,6 @@ def _source(camera: FoundCamera, stream: FoundStream | None, account: CameraAcco
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(OSError):      # the page's sandbox refuses it, and has a low weight of its own
+    with contextlib.suppress(OSError):      # the page's sandbox refuses it, and has a low CPU weight
         os.nice(10)
     answer_one(CameraQuestion, answer)

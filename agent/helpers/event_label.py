@@ -1,7 +1,7 @@
 """Names one event by its pictures: `python -m agent.helpers.event_label` reads a question, answers it and ends.
 
 A process of its own, because it decodes untrusted video and needs the model's memory only for a moment. It opens no
-recording, key or database: stdin has the packets, from those that the recorder held in memory.
+recording, key or database: the recorder sends the packets to its stdin.
 """
 import resource
 import sys
@@ -42,7 +42,6 @@ def cut_outs(looks: Iterable[ShownLook]) -> Iterator[CutOut]:
 
 
 def main() -> int:
-    """Runs the process. Returns the exit code."""
     step_back()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))

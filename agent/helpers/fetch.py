@@ -1,7 +1,7 @@
-"""Fetches a bundle from the ward: a process of its own, for it may take hours and must not grow in the link's memory.
+"""Fetches a bundle from the ward: `python -m agent.helpers.fetch URL BYTES SHA256 FILE CA CERT KEY`.
 
-`python -m agent.helpers.fetch URL BYTES SHA256 FILE CA CERT KEY`; the exit code says how it went. What has come is
-kept, and the next try goes on behind it.
+The exit code is the outcome. A failed try keeps its part, and the next one continues behind it. A process of its own,
+because it may take hours and must not grow in the link's memory.
 """
 import contextlib
 import http.client
@@ -21,19 +21,16 @@ from agent.mqtt.fault import LinkFault
 FETCHED, AGAIN, NEVER, NO_ROOM = 0, 75, 1, 73       # exit codes
 SILENCE_S = 60.0                # of the server, or of the line
 CHUNK_B = 65_536
-SPARE_B = 64 << 20              # of the card, for recording goes on meanwhile
+SPARE_B = 64 << 20              # of the card, because recording goes on meanwhile
 RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)\Z")
 
 
 class WrongBundle(Exception):
-    """The server has something else than was ordered."""
+    """The server has another file than the ordered one."""
 
 
 def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
-    """Bring `target` to its size, from where an earlier try was cut off. No redirect is followed.
-
-    Raises OSError, http.client.HTTPException and Unfit.
-    """
+    """Continues `target` up to its size; follows no redirect. Raises OSError, HTTPException and WrongBundle."""
     had_b = target.stat().st_size if target.is_file() else 0
     if had_b == size_b:
         return
@@ -57,25 +54,24 @@ def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
 
 
 def _begins_b(answer: http.client.HTTPResponse, size_b: int) -> int:
-    """Where in the bundle the answer's body begins. Raises Unfit, and ConnectionError where a later try may do."""
+    """Returns the position of the answer's body in the bundle. Raises ConnectionError if a later try may work."""
     if answer.status >= 500:
         raise ConnectionError(f"the server answers {answer.status}")
     if answer.status == 206:
-        told = RANGE.match(answer.headers.get("Content-Range", ""))
-        if told and int(told[2]) == size_b:
-            return int(told[1])
+        span = RANGE.match(answer.headers.get("Content-Range", ""))
+        if span and int(span[2]) == size_b:
+            return int(span[1])
     elif answer.status == 200 and answer.headers.get("Content-Length") == str(size_b):
         return 0
     raise WrongBundle(f"the server answers {answer.status}, and has no file of {size_b} bytes there")
 
 
 def main(argv: list[str]) -> int:
-    """The process's work. Returns the exit code."""
     url, size_b, digest, name, ca, cert, key = argv
     target, part = Path(name), Path(f"{name}.part")
     try:
         target.parent.mkdir(mode=0o750, exist_ok=True)
-        if target.exists() and sha256(target) == digest:        # it was there already when we were cut off
+        if target.exists() and sha256(target) == digest:        # an earlier process ended too late to say so
             return FETCHED
         for old in set(target.parent.iterdir()) - {target, part}:
             old.unlink()

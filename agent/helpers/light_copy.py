@@ -55,7 +55,6 @@ def copy(source: BinaryIO, target: BinaryIO) -> Iterator[float]:
 
 
 def main() -> int:
-    """Runs the process. Returns the exit code."""
     step_back()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))

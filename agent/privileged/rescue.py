@@ -1,8 +1,8 @@
 """`taimat rescue driver|reboot`: systemd starts it as root when a capture process asks for help with a dead camera.
 
-Such a process parses strangers' bytes, so it is asked nothing but which camera it means. Which cameras there are, and
-how far we may go, stands in the configuration; device and driver are the kernel's; the bounds are kept here. With
-`card` nobody asks: it becomes agent/privileged/rescue_card.py.
+That process parses strangers' bytes, so a request holds only the camera's name. The configuration says which cameras
+exist and what is allowed, the kernel names device and driver, and the limits are here. `taimat rescue card` becomes
+agent/privileged/rescue_card.py and needs no request.
 """
 import argparse
 import os
@@ -20,28 +20,25 @@ from agent.host import rescue
 from agent.host.clock import Clock, SystemClock
 from agent.store import restarts
 
-MARKS = Path("/run/taimat-rescued")         # root's own; a boot empties it
+MARKS = Path("/run/taimat-rescued")         # a boot empties it
 REBOOTS = Path("/var/lib/taimat-rescue/reboots.json")
 # Kernel drivers that own a camera's bus: USB video class, and the CSI receivers of Pi 0..4 and of Pi 5.
 DRIVERS = {"v4l2": ("uvcvideo",), "picamera": ("unicam", "rp1-cfe")}
 APART_S = 1.0
-WORDS = {"driver": "its driver to be started anew", "reboot": "the machine to be restarted"}
+WORDS = {"driver": "a restart of its driver", "reboot": "a restart of the machine"}
 
 Run = Callable[[Sequence[str]], None]
 
 
 class RescueRefused(Exception):
-    """Help that is not given, and why."""
+    """Why the help is refused."""
 
 
 def reload_driver(camera: Camera, kernel: Path, marks: Path, run: Run) -> None:
-    """Take the camera's device from its driver and give it back, with the camera's unit stopped meanwhile.
-
-    Once a boot. Raises RescueRefused and OSError.
-    """
+    """Unbinds and binds the device while the camera's unit is stopped; once a boot. Raises RescueRefused, OSError."""
     mark, unit = marks / f"driver.{camera.name}", f"taimat-capture@{camera.name}.service"
     if mark.exists():
-        raise RescueRefused("its driver was started anew already since the machine started")
+        raise RescueRefused("its driver was restarted already since the machine started")
     device = find_device(camera, kernel)
     mark.touch()
     run(["systemctl", "stop", unit])
@@ -52,7 +49,7 @@ def reload_driver(camera: Camera, kernel: Path, marks: Path, run: Run) -> None:
 
 
 def find_device(camera: Camera, kernel: Path) -> Path:
-    """The camera's device in `kernel` (/sys), if one of DRIVERS has it. Raises RescueRefused."""
+    """Returns the camera's device in `kernel` (/sys), if one of DRIVERS has it. Raises RescueRefused."""
     spec = parse_source(camera.source)
     nodes = [Path(os.path.realpath(spec.target)).name] if spec.scheme == "v4l2" else ["*"]
     videos = [node for name in nodes for node in (kernel / "class/video4linux").glob(name)]
@@ -65,7 +62,7 @@ def find_device(camera: Camera, kernel: Path) -> Path:
 
 
 def rebind(device: Path) -> None:
-    """Have the kernel let go of a device and take it anew; a USB camera as if it had been unplugged. Raises OSError."""
+    """Makes the kernel release a device and take it again, as if a USB camera was unplugged. Raises OSError."""
     plug = device.parent / "authorized"
     off, on = (plug, plug) if plug.exists() else (device / "driver/unbind", (device / "driver").resolve() / "bind")
     off_word, on_word = ("0", "1") if plug.exists() else (device.name, device.name)
@@ -75,10 +72,11 @@ def rebind(device: Path) -> None:
 
 
 def reboot(record: Path, clock: Clock, run: Run) -> None:
-    """Restart the machine, at most once in 24 hours and not right after its start. Raises RescueRefused and OSError."""
+    """Restarts the machine, at most once in 24 hours and not right after its start. Raises RescueRefused and OSError.
+    """
     past, now = restarts.load_reboots(record), clock.now()
     if past == restarts.NO_REBOOT:
-        raise RescueRefused(f"{record} can't be read, so nobody knows when the machine was last restarted; remove it")
+        raise RescueRefused(f"{record} can't be read, so the time of the last restart is unknown; remove it")
     if now.mono_ms < REBOOT_UP_MS or not past.day_passed(now):
         raise RescueRefused("the machine has only just started, or was restarted for a camera within 24 hours")
     restarts.save_reboots(record, past.another(now))
@@ -86,10 +84,7 @@ def reboot(record: Path, clock: Clock, run: Run) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Act on the requests that are there. Returns the exit code: 1 when one was refused.
-
-    The last good configuration will not do: the roles write that one.
-    """
+    """Handles the waiting requests. Returns the exit code: 1 if one was refused."""
     parser = argparse.ArgumentParser(prog="taimat rescue")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     parser.add_argument("what", choices=("driver", "reboot", "card"))
@@ -97,12 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     clock = SystemClock()
     asked = rescue.collect(rescue.FOLDER, options.what, clock.now()) if rescue.FOLDER.is_dir() else []
     try:
-        settings = load(options.config)
+        settings = load(options.config)         # not the last good copy, which the roles write
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_CONFIG
     refused_n = 0
-    if options.what == "card" and settings.recovery.reboot:     # it stays, and the settings' libraries do not
+    if options.what == "card" and settings.recovery.reboot:     # it stays in memory, without the settings' libraries
         os.execv(sys.executable, [sys.executable, "-P", "-m", "agent.privileged.rescue_card", settings.store.folder])
     for name in asked:
         try:
@@ -119,17 +114,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def permitted(settings: Settings, what: str, name: str) -> Camera:
-    """The camera on this machine that is called `name`, if the settings let us do `what` for it.
-
-    Raises RescueRefused.
-    """
+    """Returns this machine's camera of that name, if the settings allow `what`. Raises RescueRefused."""
     allowed = settings.recovery.driver_reload if what == "driver" else settings.recovery.reboot
     if not allowed:
         raise RescueRefused("the settings under [recovery] do not allow it")
     for camera in settings.camera:
         if camera.enabled and camera.name == name and parse_source(camera.source).scheme in RAW:
             return camera
-    raise RescueRefused("no Pi or USB camera of the settings is called that")
+    raise RescueRefused("the settings have no Pi or USB camera of that name")
 
 
 def _run(command: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""`taimat rescue card`: root watches the store's file system; for one that has given up, the machine restarts.
+"""`taimat rescue card`: root watches the store's file system, and restarts the machine if it has given up.
 
-After a failed write to its journal ext4 refuses everything until it is mounted anew. Kernel 6.12 then starts no program
-from it either, so this process waits in memory for that day, with the budget, and imports nothing later. Which restarts
-are left is decided in agent/core/card_ladder.py. Nobody asks for one: on such a card the roles may not even start.
+After a failed write to its journal, ext4 refuses everything until it is mounted again. Kernel 6.12 then starts no
+program from it either, so this process waits in memory and imports nothing later. agent/core/card_ladder.py decides
+how many restarts are left. No role asks for one, because on such a card no role may start.
 """
 import ctypes
 import os
@@ -21,14 +21,12 @@ from agent.host.raw_card import RawCard
 from agent.store import restarts
 
 LOOK_EVERY_S = 5.0
-RENEW_MS = 3_600_000            # how much of a boot's running is lost at most when it ends without a word
+RENEW_MS = 3_600_000            # at most so much of a boot's running time is lost if the power fails
 RB_AUTOBOOT = 0x01234567        # linux/reboot.h
 
 
 @dataclass(slots=True)
 class CardRescue:
-    """Asked every few seconds; tests have another place and another clock for it."""
-
     store: Path
     clock: Clock
     restart: Callable[[], None]
@@ -38,35 +36,32 @@ class CardRescue:
     _abort: Abort = field(init=False)
     _card: RawCard = field(init=False)
     _renewed_ms: int | None = None
-    _since_ms: int | None = None        # for so long it has given up
+    _since_ms: int | None = None        # when it gave up
 
     def __post_init__(self) -> None:
         self._budget, self._abort = restarts.load_budget(self.places), Abort(self.store, self.root)
         self._card = RawCard.below(self.store, self.root)
 
     def look(self) -> None:
-        """Keep the budget while the card is well; else restart in time, or show that no restart is left."""
+        """Keeps the budget while the card works; else restarts in time, or shows that no restart is left."""
         now = self.clock.now()
         if not self._abort.seen():
             self._since_ms = None
-            self._keep(now)
+            if self._renewed_ms is None or now.mono_ms - self._renewed_ms >= RENEW_MS:
+                self._renewed_ms = now.mono_ms
+                self._budget = restarts.renew_budget(self.places, self._budget, now)
+            (self.root / rescue.GIVEN_UP).unlink(missing_ok=True)
             return
         self._since_ms = now.mono_ms if self._since_ms is None else self._since_ms
         if self._budget.at(now).is_spent:
-            self._give_up("it has restarted for that three times within a day of running, or may have")
+            self._give_up("it may have restarted for that three times within a day of running")
         elif now.mono_ms - self._since_ms >= self._budget.patience_ms(self._card.takes_writes()):
             self._since_ms = None
             self._spend(now)
 
     def end(self) -> None:
-        """The machine ends in order, or this process does: then nobody has to guess how it ended."""
+        """Notes an orderly end, so the next boot knows that this one did not crash."""
         restarts.write_budget(self.places[0], self._budget.ended(self.clock.now()))
-
-    def _keep(self, now: Instant) -> None:
-        if self._renewed_ms is None or now.mono_ms - self._renewed_ms >= RENEW_MS:
-            self._renewed_ms = now.mono_ms
-            self._budget = restarts.renew_budget(self.places, self._budget, now)
-        (self.root / rescue.GIVEN_UP).unlink(missing_ok=True)
 
     def _spend(self, now: Instant) -> None:
         spent = self._budget.restarted(now)
@@ -74,32 +69,32 @@ class CardRescue:
         if noted or self._budget.at(now).ahead:
             self._budget = spent
             print(f"the file system of {self.store} has given up: the machine restarts, "
-                  f"noted in {', '.join(noted) or 'nothing but ahead'}", flush=True)
+                  f"noted in {', '.join(noted) or 'advance only'}", flush=True)
             self.restart()
         else:
-            self._give_up("nothing takes the note that it does, so it might do so all day")
+            self._give_up("no place keeps a note of it, so it might restart all day")
 
     def _give_up(self, why: str) -> None:
-        told = self.root / rescue.GIVEN_UP
-        if not told.exists():
+        mark = self.root / rescue.GIVEN_UP
+        if not mark.exists():
             print(f"the file system of {self.store} has given up, and the machine does not restart: {why}", flush=True)
-            told.touch()
+            mark.touch()
 
 
 def restart_machine(command: str = "systemctl") -> None:
-    """In order, or at once where not even the program for that can be started."""
+    """Restarts in order, or at once if even systemctl cannot start."""
     try:
         _, status = os.waitpid(os.posix_spawnp(command, [command, "reboot"], os.environ), 0)
         problem = f"it ended with {status}" if status else ""
     except OSError as error:
         problem = str(error.strerror)
     if problem:
-        print(f"no restart in order: {command}: {problem}", flush=True)
+        print(f"no orderly restart: {command}: {problem}", flush=True)
         ctypes.CDLL(None).reboot(RB_AUTOBOOT)
 
 
 def main() -> None:
-    """Watch the file system of the folder that is named, until told to stop."""
+    """Watches the file system of the named folder until SIGTERM."""
     watch = CardRescue(Path(sys.argv[1]), SystemClock(), restart_machine)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:

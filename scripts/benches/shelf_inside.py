@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from agent.cli.verify import card
+from agent.cli.verify import read_card
 from agent.core.evidence.ledger import check, check_card
 from agent.host.clock import SystemClock
 from agent.host.command_key import verifies
@@ -38,7 +38,7 @@ def once_a_day(folders: Folders) -> int:
 
 def verify(folders: Folders) -> int:
     """The check of a card. Returns how many rows hold; raises BenchError if something does not."""
-    seen = card.read(folders.root, lambda clips_n: None)
+    seen = read_card(folders.root, lambda clips_n: None)
     checked = check(seen.lines, verifies, told_key=seen.key, waiting=seen.waiting, noted_n=seen.noted_n)
     if found := [*checked.findings, *check_card(checked, seen.shelf)]:
         raise BenchError(f"an honest card: {found[0]}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from agent.cli.lazy import LazyCommand
+from agent.__main__ import LazyCommand
 
 HEAD = """\
 # bash completion for taimat. Made by scripts/reference: change the code and run it again.

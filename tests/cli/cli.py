@@ -1,5 +1,6 @@
-"""The real `taimat` command in a process of its own."""
+"""The real `taimat` command, in this process or in one of its own."""
 import contextlib
+import io
 import os
 import pty
 import re
@@ -8,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
+from agent.__main__ import main
 from tests.rigs.forked import forked
 from tests.rigs.wait import HANG_S, until
 
@@ -22,7 +25,33 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def taimat(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `taimat` with these arguments to its end."""
+    """Run `taimat` with these arguments to its end, in this process, which must keep its user.
+
+    A command that forks, becomes another program or takes another user's rights needs `taimat_process`.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    words, code, user, umask = ["taimat", *map(str, arguments)], 0, os.geteuid(), os.umask(0)
+    os.umask(umask)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.umask, umask)
+        stack.enter_context(mock.patch.dict(os.environ, environment(home), clear=True))
+        stack.enter_context(mock.patch.object(sys, "argv", words))
+        stack.enter_context(mock.patch.object(sys, "stdin", stack.enter_context(open(os.devnull))))
+        for name in ("fork", "execv"):
+            stack.enter_context(mock.patch.object(os, name, side_effect=AssertionError("use taimat_process")))
+        stack.enter_context(contextlib.chdir(home))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    assert os.geteuid() == user, "use taimat_process"
+    return subprocess.CompletedProcess(words, code, *(told.buffer.getvalue().decode() for told in (out, err)))
+
+
+def taimat_process(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `taimat` with these arguments to its end, in a process of its own."""
     return forked("agent.__main__:main", arguments, home, environment(home))
 
 

@@ -3,7 +3,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.cli.cli import taimat
+from tests.cli.cli import taimat_process
 from tests.rigs.onvif import OnvifCamera
 from tests.rigs.rtspdoor import RtspDoor
 
@@ -11,7 +11,7 @@ from tests.rigs.rtspdoor import RtspDoor
 def ask(home: Path, *arguments: object, password: str = "right") -> subprocess.CompletedProcess[str]:
     """What it printed for people."""
     (home / "password").write_text(f"{password}\n")
-    return taimat(home, "discover", "--user", "admin", "--password-file", home / "password", *arguments)
+    return taimat_process(home, "discover", "--user", "admin", "--password-file", home / "password", *arguments)
 
 
 def ask_json(home: Path, *arguments: object, password: str = "right") -> list[dict]:

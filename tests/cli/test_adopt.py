@@ -35,7 +35,7 @@ def install(device: Device, version: str, **other: object) -> str | None:
 
 def names(device: Device) -> tuple[int, int]:
     """How many names the files of the running version have that dpkg brought: two, its own and ours."""
-    folder = device.root.prefix / "current"
+    folder = device.root.versions.root / "current"
     return tuple((folder / path).stat().st_nlink for path in ("agent/__init__.py", "libraries/shelf.py"))
 
 
@@ -89,18 +89,18 @@ def test_taimat_installs_what_apt_has_brought_and_was_not_well(device: Device):
 
 
 def test_the_same_package_again_repairs_what_is_spoiled(device: Device):
-    spoiled = device.root.prefix / "versions" / OLD / "agent/__init__.py"
+    spoiled = device.root.versions.root / "versions" / OLD / "agent/__init__.py"
     spoiled.unlink()
     spoiled.write_text("raise SystemExit('rotten')\n")
-    shutil.rmtree(device.root.prefix / "current/libraries/shelf.libs")
+    shutil.rmtree(device.root.versions.root / "current/libraries/shelf.libs")
     device.apt(OLD, before=OLD)
     assert device.commands[-1] == RESTART and "rotten" not in spoiled.read_text()
     assert device.says() == f"taimat {OLD}, shelf 1\n" and names(device) == (2, 2) and not device.leftovers()
-    assert (device.root.prefix / "current/libraries/shelf.libs/lib-1.so.2").exists()
+    assert (device.root.versions.root / "current/libraries/shelf.libs/lib-1.so.2").exists()
     lives_n = device.lives_n
     device.apt(OLD, before=OLD)
     assert device.lives_n == lives_n, "nobody is disturbed where all was well"
-    (device.root.prefix / "current").unlink()
+    (device.root.versions.root / "current").unlink()
     device.apt(OLD, before=OLD)
     assert device.named() == (OLD, OLD)
 

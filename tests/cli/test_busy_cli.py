@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.busy import picture, reasons
+from agent.cli.picture import picture, reasons
 from agent.core.contract.busy import Busy
 from agent.core.vision.replay.outcome import SILENCES
 from agent.store.folders import Folders
@@ -33,7 +33,7 @@ def test_the_grid_is_drawn_and_the_reasons_are_told(tmp_path: Path, config: Path
     lines = said.stdout.splitlines()
     assert said.returncode == 0 and len(lines) == 11 + 1 + 2
     assert lines[1].startswith("│░░▒▒··") and lines[9].endswith("··██│")
-    assert lines[-2] == "now: the scene is being learned, so nothing is told yet" and "wind" in lines[-1]
+    assert lines[-2] == "now: the scene is being learned, so no motion is reported yet" and "wind" in lines[-1]
     assert not cam.forgotten_n
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import group
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import environment, taimat, taimat_process, write_config
 from tests.rigs.wait import HANG_S
 
 
@@ -16,11 +16,17 @@ def test_a_command_says_of_itself_what_the_list_says(name: str):
     assert listed.load().help == listed.help
 
 
+@pytest.mark.parametrize("name", [name for name, each in group().commands.items() if not each.hidden])
+def test_a_command_starts_in_a_process_of_its_own(tmp_path: Path, name: str):
+    said = taimat_process(tmp_path, name, "--help")
+    assert said.returncode == 0 and f"taimat {name} " in said.stdout and not said.stderr
+
+
 def test_the_list_of_commands_needs_none_of_them(tmp_path: Path):
     said = subprocess.run([sys.executable, "-X", "importtime", "-m", "agent", "--help"], env=environment(tmp_path),
                           capture_output=True, text=True, timeout=HANG_S)
     loaded = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
-    assert {each for each in loaded if each.startswith("agent")} == {"agent", "agent.cli", "agent.cli.lazy"}
+    assert {each for each in loaded if each.startswith("agent")} == {"agent"}
     assert "rescue" not in said.stdout and "doctor" in said.stdout
 
 

@@ -20,7 +20,7 @@ from agent.look.device_words import consent_text
 from agent.store import ward_settings
 from agent.store.database import FILE, connect
 from agent.store.ward_settings import Given
-from tests.cli.cli import taimat, write_config
+from tests.cli.cli import taimat, taimat_process, write_config
 
 JOINED = "[ward]\nenabled = true\ntls = false\n"
 CAMERA = '[[camera]]\nname = "gate"\nsource = "rtsp://u:s3cret@host/1"\n'
@@ -63,7 +63,7 @@ def test_check_run_and_each_role_name_the_mistake_and_exit_78(tmp_path: Path, te
     path = tmp_path / "taimat.toml"
     path.write_text(text)
     for command in (("config", "check"), ("run",)):
-        said = taimat(tmp_path, *command, "--config", path)
+        said = taimat_process(tmp_path, *command, "--config", path)
         assert said.returncode == 78 and told in said.stderr and "Traceback" not in said.stderr
         assert "s3cret" not in said.stdout + said.stderr
 
@@ -115,7 +115,7 @@ def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path
 def test_no_command_prints_a_password_that_breaks_its_address(tmp_path: Path, url: str):
     path = write_config(tmp_path, url)
     for command in (("config", "check"), ("config", "show"), ("doctor",), ("run",)):
-        said = taimat(tmp_path, *command, "--config", path)
+        said = taimat_process(tmp_path, *command, "--config", path)
         assert said.returncode == 78 and "write @ as %40" in said.stderr and "s3cret" not in said.stdout + said.stderr
 
 

@@ -9,16 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cli.demo import footage as demo_footage
-from agent.cli.demo.broker import find, free_port
-from agent.cli.demo.debian import NotToBeHad
+from agent.cli.demo.debian import NotToBeHad, find, free_port
 from agent.cli.demo.footage import CannotPlay, choose
-from agent.cli.demo.lines import line
-from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, read
+from agent.cli.demo.messages import EndsFirst, ReceivedMessage, StoreReader, line, read
 from agent.cli.processes import processes
 from agent.core.household.labels import EventWord
 from agent.store import clips, events
 from agent.store.database import connect
-from tests.cli.cli import taimat, taimat_until
+from tests.cli.cli import taimat_process, taimat_until
 from tests.conftest import HandClock
 from tests.rigs import footage
 
@@ -54,7 +52,7 @@ def test_what_is_no_video_is_refused_with_its_name(tmp_path: Path):
     for name in ("a.mp4", "none.mp4"):
         with pytest.raises(CannotPlay, match=name):
             choose(str(tmp_path / name), tmp_path)
-    said = taimat(tmp_path, "demo", tmp_path / "none.mp4")
+    said = taimat_process(tmp_path, "demo", tmp_path / "none.mp4")
     assert said.returncode == 1 and "none.mp4" in said.stderr and "Traceback" not in said.stderr
 
 

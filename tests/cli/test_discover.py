@@ -8,7 +8,7 @@ import pytest
 
 from agent.cameras.discovery import network
 from agent.config.load import load, parse
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import environment, taimat_process, write_config
 from tests.cli.discovering import ask, ask_json, at
 from tests.rigs import lan
 from tests.rigs.onvif import Camera, Encoder, OnvifCamera
@@ -76,7 +76,7 @@ def test_a_wrong_password_is_tried_twice_at_most_and_never_shown(tmp_path: Path)
 
 def test_without_a_user_a_camera_that_asks_for_one_says_so(tmp_path: Path):
     with OnvifCamera(Camera()) as camera:
-        said = taimat(tmp_path, "discover", "--at", camera.address)
+        said = taimat_process(tmp_path, "discover", "--at", camera.address)
     assert said.returncode == 1 and "--user NAME" in said.stdout and camera.refused_n == 0
 
 
@@ -162,7 +162,7 @@ def test_write_adds_new_cameras_once_with_the_password_for_the_owner_alone(tmp_p
     with OnvifCamera(Camera(login=login)) as camera, RtspDoor(camera.address, STREAMS, login) as door:
         camera.camera.rtsp_port = door.port
         said = ask(tmp_path, "--at", camera.address, "--write", config, password="p@ss:w/rd")
-        again = taimat(tmp_path, "discover", "--at", camera.address, "--write", config)
+        again = taimat_process(tmp_path, "discover", "--at", camera.address, "--write", config)
     assert said.returncode == again.returncode == 0 and "added tm-200-2" in said.stdout and "p@ss" not in said.stdout
     assert "configured as tm-200-2" in again.stdout and "nothing to add" in again.stdout
     assert config.stat().st_mode & 0o137 == 0
@@ -186,5 +186,5 @@ def test_write_leaves_a_configuration_alone_that_is_wrong_or_missing(tmp_path: P
     (["--user", "admin"], "TAIMAT_CAMERA_PASSWORD"), (["--password-file", "x"], "--user NAME"),
     (["--user", "admin", "--password-file", "/none"], "/none")])
 def test_a_wish_that_can_t_be_is_told_with_what_would_be_right(tmp_path: Path, arguments: list[str], said: str):
-    answer = taimat(tmp_path, "discover", *arguments)
+    answer = taimat_process(tmp_path, "discover", *arguments)
     assert answer.returncode == 2 and said in " ".join(answer.stderr.replace("│", " ").split()).replace("- ", "-")

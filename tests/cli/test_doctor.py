@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.doctor import broker
+from agent.cli.doctor import Check, CheckVerdict, bad, broker, ok, warn, worst
 from agent.cli.doctor.main import ask
-from agent.cli.doctor.verdict import Check, CheckVerdict, bad, ok, warn, worst
 from agent.config.load import load
 from agent.config.settings import Ward
 from agent.mqtt import trial
 from agent.store import identity
 from agent.store.database import connect
 from agent.store.folders import Folders
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import environment, taimat_process, write_config
 from tests.rigs import footage, rtsp
 from tests.rigs.holder import Holder
 from tests.rigs.joined import join_in
@@ -33,7 +32,7 @@ from tests.rigs.wait import HANG_S, Stopwatch, deaf_port
 
 def look(tmp_path: Path, config: Path) -> tuple[int, dict[str, dict[str, str]], str]:
     """The exit code, the verdict of each check, and everything that was printed."""
-    said = taimat(tmp_path, "doctor", "-c", config, "--json")
+    said = taimat_process(tmp_path, "doctor", "-c", config, "--json")
     told = {each["check"]: each for each in map(json.loads, said.stdout.splitlines())}
     return said.returncode, told, said.stdout + said.stderr
 
@@ -140,7 +139,7 @@ def test_a_card_without_room_for_files_says_who_has_most_of_them(card: Path):
     fill_files(card)
     _, told, _ = look(card.parent, card.parent / "taimat.toml")
     assert told["card"]["state"] == "bad"
-    assert re.search(rf"room for 0 files only: \d+ files are not the recorder's: {card}/stranger-files \d+ files",
+    assert re.search(rf"room for only 0 files: \d+ files are not the recorder's: {card}/stranger-files \d+ files",
                      told["card"]["text"])
 
 
@@ -170,8 +169,7 @@ def ward(port: int, **more: object) -> Ward:
 @pytest.fixture
 def mosquitto(tmp_path: Path):
     """A broker that asks for a password."""
-    from agent.cli.demo.broker import Broker, find
-    from agent.cli.demo.debian import NotToBeHad
+    from agent.cli.demo.debian import Broker, NotToBeHad, find
     (tmp_path / "users").write_text("")
     try:
         program = find(tmp_path)

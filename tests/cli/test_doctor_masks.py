@@ -9,7 +9,7 @@ from agent.config.settings import Camera
 from agent.host.clock import SystemClock
 from agent.store import pause
 from agent.store.folders import Folders
-from tests.cli.cli import taimat, write_config
+from tests.cli.cli import taimat_process, write_config
 from tests.rigs import footage
 from tests.rigs.h264 import movie
 
@@ -20,7 +20,7 @@ def said_of(tmp_path: Path, more: str) -> tuple[dict[str, str], dict[str, str]]:
     """The verdicts on the camera and on the encoder."""
     with footage.for_everybody(footage.clip(640, 360, fps=10, gop=20, kbps=400)) as film:
         config = write_config(tmp_path, f"file:{film}", more)
-        lines = taimat(tmp_path, "doctor", "-c", config, "--json").stdout.splitlines()
+        lines = taimat_process(tmp_path, "doctor", "-c", config, "--json").stdout.splitlines()
     told = {each["check"]: each for each in map(json.loads, lines)}
     return told["camera yard"], told["encoder"]
 
@@ -34,7 +34,7 @@ def test_transcoding_is_measured_on_the_cameras_own_pictures(tmp_path: Path):
 
 def test_a_declared_mask_is_the_households_to_look_at(tmp_path: Path):
     camera, _ = said_of(tmp_path, 'masks = [[[0, 0], [0.5, 0], [0.5, 0.5]]]\nprivacy_mask = "camera"\n')
-    assert camera["state"] == "ok" and "by the camera itself as you declare" in camera["text"]
+    assert camera["state"] == "ok" and "by the camera itself, as you declare" in camera["text"]
 
 
 def test_a_paused_camera_is_not_opened(tmp_path: Path, folders: Folders):

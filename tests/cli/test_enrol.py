@@ -21,8 +21,8 @@ from agent.host.clock import Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.ward_folder import KEY, WardFolder, shown
 from agent.mqtt import credentials
+from agent.privileged.enrol.door import ReadyPace
 from agent.privileged.enrol.main import Enroller
-from agent.privileged.enrol.readiness import ReadyPace
 from agent.privileged.setup.enrolment import NOTE_FILE
 from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
@@ -187,12 +187,12 @@ def test_the_doctor_tells_how_far_it_is(recorder: Recorder, ward: WardDoor):
     ward.refuses = "claim_expired"
     recorder.boot_with(ward.bundle())
     assert doctor.is_enrolling(recorder.config, recorder.runtime) and said() == (
-        "warn", "not enrolled yet: no try since this boot")
+        "warn", "not enrolled yet: not tried since this boot")
     recorder.enrol()
     assert said()[0] == "bad" and "claim_expired: this claim is too old" in said()[1]
     ward.refuses, recorder.waits = "", []
     recorder.enrol()
-    assert said()[0] == "warn" and "its claim is still there" in said()[1]
+    assert said()[0] == "warn" and "its claim still exists" in said()[1]
     recorder.set_up()
     state, text = said()
     assert state == "ok" and "Phường Bến Nghé (w07), certificate until 20" in text

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from agent.cli.clips.erase import erase
+from agent.cli.clips import erase
 from agent.host.clock import SystemClock
 from agent.store import clips, holds
 from agent.store.encryption import file_keys
@@ -59,7 +59,7 @@ def test_what_is_erased_is_gone_and_so_is_its_key(tmp_path: Path, vault: Vault, 
 def test_without_a_keeper_it_is_out_of_sight_at_once_and_gone_later(tmp_path: Path, vault: Vault, db, folders,
                                                                     monkeypatch):
     seq, name, _ = vault.record()
-    monkeypatch.setattr("agent.cli.clips.erase.WAIT_S", 0.1)
+    monkeypatch.setattr("agent.cli.clips.WAIT_S", 0.1)
     config = write_config(tmp_path)
     with pytest.raises(typer.Exit) as ended:
         erase(everything=True, yes=True, config=config)
@@ -105,7 +105,7 @@ def test_a_card_opens_with_the_households_key_alone(tmp_path: Path, vault: Vault
     refused = taimat(tmp_path, "household-key", "-c", config)
     assert refused.returncode == 2 and "--replace" in refused.stderr
     asked = taimat(tmp_path, "household-key", "--replace", "-c", config)
-    assert asked.returncode == 1 and "will open nothing on this device any more" in asked.stdout
+    assert asked.returncode == 1 and "will no longer open any recording on this device" in asked.stdout
     with keeper(tmp_path, config, db):
         until(lambda: file_keys.living(folders)[-1].for_household, "the keeper wraps the day's key")
     shutil.rmtree(folders.keys)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from agent.cli.times import moment_ms
+from agent.cli.typed import moment_ms
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.core.cut_material import packets_of, record, record_all

@@ -37,7 +37,7 @@ def test_the_code_is_the_same_each_time_until_it_is_reset(tmp_path, config, fold
     assert len(code) == 9 and set(code.replace("-", "")) <= set(ALPHABET)
     pair_one(folders, db, "a phone")
     asked = taimat(tmp_path, "pair", "--reset", "-c", config)
-    assert asked.returncode == 1 and "1 browser will have to pair anew" in asked.stdout
+    assert asked.returncode == 1 and "1 browser will have to pair again" in asked.stdout
     assert taimat(tmp_path, "pair", "--list", "-c", config).stdout
     other = taimat(tmp_path, "pair", "--reset", "--yes", "-c", config).stdout.split()[-1]
     assert other != code and taimat(tmp_path, "pair", "-c", config).stdout.split()[-1] == other

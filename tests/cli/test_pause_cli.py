@@ -5,7 +5,7 @@ import pytest
 import typer
 
 from agent.capture.sockets import snapshot_socket
-from agent.cli.times import length_ms, next_time_ms
+from agent.cli.typed import length_ms, next_time_ms
 from agent.core.household.pause import Pause
 from agent.host.clock import Instant, SystemClock
 from agent.host.runtime import camera_socket

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import environment, taimat_process, write_config
 from tests.rigs import footage
 from tests.rigs.wait import HANG_S, until
 
@@ -53,12 +53,12 @@ def door() -> Iterator[Door]:
 @pytest.mark.parametrize("reader", ["own", "libav"])
 def test_doctor_s_camera_is_read_by_nobody_where_no_package_is(tmp_path: Path, door: Door, reader: str):
     config = write_config(tmp_path, f"rtsp://127.0.0.1:{door.port}/live", f'reader = "{reader}"\n')
-    assert "127.0.0.1 closed the connection" in taimat(tmp_path, "doctor", "-c", config).stdout
+    assert "127.0.0.1 closed the connection" in taimat_process(tmp_path, "doctor", "-c", config).stdout
     assert door.users == {NOBODY}
 
 
 def test_discover_s_answers_are_too(tmp_path: Path, door: Door):
-    assert taimat(tmp_path, "discover", "--at", f"127.0.0.1:{door.port}").returncode == 1
+    assert taimat_process(tmp_path, "discover", "--at", f"127.0.0.1:{door.port}").returncode == 1
     assert door.users == {NOBODY}
 
 
@@ -84,12 +84,12 @@ def test_tune_s_films_are_too_and_may_be_root_s_own(tmp_path: Path):
 def test_a_film_that_leads_elsewhere_is_no_film(tmp_path: Path, text: str):
     film = tmp_path / "film.mp4"
     film.write_text(text)
-    said = taimat(tmp_path, "tune", film)
+    said = taimat_process(tmp_path, "tune", film)
     assert said.returncode == 1 and "is no video that can be looked at" in said.stderr and said.stdout == ""
 
 
 def test_a_film_of_an_unknown_kind_stops_no_others(tmp_path: Path):
     film, unknown = footage.clip(320, 180, 10, 10, 300, seconds=4), tmp_path / "unknown.mp4"
     unknown.write_bytes(film.read_bytes().replace(b"avc1", b"zzz1"))
-    said = taimat(tmp_path, "tune", unknown, film, "--json")
+    said = taimat_process(tmp_path, "tune", unknown, film, "--json")
     assert said.returncode == 1 and "has no video in it" in said.stderr and said.stdout.count('"variant"') == 5

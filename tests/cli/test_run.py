@@ -9,7 +9,7 @@ import pytest
 from agent.cli.processes import at_work, processes
 from agent.host.files import Lock
 from agent.store.folders import Folders
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import environment, taimat_process, write_config
 from tests.rigs import footage
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
@@ -31,7 +31,7 @@ def test_it_runs_every_role_refuses_a_second_one_and_ends_within_5_s_of_ctrl_c(t
     try:
         until(lambda: set(at_work(tmp_path / "store")) == {"capture@network", "keeper", "link"}, "all roles")
         assert "agent.cli.run" in Path(f"/proc/{running.pid}/cmdline").read_text()
-        second = taimat(tmp_path, "run", "-c", config)
+        second = taimat_process(tmp_path, "run", "-c", config)
         assert second.returncode == 75 and f"process {running.pid} already works on" in second.stderr
     finally:
         with Stopwatch() as watch:
@@ -48,7 +48,7 @@ def test_a_role_that_works_elsewhere_on_the_store_is_named(tmp_path: Path, confi
                               env=environment(tmp_path), stderr=subprocess.DEVNULL)
     try:
         until(lambda: at_work(folders.root) == {"keeper": keeper.pid}, "the keeper")
-        said = taimat(tmp_path, "run", "-c", config)
+        said = taimat_process(tmp_path, "run", "-c", config)
     finally:
         keeper.terminate()
         keeper.wait(HANG_S)
@@ -64,14 +64,14 @@ def test_a_lock_file_of_a_dead_process_names_nobody(tmp_path: Path):
 
 def test_a_folder_that_cant_be_a_store_is_told_with_73(tmp_path: Path, config: Path):
     (tmp_path / "store").write_text("a file in the folder's place")
-    said = taimat(tmp_path, "run", "-c", config)
+    said = taimat_process(tmp_path, "run", "-c", config)
     assert said.returncode == 73 and "[store] folder" in said.stderr and "Traceback" not in said.stderr
 
 
 def test_roles_take_over_the_process_and_say_what_is_missing(tmp_path: Path, config: Path):
-    said = taimat(tmp_path, "capture", "-c", config)
+    said = taimat_process(tmp_path, "capture", "-c", config)
     assert said.returncode == 2 and "--camera NAME" in said.stderr
-    said = taimat(tmp_path, "capture", "--camera", "nobody", "-c", config)
+    said = taimat_process(tmp_path, "capture", "--camera", "nobody", "-c", config)
     assert said.returncode == 78 and "nobody" in said.stdout + said.stderr
 
 

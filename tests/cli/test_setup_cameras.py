@@ -6,8 +6,7 @@ import pytest
 from agent.config.load import parse
 from agent.config.settings import Camera
 from agent.core.contract.setup import LocalCamera
-from agent.privileged.setup.first import first_text, write_first
-from agent.privileged.setup.local_cameras import find
+from agent.privileged.setup.local_cameras import find, first_text, write_first
 
 # A Raspberry Pi 4 with a camera module: the receiver, the codecs and the image processor are nodes, too.
 BOARD = {"video0": "unicam-image", "video1": "unicam-embedded", "video10": "bcm2835-codec-decode",

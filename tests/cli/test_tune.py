@@ -15,7 +15,7 @@ from agent.host.clock import Instant, SystemClock
 from agent.store import clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
-from tests.cli.cli import taimat, write_config
+from tests.cli.cli import taimat_process, write_config
 from tests.rigs import footage
 
 WHOLE_S = 79.4
@@ -49,7 +49,7 @@ def put_clip(folders: Folders, db: sqlite3.Connection, file: Path, ago_s: float,
 
 
 def test_a_film_is_looked_at_as_set_and_four_other_ways(tmp_path: Path, film: Path):
-    said = taimat(tmp_path, "tune", film, "--json")
+    said = taimat_process(tmp_path, "tune", film, "--json")
     assert said.returncode == 0 and said.stderr == ""
     now, *others = lines(said.stdout)
     assert [each["variant"] for each in others] == [
@@ -62,7 +62,7 @@ def test_a_film_is_looked_at_as_set_and_four_other_ways(tmp_path: Path, film: Pa
 
 
 def test_what_if_is_one_variant_of_everything_that_was_asked_for(tmp_path: Path, film: Path):
-    said = taimat(tmp_path, "tune", film, "--json", "--sensitivity", "high", "--smallest", "40", "--fps", "10",
+    said = taimat_process(tmp_path, "tune", film, "--json", "--sensitivity", "high", "--smallest", "40", "--fps", "10",
                   "--ignore", "0,0 1,0 1,1 0,1")
     now, other = lines(said.stdout)
     assert other["variant"] == "sensitivity high, smallest 40 %, 10 fps, 1 more ignored"
@@ -71,7 +71,7 @@ def test_what_if_is_one_variant_of_everything_that_was_asked_for(tmp_path: Path,
 
 
 def test_tables_tell_events_and_variants(tmp_path: Path, film: Path):
-    said = taimat(tmp_path, "tune", film, film)
+    said = taimat_process(tmp_path, "tune", film, film)
     assert said.returncode == 0 and f"{film.name} and 1 more, 2:38 min" in said.stdout
     rows = [line.split("\t") for line in said.stdout.splitlines() if "\t" in line]
     assert rows[0][0].startswith(film.name) and "% of the picture: " in rows[0][3]
@@ -82,7 +82,7 @@ def test_tables_tell_events_and_variants(tmp_path: Path, film: Path):
 def test_no_event_is_explained(tmp_path: Path, short: Path):
     config = write_config(tmp_path, "rtsp://yard")
     config.write_text(config.read_text() + "motion.ignore = [[[0, 0], [1, 0], [1, 1], [0, 1]]]\n")
-    said = taimat(tmp_path, "tune", short, "-c", config, "--camera", "yard")
+    said = taimat_process(tmp_path, "tune", short, "-c", config, "--camera", "yard")
     assert "no event: never more than 0 % of the picture changed, and it takes 0.042 % in one place" in said.stdout
     assert "areas ignored: 1" in said.stdout
     assert [line.split("\t")[0] for line in said.stdout.splitlines()][-1] == "nothing ignored"
@@ -102,7 +102,7 @@ IGNORED = 'name = "tree"\nrule = "ignore"\narea = [[0, 0], [1, 0], [1, 1], [0, 1
 
 def test_zones_are_told_and_it_is_told_what_there_would_be_without_them(tmp_path: Path, film: Path):
     config = zoned(tmp_path, WATCHED, LONG)
-    now, *others = lines(taimat(tmp_path, "tune", film, "--json", "-c", config, "--camera", "yard").stdout)
+    now, *others = lines(taimat_process(tmp_path, "tune", film, "--json", "-c", config, "--camera", "yard").stdout)
     assert now["zones"] == ["yard", "bench"] and {tuple(event["zones"]) for event in now["events"]} == {("yard",)}
     assert (others[-1]["variant"], others[-1]["zones"]) == ("without zones", [])
     assert others[-1]["missed"] == others[-1]["added"] == [] and others[-1]["events"][0]["zones"] == []
@@ -110,7 +110,7 @@ def test_zones_are_told_and_it_is_told_what_there_would_be_without_them(tmp_path
 
 def test_no_event_is_explained_by_zones_and_they_can_be_left_out(tmp_path: Path, short: Path):
     config = zoned(tmp_path, LONG)
-    said = taimat(tmp_path, "tune", short, "-c", config, "--camera", "yard", "--without-zones")
+    said = taimat_process(tmp_path, "tune", short, "-c", config, "--camera", "yard", "--without-zones")
     assert "zones: bench" in said.stdout
     assert re.search(r"no event: something moved for \d\.\d s, but nothing fulfilled a zone", said.stdout)
     last = said.stdout.splitlines()[-1].split("\t")
@@ -119,7 +119,7 @@ def test_no_event_is_explained_by_zones_and_they_can_be_left_out(tmp_path: Path,
 
 def test_what_a_zone_ignores_is_ignored(tmp_path: Path, short: Path):
     config = zoned(tmp_path, IGNORED)
-    now, *others = lines(taimat(tmp_path, "tune", short, "--json", "-c", config, "--camera", "yard").stdout)
+    now, *others = lines(taimat_process(tmp_path, "tune", short, "--json", "-c", config, "--camera", "yard").stdout)
     assert now["events"] == now["zones"] == [] and len(now["ignore"]) == 1
     assert others[-1]["variant"] == "nothing ignored" and len(others[-1]["added"]) == 1
 
@@ -129,7 +129,7 @@ def test_a_camera_that_cools_down_tells_fewer_events(tmp_path: Path, folders: Fo
     for ago_s in (600, 500, 100):
         put_clip(folders, db, short, ago_s)
     config = zoned(tmp_path, more="cool_down_s = 300\n")
-    now = lines(taimat(tmp_path, "tune", "--last", "1h", "--json", "-c", config).stdout)[0]
+    now = lines(taimat_process(tmp_path, "tune", "--last", "1h", "--json", "-c", config).stdout)[0]
     assert [round(event["began_s"], -1) for event in now["events"]] == [0, 500] and now["silent_s"]["cool_down"] > 0.5
 
 
@@ -143,11 +143,12 @@ def test_a_day_of_leaves_in_a_corner_is_told_with_what_ignoring_it_would_change(
                 event = events.open_row(db, "yard", "motion", now)
                 events.finish(db, event, 1000, 0.5, 1, [box], "3", None, settings=set_to)
                 events.label(db, event, EventWord(word, 0.7))
-    said = taimat(tmp_path, "tune", "--last", "1h", "-c", write_config(tmp_path, "rtsp://yard")).stdout
-    assert "Of 40 events with a word 31 were nothing that the recorder knows" in said and "in the upper left of" in said
+    said = taimat_process(tmp_path, "tune", "--last", "1h", "-c", write_config(tmp_path, "rtsp://yard")).stdout
+    assert "Of 40 labelled events 31 were nothing that the recorder knows" in said and "in the upper left of" in said
     area = re.search(r"taimat tune --camera yard --last 1h --ignore '(.*)'", said)[1]
     assert area == "0.02,0.05 0.22,0.05 0.22,0.25 0.02,0.25"
-    assert taimat(tmp_path, "tune", "--last", "1h", "--ignore", area, "-c", tmp_path / "taimat.toml").returncode == 0
+    again = taimat_process(tmp_path, "tune", "--last", "1h", "--ignore", area, "-c", tmp_path / "taimat.toml")
+    assert again.returncode == 0
 
 
 def test_clips_of_the_last_hours_are_told_in_the_time_of_day(tmp_path: Path, folders: Folders, db: sqlite3.Connection,
@@ -156,19 +157,20 @@ def test_clips_of_the_last_hours_are_told_in_the_time_of_day(tmp_path: Path, fol
         put_clip(folders, db, short, ago_s)
     put_clip(folders, db, short, 900, clock="unset")
     config = write_config(tmp_path, "rtsp://yard")
-    said = taimat(tmp_path, "tune", "--last", "2h", "--json", "-c", config)
+    said = taimat_process(tmp_path, "tune", "--last", "2h", "--json", "-c", config)
     now = lines(said.stdout)[0]
     assert said.returncode == 0 and 38 <= now["looks_n"] <= 42
     assert [event["began_s"] for event in now["events"]] == [pytest.approx(1.5, abs=1), pytest.approx(1801.5, abs=1)]
     assert now["events"][0]["at"].startswith(time.strftime("%Y-", time.localtime()))
-    all_day = lines(taimat(tmp_path, "tune", "--last", "1d", "--camera", "yard", "--json", "-c", config).stdout)[0]
+    said = taimat_process(tmp_path, "tune", "--last", "1d", "--camera", "yard", "--json", "-c", config)
+    all_day = lines(said.stdout)[0]
     assert 57 <= all_day["looks_n"] <= 63
 
 
 def test_a_file_that_is_no_video_is_told_and_the_others_are_looked_at(tmp_path: Path, short: Path):
     text = tmp_path / "notes.mp4"
     text.write_text("no video")
-    said = taimat(tmp_path, "tune", text, short, tmp_path, "--json")
+    said = taimat_process(tmp_path, "tune", text, short, tmp_path, "--json")
     assert said.returncode == 1 and len(lines(said.stdout)) == 5
     assert f"{text}: is no video that can be looked at" in said.stderr and "ffprobe" in said.stderr
     assert f"{tmp_path}: is no video" in said.stderr
@@ -182,7 +184,7 @@ MISTAKES = {
     "stranger": (["--last", "2h", "--camera", "gate"], 2, "there is no camera called gate; known: yard"),
     "none": (["--last", "2h"], 1, "no clip of yard is from the last 2h"),
     "word": (["FILM", "--sensitivity", "most"], 2, "--sensitivity takes low, normal, high"),
-    "no zones": (["FILM", "--without-zones"], 2, "--without-zones is about a camera with zones that decide"),
+    "no zones": (["FILM", "--without-zones"], 2, "--without-zones needs a camera with zones that decide"),
     "area": (["FILM", "--ignore", "0,0 1,1"], 2, "--ignore takes three or more corners"),
     "outside": (["FILM", "--ignore", "0,0 1,1 0,nan"], 2, "--ignore takes three or more corners"),
 }
@@ -193,6 +195,6 @@ def test_a_mistake_is_told_with_its_remedy(tmp_path: Path, folders: Folders, db:
                                            name: str):
     words, code, told = MISTAKES[name]
     config = write_config(tmp_path, "rtsp://yard")
-    said = taimat(tmp_path, "tune", "-c", config, *[short if word == "FILM" else word for word in words])
+    said = taimat_process(tmp_path, "tune", "-c", config, *[short if word == "FILM" else word for word in words])
     shown = " ".join(said.stderr.replace("│", " ").split())
     assert said.returncode == code and told in shown and "Traceback" not in shown

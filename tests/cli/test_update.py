@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.cli.doctor import CheckVerdict
 from agent.cli.doctor import machine as doctor
-from agent.cli.doctor.verdict import CheckVerdict
 from agent.config.settings import Settings, Update
 from agent.core.key_slots import begin
 from agent.core.release import UNITS, ReleaseRefused
@@ -71,7 +71,7 @@ def test_a_release_that_says_it_cannot_work_here_is_not_tried(device: Device):
         calls(command, within_s)
 
     device.order(device.maker.bundle(NEW))
-    assert root.work(replace(device.root, run=run)).code == "not_ready"
+    assert root.work(replace(device.root, versions=replace(device.root.versions, run=run))).code == "not_ready"
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 1
 
 
@@ -99,7 +99,7 @@ def test_a_light_release_shares_the_libraries_that_are_there(device: Device):
 def test_byte_code_is_made_with_the_paths_that_the_files_have(device: Device):
     device.order(device.maker.bundle(NEW))
     root.work(device.root)
-    folder = device.root.prefix / "versions" / NEW
+    folder = device.root.versions.root / "versions" / NEW
     for path, name in ((folder / "agent", "__init__"), (folder / "libraries", "shelf")):
         (made,) = path.glob(f"__pycache__/{name}.*.pyc")
         assert f"{path.resolve()}/{name}.py".encode() in made.read_bytes()
@@ -146,7 +146,7 @@ def test_a_version_that_takes_the_machine_down_gets_two_more_starts(device: Devi
             raise Killed
 
     device.order(device.maker.bundle(NEW))
-    crashing = replace(device.root, run=run)
+    crashing = replace(device.root, versions=replace(device.root.versions, run=run))
     for _ in range(3):
         with pytest.raises(Killed):
             root.work(crashing)
@@ -338,7 +338,7 @@ def test_a_card_without_room_is_said_before_anything_is_written(device: Device, 
 
 def test_doctor_says_whether_a_release_could_be_installed(device: Device):
     def told() -> CheckVerdict:
-        return doctor.updates(Update(release_key=str(device.maker.public)), device.root.prefix, device.root.doors)
+        return doctor.updates(Update(release_key=str(device.maker.public)), device.root.versions, device.root.doors)
 
     assert told().state == "ok" and f"{OLD} runs;" in told().text
     device.make(NEW)
@@ -378,7 +378,7 @@ def test_releases_of_this_checkout_are_installed_and_say_themselves_that_they_ar
         assert root.install(device.root, second.update) == Result(id="", version="8.0.1")
         assert device.says() == "taimat 8.0.1\n" and device.says("8.0.0") == "taimat 8.0.0\n"
         code = "import av, cv2; print(av.__file__, cv2.__file__)"
-        place = device.root.prefix / "current/libraries"
+        place = device.root.versions.root / "current/libraries"
         own = {"PYTHONPATH": str(place)}
         said = subprocess.run([DEBIAN, "-P", "-c", code], env=own, capture_output=True, text=True)
         assert said.stdout.count(str(place)) == 2, said.stderr

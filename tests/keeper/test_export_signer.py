@@ -17,7 +17,8 @@ from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction
 from agent.store.export import ExportError, prepare
 from agent.store.export.package import Packer
-from tests.cli.cli import on_terminal, taimat
+from tests.cli.cli import on_terminal
+from tests.cli.cli import taimat_process as taimat
 from tests.core.cut_material import packets_of
 from tests.keeper.test_ledger_writer import keeper_of
 from tests.rigs.cards import codes

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from agent import __version__
-from agent.cli.update import main
+from agent.cli.update.__main__ import approve, refuse
 from agent.core.evidence.ledger import fingerprint
 from agent.core.trial import TrialPace
 from agent.host import command_key
@@ -19,9 +19,10 @@ from agent.host.updates import UpdateFolders
 from agent.privileged.update import root
 from agent.privileged.update.adoption import adopt
 from agent.privileged.update.root import Root
+from agent.privileged.update.versions import Versions
 from agent.privileged.update.work import RESTART
 from agent.store import updates
-from tests.cli.cli import taimat
+from tests.cli.cli import taimat_process as taimat
 from tests.link.test_commands import KEY, Ops, st
 from tests.rigs.broker import Broker
 from tests.rigs.bundles import Maker
@@ -70,7 +71,7 @@ class Site:
         return [each for each, _ in itertools.groupby(map(st, self.ops.answers(order)))]
 
     def root(self) -> Root:
-        return Root(self.config, SystemClock(), self.run, self.doors, self.prefix, self.package,
+        return Root(self.config, SystemClock(), Versions(self.run, self.prefix), self.doors, self.package,
                     self.prefix / "booted", QUICK)
 
     def installed(self) -> str | None:
@@ -138,7 +139,7 @@ def test_the_household_is_asked_and_its_word_counts(site: Site):
     site.rig.kill()
     site.rig.start()
     assert not site.depot.asked
-    main.approve(site.config)
+    approve(site.config)
     assert site.installed() is None
     assert until(lambda: site.said(order)[2:]) == [("done", None)]
 
@@ -150,7 +151,7 @@ def test_a_newer_order_takes_the_place_of_one_that_waits_and_a_refused_one_comes
     second = site.order()
     assert until(lambda: site.said(first)[1:]) == [("refused", "superseded")]
     until(lambda: site.said(second))
-    main.refuse(site.config)
+    refuse(site.config)
     assert until(lambda: site.said(second)[1:]) == [("refused", "declined")]
     assert not site.depot.asked
 

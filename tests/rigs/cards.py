@@ -1,7 +1,7 @@
 """Stores to check: clips that are as good as real ones, and what a check, or the sweep, makes of a card."""
 import sqlite3
 
-from agent.cli.verify import card
+from agent.cli.verify import CardContent, read_card
 from agent.core.evidence.encrypted import FileKey
 from agent.core.evidence.ledger import Flaw, Row, check, check_card, decode
 from agent.host.clock import Clock, Instant
@@ -21,9 +21,9 @@ def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes)
     return name
 
 
-def look(folders: Folders) -> card.CardContent:
+def look(folders: Folders) -> CardContent:
     """The card as the check reads it."""
-    return card.read(folders.root, lambda clips_n: None)
+    return read_card(folders.root, lambda clips_n: None)
 
 
 def all_acts(db: sqlite3.Connection) -> list[Row]:

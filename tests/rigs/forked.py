@@ -22,8 +22,8 @@ from tests.rigs.wan import enter
 FORKS = multiprocessing.get_context("forkserver")
 # Those without threads of their own: a fork would leave them behind.
 FORKS.set_forkserver_preload([__name__, "agent.__main__", "agent.link.main", *(f"agent.cli.{name}" for name in (
-    "config", "clips.main", "events", "pause", "pair", "verify.main", "export.main", "requests", "household_key",
-    "update.main", "card.main", "home", "busy")), *(f"agent.ward.{name}" for name in (
+    "config", "clips", "events", "pause", "pair", "verify", "export", "requests", "household_key",
+    "update.__main__", "card.main", "home", "picture")), *(f"agent.ward.{name}" for name in (
         "cli.main", "authority.init", "authority.doctor", "configure", "desk.officers", "ingest"))])
 TAIMAT = "agent.__main__:main"
 

@@ -20,6 +20,7 @@ from agent.host.datagram import Outlet
 from agent.host.updates import UpdateFolders, bundle
 from agent.privileged.update.adoption import IS_ACTIVE, TRY, adopt
 from agent.privileged.update.root import Root, execute
+from agent.privileged.update.versions import Versions
 from agent.privileged.update.work import RESTART
 from tests.cli.cli import write_config
 from tests.rigs.bundles import Maker
@@ -74,7 +75,8 @@ class Device:
         for path in (doors.asked, folder / "store/updates"):
             path.mkdir(parents=True)
         self.package, self.booted = folder / "package", folder / "booted"
-        self.root = Root(config, SystemClock(), self.run, doors, folder / "opt", self.package, self.booted, QUICK)
+        versions = Versions(self.run, folder / "opt")
+        self.root = Root(config, SystemClock(), versions, doors, self.package, self.booted, QUICK)
         self.commands: list[list[str]] = []
         self.ill: set[str] = set()          # versions whose camera delivers nothing
         self.lives_n, self.born_mono_s = 1, self.root.clock.mono_s()
@@ -89,7 +91,7 @@ class Device:
         """A version that is there, and has no name."""
         self.maker.lay(self.folder / version, version, **other)
         told = (self.folder / version / "release.json").read_bytes()
-        self.root.updater(Settings()).versions.lay(read(told), told, self.folder / version)
+        self.root.updater(Settings()).versions.add(read(told), told, self.folder / version)
 
     def apt(self, version: str, before: str = "", **other: object) -> str:
         """Do what apt does with the package of this version; returns what its maintainer script says."""
@@ -109,23 +111,24 @@ class Device:
 
     def named(self) -> tuple[str, str]:
         """What runs, and what is proven."""
-        return tuple(os.readlink(self.root.prefix / name).rpartition("/")[2] for name in ("current", "proven"))
+        return tuple(os.readlink(self.root.versions.root / name).rpartition("/")[2] for name in ("current", "proven"))
 
     def versions(self) -> list[str]:
         """All folders of versions."""
-        return sorted(path.name for path in (self.root.prefix / "versions").iterdir())
+        return sorted(path.name for path in (self.root.versions.root / "versions").iterdir())
 
     def shelves(self) -> list[str]:
         """All folders of libraries."""
-        return sorted(path.name for path in (self.root.prefix / "libraries").iterdir())
+        return sorted(path.name for path in (self.root.versions.root / "libraries").iterdir())
 
     def leftovers(self) -> set[str]:
         """What lies beside versions, libraries and the two names."""
-        return {path.name for path in self.root.prefix.iterdir()} - {"versions", "libraries", "current", "proven"}
+        found = {path.name for path in self.root.versions.root.iterdir()}
+        return found - {"versions", "libraries", "current", "proven"}
 
     def says(self, version: str | None = None) -> str:
         """What `taimat --version` says of the version that runs, or of this one."""
-        folder = self.root.prefix / (f"versions/{version}" if version else "current")
+        folder = self.root.versions.root / (f"versions/{version}" if version else "current")
         environment = {"PATH": os.environ["PATH"]}      # with byte code where the device has it
         return subprocess.run([folder / "bin/taimat", "--version"], env=environment, capture_output=True, text=True,
                               check=True).stdout
@@ -141,7 +144,7 @@ class Device:
             path.unlink()
 
     def _current(self) -> str:
-        current = self.root.prefix / "current"
+        current = self.root.versions.root / "current"
         return os.readlink(current).rpartition("/")[2] if current.is_symlink() else ""
 
     def _beat(self) -> None:

@@ -17,7 +17,8 @@ from agent.core.release import UNITS as UNITS_N
 from agent.host import tree
 from agent.host.updates import UpdateFolders
 from agent.privileged.update.adoption import adopt
-from agent.privileged.update.root import Root
+from agent.privileged.update.root import Root, execute
+from agent.privileged.update.versions import Versions
 from agent.store.schema import READABLE_FROM
 from tests.rigs.wait import HANG_S, until
 
@@ -138,8 +139,8 @@ class Machine:
         self.write("/usr/lib/taimat/release.json", json.dumps(
             {"v": 2, "version": version, "architecture": "amd64", "needs": needs, "trees": trees}))
         doors = UpdateFolders(self._folder / "asked", self.root / "var/lib/taimat-update")
-        adopt(Root(self._folder / "taimat.toml", doors=doors, prefix=self.root / "opt/taimat", package=package,
-                   booted=self._folder / "booted"))
+        adopt(Root(self._folder / "taimat.toml", versions=Versions(execute, self.root / "opt/taimat"), doors=doors,
+                   package=package, booted=self._folder / "booted"))
         # On a device the Python that makes the byte code is the one that runs it; here each start would compile anew.
         subprocess.run([PYTHON, "-E", "-m", "compileall", "-q", self.root / f"opt/taimat/versions/{version}"],
                        check=True)

@@ -157,7 +157,7 @@ def test_after_three_it_stays_up_and_says_so(recorder: Recorder) -> None:
     until(lambda: health(machine), "the keeper has let the browser in")
     recorder.card.give_up()
     until(lambda: "card_given_up" in conditions(machine), "the page says so")
-    assert "it has restarted for that three times within a day of running" in machine.journal("--unit", UNIT)
+    assert "it may have restarted for that three times within a day of running" in machine.journal("--unit", UNIT)
     assert "card_read_only" not in conditions(machine) and "not_recording" not in conditions(machine)
 
 

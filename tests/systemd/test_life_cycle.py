@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scripts.packaging.wheels import NoWheel
-from tests.cli.cli import taimat
+from tests.cli.cli import taimat_process as taimat
 from tests.machines.debian import NotDebian
 from tests.rigs import footage, rtsp
 from tests.rigs.lan import PLAIN_CAMERA, RECORDER

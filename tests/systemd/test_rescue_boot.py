@@ -73,11 +73,11 @@ def test_a_driver_is_started_anew_with_its_camera_s_unit_stopped_and_once_a_boot
     machine.run("sh", "-c", WEBCAM)
     before = machine.show(CAMERA, "MainPID")
     ask(machine, "driver")
-    answers(machine, DRIVER, "usb: has no picture and asks for its driver to be started anew", 1)
+    answers(machine, DRIVER, "usb: has no picture and asks for a restart of its driver", 1)
     until(lambda: machine.run("cat", PLUG) == "1", "it is plugged in again")
     until(lambda: machine.show(CAMERA, "MainPID") not in (before, "0"), "a new process")
     ask(machine, "driver")
-    answers(machine, DRIVER, "driver refused: its driver was started anew already", 1)
+    answers(machine, DRIVER, "driver refused: its driver was restarted already", 1)
     assert machine.run("ls", "/run/taimat-rescue") == ""
 
 

@@ -241,11 +241,11 @@ def test_a_list_becomes_cards(pair: Pair, tmp_path: Path) -> None:
     home, card = pair.ward.home, stock(pair.ward.machine.root / CARD.lstrip("/"))
     (home / "dist").mkdir()
     debs(home / "dist")
-    assert "nothing speaks against" in pair.follow("ward.md", "taimat ward card")
+    assert "no mistake found" in pair.follow("ward.md", "taimat ward card")
     pair.ward.machine.run("chown", "-R", f"{USER}:", f"/home/{USER}/cards", CARD)       # handed to the technician
     image_of(stock(tmp_path / "flashed"), home / "recorder.img", "dos")
     pair.ward.machine.run("chown", f"{USER}:", f"/home/{USER}/recorder.img")
-    assert pair.follow("technician.md", "taimat ward card").count("nothing speaks against") == 2
+    assert pair.follow("technician.md", "taimat ward card").count("no mistake found") == 2
     assert (card / "taimat/enrol.toml").read_bytes() == (home / "cards" / SERIAL / "enrol.toml").read_bytes()
 
 

@@ -11,7 +11,8 @@ from agent.config.load import ConfigError
 from agent.store import ward_settings
 from agent.store.database import transaction
 from agent.ward.configure import asked_for
-from tests.cli.cli import environment, taimat
+from tests.cli.cli import environment
+from tests.cli.cli import taimat_process as taimat
 from tests.rigs.broker import Broker
 from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.links import ROOT, LinkRig

@@ -28,7 +28,8 @@ from agent.ward.requests import OPEN, PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Spool
 from agent.ward.uploads.headers import Announced
 from agent.ward.uploads.service import UploadService
-from tests.cli.cli import REPO, environment, taimat
+from tests.cli.cli import REPO, environment
+from tests.cli.cli import taimat_process as taimat
 from tests.conftest import HandClock
 from tests.rigs import postgres
 from tests.rigs.asked import DEV, Asked, request

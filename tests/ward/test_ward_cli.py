@@ -4,7 +4,8 @@ import socket
 import subprocess
 import sys
 
-from tests.cli.cli import REPO, environment, taimat
+from tests.cli.cli import REPO, environment
+from tests.cli.cli import taimat_process as taimat
 from tests.rigs.broker import Broker, Tls
 from tests.rigs.wait import HANG_S, free_port
 

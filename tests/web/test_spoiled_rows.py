@@ -10,7 +10,8 @@ import pytest
 from agent.host.clock import Instant, SystemClock
 from agent.store import requests
 from agent.store.database import connect, transaction
-from tests.cli.cli import taimat, write_config
+from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import write_config
 from tests.rigs.household import Household, happen
 from tests.rigs.wishes import insert
 

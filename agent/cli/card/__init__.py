@@ -1,1 +1,1 @@
-"""`taimat card`: the boot partition of a recorder's card, judged, fitted and made ready."""
+"""`taimat card`: checks, fits and prepares the boot partition of a recorder's card."""

@@ -1,4 +1,4 @@
-"""The files of a boot partition that a recorder's start hangs on, and all that is wrong with them."""
+"""Finds mistakes in the files of a boot partition that a recorder needs to start."""
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from agent.core.card import boot_judge, cloud_init, packages
 from agent.core.card.cloud_init import YamlFile, YamlPath
 from agent.core.card.mistake import CardMistake, error, warning
-from agent.core.card.overlay_names import OverlayNames, from_list, from_readme
+from agent.core.card.overlay_names import from_list, from_readme
 from agent.core.household.access import CODE_RANDOM_B, tidy
 
 OVERLAYS = Path(__file__).with_name("overlays.txt")
 FILE_B_MAX = 1 << 20
 CODE = "taimat-code.txt"
 CODE_N = CODE_RANDOM_B * 8 // 5
-INSTALLS = "/boot/firmware/taimat"          # a user-data that installs from the card names it
+INSTALLS = "/boot/firmware/taimat"          # named by a user-data that installs from the card
 TABS = "a line begins with a tab, which YAML does not know"
 
 
@@ -22,30 +22,30 @@ class NoYaml(Exception):
 
 
 def judge(card: Path) -> list[CardMistake]:
-    """All findings on a mounted boot partition. Raises NoYaml, and OSError where a file can't be read."""
+    """Returns all findings on a mounted boot partition. Raises NoYaml, and OSError if a file cannot be read."""
     config = _text(card / boot_judge.CONFIG)
     if config is None:
         return [error(boot_judge.CONFIG, 0, f"{card} is no boot partition of a Raspberry Pi: it has no config.txt",
                       "name the folder where the card's first partition (bootfs) is mounted")]
     code = _text(card / CODE)
-    findings = boot_judge.judge_config(config, _names(card), paired_by_label=code is not None)
+    readme = _text(card / "overlays" / "README")
+    names = readme and from_readme(readme) or from_list(OVERLAYS.read_text(encoding="utf-8"))
+    findings = boot_judge.judge_config(config, names, paired_by_label=code is not None)
     cmdline = _text(card / boot_judge.CMDLINE)
     if cmdline is None:
         findings.append(error(boot_judge.CMDLINE, 0, "it is missing, and the kernel finds no system without it",
                               "copy it from the card as it was flashed"))
     else:
         findings += boot_judge.judge_cmdline(cmdline)
-    return [*findings, *_cloud(card), *_code(code)]
-
-
-def _names(card: Path) -> OverlayNames:
-    """The card's own list of overlays, or ours."""
-    readme = _text(card / "overlays" / "README")
-    return readme and from_readme(readme) or from_list(OVERLAYS.read_text(encoding="utf-8"))
+    findings += _cloud(card)
+    if code is not None and len(tidy(code)) != CODE_N:
+        findings.append(warning(CODE, 1, f"a pairing code has {CODE_N} letters and digits, so this one is ignored",
+                                "make one with taimat card make, or remove the file"))
+    return findings
 
 
 def _cloud(card: Path) -> Iterator[CardMistake]:
-    """The three files of cloud-init, where the card has them: other systems do without."""
+    """Judges the three files of cloud-init, if the card has them: other systems do without."""
     user_data = _text(card / cloud_init.USER)
     if user_data is None:
         return
@@ -53,7 +53,7 @@ def _cloud(card: Path) -> Iterator[CardMistake]:
     yield from wrong or _yaml(cloud_init.USER, user_data, cloud_init.judge_user)
     meta_data = _text(card / cloud_init.META_FILE)
     if meta_data is None:
-        yield error(cloud_init.META_FILE, 0, "it is missing, and cloud-init leaves the other files alone without",
+        yield error(cloud_init.META_FILE, 0, "it is missing, and cloud-init ignores the other files without it",
                     "copy it from firmware_cfg/card, or from the card as it was flashed")
     else:
         yield from _yaml(cloud_init.META_FILE, meta_data, cloud_init.judge_meta)
@@ -62,7 +62,7 @@ def _cloud(card: Path) -> Iterator[CardMistake]:
         yield from _yaml(cloud_init.NETWORK, network, cloud_init.judge_network)
     if INSTALLS in user_data:
         folder = card / packages.FOLDER
-        yield from packages.judge({each.name: each.stat().st_size for each in folder.iterdir()}
+        yield from packages.judge({path.name: path.stat().st_size for path in folder.iterdir()}
                                   if folder.is_dir() else None)
 
 
@@ -71,14 +71,8 @@ def _yaml(file: str, text: str, rules: Callable[[YamlFile], list[CardMistake]]) 
     return [read] if isinstance(read, CardMistake) else rules(read)
 
 
-def _code(code: str | None) -> Iterator[CardMistake]:
-    if code is not None and len(tidy(code)) != CODE_N:
-        yield warning(CODE, 1, f"a pairing code has {CODE_N} letters and digits, so this one will not be taken over",
-                      "make one with taimat card make, or remove the file")
-
-
 def _text(path: Path) -> str | None:
-    """What a file says; None where there is none. What is no UTF-8 shows as such. Raises OSError."""
+    """Reads a file, if it exists; bytes that are not UTF-8 become U+FFFD. Raises OSError."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -86,7 +80,7 @@ def _text(path: Path) -> str | None:
 
 
 def _read(file: str, text: str) -> YamlFile | CardMistake:
-    """The file's values and the line of each key, or why it can't be read, as by cloud-init. Raises NoYaml."""
+    """Parses a file as cloud-init does: values and the line of each key, or the mistake. Raises NoYaml."""
     try:
         import yaml
     except ImportError:

@@ -1,4 +1,4 @@
-"""`taimat card check | make | fit`: the boot partition of a card, in a computer or on the recorder itself."""
+"""`taimat card check | make | fit`: for a card in a computer, or on the recorder itself."""
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,7 +10,6 @@ from agent.cli.card.boot_partition import NoYaml, judge
 from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
 from agent.core.card import boot_block, boot_judge
-from agent.core.card.mistake import CardMistake
 from agent.core.contract.enrolment import CardSettings
 from agent.host.files import write_durably
 from agent.store.database import StoreError
@@ -22,30 +21,30 @@ READABLE = 0o644
 
 app = typer.Typer(no_args_is_help=True)
 Card = Annotated[Path, typer.Argument(
-    metavar="DIR", help="Where the card's first partition (bootfs) is mounted; on the recorder, /boot/firmware.")]
+    metavar="DIR", help="The mount point of the card's first partition (bootfs); on the recorder, /boot/firmware.")]
 FlashedCard = Annotated[Path, typer.Argument(
-    metavar="DIR", show_default=False, help="Where the first partition (bootfs) of a freshly flashed card is mounted.")]
+    metavar="DIR", show_default=False, help="The mount point of a freshly flashed card's first partition (bootfs).")]
 Wifi = Annotated[str, typer.Option("--wifi", metavar="NAME", show_default=False,
-    help="The Wi-Fi's name; its password is asked for. Without it: a cable.")]
+    help="The Wi-Fi's name; the command asks for its password. Default: use a cable.")]
 Packages = Annotated[list[Path] | None, typer.Option(
-    "--package", metavar="FILE", show_default=False, help="A package to be installed from the card; once for each.")]
-Hostname = Annotated[str, typer.Option("--hostname", metavar="NAME", help="The page is then at http://NAME.local.")]
-Country = Annotated[str, typer.Option("--country", metavar="CODE", help="Where the radio is; it stays off without.")]
+    "--package", metavar="FILE", show_default=False, help="A package to install from the card. May be repeated.")]
+Hostname = Annotated[str, typer.Option("--hostname", metavar="NAME", help="The page is at http://NAME.local.")]
+Country = Annotated[str, typer.Option("--country", metavar="CODE", help="The country whose radio rules apply.")]
 Label = Annotated[Path | None, typer.Option(
-    "--label", metavar="FILE", show_default=False, help="Draw a label with address and code, as SVG, to be printed.")]
-Undo = Annotated[bool, typer.Option("--undo", help="Take out what an earlier fit has added.")]
+    "--label", metavar="FILE", show_default=False, help="Also draw a label with address and code to print, as SVG.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Remove what an earlier fit has added.")]
 
 
 @app.command()
 def check(card: Card = Path("/boot/firmware"), json: Json = False) -> None:
-    """Judge config.txt, cmdline.txt, cloud-init's files and the packages: each mistake with line, why and remedy."""
+    """Check config.txt, cmdline.txt, cloud-init's files and the packages: each mistake with line and remedy."""
     report(card, str(card), json)
 
 
 @app.command()
 def make(card: FlashedCard, wifi: Wifi = "", package: Packages = None, hostname: Hostname = "taimat",
          country: Country = "VN", label: Label = None, force: Force = False) -> None:
-    """Make a freshly flashed card into a recorder's: network, packages, and a pairing code for the label."""
+    """Make a freshly flashed card a recorder's: network, packages, and a pairing code for the label."""
     if label is not None and label.exists() and not force:
         raise StoreError(f"{label}: is already there; use --force to replace it")
     password = typer.prompt(f"Password of {wifi}", hide_input=True) if wifi else ""
@@ -61,7 +60,7 @@ def make(card: FlashedCard, wifi: Wifi = "", package: Packages = None, hostname:
 
 
 def report(card: Path, called: str, json: bool = False) -> NoReturn:
-    """Say what is wrong with the boot partition in the folder `card`; the exit code is that of its worst mistake."""
+    """Prints what is wrong with the boot partition in `card`, and exits with the code of the worst mistake."""
     try:
         findings = judge(card)
     except NoYaml:
@@ -73,32 +72,22 @@ def report(card: Path, called: str, json: bool = False) -> NoReturn:
     for finding in findings:
         if json:
             json_line(finding)
-        else:
-            _tell(finding)
+            continue
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        console().print(f"{place}: [{COLOUR[finding.severity]}]{finding.severity}[/]: {escape(finding.why)}\n"
+                        f"  → {escape(finding.remedy)}")
     if not json:
-        _sum_up(called, findings)
-    raise typer.Exit(max((EXIT_OF[each.severity] for each in findings), default=0))
-
-
-def _tell(finding: CardMistake) -> None:
-    place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-    console().print(f"{place}: [{COLOUR[finding.severity]}]{finding.severity}[/]: {escape(finding.why)}\n"
-                    f"  → {escape(finding.remedy)}")
-
-
-def _sum_up(card: str, findings: list[CardMistake]) -> None:
-    if not findings:
-        console().print(f"[green]ok[/green]  {escape(card)}: nothing speaks against this card")
-        return
-    errors_n = sum(each.severity == "error" for each in findings)
-    console().print(f"\n{count(errors_n, 'error')}, {count(len(findings) - errors_n, 'warning')}")
+        errors_n = sum(finding.severity == "error" for finding in findings)
+        console().print(f"\n{count(errors_n, 'error')}, {count(len(findings) - errors_n, 'warning')}" if findings else
+                        f"[green]ok[/green]  {escape(called)}: no mistake found")
+    raise typer.Exit(max((EXIT_OF[finding.severity] for finding in findings), default=0))
 
 
 @app.command()
 def fit(card: Card = Path("/boot/firmware"), undo: Undo = False) -> None:
-    """Add a recorder's lines to config.txt and words to cmdline.txt; all that stands there stays.
+    """Add a recorder's lines to config.txt and words to cmdline.txt, and keep everything else.
 
-    The package taimat-board does it by itself, and takes them out when it is purged.
+    The package taimat-board does this by itself, and removes them when it is purged.
     """
     config, cmdline = card / boot_judge.CONFIG, card / boot_judge.CMDLINE
     try:

@@ -1,1 +1,1 @@
-"""`taimat demo`: the whole recorder on real footage, with a broker of its own, for somebody who has just arrived."""
+"""`taimat demo`: a first look at the whole recorder, on real footage and with a broker of its own."""

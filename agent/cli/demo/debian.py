@@ -1,14 +1,23 @@
-"""Files out of Debian packages without root and without installing them: downloaded by apt, unpacked into a cache."""
+"""Files and a broker from Debian packages, without root and without installing them."""
 import contextlib
+import getpass
+import os
 import shutil
+import socket
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from agent.cli.demo.lines import Progress, bar
+from rich.console import Console
+from rich.progress import BarColumn, Column, DownloadColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from agent.host.prctl import die_with_parent
 
 APT_S = 120
 DOWNLOAD_S = 1800
@@ -17,25 +26,27 @@ OPTIONS = ("-qq", "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1")  
 SMALL = ("-o", "Acquire::GzipIndexes=true", "-o", "Acquire::Languages=none")
 LISTS_FRESH_S = 86_400
 
+Progress = Callable[[float], None]      # gets how much is done, in the total's unit
+
 
 class NotToBeHad(Exception):
     """A package can't be fetched here; the text says why."""
 
 
 class Apt:
-    """apt on the machine's own lists, or, where those are missing, on private ones in the cache."""
+    """Runs apt on the machine's own package lists; if they are missing, on private lists in the cache."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._options: list[str] = []
 
     def needed(self, package: str) -> list[str]:
-        """`package` and what it needs and this machine has not. Raises NotToBeHad."""
+        """Returns `package` and its dependencies that this machine lacks. Raises NotToBeHad."""
         said = self._ask("install", "--simulate", "--no-install-recommends", package)
         return [line.split()[1] for line in said.splitlines() if line.startswith("Inst ")]
 
     def fetch(self, packages: Sequence[str], folder: Path) -> list[Path]:
-        """Download `packages` into `folder`, with a progress bar. Raises NotToBeHad."""
+        """Downloads `packages` into `folder` and shows a progress bar. Raises NotToBeHad."""
         listed = self._ask("download", "--print-uris", *packages).splitlines()
         total_b = sum(int(line.split()[2]) for line in listed if line.startswith("'"))
         text = f"fetching {' '.join(packages)} from Debian"
@@ -44,7 +55,7 @@ class Apt:
         return sorted(folder.glob("*.deb"))
 
     def forget(self) -> None:
-        """Remove private lists: they are larger than all that was fetched by them."""
+        """Removes the private lists, because they are larger than the packages."""
         shutil.rmtree(self._cache / "apt", ignore_errors=True)
 
     def _ask(self, *words: str) -> str:
@@ -57,7 +68,6 @@ class Apt:
             return self._run(*words, timeout_s=APT_S)
 
     def _use_private_lists(self) -> None:
-        """For a machine whose lists were never fetched, and where we may not fetch them."""
         own = self._cache / "apt"
         self._options = ["-o", f"Dir::State::lists={own}/lists", "-o", f"Dir::Cache={own}", *SMALL]
         if any(own.glob("lists/*_InRelease")) and time.time() - (own / "lists").stat().st_mtime < LISTS_FRESH_S:
@@ -81,8 +91,22 @@ class Apt:
 
 
 @contextlib.contextmanager
+def bar(text: str, total: float | None, in_bytes: bool = False) -> Iterator[Progress]:
+    """Shows `text` and the progress while the block runs. `total` is None if it is unknown."""
+    out = Console(stderr=True)
+    if not out.is_terminal:
+        out.print(f"{text} ...", soft_wrap=True, highlight=False, markup=False)
+        yield lambda _done: None
+        return
+    amount = DownloadColumn() if in_bytes else TaskProgressColumn()
+    with RichProgress(TextColumn("{task.description}", markup=False, table_column=Column(ratio=2)), BarColumn(), amount,
+                      TimeRemainingColumn(), console=out, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+@contextlib.contextmanager
 def _watched(folder: Path, progress: Progress) -> Iterator[None]:
-    """Show how much lies in `folder` while something is downloaded into it."""
     done = threading.Event()
 
     def watch() -> None:
@@ -100,7 +124,7 @@ def _watched(folder: Path, progress: Progress) -> Iterator[None]:
 
 
 def unpack(package: Path, target: Path) -> None:
-    """All files of a package below `target`. Raises NotToBeHad."""
+    """Unpacks all files of a package below `target`. Raises NotToBeHad."""
     try:
         subprocess.run(["dpkg-deb", "--extract", package, target], check=True, capture_output=True, timeout=UNPACK_S)
     except (OSError, subprocess.SubprocessError) as error:
@@ -108,15 +132,96 @@ def unpack(package: Path, target: Path) -> None:
 
 
 def extract_file(package: Path, name: str, target: Path) -> None:
-    """The one file `name` (absolute) of a package, as `target`. Raises NotToBeHad."""
+    """Writes the file `name` (an absolute path) of a package to `target`. Raises NotToBeHad."""
     part = target.with_name(f"part-{target.name}")
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as stream:
         try:
             with tarfile.open(fileobj=stream.stdout, mode="r|") as archive, part.open("wb") as file:
-                member = next(each for each in archive if each.name == f".{name}")
+                member = next(found for found in archive if found.name == f".{name}")
                 shutil.copyfileobj(archive.extractfile(member), file)
         except (StopIteration, tarfile.TarError) as error:
             raise NotToBeHad(f"{package.name} has no {name}") from error
         finally:
             stream.kill()
     part.rename(target)
+
+
+ELSEWHERE = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")     # not on everybody's PATH
+START_S = 10.0
+END_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class MosquittoProgram:
+    path: Path
+    libraries: str = ""         # LD_LIBRARY_PATH, unless they are the system's
+
+
+def find(cache: Path) -> MosquittoProgram:
+    """Returns a mosquitto that runs here; downloads Debian's if it is missing. Raises NotToBeHad."""
+    path = os.environ.get("PATH", os.defpath)
+    if found := shutil.which("mosquitto", path=os.pathsep.join((path, *ELSEWHERE))):
+        return MosquittoProgram(Path(found))
+    home = cache / "mosquitto"
+    if not (home / "usr/sbin/mosquitto").exists():
+        apt = Apt(cache)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            unpacked = Path(folder) / "unpacked"
+            for package in apt.fetch(apt.needed("mosquitto"), Path(folder)):
+                unpack(package, unpacked)
+            shutil.rmtree(home, ignore_errors=True)
+            unpacked.rename(home)
+    libraries = os.pathsep.join(str(path) for path in (home / "usr/lib").glob("*-linux-gnu*"))
+    return MosquittoProgram(home / "usr/sbin/mosquitto", libraries)
+
+
+class Broker:
+    """A running mosquitto on the loopback. No broker in Python will do: amqtt 0.12 does not know MQTT 5."""
+
+    def __init__(self, program: MosquittoProgram, folder: Path, rights: str = "allow_anonymous true\n") -> None:
+        """Starts it on a free port; `rights` are lines of its configuration. Raises NotToBeHad."""
+        self.port = free_port(0)
+        config = folder / "mosquitto.conf"
+        config.write_text(f"listener {self.port} 127.0.0.1\npersistence false\nuser {getpass.getuser()}\n{rights}")
+        environment = os.environ | ({"LD_LIBRARY_PATH": program.libraries} if program.libraries else {})
+        self._log = folder / "mosquitto.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [program.path, "-c", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                start_new_session=True, preexec_fn=die_with_parent)
+        self._wait()
+
+    def _wait(self) -> None:
+        until_s = time.monotonic() + START_S
+        while time.monotonic() < until_s and self._process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        self.close()
+        said = self._log.read_text(errors="replace").strip().splitlines()
+        raise NotToBeHad(f"mosquitto does not start: {said[-1] if said else 'it said nothing'}")
+
+    def close(self) -> None:
+        end(self._process, END_S)
+
+
+def end(process: subprocess.Popen[bytes], within_s: float) -> None:
+    """Stops a process, and kills it after `within_s`. It may have ended already."""
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def free_port(preferred: int) -> int:
+    """Returns `preferred` if that port is free on the loopback, else any free port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What the demo's camera sees: the source that was named, else real surveillance footage, else a generated scene."""
+"""What the demo's camera shows: the named source, else real surveillance footage, else a generated scene."""
 import hashlib
 import tempfile
 from collections.abc import Iterator
@@ -9,14 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 
-from agent.cli.demo.debian import Apt, NotToBeHad, extract_file
-from agent.cli.demo.lines import bar
+from agent.cli.demo.debian import Apt, NotToBeHad, bar, extract_file
 
 PACKAGE, INSIDE = "opencv-doc", "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
 AS_THEY_ARE = ("h264", "hevc")
 WIDEST_PX = 1280            # larger video is made smaller when it has to be converted anyway
 KEYFRAME_EVERY_S = 2
-ROUND_S, IN_SIGHT_S = 20, (4, 14)     # somebody crosses the generated scene, then nobody
+ROUND_S, IN_SIGHT_S = 20, (4, 14)     # a figure crosses the generated scene, then it is empty
 
 
 class CannotPlay(Exception):
@@ -25,28 +24,24 @@ class CannotPlay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """A camera's `source` for the configuration, and what it is in words."""
-
-    source: str
+    source: str         # for the configuration
     loop: bool
-    text: str
+    text: str           # what it is, for people
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Size in pixels, pictures a second, and how many (0: unknown)."""
-
     width: int
     height: int
-    rate: Fraction
-    frames_n: int
+    rate: Fraction      # pictures a second
+    frames_n: int       # 0 if unknown
 
 
 SCENE = Shape(768, 432, Fraction(10), 400)
 
 
 def choose(named: str | None, cache: Path) -> Footage:
-    """The footage for `named` (a file, a URL, a device, or None); downloads and converts once. Raises CannotPlay."""
+    """Returns the footage for a file, URL, device or None; downloads and converts it once. Raises CannotPlay."""
     if named is None:
         return _own(cache)
     if named.startswith("/dev/"):
@@ -73,11 +68,11 @@ def _own(cache: Path) -> Footage:
     scene = cache / "scene.mp4"
     if not scene.exists():
         _encode(_scene(), SCENE, scene, "drawing a scene")
-    return Footage(f"file:{scene}", True, f"a generated scene, as real footage can't be had here: {why}")
+    return Footage(f"file:{scene}", True, f"a generated scene, because real footage is not available: {why}")
 
 
 def _playable(path: Path, cache: Path) -> Path:
-    """The file itself if a camera could send it, else its H.264 copy, made once. Raises CannotPlay."""
+    """Returns the file if a camera could send it, else its H.264 copy. Raises CannotPlay."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -103,7 +98,7 @@ def _playable(path: Path, cache: Path) -> Path:
 
 
 def _encode(frames: Iterator[av.VideoFrame], shape: Shape, target: Path, text: str) -> None:
-    """Write `frames` as H.264 like a camera's: no B-frames, a keyframe every two seconds."""
+    """Writes `frames` as H.264 like a camera's: no B-frames, a keyframe every two seconds."""
     part = target.with_name(f"part-{target.name}")
     options = {"preset": "veryfast", "crf": "23", "bf": "0", "g": str(max(1, round(shape.rate * KEYFRAME_EVERY_S)))}
     with bar(text, shape.frames_n or None) as progress, av.open(str(part), "w", format="mp4") as container:
@@ -120,7 +115,7 @@ def _encode(frames: Iterator[av.VideoFrame], shape: Shape, target: Path, text: s
 
 
 def _scene() -> Iterator[av.VideoFrame]:
-    """A rough wall with sensor noise, in front of which somebody walks to and fro, with still seconds in between."""
+    """A rough wall with sensor noise; a figure walks past it, to and fro, with still seconds in between."""
     random = np.random.default_rng(1)
     wall = np.kron(random.integers(70, 150, (SCENE.height // 16, SCENE.width // 16)), np.ones((16, 16)))
     figure_height, figure_width = SCENE.height // 3, SCENE.width // 16

@@ -1,4 +1,4 @@
-"""The demo's life: footage, a broker, a configuration, the agent, a subscriber that prints; and the end of them all."""
+"""Starts footage, broker and recorder, prints the recorder's messages, and ends them all."""
 import contextlib
 import os
 import select
@@ -16,13 +16,11 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.cli.config import document
-from agent.cli.demo import footage
-from agent.cli.demo.broker import Broker, end, find, free_port
-from agent.cli.demo.debian import Apt, NotToBeHad
+from agent.cli.demo import footage, messages
+from agent.cli.demo.debian import Apt, Broker, NotToBeHad, end, find, free_port
 from agent.cli.demo.footage import CannotPlay, Footage
-from agent.cli.demo.lines import conditions, line, shows_picture, title
-from agent.cli.demo.listen import EndsFirst, ReceivedMessage, StoreReader, Subscriber
-from agent.cli.page_link import page_link
+from agent.cli.demo.messages import EndsFirst, ReceivedMessage, StoreReader, Subscriber
+from agent.cli.run import page_link
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
 from agent.core.household.labels import WordLack
@@ -42,27 +40,21 @@ SLOTS_N = 9                 # demos at the same time; each keeps its clips until
 END_S = 6.0                 # the supervisor needs 5
 TOLD_LINES_N = 15
 LACKS: dict[WordLack, str] = {
-    "no_weights": "none for what events were: the weights are not here, which npm would fetch (sudo apt install npm)",
-    "small_board": "none for what events were: this machine has too little memory for that look"}
+    "no_weights": "events get no labels: the weights are missing, which npm would fetch (sudo apt install npm)",
+    "small_board": "events get no labels: this machine has too little memory"}
 EXIT_FAILED = 1
 
-
 Source = Annotated[str | None, typer.Argument(metavar="[SOURCE]", show_default=False,
-    help="A video file, rtsp://user:password@address/path, or /dev/video0. Without it: real surveillance footage.")]
+    help="A video file, rtsp://user:password@address/path, or /dev/video0. Default: real surveillance footage.")]
 OtherBroker = Annotated[str | None, typer.Option(
-    metavar="HOST:PORT", show_default=False, help="Use this MQTT 5 broker (without TLS) instead of starting one.")]
+    metavar="HOST:PORT", show_default=False, help="Use this MQTT 5 broker, without TLS. Default: start one.")]
 Seconds = Annotated[float | None, typer.Option(
-    metavar="N", min=1, show_default=False, help="End after so long; without it, at Ctrl-C.")]
+    metavar="N", min=1, show_default=False, help="End after so many seconds. Default: at Ctrl-C.")]
 Port = Annotated[int, typer.Option(
-    metavar="PORT", min=1, max=65535, help="Of the page; another one is taken if it is in use.")]
+    metavar="PORT", min=1, max=65535, help="The page's port. If it is in use, the demo takes another one.")]
 
 
 def demo(source: Source = None, broker: OtherBroker = None, seconds: Seconds = None, port: Port = 8088) -> None:
-    raise typer.Exit(play(source, broker, seconds, port))
-
-
-def play(source: str | None, broker: str | None, seconds: float | None, port: int) -> int:
-    """Run the demo until Ctrl-C or for `seconds`. Returns the exit code. Raises AlreadyRunning."""
     out = console()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taimat"
     try:
@@ -70,20 +62,26 @@ def play(source: str | None, broker: str | None, seconds: float | None, port: in
         with contextlib.ExitStack() as stack:
             film = footage.choose(source, cache)
             store = _store(stack, cache)
-            address, told = _broker(stack, broker, cache, store)
+            address, described = _broker(stack, broker, cache, store)
             Apt(cache).forget()
             settings = _settings(stack, film, store, address, free_port(port))
-            _introduce(out, film, settings, told)
-            return _Show(out, settings).run(stack, seconds)
+            topics = f"cam/v1/{WARD}/#" if settings.ward.enabled else ""
+            facts = {"footage": film.text, "broker": described, "topics": topics, "store": settings.store.folder,
+                     "words": LACKS[why] if (why := words_lack()) else ""}
+            for name, value in facts.items():
+                if value:
+                    _fact(out, name, value)
+            out.print("[dim]Ctrl-C ends it.[/dim]\n")
+            raise typer.Exit(_Show(out, settings).run(stack, seconds))
     except CannotPlay as error:
         print(redact(str(error)), file=sys.stderr)
     except PermissionError as error:
         print(f"{error.filename}: {error.strerror}; set XDG_CACHE_HOME to a folder that you may write", file=sys.stderr)
-    return EXIT_FAILED
+    raise typer.Exit(EXIT_FAILED)
 
 
 def _store(stack: contextlib.ExitStack, cache: Path) -> Path:
-    """An empty folder for this demo's recordings, in place of an earlier demo's."""
+    """Empties the folder of an earlier demo for this one. Raises AlreadyRunning."""
     for number in range(1, SLOTS_N + 1):
         with contextlib.suppress(AlreadyRunning):
             stack.callback(Lock(cache / f"demo-{number}.lock").release)
@@ -95,7 +93,7 @@ def _store(stack: contextlib.ExitStack, cache: Path) -> Path:
 
 
 def _broker(stack: contextlib.ExitStack, named: str | None, cache: Path, store: Path) -> tuple[Address | None, str]:
-    """Where the broker is, None if there is none, and that in words."""
+    """Returns the broker's address (None if there is no broker), and its description."""
     if named is not None:
         host, _, port = named.rpartition(":")
         if not host or not port.isdecimal():
@@ -105,17 +103,16 @@ def _broker(stack: contextlib.ExitStack, named: str | None, cache: Path, store: 
         program = find(cache)
         own = stack.enter_context(contextlib.closing(Broker(program, store)))
     except NotToBeHad as error:
-        return None, f"none, so this shows what is in the store: {error}"
+        return None, f"none, so the messages come from the store: {error}"
     return ("127.0.0.1", own.port), f"mosquitto ({program.path}) on 127.0.0.1:{own.port}"
 
 
 def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: Address | None, port: int) -> Settings:
-    """What this device is to do: a single camera whose clips close soon."""
     memory = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
     runtime = stack.enter_context(tempfile.TemporaryDirectory(prefix="taimat-", dir=memory))
     host, broker_port = broker or ("127.0.0.1", 1883)
     return Settings(
-        # Not encrypted: a first look is also to open a clip in any player.
+        # Not encrypted, so that any player opens the clips.
         device=Device(site="demo"), store=Store(folder=str(store), runtime=runtime, quota_gb=QUOTA_GB, encrypt="off"),
         camera=[Camera(name=CAMERA, source=film.source, loop=film.loop, record="motion", pre_roll_s=2, post_roll_s=2,
                        merge_gap_s=2, max_clip_s=12)],
@@ -123,22 +120,11 @@ def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: A
                   health_every_s=10), web=Web(port=port))
 
 
-def _introduce(out: Console, film: Footage, settings: Settings, broker: str) -> None:
-    facts = {"footage": film.text, "broker": broker, "topics": f"cam/v1/{WARD}/#" if settings.ward.enabled else "",
-             "store": settings.store.folder, "words": LACKS[why] if (why := words_lack()) else ""}
-    for name, value in facts.items():
-        if value:
-            _fact(out, name, value)
-    out.print("[dim]Ctrl-C ends it.[/dim]\n")
-
-
 def _fact(out: Console, name: str, value: str) -> None:
     out.print(Text.assemble((f"{name:<9}", "bold"), redact(value)))
 
 
 class _Show:
-    """The running part: the agent as its own processes, and everything it tells as lines."""
-
     def __init__(self, out: Console, settings: Settings) -> None:
         self._out, self._settings = out, settings
         self._folders = Folders(Path(settings.store.folder))
@@ -146,12 +132,12 @@ class _Show:
         self._events_n = self._messages_n = 0
         self._health: dict[str, Any] | None = None
         self._ordered = EndsFirst()
-        self._came = False              # a picture of the camera's
-        self._why = ""                  # there is none
-        self._shown = False             # the way to the page
+        self._came = False              # a picture from the camera
+        self._why = ""                  # no picture came
+        self._shown = False             # the page's address
 
     def run(self, stack: contextlib.ExitStack, seconds: float | None) -> int:
-        """Until `seconds` are over, a signal comes, or the agent ends by itself. Returns the exit code."""
+        """Runs for `seconds`, until a signal, or until the recorder ends. Returns the exit code."""
         ward, began_s = self._settings.ward, time.monotonic()
         try:
             listener = Subscriber(ward.host, ward.port, WARD) if ward.enabled else StoreReader(self._folders.root)
@@ -166,10 +152,10 @@ class _Show:
             self._show_page()
         code = agent.poll()
         end(agent, END_S)
-        while told := listener.next(0.5):
-            self._hear(told)
-        for told in self._ordered.rest():
-            self._print(told)
+        while message := listener.next(0.5):
+            self._hear(message)
+        for message in self._ordered.rest():
+            self._print(message)
         self._sum(time.monotonic() - began_s, listener.dropped_n)
         if code is not None:
             self._out.print("[bold red]the recorder ended by itself:[/bold red]")
@@ -191,7 +177,7 @@ class _Show:
                 stderr=log, start_new_session=True, preexec_fn=die_with_parent)
 
     def _show_page(self) -> None:
-        """Once the page is up, and again at each Enter, for the link is good for a minute only."""
+        """Shows an address once the page is up, and another one at each Enter: each is valid for a minute."""
         if self._shown and not (sys.stdin.isatty() and select.select([sys.stdin], [], [], 0)[0]):
             return
         if self._shown:
@@ -201,31 +187,28 @@ class _Show:
             self._shown = True
         if self._shown:
             again = "; press Enter for another link" if sys.stdin.isatty() else ""
-            _fact(self._out, "page", f"{page_link(web, self._folders)}  (good for a minute{again})")
+            _fact(self._out, "page", f"{page_link(web, self._folders)}  (valid for a minute{again})")
 
-    def _hear(self, told: ReceivedMessage | None) -> None:
-        for each in self._ordered.next(told):
-            self._print(each)
+    def _hear(self, received: ReceivedMessage | None) -> None:
+        for message in self._ordered.next(received):
+            self._print(message)
 
-    def _print(self, told: ReceivedMessage) -> None:
+    def _print(self, message: ReceivedMessage) -> None:
         self._messages_n += 1
-        self._came = self._came or shows_picture(told)
-        if told.kind == "camera":
-            self._why = f": {told.data.get('detail') or title(told)}"
-        self._events_n += told.kind == "motion" and told.data.get("phase") == "start"
-        if told.kind == "health":
-            self._health = told.data
-        self._out.print(line(told, self._file))
-
-    def _file(self, clip: str) -> Path:
-        return self._folders.clip(int(clip.rsplit("-", 1)[-1]), clip)
+        self._came = self._came or messages.shows_picture(message)
+        if message.kind == "camera":
+            self._why = f": {message.data.get('detail') or messages.title(message)}"
+        self._events_n += message.kind == "motion" and message.data.get("phase") == "start"
+        if message.kind == "health":
+            self._health = message.data
+        self._out.print(messages.line(message, lambda clip: self._folders.clip(int(clip.rsplit("-", 1)[-1]), clip)))
 
     def _sum(self, took_s: float, dropped_n: int) -> None:
         count_n, count_b = 0, 0
         if (self._folders.root / FILE).exists():
             with contextlib.closing(connect(self._folders.root)) as db:
                 count_n, count_b = clips.totals(db)
-        health = f"; health: {conditions(self._health)}" if self._health is not None else ""
+        health = f"; health: {messages.conditions(self._health)}" if self._health is not None else ""
         self._out.print(f"\n[bold]{took_s:.0f} s[/bold]: {count(self._events_n, 'event')}, "
                         f"{count(count_n, 'clip')} ({size(count_b)}), {count(self._messages_n, 'message')}{health}")
         if dropped_n:

@@ -1,9 +1,9 @@
-"""Is this device its ward's, and do the brokers of ward and household let it in? Asked as the link asks."""
+"""Checks the enrolment, and whether the brokers of ward and household accept this device."""
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
+from agent.cli.doctor import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
 from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
@@ -32,14 +32,14 @@ HOME_REMEDIES = {"unreachable": "check [home] host and port, and that the househ
                  "refused": "correct [home] in the configuration, or the household's broker"}
 OWN = ("localhost", "127.0.0.1", "::1")
 AGAIN = "sudo systemctl restart enrol-taimat; journalctl -u enrol-taimat tells more"
-MANY_N = 100               # messages that wait although the link runs
+MANY_N = 100               # waiting messages that are too many if the link runs
 
 
 def examine(ward: Ward, store: Path) -> CheckVerdict:
-    """One connection, ended properly; while the link runs only the way there, for a second one would throw it out."""
+    """Connects once. If the link runs, it only tries the way, because a second connection would end the link's."""
     if not ward.enabled:
-        return skipped("this household is in no ward: nothing is told to anybody",
-                       "to join one, read what taimat config check says of it, and set [ward] enabled = true")
+        return skipped("this household is in no ward, so nothing is sent",
+                       "to join one, read what taimat config check says about it, and set [ward] enabled = true")
     where = f"{ward.host}:{ward.port}"
     try:
         known = credentials.load(ward, own_id(store))
@@ -55,7 +55,7 @@ def examine(ward: Ward, store: Path) -> CheckVerdict:
 
 
 def own_id(store: Path) -> str:
-    """The device's id at the ward as long as no certificate says it; another one where it has none yet."""
+    """Returns the device's id, which a ward's certificate overrides; a stand-in if it has none yet."""
     try:
         return named(store) or "taimat-doctor"
     except OSError:
@@ -63,19 +63,19 @@ def own_id(store: Path) -> str:
 
 
 def _beside(ward: Ward, known: Credentials, where: str, holder: int, store: Path) -> CheckVerdict:
-    """The link is at work: look at the way to the broker and at what waits to be sent."""
+    """Checks the way to the broker and the waiting messages while the link runs."""
     version = shake_hands(ward.host, ward.port, known.tls)
     way = "reachable" + (f" ({version})" if version else "")
     with as_owner(store):
         waiting_n = outbox.waiting(connect(store))[0]
     text = f"{where} is {way}; the running link (process {holder}) has the connection, {waiting_n} messages wait"
     if waiting_n > MANY_N:
-        return warn(text, "see the link's own words: journalctl -u taimat-link, or the page")
+        return warn(text, "see why: journalctl -u taimat-link, or the page")
     return _found(ward, known, text)
 
 
 def _found(ward: Ward, known: Credentials, text: str) -> CheckVerdict:
-    """That the broker is there, and what will go wrong later."""
+    """Adds warnings of what will fail later."""
     verdicts = [ok(text)]
     if known.cert_not_after is not None:
         left_days = (known.cert_not_after.timestamp() - SystemClock().now().wall_ms / 1000) / 86_400
@@ -87,15 +87,12 @@ def _found(ward: Ward, known: Credentials, text: str) -> CheckVerdict:
         except PublicKeyProblem as problem:
             verdicts.append(warn(str(problem), "until then each signed command of the ward is refused"))
     if not ward.tls and ward.host not in OWN:
-        verdicts.append(warn("nothing is encrypted on the way", "set tls = true, unless all of it is your own network"))
+        verdicts.append(warn("the connection is not encrypted", "set tls = true, unless it stays in your own network"))
     return worst(verdicts)
 
 
 def examine_home(home: Home, store: Path) -> CheckVerdict:
-    """The household's, under a name of its own, for the link may be connected there.
-
-    Trouble is no more than a warning: nothing is recorded by Home Assistant.
-    """
+    """Connects under another name than the link's. A problem is only a warning, because recording goes on."""
     try:
         return ok(greet(home, broker.credentials(home, f"{own_id(store)}-doctor")))
     except LinkFault as fault:
@@ -115,7 +112,7 @@ def examine_enrolment(config: Path, runtime: Path) -> CheckVerdict:
     if record is None:
         return warn(f"not enrolled yet: {_why(state)}", AGAIN)
     if folder.claim.exists():
-        return warn(f"enrolled with {record.called}, and its claim is still there: {_why(state)}",
+        return warn(f"enrolled with {record.called}, but its claim still exists: {_why(state)}",
                     "journalctl -u setup-taimat says why the configuration does not name it yet")
     return _held(folder, record, state)
 
@@ -124,13 +121,13 @@ def _held(folder: WardFolder, record: WardRecord, state: EnrolState | None) -> C
     try:
         leaf = certificate.of_pem((folder.current / CERT).read_text(encoding="ascii"))
     except (OSError, UnicodeDecodeError, certificate.NotACertificate) as error:
-        return bad(f"{folder.current / CERT}: {error}", "have the ward enrol this recorder again, with a new claim")
+        return bad(f"{folder.current / CERT}: {error}", "ask the ward to enrol this recorder again, with a new claim")
     text = f"{record.dev} of {record.called} ({record.ward}), certificate until {leaf.not_after:%Y-%m-%d}"
     now = datetime.fromtimestamp(time.time(), UTC)
     if renewal_due(datetime.fromtimestamp(record.granted_ms / 1000, UTC), leaf.not_before, leaf.not_after, now):
-        return warn(f"{text}, which is due for renewal: {_why(state)}", AGAIN)
+        return warn(f"{text}, due for renewal: {_why(state)}", AGAIN)
     return ok(text)
 
 
 def _why(state: EnrolState | None) -> str:
-    return f"{state.code}: {state.detail}" if state and state.detail else "no try since this boot"
+    return f"{state.code}: {state.detail}" if state and state.detail else "not tried since this boot"

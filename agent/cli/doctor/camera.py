@@ -1,4 +1,4 @@
-"""Is each camera really there, and what does it send? Opened the way the recorder opens it, for a few seconds."""
+"""Opens a camera for a few seconds as the recorder does, and judges what it sends."""
 import importlib
 import os
 import subprocess
@@ -11,7 +11,7 @@ import msgspec
 
 from agent.cameras import Sink, SourceError, open_source, picamera, reencode
 from agent.cameras.rtsp.pins import CertificatePins
-from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
+from agent.cli.doctor import CheckVerdict, bad, ok, skipped, systemctl, warn, worst
 from agent.cli.exits import with_sudo
 from agent.cli.processes import at_work
 from agent.config.derived import declared, transcodes
@@ -26,12 +26,12 @@ from agent.look.device_words import condition_text
 from agent.store import pause
 from agent.store.folders import Folders
 
-LOOK_S = 4.0                # once something comes
+LOOK_S = 4.0                # from the first packet
 LONGEST_LOOK_S = 14.0       # with opening, and waiting for a second keyframe
-WITHIN_S = 45               # both streams, and the time that libav needs to give up
-DEADLINE_S = WITHIN_S + 10.0        # a process may have to start first, which takes seconds on a Pi
-SYSTEMCTL_S, ANSWER_MAX_B = 5.0, 65_536
-# Of a unit's lines those that may stand in a camera's way.
+WITHIN_S = 45               # both streams, and libav's own timeout
+DEADLINE_S = WITHIN_S + 10.0        # with the start of a process, which takes seconds on a Pi
+ANSWER_MAX_B = 65_536
+# A unit's settings that may keep it from a camera.
 LIMITS = ("User", "Group", "SupplementaryGroups", "Environment", "PrivateUsers", "PrivateNetwork", "IPAddressAllow",
           "IPAddressDeny", "RestrictAddressFamilies", "PrivateDevices", "DevicePolicy", "DeviceAllow", "ProtectHome",
           "ProtectSystem", "InaccessiblePaths", "NoNewPrivileges", "CapabilityBoundingSet", "MemoryDenyWriteExecute",
@@ -39,18 +39,18 @@ LIMITS = ("User", "Group", "SupplementaryGroups", "Environment", "PrivateUsers",
 KEYFRAMES_FAR_S = 5.0
 KEYFRAMES_REMEDY = "set the camera's keyframe (I-frame) interval to 2 s: a clip can only begin at one"
 SLOW_SHARE, FAST_SHARE = 0.7, 1.5
-SUB_FAST_HINT = "motion looks at fewer, the rest is decoded for nothing: taimat discover --tune asks the camera for 5"
-TIGHT_PCT, TOO_MUCH_PCT = 60, 90        # of the time: beyond, the pictures come faster than they are painted
+SUB_FAST_HINT = "motion detection uses fewer, and decodes the rest in vain: taimat discover --tune sets the camera to 5"
+TIGHT_PCT, TOO_MUCH_PCT = 60, 90        # of the time: beyond, pictures come faster than they are painted
 MASKS_REMEDY = ("set the camera to fewer pictures a second or a smaller picture; or set the mask in its own menu, and "
                 'privacy_mask = "camera"')
 CODECS = {"h264": "H.264", "h265": "H.265"}
 
 
 class PacketCounter(Sink):
-    """A sink that only counts what comes."""
+    """A sink that counts packets, and keeps the first of them."""
 
     def __init__(self, clock: Clock, stop: Stop, keys_n: int) -> None:
-        """Sets `stop` when enough has come, `keys_n` keyframes among it."""
+        """Sets `stop` after enough time and `keys_n` keyframes."""
         self._clock, self._stop, self._keys_n = clock, stop, keys_n
         self.info: StreamInfo | None = None
         self.came_us: list[int] = []            # pts of every packet
@@ -63,7 +63,6 @@ class PacketCounter(Sink):
         self.info = info
 
     def packet(self, packet: Packet) -> None:
-        """Count it, and end the look when enough has come."""
         self.came_us.append(packet.pts_us)
         self.bytes_n += len(packet.data)
         if (packet.key or self.kept) and len(self.kept) < reencode.PACKETS_MAX and self.bytes_n < reencode.BYTES_MAX:
@@ -83,38 +82,31 @@ class PacketCounter(Sink):
 
 
 def examine(camera: Camera, store: Path, unit: str) -> CheckVerdict:
-    """Open the camera, and its sub-stream if one is set, as the `unit` that records it would.
-
-    For a process of its own: root's becomes another user for good.
-    """
+    """Opens the camera with the limits of its recording `unit`. Root becomes another user for good."""
     holder = at_work(store).get(f"capture@{camera.name}")
     if parse_source(camera.source).scheme in RAW and holder:
-        return skipped(f"process {holder} records it now, and only one can",
+        return skipped(f"process {holder} records it now, and only one process can",
                        "look at the page; or stop it first: systemctl stop 'taimat-*'")
     if pause.load(Folders(store)).of(camera.name, SystemClock().now()):
-        return skipped("is paused, so nobody looks", f"to see again: taimat resume {camera.name}")
+        return skipped("is paused, so it was not opened", f"to see again: taimat resume {camera.name}")
     limits = _limits(unit)
     if limits and os.getuid() == 0:
         return _look_as_unit(limits, camera, store)
     for kind in ("file", "rtsp.libav", "v4l2"):
-        importlib.import_module(f"agent.cameras.{kind}")        # later it may not look where root's own Python lies
+        importlib.import_module(f"agent.cameras.{kind}")        # later it may not read root's own Python
     become_reader()
     seen = look(camera, store)
-    return worst([seen, ok("looked at without the recorder's limits", f"with them: {with_sudo()}")]) if limits else seen
+    return worst([seen, ok("opened without the recorder's limits", f"with them: {with_sudo()}")]) if limits else seen
 
 
 def _limits(unit: str) -> list[str]:
-    """The unit's lines, drop-ins and all; none where systemd does not run or does not know it."""
-    try:
-        said = subprocess.run(["systemctl", "show", f"--property=LoadState,{','.join(LIMITS)}", unit], check=True,
-                              text=True, capture_output=True, timeout=SYSTEMCTL_S).stdout.splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return []
+    """Reads the unit's settings; [] if systemd does not run or does not know the unit."""
+    said = systemctl(f"--property=LoadState,{','.join(LIMITS)}", unit).splitlines()
     return [line for line in said if not line.startswith("LoadState=")] if "LoadState=loaded" in said else []
 
 
 def _look_as_unit(limits: list[str], camera: Camera, store: Path) -> CheckVerdict:
-    """What a process with these limits says. Raises OSError, and msgspec.MsgspecError for nonsense."""
+    """Asks a process with these limits. Raises OSError and msgspec.MsgspecError."""
     rules = [f"--property={line}" for line in (f"RuntimeMaxSec={WITHIN_S}", *limits)]
     with subprocess.Popen(["systemd-run", "--quiet", "--collect", "--pipe", "--wait", *rules, sys.executable, "-P",
                            "-m", "agent.cli.doctor.camera"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -138,12 +130,11 @@ def look(camera: Camera, store: Path) -> CheckVerdict:
 
 
 def none() -> CheckVerdict:
-    """There is no camera to look at."""
     return bad("none is configured and enabled, so nothing is recorded", "add a [[camera]] with its source")
 
 
 def _look(camera: Camera, url: str, pins: CertificatePins, keys_n: int) -> PacketCounter:
-    """One attempt, ended by us once `keys_n` keyframes have come. Raises SourceError."""
+    """Opens the stream until `keys_n` keyframes have come. Raises SourceError."""
     clock, stop = SystemClock(), Stop()
     timer = threading.Timer(LONGEST_LOOK_S, stop.set)
     timer.start()
@@ -161,8 +152,11 @@ def _main(camera: Camera, scheme: str, seen: PacketCounter) -> CheckVerdict:
     mbit_per_s = seen.bytes_n * 8 / span_s / 1e6 if span_s > 0 else 0.0
     text = (f"{CODECS[seen.info.codec]} {seen.info.width}x{seen.info.height}, {seen.fps:.1f} pictures a second, "
             f"{mbit_per_s:.1f} Mbit/s")
-    if large := _too_large(seen.info):
-        return large
+    try:
+        is_small(seen.info)
+    except TooLarge as error:
+        return warn(f"pictures of {error} are recorded, but are too large for motion detection",
+                    "lower the camera's resolution, or set sub to its small stream")
     if len(seen.keys_us) < 2:
         return warn(f"{text}, no second keyframe within {span_s:.0f} s", KEYFRAMES_REMEDY)
     keys_s = (seen.keys_us[-1] - seen.keys_us[0]) / 1e6 / (len(seen.keys_us) - 1)
@@ -170,42 +164,33 @@ def _main(camera: Camera, scheme: str, seen: PacketCounter) -> CheckVerdict:
     if keys_s > KEYFRAMES_FAR_S:
         return warn(text, KEYFRAMES_REMEDY)
     if scheme in RAW and seen.fps < camera.fps * SLOW_SHARE:
-        return warn(f"{text}, but {camera.fps} were asked for",
+        return warn(f"{text}, but {camera.fps} are configured",
                     "lower fps, or width and height: this board or camera can't do more")
     return ok(text)
 
 
 def _sensor(scheme: str, info: StreamInfo) -> list[CheckVerdict]:
-    """What a Pi camera shows of what it sees, and whether masks could be painted over it."""
-    told = []
+    """What part of its view a Pi camera shows, and whether masks could be painted on it."""
+    verdicts = []
     if info.view_pct == 100:
-        told.append(ok("all of the width that its sensor can see"))
+        verdicts.append(ok("the whole width of its sensor"))
     elif info.view_pct is not None:
-        hint = (f"all of it comes with fps = {info.whole_up_to_fps} or less" if info.whole_up_to_fps
-                else "all of it comes in a smaller picture only: lower width and height")
-        told.append(ok(f"the middle {info.view_pct} % of the width that its sensor can see", hint))
+        hint = (f"for the whole width set fps = {info.whole_up_to_fps} or less" if info.whole_up_to_fps
+                else "only a smaller picture has the whole width: lower width and height")
+        verdicts.append(ok(f"the middle {info.view_pct} % of the width of its sensor", hint))
     if info.stands_in:
-        told.append(warn("the board's own encoder failed, x264 stands in",
-                         condition_text("encoder_failed", "en").remedy))
+        verdicts.append(warn("the board's own encoder failed, x264 replaces it",
+                             condition_text("encoder_failed", "en").remedy))
     if scheme == "picamera" and not picamera.hides_masks():
-        told.append(ok(f"picamera2 {picamera.found_version()} records, but could not hide anything",
-                       f"before you set masks: {picamera.REMEDY.partition(';')[0]}"))
-    return told
-
-
-def _too_large(info: StreamInfo) -> CheckVerdict | None:
-    try:
-        is_small(info)
-    except TooLarge as error:
-        return warn(f"pictures of {error} are recorded, but are too large to be looked at for motion",
-                    "lower the camera's resolution, or set sub to its small stream")
-    return None
+        verdicts.append(ok(f"picamera2 {picamera.found_version()} records, but cannot paint masks",
+                           f"before you set masks: {picamera.REMEDY.partition(';')[0]}"))
+    return verdicts
 
 
 def masks_verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -> list[CheckVerdict]:
-    """What there is to say of its masks: painted for a moment on what the camera has sent, from a keyframe on."""
+    """Judges the masks: paints them on what the camera has sent, from a keyframe on."""
     if declared(camera):
-        return [ok(f"{len(camera.masks)} masks, by the camera itself as you declare: see the live page")]
+        return [ok(f"{len(camera.masks)} masks, painted by the camera itself, as you declare: see the live page")]
     if not transcodes(camera):
         return []
     try:
@@ -213,7 +198,7 @@ def masks_verdict(camera: Camera, info: StreamInfo, packets: Sequence[Packet]) -
     except SourceError as error:
         return [bad(f"masks: {error.what}", error.remedy)]
     if cost is None:
-        return [warn("masks: too little came to measure what painting costs", "look again")]
+        return [warn("masks: too few pictures came to measure the cost of painting", "run this again")]
     text = (f"painting the masks (decode, paint, x264) takes {cost.cpu_pct:.0f} % of one of {os.cpu_count() or 1} "
             f"cores, and {cost.busy_pct:.0f} % of the time")
     if cost.busy_pct > TOO_MUCH_PCT:

@@ -1,4 +1,4 @@
-"""The card: room, health, real speed, and how long it lasts; and the runtime folder, which must not be on it."""
+"""Checks the card: room, health, real speed, and how long it lasts; and the runtime folder, which must not be on it."""
 import os
 import re
 import sqlite3
@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.cli.doctor.verdict import CheckVerdict, bad, ok, skipped, warn, worst
+import psutil
+
+from agent.cli.doctor import CheckVerdict, bad, ok, skipped, warn, worst
 from agent.cli.exits import with_sudo
 from agent.cli.processes import processes
 from agent.cli.terminal import size
@@ -29,15 +31,15 @@ WRITTEN_B, PIECE_B = 8 * 1024 * 1024, 512 * 1024        # flushed after each pie
 SLOW_B_PER_S, USELESS_B_PER_S = 4e6, 1e6                # a 4 Mbit/s camera writes 0.5 MB a second
 LONG_FLUSH_S = 2.0
 ANSWER_S = 10.0
-HELD_S = 5.0                # longer than commits take
+HELD_S = 5.0                # longer than a commit takes
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 INODES_MIN_N = 5000
-RATE_DAYS_MAX = 1.0         # days back from which the fill rate is taken, as health does
+RATE_DAYS_MAX = 1.0         # the newest day gives the fill rate, as in health
 RATE_CLIPS_MAX = 20_000
 DAY_MS = 86_400_000
-DU_WITHIN_S = 10            # for ours, and once more for theirs
+DU_WITHIN_S = 10            # for our folders, and again for all others
 NAMED_N = 3
-DEPTH = 2                   # below the mount: /home/anna says enough
+DEPTH = 2                   # below the mount: /home/anna is precise enough
 
 
 def examine(store: Store) -> CheckVerdict:
@@ -46,7 +48,7 @@ def examine(store: Store) -> CheckVerdict:
     facts = _facts(place)
     verdicts = []
     if place != folder:
-        verdicts.append(warn(f"{folder} is not there yet; looked at {place}", "it is made at the first start"))
+        verdicts.append(warn(f"{folder} does not exist yet; checked {place}", "the first start makes it"))
     if facts.card_error or facts.card_errors_n:
         verdicts.append(bad(f"the card reports errors ({facts.card_errors_n or 'a read failed'})",
                             "copy what you need and replace the card"))
@@ -57,7 +59,7 @@ def examine(store: Store) -> CheckVerdict:
 
 
 def _facts(place: Path) -> HostFacts:
-    """What the probes know once the card has answered; a busy one takes longer than a single look."""
+    """Reads the probes until the card has answered; a busy one takes longer than one read."""
     probes, until_s = Probes(place, sample=FILE), time.monotonic() + ANSWER_S
     facts = probes.read(time.monotonic())
     while facts.disk_tot_b is None and time.monotonic() < until_s:
@@ -66,36 +68,28 @@ def _facts(place: Path) -> HostFacts:
 
 
 def _nearest(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if os.path.exists(each))
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))
 
 
 def runtime(folder: Path) -> CheckVerdict:
     place = _nearest(folder)
-    kind = _file_system(place)
+    mount = volume.holding(volume.mounts(Path("/")), place.resolve())
+    types = {disk.mountpoint: disk.fstype for disk in psutil.disk_partitions(all=True)}     # the latest mount of each
+    kind = types.get(mount.point) if mount else None
     if kind in MEMORY_FILE_SYSTEMS:
         return ok(f"{folder} is in memory")
     return warn(f"{folder} is on a disk ({kind or 'unknown'}): counters there wear it and outlive a restart",
                 "choose a folder below /run under [store] runtime")
 
 
-def _file_system(place: Path) -> str | None:
-    """Its type, from mountinfo (man 5 proc): the word behind the dash, of the deepest mount."""
-    mount = volume.holding(volume.mounts(Path("/")), place.resolve())
-    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
-        words, _, tail = line.partition(" - ")
-        if mount is not None and words.split()[4] == mount.point:
-            return tail.split()[0]
-    return None
-
-
 def _room(place: Path, facts: HostFacts, store: Store) -> CheckVerdict:
     if facts.disk_free_b is None or not facts.disk_tot_b:
-        return bad("the card does not say how much room it has", "restart the device; else replace the card")
+        return bad("the card does not report its size", "restart the device; else replace the card")
     text = f"{size(facts.disk_free_b)} free of {size(facts.disk_tot_b)}"
     if facts.read_only:
         return bad(f"{text}, but mounted read-only", "restart the device; if it stays so, replace the card")
     if facts.inodes_free_n is not None and facts.inodes_free_n < min(INODES_MIN_N, (facts.inodes_tot_n or 0) // 30):
-        return _full(place, f"room for {facts.inodes_free_n} files only", files=True)
+        return _full(place, f"room for only {facts.inodes_free_n} files", files=True)
     if facts.disk_free_b < facts.disk_tot_b * store.free_floor_pct / 200:
         return _full(place, f"the card is full ({text})")
     return ok(text)
@@ -108,22 +102,22 @@ def _full(place: Path, text: str, files: bool = False) -> CheckVerdict:
 
 
 def _strangers(store: Path, files: bool) -> tuple[bool, str]:
-    """Whether most of the store's file system is not the recorder's, and what is, by bytes or by the number of `files`.
+    """Whether others use most of the store's file system, and who, by bytes or by number of `files`.
 
-    How much it is holds although this user may not look everywhere: it is all that is in use but the recorder's own.
+    The total is right even if this user may not look everywhere: everything in use except the recorder's own.
     """
     its, found = Folders(store.resolve()), os.statvfs(store)
     own = [its.clips, its.thumbs, its.exports, its.household, its.cameras, its.keys, its.root / FOLDER]
-    own = [each for each in own if each.exists() and (its.root / FOLDER).exists()]
+    own = [folder for folder in own if folder.exists() and (its.root / FOLDER).exists()]
     mount = volume.holding(volume.mounts(Path("/")), its.root)
     used = found.f_files - found.f_ffree if files else (found.f_blocks - found.f_bfree) * found.f_frsize
     ours, _, ours_seen = _usage(own, files, "-s")
     theirs, some = used - sum(ours.values()), "" if ours_seen else "up to "
     by_folder, denied, all_seen = _usage([Path(mount.point) if mount else store], files, f"-d{DEPTH}",
-                                         *(f"--exclude={each}" for each in own))
+                                         *(f"--exclude={folder}" for folder in own))
     alone = Counter(by_folder)
     for path, much in by_folder.items():
-        alone[path.parent] -= much          # what is named by itself does not count for the folder above it
+        alone[path.parent] -= much          # a listed folder does not count for its parent
     said = [f"{path} {_much(much, files)}" for path, much in alone.most_common(NAMED_N)]
     more = " ..." * (len(denied) > NAMED_N)
     said += [f"this user may not look into {', '.join(denied[:NAMED_N])}{more}"] * bool(denied)
@@ -132,9 +126,9 @@ def _strangers(store: Path, files: bool) -> tuple[bool, str]:
 
 
 def _usage(places: Iterable[Path], files: bool, *options: str) -> tuple[dict[Path, int], list[str], bool]:
-    """By du(1): how much there is by folder, into which ones it may not look, and whether there was time for all.
+    """Runs du(1): usage by folder, the unreadable folders, and whether there was time for all.
 
-    It follows no link, leaves other file systems alone, and counts a file with two names once.
+    It follows no link, skips other file systems, and counts a file with two names once.
     """
     if not places:
         return {}, [], True
@@ -152,7 +146,7 @@ def _much(much: int, files: bool) -> str:
 
 
 def _speed(place: Path, facts: HostFacts) -> CheckVerdict:
-    """Write and flush for real, into a file without a name, which is gone however this ends."""
+    """Writes and flushes a file without a name, which vanishes even after a crash."""
     if (facts.disk_free_b or 0) < 4 * WRITTEN_B:
         return skipped("too full for a speed test")
     longest_s, began_s = 0.0, time.monotonic()
@@ -178,7 +172,7 @@ def _speed(place: Path, facts: HostFacts) -> CheckVerdict:
 
 
 def _lasts(folder: Path, facts: HostFacts, store: Store) -> list[CheckVerdict]:
-    """Days until the oldest clips must go, from what the last day's clips took."""
+    """Forecasts the days until the oldest clips must go, from the size of the newest day's clips."""
     if not os.path.exists(folder / FILE):       # also when this user may not look
         return []
     try:
@@ -186,7 +180,7 @@ def _lasts(folder: Path, facts: HostFacts, store: Store) -> list[CheckVerdict]:
         b_per_day, held = _recorded_b_per_day(db), _held(db)
     except (StoreError, sqlite3.Error) as error:
         if fault_of(error, folder) in NO_ROOM:
-            return []               # as was told
+            return []               # another verdict says so
         return [bad(f"the database can't be opened: {error}", "see permissions")]
     days = forecast.days_left(facts.disk_free_b, facts.disk_tot_b, store.free_floor_pct, b_per_day)
     if days is None:
@@ -196,19 +190,19 @@ def _lasts(folder: Path, facts: HostFacts, store: Store) -> list[CheckVerdict]:
 
 
 def _held(db: StoreConnection) -> list[CheckVerdict]:
-    """Whether a process keeps all others from writing the database: a commit takes moments."""
+    """Whether a process blocks the database for all others; a commit takes only moments."""
     until_s = time.monotonic() + HELD_S
     while (pid := writer(db.path)) is not None:
         if time.monotonic() > until_s:
-            role = next((each.role for each in processes() if each.pid == pid), "not a part of Taimat")
-            return [warn(f"process {pid or '?'} ({role}) holds the database: what is recorded is listed later",
+            role = next((process.role for process in processes() if process.pid == pid), "not a part of Taimat")
+            return [warn(f"process {pid or '?'} ({role}) holds the database: new recordings are listed later",
                          "restart the device; if it comes back, tell a technician which process it is")]
         time.sleep(0.1)
     return []
 
 
 def _recorded_b_per_day(db: sqlite3.Connection) -> float | None:
-    """Bytes a day of the newest day of clips; None with less than an hour of them."""
+    """Bytes a day, from the newest day of clips; None with less than an hour of them."""
     count_b, first_ms, last_ms = 0, None, None
     for number, clip in enumerate(newest(db, None)):
         last_ms = clip.wall_ms if last_ms is None else last_ms

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -P
-"""`bin/taimat` of a version: a copy of this file, which runs the version whose folder it lies in.
+"""`bin/taimat` of a version is a copy of this file. It runs the version in whose folder it is.
 
-It stands alone, for it is what knows where all else is. What it starts runs the same version, also when another name
-leads elsewhere meanwhile; and no module is taken from where somebody happens to stand.
+It imports nothing of ours, because it sets the path to that. Its child processes run the same version, even if
+`current` points elsewhere meanwhile, and import no module from the working folder.
 """
 import os
 import runpy

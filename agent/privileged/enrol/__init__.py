@@ -1,1 +1,1 @@
-"""The recorder's way to its ward's certificate: docs/design/ward.md."""
+"""How the recorder gets its ward's certificate: docs/design/ward.md."""

@@ -1,7 +1,7 @@
 """Makes a household's change in the text of a configuration, or says why not. Pure.
 
-Only what the contract's types allow comes in here. What goes out was parsed again, is what was wanted and nothing more,
-and passes the checks of `taimat config check`.
+The contract's types limit what comes in. The new text is parsed again, differs only by the change, and passes the
+checks of `taimat config check`.
 """
 import copy
 import tomllib
@@ -13,16 +13,8 @@ from agent.config import toml_text
 from agent.config.defaults import TABLE
 from agent.config.load import ConfigError, parse
 from agent.config.source import NETWORK, is_on_board, parse_source
-from agent.core.contract.setup import (
-    CAMERAS_MAX,
-    AddCamera,
-    ChangeCamera,
-    RemoveCamera,
-    RemoveNotify,
-    SetNotify,
-    TextChange,
-    keys_set,
-)
+from agent.core.contract import setup as contract
+from agent.core.contract.setup import TextChange
 from agent.core.household.camera_names import RESERVED
 from agent.privileged.setup.kept import SettingsRefused
 
@@ -32,11 +24,11 @@ Toml = dict[str, Any]
 
 
 def changed(text: str, change: TextChange, file: str, secret: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The text with the change made; `file` names it in what is said. Raises SettingsRefused.
+    """Returns the text with the change; errors name `file`. Raises SettingsRefused.
 
-    `secret` is the key of the file where root has put the change's secret, if that brings one: "" for none from now on.
+    `secret` has the key and path of the file with the change's secret, if it has one; the path is "" if it removes it.
     """
-    keys = keys_set(change) | secret
+    keys = contract.keys_set(change) | secret
     mark, crlf = text.startswith(BOM), "\r\n" in text
     plain = text.removeprefix(BOM).replace("\r\n", "\n")
     try:
@@ -65,30 +57,26 @@ def _says(text: str, wanted: Toml) -> bool:
 
 
 def _step(table: Toml, change: TextChange) -> tuple[str, str, int]:
-    """What becomes of which table: add, remove or set; its name, and its place in its array, -1 for none.
-
-    Raises SettingsRefused.
-    """
+    """Returns the verb (add, remove or set), the table's name and its place in its array, or -1."""
     match change:
-        case AddCamera(name=name):
+        case contract.AddCamera(name=name):
             _demand_new(table.get("camera", []), name)
             return "add", "camera", -1
-        case RemoveCamera(name=name):
+        case contract.RemoveCamera(name=name):
             _demand_unnotified(table, name)
             return "remove", "camera", _place(table, "camera", name)
-        case ChangeCamera(name=name):
+        case contract.ChangeCamera(name=name):
             return "set", "camera", _place(table, "camera", name)
-        case RemoveNotify(name=name):
+        case contract.RemoveNotify(name=name):
             return "remove", "notify", _place(table, "notify", name)
-        case SetNotify(name=name) if all(each["name"] != name for each in table.get("notify", [])):
+        case contract.SetNotify(name=name) if all(notify["name"] != name for notify in table.get("notify", [])):
             return "add", "notify", -1
-        case SetNotify(name=name):
+        case contract.SetNotify(name=name):
             return "set", "notify", _place(table, "notify", name)
     return "set", change.TABLE, -1
 
 
 def _edited(text: str, step: tuple[str, str, int], change: TextChange, keys: Toml) -> str:
-    """The new text. It is not believed yet."""
     verb, name, place = step
     path = (name,) if place < 0 else (name, place)
     try:
@@ -100,7 +88,6 @@ def _edited(text: str, step: tuple[str, str, int], change: TextChange, keys: Tom
 
 
 def _altered(table: Toml, step: tuple[str, str, int], change: TextChange, keys: Toml) -> Toml:
-    """What the file is to say. Raises SettingsRefused."""
     wanted, (verb, name, place) = copy.deepcopy(table), step
     if verb == "add":
         wanted[name] = [*wanted.get(name, []), {"name": change.name, **keys}]
@@ -110,7 +97,7 @@ def _altered(table: Toml, step: tuple[str, str, int], change: TextChange, keys: 
             del wanted[name]
     else:
         _merge(wanted.setdefault(name, {}) if place < 0 else wanted[name][place], keys)
-    if isinstance(change, AddCamera | ChangeCamera):
+    if isinstance(change, contract.AddCamera | contract.ChangeCamera):
         for key in ("source", "sub"):
             _demand_camera(keys.get(key, ""))
     _demand_zones(table, wanted)
@@ -126,27 +113,26 @@ def _merge(into: Toml, values: Toml) -> None:
 
 
 def _place(table: Toml, array: str, name: str) -> int:
-    """The place in the file of the [[array]]'s table of that name. Raises SettingsRefused."""
-    for place, each in enumerate(table.get(array, [])):
-        if each["name"] == name:
+    for place, entry in enumerate(table.get(array, [])):
+        if entry["name"] == name:
             return place
     raise SettingsRefused("unknown_camera" if array == "camera" else "unknown_notify",
                           f"no {array} of the configuration is called {name}")
 
 
 def _demand_unnotified(table: Toml, name: str) -> None:
-    """That no notification is about this camera: without its name one could be about all. Raises SettingsRefused."""
-    for each in table.get("notify", []):
-        if name in each.get("cameras", []):
-            raise SettingsRefused("camera_notified", f"[[notify]] {each['name']} names {name}: change that first")
+    """Refuses if a notification names the camera, because without the name it would be about all cameras."""
+    for notify in table.get("notify", []):
+        if name in notify.get("cameras", []):
+            raise SettingsRefused("camera_notified", f"[[notify]] {notify['name']} names {name}: change that first")
 
 
 def _demand_zones(table: Toml, wanted: Toml) -> None:
-    """That no notification waits for a zone that goes, and would never come again. Raises SettingsRefused."""
+    """Refuses if a notification names a zone that goes, because it would never be sent again."""
     gone = _zones(table) - _zones(wanted)
-    for each in wanted.get("notify", []):
-        if named := gone.intersection(each.get("zones", [])):
-            raise SettingsRefused("zone_notified", f"[[notify]] {each['name']} names the zone {min(named)}: "
+    for notify in wanted.get("notify", []):
+        if named := gone.intersection(notify.get("zones", [])):
+            raise SettingsRefused("zone_notified", f"[[notify]] {notify['name']} names the zone {min(named)}: "
                                   "change that first")
 
 
@@ -156,14 +142,14 @@ def _zones(table: Toml) -> set[str]:
 
 
 def _demand_new(cameras: list[Toml], name: str) -> None:
-    if len(cameras) >= CAMERAS_MAX:
-        raise SettingsRefused("too_many_cameras", f"there are {CAMERAS_MAX} cameras already")
+    if len(cameras) >= contract.CAMERAS_MAX:
+        raise SettingsRefused("too_many_cameras", f"there are {contract.CAMERAS_MAX} cameras already")
     if name in RESERVED or any(camera["name"] == name for camera in cameras):
         raise SettingsRefused("name_taken", f"{name} is taken")
 
 
 def _demand_camera(source: str) -> None:
-    """That a page may have that recorded: a camera, and no file of this machine. Raises SettingsRefused."""
+    """Refuses everything but cameras: a page must not record a file of this machine."""
     if not source or is_on_board(source):
         return
     try:
@@ -171,4 +157,4 @@ def _demand_camera(source: str) -> None:
             return
     except ValueError as error:
         raise SettingsRefused("not_valid", str(error)) from error
-    raise SettingsRefused("not_allowed", f"{source} is nothing that a page may have recorded")
+    raise SettingsRefused("not_allowed", f"{source} is no camera, and the page may add only cameras")

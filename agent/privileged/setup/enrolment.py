@@ -1,5 +1,5 @@
-"""Root's part of joining a ward's devices: takes the bundle off the card's boot partition, and has the configuration
-name the certificate once there is one. What lies between is agent/privileged/enrol's, which has a network.
+"""Root's part of the enrolment: takes the bundle from the card's boot partition, and writes the certificate into the
+configuration once there is one. agent/privileged/enrol, which has a network, does the part between.
 """
 import logging
 import os
@@ -28,13 +28,13 @@ _log = logging.getLogger(__name__)
 
 
 class EnrolDevice(SetDevice, kw_only=True, frozen=True, tag="enrol_device"):
-    """What the ward calls the recorder; root's own change, for no page."""
+    """The ward's name for the recorder. Only root makes this change, never a page."""
 
     site: str | UnsetType = UNSET
 
 
 class EnrolWard(SetWard, kw_only=True, frozen=True, tag="enrol_ward"):
-    """Which ward, and where; root's own change likewise."""
+    """The ward and its address. Only root makes this change, never a page."""
 
     ward: str
     host: str
@@ -47,10 +47,7 @@ class EnrolWard(SetWard, kw_only=True, frozen=True, tag="enrol_ward"):
 
 
 def take(boot: Path, folder: WardFolder) -> bool:
-    """Lay the bundle of the boot partition into our folder, and destroy it there; whether a new one has come.
-
-    One that will not do stays, and a note beside it says why.
-    """
+    """Moves the bundle from the boot partition to us; a bad one gets a note. Returns whether it is a new one."""
     path = boot / BUNDLE_FOLDER / BUNDLE_FILE
     try:
         for left in (path, folder.claim):
@@ -58,7 +55,8 @@ def take(boot: Path, folder: WardFolder) -> bool:
         if not os.path.lexists(path):
             return False
         data = read_small(path)
-        bundle, record = _judged(data), folder.record()
+        bundle, record = parse(data), folder.record()
+        certificate.of_pem(bundle.roots)
         if record and record.ward != bundle.ward:
             raise BundleError(f"it is for the ward {bundle.ward}, and this recorder belongs to {record.ward}: hand it "
                               "over by taimat reset --factory first")
@@ -66,17 +64,23 @@ def take(boot: Path, folder: WardFolder) -> bool:
             folder.save(data)
         retire(path)
         (boot / NOTE_FILE).unlink(missing_ok=True)
-        _log.info("%s: taken, and written over there", path)
+        _log.info("%s: moved, and overwritten there", path)
         return is_new
+    except certificate.NotACertificate:
+        why = "roots: holds no certificate in PEM; ask the ward for another bundle"
     except (BundleError, OSError) as error:
-        _log.error("%s: %s", path, error)
-        _leave_note(boot, path, str(error))
-        return False
+        why = str(error)
+    _log.error("%s: %s", path, why)
+    try:
+        text = NOTE.format(file=path.relative_to(boot), why=why).replace("\n", "\r\n")
+        write_durably(boot / NOTE_FILE, text.encode())
+    except OSError as error:
+        _log.error("%s: %s", boot / NOTE_FILE, error.strerror)
+    return False
 
 
 def retire(path: Path) -> None:
-    """Destroy a claim; what a cut leaves of that is no claim any more, and goes with the next `take`. Raises OSError.
-    """
+    """Destroys a claim. If the power fails meanwhile, the next `take` removes the rest. Raises OSError."""
     rename_durably(path, _dead(path))
     destroy(_dead(path))
 
@@ -85,25 +89,8 @@ def _dead(path: Path) -> Path:
     return path.with_name(f".{path.name}.dead")
 
 
-def _judged(data: bytes) -> Bundle:
-    bundle = parse(data)
-    try:
-        certificate.of_pem(bundle.roots)
-    except certificate.NotACertificate as error:
-        raise BundleError("roots: holds no certificate in PEM; the ward makes the bundle anew") from error
-    return bundle
-
-
-def _leave_note(boot: Path, path: Path, why: str) -> None:
-    try:
-        text = NOTE.format(file=path.relative_to(boot), why=why).replace("\n", "\r\n")
-        write_durably(boot / NOTE_FILE, text.encode())
-    except OSError as error:
-        _log.error("%s: %s", boot / NOTE_FILE, error.strerror)
-
-
 def text_for(text: str, file: str, folder: WardFolder, bundle: Bundle, record: WardRecord) -> str:
-    """The configuration's text with the ward in it. Raises SettingsRefused."""
+    """Returns the configuration's text with the ward in it. Raises SettingsRefused."""
     from agent.config.load import ConfigError, parse
     from agent.privileged.setup.changes import changed
     current = folder.current
@@ -124,8 +111,7 @@ def text_for(text: str, file: str, folder: WardFolder, bundle: Bundle, record: W
 
 
 def waiting_to_be_named(folder: WardFolder) -> tuple[Bundle, WardRecord] | None:
-    """The bundle by which this recorder was enrolled, while the configuration does not say so yet. The claim goes last.
-    """
+    """Returns bundle and record of an enrolment that the configuration does not name yet."""
     try:
         bundle, record = folder.bundle(), folder.record()
     except (BundleError, OSError) as error:

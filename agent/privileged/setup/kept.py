@@ -1,9 +1,8 @@
 """What root keeps beside the configuration: its text before the newest change, and a file for each change's secret.
 
-The text is for root alone: passwords are in it. It is put back only while the file is what that change has made of it:
-nobody's later edit is lost. Secrets, such as the home broker's password, are read by the roles' group, as is the
-configuration. Each has a name of its own, so that undoing a change brings the secret back as well; what neither the
-configuration nor its earlier text names is removed.
+Only root may read that text, because it holds passwords. Undo works only while the file is as the change left it, so no
+later edit is lost. The roles' group may read secrets, such as the home broker's password. Each secret has a file name
+of its own, so undo restores it as well. A secret goes once neither the configuration nor the kept text names it.
 """
 import contextlib
 import hashlib
@@ -23,7 +22,7 @@ BEGINS = {"password_file": "home.password.", "url_file": "notify.url."}     # of
 
 
 class SettingsRefused(Exception):
-    """It is not made. `problem` is for the page, the text for a technician, without passwords."""
+    """A change was refused. `problem` is for the page, the text (without passwords) for a technician."""
 
     def __init__(self, problem: Problem, detail: str) -> None:
         super().__init__(redact(detail))
@@ -37,13 +36,13 @@ class KeptText(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def keep(config: Path, change: LastChange, before: bytes, made: bytes) -> None:
-    """Remember a change that is about to be made. Raises OSError."""
+    """Notes a change before it is made. Raises OSError."""
     kept = KeptText(change=change, made_sha256=_digest(made), before=before.decode())
     write_durably(_path(config), msgspec.json.encode(kept), 0o600)
 
 
 def newest(config: Path) -> KeptText | None:
-    """What can be put back now; None where nobody has changed anything, or an editor has since."""
+    """Returns the change that can be undone; None without a change, or if the file was edited since."""
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         if is_own(_path(config)):
             kept = msgspec.json.decode(_path(config).read_bytes(), type=KeptText)
@@ -52,7 +51,7 @@ def newest(config: Path) -> KeptText | None:
 
 
 def text_before(config: Path, change_id: str) -> str:
-    """The text before that change. Raises SettingsRefused."""
+    """Returns the text before that change. Raises SettingsRefused."""
     kept = newest(config)
     if kept is None or kept.change.id != change_id:
         raise SettingsRefused("not_last", f"{config} is not what change {change_id} has made of it")
@@ -72,7 +71,7 @@ def _digest(data: bytes) -> str:
 
 
 def keep_secret(config: Path, key: str, change_id: str, secret: str) -> str:
-    """Write it; returns its path for that key. Raises OSError."""
+    """Writes a secret to a file; returns the path. Raises OSError."""
     path = config.with_name(f"{BEGINS[key]}{change_id}")
     write_durably(path, secret.encode(), 0o640)
     os.chown(path, -1, os.getegid())

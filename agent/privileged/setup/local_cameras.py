@@ -1,8 +1,8 @@
-"""The cameras on this machine, by what the kernel and udev have written down: no device is opened.
+"""Finds the cameras on this machine without opening a device, and writes a first configuration with them.
 
-A name comes from whoever made the camera, and what is plugged in may say anything: it becomes a title only as far as
-the settings take it.
+A device may claim any name, so a title keeps only what the settings allow.
 """
+import contextlib
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -11,17 +11,19 @@ from pathlib import Path
 from agent.config.settings import UNPRINTED, Camera
 from agent.config.source import is_on_board
 from agent.core.contract.setup import LocalCamera
+from agent.core.household.camera_names import camera_name
+from agent.host.files import sync_folder, write_durably
 
 # Image sensors as their drivers call them on their bus: "imx219 10-0010". Lens motors and flashes are dw…, ak…, lm….
 SENSOR = re.compile(r"((?:imx|ov|og|os|ar|gc|hi|mt|s5k|mira|irs|vd)\d\w*|arducam[\w-]*) (\d+-[0-9a-f]{4})")
 MODULES = {"ov5647": "Camera Module 1", "imx219": "Camera Module 2", "imx708": "Camera Module 3",
            "imx477": "HQ Camera", "imx296": "Global Shutter Camera", "imx500": "AI Camera"}
 TITLE_MAX = 40
-FIRST_NODE = "-video-index0"        # of a webcam; further nodes of it give no pictures
+FIRST_NODE = "-video-index0"        # of a webcam; its other nodes give no pictures
 
 
 def find(kernel: Path, devices: Path, cameras: Sequence[Camera]) -> list[LocalCamera]:
-    """Those that `kernel` (/sys) and `devices` (/dev) show, and which of `cameras` each of them is."""
+    """Lists the cameras in `kernel` (/sys) and `devices` (/dev), each with its name among `cameras`."""
     known = {_place(camera.source, devices): camera.name for camera in cameras}
     taken: set[str] = set()
     found = []
@@ -34,7 +36,7 @@ def find(kernel: Path, devices: Path, cameras: Sequence[Camera]) -> list[LocalCa
 
 
 def _sensors(kernel: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Pi cameras, numbered as libcamera does: by their place on the buses."""
+    """Pi cameras, numbered by their bus address as libcamera numbers them."""
     names = (_read(path / "name") for path in sorted(kernel.glob("class/video4linux/v4l-subdev*")))
     seen = sorted((match[2], match[1]) for name in names if (match := SENSOR.fullmatch(name)))
     for number, (bus, chip) in enumerate(seen):
@@ -43,13 +45,14 @@ def _sensors(kernel: Path) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _webcams(kernel: Path, devices: Path) -> Iterator[tuple[str, str, str, str]]:
-    """USB cameras. Codecs and image processors of the board are no USB devices, so udev gives them no such names."""
+    """USB cameras. The board's codecs and image processors are no USB devices, so udev gives them no such names."""
     links: dict[str, str] = {}
     by_path = [path for path in _names(devices / "v4l/by-path") if "-usb" in path.name]
     for path in (*by_path, *_names(devices / "v4l/by-id")):             # by-id, which stays in another socket, wins
         links[Path(os.path.realpath(path)).name] = f"v4l2:/dev/v4l/{path.parent.name}/{path.name}"
     for node, link in sorted(links.items()):
-        detail = _printed(_read(kernel / "class/video4linux" / node / "name"))
+        name = _read(kernel / "class/video4linux" / node / "name")
+        detail = re.sub(rf"[{UNPRINTED}\ufffd]+", " ", name).strip()
         title = detail.partition(":")[0].strip()[:TITLE_MAX].strip() or "Webcam"
         yield "v4l2", link if is_on_board(link) else f"v4l2:/dev/{node}", title, detail
 
@@ -65,12 +68,8 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _printed(name: str) -> str:
-    return re.sub(rf"[{UNPRINTED}\ufffd]+", " ", name).strip()
-
-
 def _unlike(title: str, taken: Collection[str]) -> str:
-    """Two cameras of one make: "HD Webcam", "HD Webcam 2"."""
+    """Numbers cameras of one make: "HD Webcam", "HD Webcam 2"."""
     named, number = title, 1
     while named in taken:
         number += 1
@@ -79,6 +78,53 @@ def _unlike(title: str, taken: Collection[str]) -> str:
 
 
 def _place(source: str, devices: Path) -> str:
-    """The same for two ways to name one device."""
+    """Equal for two names of one device."""
     scheme, _, target = source.partition(":/dev/")
     return os.path.realpath(devices / target) if scheme == "v4l2" else source
+
+
+TEXT = """\
+# Cấu hình của máy ghi hình Taimat. Trang web ghi vào đây. Quý vị cũng có thể tự sửa: ghi chú luôn được giữ nguyên.
+# The configuration of this Taimat recorder. Its page writes here, and so may you: comments stay as they are.
+# Xem mọi mục / see every key: taimat config show        Kiểm tra / check: taimat config check
+
+[device]
+title = ""              # tên máy ghi hình, ví dụ Nhà bà Sáu / what you call this recorder
+language = "vi"         # tiếng trên trang web: vi hoặc en / the language of the page
+
+[web]
+listen = "0.0.0.0"      # điện thoại trong nhà xem được / phones in your network can see the page, once they are paired
+
+[ward]
+enabled = false         # không gửi gì ra khỏi nhà / nothing leaves the house
+"""
+NO_CAMERA = """
+# Chưa thấy camera nào. Thêm camera trên trang web, hoặc ghi vào đây.
+# No camera was seen. Add one on the page, or here:
+#[[camera]]
+#name = "cong-truoc"
+#title = "Cổng trước"
+#source = "rtsp://user:password@192.168.1.20/stream1"
+"""
+
+
+def first_text(cameras: Sequence[LocalCamera]) -> str:
+    import tomlkit  # only here: it is needed once in a recorder's life
+    names: list[str] = []
+    tables = []
+    for camera in cameras:
+        names.append(camera_name(camera.title, names))
+        values = {"name": names[-1], "title": camera.title, "source": camera.source}
+        lines = (f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items())
+        tables.append("\n".join(["", "[[camera]]", *lines, ""]))
+    return TEXT + ("".join(tables) or NO_CAMERA)
+
+
+def write_first(path: Path, text: str) -> None:
+    """Writes the file, unless it exists by now. Raises OSError."""
+    draft = path.with_name(f".{path.name}.first")
+    write_durably(draft, text.encode())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    sync_folder(path.parent)

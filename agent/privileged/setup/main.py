@@ -1,7 +1,7 @@
-"""Root's part of the set-up, started by systemd: the household's changes, the units they call for, the first start.
+"""Root's part of the set-up, started by systemd: the household's changes, their units, the first start.
 
-The keeper hands in typed changes; nobody else hands in anything. Each start does all that is to be done, so it does not
-matter which of its reasons started it. Libraries that only a change needs are loaded for one: cameras wait for this.
+Only the keeper sends changes, and they are typed. Each start does everything that is due, so its reason does not
+matter. Libraries that only a change needs are imported for one, because cameras wait for this process.
 """
 import argparse
 import contextlib
@@ -23,16 +23,8 @@ from agent import __version__
 from agent.config.load import DEFAULT_PATH, EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings, Store
 from agent.config.unit_wishes import unit_wishes
-from agent.core.contract.setup import (
-    LastChange,
-    LocalCamera,
-    LocalCameras,
-    SetupRequest,
-    SetupResult,
-    UndoChange,
-    in_short,
-    secret_of,
-)
+from agent.core.contract import setup as contract
+from agent.core.contract.setup import LastChange, LocalCamera, SetupRequest, SetupResult
 from agent.core.passwords import redact
 from agent.core.unit_plan import UnitWish, plan
 from agent.host import log
@@ -47,24 +39,24 @@ from agent.privileged.setup.notice import NoticePlaces
 GOOD = ".good"              # the last good configuration, beside the present one
 APPLIED = "applied.json"
 UNKNOWN = UnitWish("unknown", "unknown")
-AGAIN_MAX_N = 20            # rounds while there is always more
+AGAIN_MAX_N = 20            # rounds while new requests come
 ENROL = "enrol-taimat.service"
-JAM_S = 5.0                 # before systemd starts us again for what can't be removed
+JAM_S = 5.0                 # before systemd starts us again for a request that can't be removed
 
 _log = logging.getLogger(__name__)
 
 
 class AppliedWishes(msgspec.Struct, kw_only=True):
-    """By what the units work. Another version takes other digests of the same settings."""
+    """The wishes that the units follow now. Another version makes other digests of the same settings."""
 
     version: str
     units: dict[str, UnitWish]
-    afar: list[str] = []        # networks from where the page is heard
+    afar: list[str] = []        # networks that may reach the page
 
 
 @dataclass(slots=True)
 class Setup:
-    """One run; tests have another place for each."""
+    """One run; tests replace its places."""
 
     config: Path = DEFAULT_PATH
     runtime: Path = Path(Store().runtime)
@@ -82,10 +74,7 @@ class Setup:
         return SetupFolders.beside(self.runtime)
 
     def run(self) -> int:
-        """Do all that is to be done, and what the keeper says meanwhile; returns the exit code.
-
-        A file that changes meanwhile has systemd start us again, and not before it looks for the next change.
-        """
+        """Does what is due, and what the keeper asks meanwhile. Returns the exit code."""
         self.folders.begin()
         for _ in range(AGAIN_MAX_N):
             self.folders.hear()
@@ -98,8 +87,11 @@ class Setup:
     def _round(self) -> int:
         first = self._first_configuration()
         self._let_roles_read()
-        self._see_to_enrolment()
-        for request, fresh in self._collected():
+        self._enrol()
+        requests = []
+        with contextlib.suppress(FileNotFoundError):
+            requests = self.folders.collect(self.clock.now())
+        for request, fresh in requests:
             self._tell(partial(self.folders.tell, self._answer(request, fresh)))
             self._forget_secrets()
         settings, problem = self._settings()
@@ -108,10 +100,11 @@ class Setup:
             return EXIT_BAD_CONFIG
         if problem:
             _log.error("the last good configuration counts, because of: %s", redact(problem))
-        self._see_to_units(settings, first=first, bad=bool(problem))
+        self._update_units(settings, first=first, bad=bool(problem))
         self._admit(settings)
-        local = LocalCameras(cameras=self._local(settings))
-        self._tell(lambda: self.folders.show(local, self._last()))
+        local = contract.LocalCameras(cameras=self._local(settings))
+        kept = newest(self.config)
+        self._tell(lambda: self.folders.show(local, kept.change if kept else None))
         if state := self.folders.pairing():
             self.notice.show(state, settings.web)
             if state.code:
@@ -119,17 +112,17 @@ class Setup:
         return EXIT_BAD_CONFIG if problem else 0
 
     def _tell(self, tell: Callable[[], None]) -> None:
-        """Leave word for the roles. Without their folder units are seen to all the same."""
+        """Writes files for the roles. If the folder is missing, it logs an error and goes on to the units."""
         try:
             tell()
         except OSError as error:
             _log.error("%s", error)
 
     def _first_configuration(self) -> bool:
-        """Make one where there never was any; whether that was done."""
+        """Writes one if there never was any. Returns whether it did."""
         if self.config.exists() or self._good.exists():
             return False
-        from agent.privileged.setup.first import first_text, write_first
+        from agent.privileged.setup.local_cameras import first_text, write_first
         cameras = self._local(Settings())
         try:
             write_first(self.config, first_text(cameras))
@@ -140,10 +133,7 @@ class Setup:
         return True
 
     def _let_roles_read(self) -> None:
-        """A file that an owner has laid there as root, for root alone, would leave the roles without a configuration.
-
-        Our group is the roles'.
-        """
+        """Opens the file to our group, the roles', if its owner wrote it so that only root may read it."""
         with contextlib.suppress(FileNotFoundError):
             try:
                 seen = os.stat(self.config)
@@ -155,8 +145,8 @@ class Setup:
             except PermissionError as error:
                 _log.error("%s: no role may read it: %s", self.config, error.strerror)
 
-    def _see_to_enrolment(self) -> None:
-        """Take a bundle off the boot partition, and name what it has led to; the claim is destroyed last of all."""
+    def _enrol(self) -> None:
+        """Takes a bundle from the boot partition, or writes its outcome into the file; destroys the claim last."""
         if self.notice.is_card and enrolment.take(self.notice.boot, self.ward):
             systemd.start(ENROL)
         if (enrolled := enrolment.waiting_to_be_named(self.ward)) is None:
@@ -173,29 +163,18 @@ class Setup:
         from agent.privileged.setup.local_cameras import find
         return find(self.kernel, self.devices, settings.camera)
 
-    def _last(self) -> LastChange | None:
-        kept = newest(self.config)
-        return kept.change if kept else None
-
     def _forget_secrets(self) -> None:
-        """Those that no text names any more."""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             kept = newest(self.config)
             tidy_secrets(self.config, [self.config.read_text(encoding="utf-8"), kept.before if kept else ""])
 
-    def _collected(self) -> list[tuple[SetupRequest, bool]]:
-        with contextlib.suppress(FileNotFoundError):
-            return self.folders.collect(self.clock.now())
-        return []
-
     def _answer(self, request: SetupRequest, fresh: bool) -> SetupResult:
-        """Make the change; returns what became of it."""
         from agent.privileged.setup.changes import changed
         change = request.change
         try:
             if not fresh:
                 raise SettingsRefused("late", "it was asked for too long ago, or before the machine was started")
-            if isinstance(change, UndoChange):
+            if isinstance(change, contract.UndoChange):
                 self._rewrite(lambda text: text_before(self.config, change.of), request)
             else:
                 secret = self._secret_file(request)
@@ -206,21 +185,18 @@ class Setup:
         except (OSError, UnicodeDecodeError) as error:
             _log.error("change %s: %s", request.id, error)
             return SetupResult(id=request.id, done=False, problem="card", detail=str(error))
-        _log.info("change %s is made: %s", request.id, in_short(request.change))
+        _log.info("change %s is made: %s", request.id, contract.in_short(request.change))
         return SetupResult(id=request.id, done=True)
 
     def _secret_file(self, request: SetupRequest) -> dict[str, str]:
-        """The key of the file where a change's secret is now: "" where there is to be none. Raises OSError."""
-        if (found := secret_of(request.change)) is None:
+        """Writes the change's secret, if any. Returns its key and path; the path is "" if it removes the secret."""
+        if (found := contract.secret_of(request.change)) is None:
             return {}
         key, secret = found
         return {key: keep_secret(self.config, key, request.id, secret) if secret else ""}
 
     def _rewrite(self, change: Callable[[str], str], request: SetupRequest | None = None) -> None:
-        """Replace the file by its changed text, also while an editor writes it, and keep the old one of a request.
-
-        Raises OSError and the change's error.
-        """
+        """Replaces the file by its changed text, even if an editor writes it meanwhile. Keeps a request's old text."""
         target = Path(os.path.realpath(self.config))
         draft = target.with_name(f".{target.name}.changed")
         while True:
@@ -231,7 +207,8 @@ class Setup:
             write_durably(draft, new)
             if target.read_bytes() == was:
                 if request:
-                    made = LastChange(id=request.id, wall_ms=self.clock.now().wall_ms, **in_short(request.change))
+                    wall_ms, short = self.clock.now().wall_ms, contract.in_short(request.change)
+                    made = LastChange(id=request.id, wall_ms=wall_ms, **short)
                     keep(self.config, made, was, new)
                 rename_durably(draft, target)
                 return
@@ -241,7 +218,7 @@ class Setup:
         return self.config.with_name(self.config.name + GOOD)
 
     def _settings(self) -> tuple[Settings | None, str | None]:
-        """The settings, or the last good ones, which a good file becomes; and what is wrong with the present file."""
+        """Returns the settings, or the last good ones and what is wrong with the file. Copies a good file."""
         try:
             settings = load(self.config)
         except ConfigError as error:
@@ -254,8 +231,8 @@ class Setup:
                 write_durably(self._good, data)
         return settings, None
 
-    def _see_to_units(self, settings: Settings, *, first: bool, bad: bool) -> None:
-        """Have systemd run what the settings call for. `bad`: they are the last good ones, as for the roles."""
+    def _update_units(self, settings: Settings, *, first: bool, bad: bool) -> None:
+        """Starts and stops units for the settings. If `bad`, these are the last good ones."""
         wishes, noted = unit_wishes(settings), self._applied()
         applied = noted.units if noted.version == __version__ else {}
         known = {unit: applied.get(unit, UNKNOWN) for unit in wishes} if first else applied
@@ -268,9 +245,8 @@ class Setup:
             _log.error("the units: %s", error)
 
     def _admit(self, settings: Settings) -> None:
-        """Have the page heard from where the household wants it; no unit waits for that."""
         noted = self._applied()
-        afar = [str(ipaddress.ip_network(each)) for each in settings.web.afar]      # as systemd writes them
+        afar = [str(ipaddress.ip_network(network)) for network in settings.web.afar]      # as systemd writes them
         if afar != noted.afar:
             try:
                 systemd.admit(afar, noted.afar)
@@ -279,26 +255,24 @@ class Setup:
                 _log.error("the page from afar: %s", error)
 
     def _note(self, now: AppliedWishes, noted: AppliedWishes) -> None:
-        """Note by what the units work now. Raises OSError."""
         if now != noted:
             write_whole(self.folders.told / APPLIED, msgspec.json.encode(now))
 
     def _applied(self) -> AppliedWishes:
-        """Nobody but root writes that folder; a boot empties it. An update has started all units anew."""
+        """Only root writes that folder, and a boot empties it."""
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             return msgspec.json.decode((self.folders.told / APPLIED).read_bytes(), type=AppliedWishes)
         return AppliedWishes(version="", units={})
 
 
 def _until_good(was: UnitWish | None, wish: UnitWish) -> UnitWish:
-    """What to note of a unit that may have met the bad file: a good one is news to it."""
+    """What to note for a unit that may have read the bad file: the next good file is new to it."""
     if wish.reload_for:
         return UnitWish((was or wish).restart_for, UNKNOWN.reload_for)
     return was or UNKNOWN
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of root's helper. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="taimat setup")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     log.set_up("setup", "info")

@@ -1,5 +1,5 @@
-"""Where the pairing code is to be seen while no browser is paired: on the screen and the serial console, and as a file
-on the card's boot partition, which any computer can read. And a code that was laid there beforehand is taken over.
+"""Shows the pairing code while no browser is paired: on the screen, on the serial console, and in a file on the card's
+boot partition, which any computer can read. A code that was written there before the first start is used.
 """
 import contextlib
 import logging
@@ -21,7 +21,7 @@ from agent.host.sockets import ask
 CODE_FILE, NOTE_FILE = "taimat-code.txt", "taimat-pairing.txt"
 CODE_FILE_B_MAX = 256
 BOOT_TYPES = ("vfat", "msdos")
-# The console's own fonts have no Vietnamese letters. agetty puts in the present address for \\4, agetty(8).
+# The console's fonts have no Vietnamese letters. agetty(8) replaces \\4 by the present address.
 SCREEN = """
   Taimat
   Mo trang / open the page:     http://{host}.local   ({scheme}://\\4:{port})
@@ -44,15 +44,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NoticePlaces:
-    """Where it is shown."""
+    """Where the code is shown."""
 
     screen: Path = Path("/run/issue.d/taimat.issue")
-    bell: Path = Path("/run/agetty.reload")         # whoever touches it has the consoles read their issue anew
+    bell: Path = Path("/run/agetty.reload")         # if it changes, the consoles read their issue again
     boot: Path = Path("/boot/firmware")
     mounts: Path = Path("/proc/self/mountinfo")
 
     def show(self, state: PairingState, web: Web) -> None:
-        """Show the code, or take it away where there is none, or no page that a phone could open."""
+        """Shows the code, or removes it once it is used or if no phone could open the page."""
         wanted = bool(state.code) and web.enabled and not is_loopback_address(web.listen)
         words = {"host": os.uname().nodename.partition(".")[0], "scheme": "https" if web.tls else "http",
                  "port": web.port, "code": access.grouped(state.code)}
@@ -64,7 +64,7 @@ class NoticePlaces:
 
     @property
     def is_card(self) -> bool:
-        """Whether the boot partition is mounted, and of the kind that any computer reads."""
+        """Whether the boot partition is mounted, with a file system that any computer reads."""
         with contextlib.suppress(OSError):
             for line in self.mounts.read_text().splitlines():
                 mount, _, kind = line.partition(" - ")
@@ -73,7 +73,7 @@ class NoticePlaces:
         return False
 
     def use_code(self, runtime: Path) -> None:
-        """Have the keeper take over the code that lies on the boot partition; it is removed, used or too late."""
+        """Sends the code on the boot partition to the keeper, and removes it, even if it came too late."""
         path = self.boot / CODE_FILE
         if not self.is_card or not os.path.lexists(path):
             return
@@ -90,7 +90,7 @@ class NoticePlaces:
 
 
 def read_code(path: Path) -> str:
-    """The pairing code in a file. Raises OSError, and ValueError where it is none."""
+    """Returns the pairing code in a file. Raises OSError, and ValueError if it is not one."""
     with open(open_plain(path), "rb") as file:
         text = file.read(CODE_FILE_B_MAX).decode("ascii", "replace").strip()
     code = re.sub(r"[\s-]", "", text).upper().translate(access.ALIKE)
@@ -100,7 +100,7 @@ def read_code(path: Path) -> str:
 
 
 def _put(path: Path, text: str) -> bool:
-    """Have the file hold the text, or be away without one; whether that changed anything. A fault is logged."""
+    """Writes the text, or removes the file if it is "". Returns whether that changed anything; logs errors."""
     data = text.encode()
     try:
         if not text:

@@ -1,6 +1,6 @@
-"""What root has systemd do with the units of the roles.
+"""Starts, stops and opens the roles' units through systemd.
 
-systemctl speaks to PID 1 by a socket, which the sandbox lets through, and waits for nothing: a unit may take a minute.
+The sandbox lets systemctl reach PID 1 by its socket. It waits for nothing, because a unit may take a minute.
 """
 import logging
 import re
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from agent.config.unit_wishes import PAGE_SOCKETS
 from agent.core.unit_plan import UnitSteps
 
-# Where visitors of the page come in: systemd judges a handed socket by the socket's own lines.
+# Where visitors of the page connect: for an inherited socket, the socket unit's own rules count.
 PAGE_UNITS = ("taimat-web.service", *PAGE_SOCKETS)
-# What is stopped where the configuration does not want it. Other units are none of our business.
+# The units that we may stop if the configuration does not want them.
 OURS = re.compile(r"(taimat-(capture@[a-z0-9-]+|capture-network|link|web|web-https?)|rescue-taimat-card)"
                   r"\.(service|socket)\Z")
 UP = ("active", "activating", "reloading", "refreshing")
@@ -24,12 +24,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UnitStates:
-    up: frozenset[str]              # that run or are about to
-    closed: frozenset[str]          # that nobody can start: masked by the owner, or not installed
+    up: frozenset[str]              # run or are about to
+    closed: frozenset[str]          # cannot start: masked by the owner, or not installed
 
 
 def states() -> UnitStates:
-    """How our units are. Raises OSError and subprocess.SubprocessError."""
+    """Reads the states of our units. Raises OSError and subprocess.SubprocessError."""
     names = ("taimat-*.service", "taimat-keeper.service", "taimat-link.service", "taimat-web.service",
              "taimat-capture-network.service", "rescue-taimat-card.service", *PAGE_SOCKETS)
     said = _systemctl("show", "--property=Id,LoadState,ActiveState", *names)
@@ -44,20 +44,20 @@ def _systemctl(*words: str) -> str:
 
 
 def admit(networks: Sequence[str], before: Sequence[str]) -> None:
-    """Have the page hear these networks, too, and no more those before; until the machine is started anew.
+    """Lets these networks reach the page instead of those in `before`, until the next boot.
 
     What the units' own files allow stays. Raises OSError and subprocess.SubprocessError.
     """
     for unit in PAGE_UNITS:
         said = _systemctl("show", "--property=IPAddressAllow", "--value", unit)
-        allowed = [each for each in said.split() if each not in before]
-        wanted = [*allowed, *(each for each in networks if each not in allowed)]
+        allowed = [network for network in said.split() if network not in before]
+        wanted = [*allowed, *(network for network in networks if network not in allowed)]
         _systemctl("set-property", "--runtime", unit, "IPAddressAllow=", f"IPAddressAllow={' '.join(wanted)}")
         _log.info("%s hears also: %s", unit, " ".join(networks) or "nobody from afar")
 
 
 def start(unit: str) -> None:
-    """Have a unit started that is no role's. A refusal is logged."""
+    """Starts a unit that is not a role's; logs errors."""
     try:
         _systemctl("start", "--no-block", unit)
     except (OSError, subprocess.SubprocessError) as error:
@@ -65,9 +65,9 @@ def start(unit: str) -> None:
 
 
 def carry_out(steps: UnitSteps, states: UnitStates) -> None:
-    """Have it done: what is to stop first, for a camera may move from one unit to another. A refusal is logged.
+    """Stops units first, because a camera may move from one unit to another; then starts others. Logs refusals.
 
-    Sockets start with their service, or not at all where another program has the port: nobody else may start them.
+    Sockets start only with their service, because another program may have the port.
     """
     closed = states.closed.union(PAGE_SOCKETS)
     chosen = (("stop", [unit for unit in steps.stop if OURS.match(unit)]),

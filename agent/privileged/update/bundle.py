@@ -1,7 +1,7 @@
-"""Opens a release's file that anybody may have made: nothing in it is believed before its maker's signature holds.
+"""Opens a release's file. It may come from a stranger, so nothing counts before its maker's signature is checked.
 
-The file is a Debian package with two members more, or the same without all that a running device has already: see
-agent/core/release.py. Of its data only the two folders of the agent's are read, and only what their digests vouch for.
+The file is a Debian package with two more members, or the same without what a running device already has: see
+agent/core/release.py. Only the agent's two folders are read from it, and their digests must be the signed ones.
 """
 import hashlib
 import os
@@ -20,7 +20,7 @@ from agent.host.tar import NotPlainTar, UnpackedReader
 
 HOME = "usr/lib/taimat/"
 FILES_MAX = 20_000
-# A path that leads nowhere else, and to no byte code: that is made here.
+# A path that stays inside the folder and is no byte code, which is compiled here.
 INSIDE = re.compile(r"(?!.*__pycache__)(?!.*\.pyc\Z)(?:[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}/){0,12}"
                     r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 PASSED_OVER = (tarfile.DIRTYPE, tarfile.SYMTYPE)
@@ -29,13 +29,13 @@ Accept = Callable[[Release, KeySlots], Collection[str]]
 
 
 def unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, accept: Accept) -> tuple[Release, bytes]:
-    """The release, and its `release.json`; its folders lie in `into` then, each as the maker signed it.
+    """Unpacks the wanted folders into `into`, as the maker signed them. Returns the release and its `release.json`.
 
-    `accept` gets it with the keys that hold from then on; it says which folders are wanted, or refuses it before
-    anything is written. Raises ReleaseRefused and OSError.
+    `accept` gets the release and the keys that are valid from now on. It returns the wanted folders, or refuses the
+    release before anything is written. Raises ReleaseRefused and OSError.
     """
-    told, signature, members = release_file.begin(file)
-    release, changed = believed(told, signature, slots, verifies)
+    notes, signature, members = release_file.begin(file)
+    release, changed = believed(notes, signature, slots, verifies)
     wanted = accept(release, changed)
     try:
         found = _take_out(file, _data(file, members), into, wanted)
@@ -47,31 +47,31 @@ def unpack(file: BinaryIO, slots: KeySlots, verifies: Verifies, into: Path, acce
                                  "this file does not bring them: give it the whole package (.deb)")
         if tree_digest(found[name]) != getattr(release.trees, name):
             raise bad(f"{name} is not what its maker signed")
-    return release, told
+    return release, notes
 
 
 def _data(file: BinaryIO, members: Iterator[ArMember]) -> ArMember:
-    """The member with the files, at whose begin the file stands then. Raises ReleaseRefused and NotPlainTar."""
+    """Reads up to the member with the files. Raises ReleaseRefused and NotPlainTar."""
     for member in members:
         if member.name.partition(".")[0] == "data":
             return member
-        for _ in tar.pieces(file, member.size_b):
-            """Read over it: what apt does with the rest is no business of ours."""
+        _skip(file, member.size_b)
     raise bad("there are no files in it")
 
 
-def _take_out(file: BinaryIO, data: ArMember, into: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
-    """Write the wanted folders; returns the SHA-256 of each file by its path, for each folder.
+def _skip(file: tar.Reader, size_b: int) -> None:
+    for _ in tar.pieces(file, size_b):
+        pass
 
-    Raises ReleaseRefused, NotPlainTar and OSError.
-    """
+
+def _take_out(file: BinaryIO, data: ArMember, into: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
+    """Writes the wanted folders; returns for each the SHA-256 of its files by path."""
     found: dict[str, dict[str, str]] = {name: {} for name in wanted}
     packed = UnpackedReader(data.name, file, data.size_b)
     for name, size_b in tar.members(packed, BUNDLE_B, over=PASSED_OVER):
         tree, _, path = name.removeprefix("./").removeprefix(HOME).partition("/")
         if not name.removeprefix("./").startswith(HOME) or tree not in found:
-            for _ in tar.pieces(packed, size_b):
-                """Read over it."""
+            _skip(packed, size_b)
             continue
         if not INSIDE.fullmatch(path) or len(found[tree]) >= FILES_MAX:
             raise bad(f"{name} does not belong there")
@@ -83,7 +83,7 @@ def _take_out(file: BinaryIO, data: ArMember, into: Path, wanted: Collection[str
 
 
 def _copy(file: tar.Reader, size_b: int, target: Path) -> str:
-    """Write the next bytes to a new file; returns their SHA-256, hex. Raises NotPlainTar and OSError."""
+    """Writes the next bytes to a new file; returns their SHA-256 in hex."""
     digest = hashlib.sha256()
     target.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as out:

@@ -1,7 +1,7 @@
-"""What root does for an update: by systemd's units at the link's word, or by a technician's with a bundle on a stick.
+"""Root's part of an update: systemd's units act on the link's request, or a technician brings a bundle.
 
-The link parses what strangers send, so it is asked nothing but which bundle it has; and that is opened as if a
-stranger had made it. Configuration, key and versions are root's own. All raise ConfigError, ReleaseRefused and OSError.
+The link parses what strangers send, so root reads from it only which bundle it has, and opens that as a stranger's.
+Configuration, key and versions are root's own. All functions raise ConfigError, ReleaseRefused and OSError.
 """
 import contextlib
 import logging
@@ -31,7 +31,7 @@ from agent.host.command_key import verifies
 from agent.host.files import AlreadyRunning, Lock, open_plain, write_durably
 from agent.host.updates import PACKAGE, Result, UpdateFolders, bundle, key_file
 from agent.privileged.update.bundle import unpack
-from agent.privileged.update.versions import PROVEN, ROOT, Run, Versions
+from agent.privileged.update.versions import PROVEN, Versions
 from agent.privileged.update.work import Updater
 from agent.store.schema import SCHEMA
 
@@ -44,33 +44,32 @@ _log = logging.getLogger(__name__)
 
 
 def execute(command: Sequence[str], within_s: float) -> None:
-    """Run a command to its end; what it says goes where ours goes. Raises OSError and subprocess.SubprocessError.
+    """Runs a command to its end, with our output. Raises OSError and subprocess.SubprocessError.
 
-    Not where we happen to stand: Python would take modules from there, such as from a technician's stick.
+    It runs in "/", because Python would import modules from the working folder, such as a technician's stick.
     """
     subprocess.run(command, check=True, timeout=within_s, stdin=subprocess.DEVNULL, cwd="/")
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Where root works, and with what; tests have another place for each."""
+    """The places and tools of an update; tests replace them."""
 
     config: Path
     clock: Clock = field(default_factory=SystemClock)
-    run: Run = execute
+    versions: Versions = Versions(execute)
     doors: UpdateFolders = UpdateFolders()
-    prefix: Path = ROOT
     package: Path = PACKAGE
-    booted: Path = Path("/run/systemd/system")      # is there where systemd runs
+    booted: Path = Path("/run/systemd/system")      # exists if systemd runs
     pace: TrialPace = TrialPace()
 
     def updater(self, settings: Settings) -> Updater:
-        versions = Versions(self.run, self.prefix)
-        return Updater(versions, self.doors, Path(settings.store.runtime), self.config, self.clock, self.run, self.pace)
+        return Updater(self.versions, self.doors, Path(settings.store.runtime), config=self.config, clock=self.clock,
+                       pace=self.pace)
 
 
 def work(root: Root) -> Result | None:
-    """Go on with what was begun, or install what the link asks for; None where there is neither."""
+    """Continues an interrupted update, or installs what the link asks for. Returns None if there is neither."""
     settings = load(root.config)
     with alone(root, within_s=float("inf")):
         updater = root.updater(settings)
@@ -89,7 +88,7 @@ def work(root: Root) -> Result | None:
 
 
 def install(root: Root, path: Path) -> Result:
-    """Install a technician's bundle. Raises AlreadyRunning, too."""
+    """Installs a technician's bundle. Raises AlreadyRunning, too."""
     settings = load(root.config)
     with alone(root):
         updater = root.updater(settings)
@@ -100,19 +99,19 @@ def install(root: Root, path: Path) -> Result:
 
 
 def boot(root: Root) -> None:
-    """Before any role starts: see whether the last update took the machine down."""
+    """Runs before any role starts, and checks whether the last update crashed the machine."""
     updater = root.updater(load(root.config))
     if under_way := updater.under_way():
         updater.boot(under_way)
 
 
 def rollback(root: Root) -> Result:
-    """Have the version before this one run. Raises AlreadyRunning, too."""
+    """Returns to the version before this one. Raises AlreadyRunning, too."""
     settings = load(root.config)
     with alone(root):
         updater = root.updater(settings)
         if updater.under_way():
-            raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it is not well")
+            raise ReleaseRefused("busy", "an update is under way: it goes back by itself if it does not work")
         current = updater.versions.named(PROVEN)
         others = [version for version in updater.versions.whole() if version != current]
         if not others:
@@ -124,7 +123,7 @@ def rollback(root: Root) -> Result:
 
 @contextmanager
 def alone(root: Root, within_s: float = 0.0) -> Iterator[None]:
-    """Only one process works on versions. Raises AlreadyRunning, if another one does so for longer; OSError."""
+    """Holds the lock on the versions. Raises AlreadyRunning if another process keeps it longer; OSError."""
     root.doors.told.mkdir(mode=0o755, parents=True, exist_ok=True)
     until_mono_s = root.clock.mono_s() + within_s
     while True:
@@ -142,10 +141,7 @@ def alone(root: Root, within_s: float = 0.0) -> Iterator[None]:
 
 
 def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, ordered: bool) -> tuple[Release, bytes]:
-    """Unpack the release at `path`. `ordered`: by the ward, so the household's rule counts.
-
-    Raises ReleaseRefused and OSError.
-    """
+    """Unpacks the release at `path`. If the ward has `ordered` it, the household's rule counts."""
     if ordered and settings.update.rule == "never":
         raise ReleaseRefused("forbidden", '[update] rule is "never": nothing is installed by order')
     key = key_file(settings.update.release_key, root.package)
@@ -164,30 +160,29 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
 
 
 def _accept(root: Root, slots: KeySlots, was: str, size_b: int, release: Release, changed: KeySlots) -> Collection[str]:
-    """Which of its folders are wanted of a release that fits.
+    """Returns which folders of a release to unpack, if the release fits.
 
-    The release's change of keys is obeyed even where the release does not fit here: a stolen one may be revoked by it.
-    Raises ReleaseRefused and OSError.
+    A change of keys counts even if the release does not fit, because it may revoke a stolen key.
     """
     if changed != slots:
         write_durably(root.doors.release_keys, msgspec.json.encode(changed), 0o644)
         _log.warning("releases are signed by key %s from now on", fingerprint(bytes.fromhex(changed.current)))
     check_fits(release, UpdateSite(version=was, python=sys.version_info[:3], schema=SCHEMA, units=units(root.package),
                                architecture=ARCHITECTURES.get(platform.machine(), platform.machine())))
-    has_libraries = Versions(root.run, root.prefix).libraries(release.trees.libraries).is_dir()
-    demand_room(root.prefix, 0 if has_libraries else size_b)
+    has_libraries = root.versions.libraries(release.trees.libraries).is_dir()
+    demand_room(root.versions.root, 0 if has_libraries else size_b)
     return ("agent",) if has_libraries else ("agent", "libraries")
 
 
 def units(package: Path) -> int:
-    """The generation of units, users and folders that the installed package has brought; 0 without one."""
+    """The generation of units, users and folders that the installed package brought; 0 without a package."""
     with contextlib.suppress(OSError, ReleaseRefused):
         return read((package / TOLD_FILE).read_bytes()).needs.units
     return 0
 
 
 def demand_room(folder: Path, packed_b: int) -> None:
-    """See that so much can be unpacked there, beside the agent's own code. Raises ReleaseRefused."""
+    """Raises ReleaseRefused if a file of `packed_b` cannot be unpacked there, beside the agent's own code."""
     need_b, free_b = UNPACKED * packed_b + SPARE_B, shutil.disk_usage(folder).free
     if free_b < need_b:
         raise ReleaseRefused("no_room", f"{folder}: {free_b >> 20} MB are free, and up to {need_b >> 20} MB are "

@@ -1,8 +1,8 @@
-"""An update from the bundle to a version that has proved itself, or back: each step can be cut off and taken up again.
+"""Takes an update from the bundle to a proven version, or back. A power cut may interrupt each step.
 
-What is under way stands in `work.json`, written before the step that it names. Whoever finds it there goes on: the
-same process's successor, a unit at the next boot, or the version that works, for one that dpkg has brought. So an older
-version must understand what a newer one notes: fields and steps stay what they are.
+`work.json` names the step and is written before it begins. A later process continues from there: a restarted unit, a
+unit at the next boot, or the proven version if dpkg brought the new one. So an older version must understand a newer
+one's notes: fields and steps must not change.
 """
 import contextlib
 import errno
@@ -27,12 +27,12 @@ from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.files import write_durably
 from agent.host.updates import WORK, Result, UpdateFolders
-from agent.privileged.update.versions import CURRENT, PROVEN, Run, Versions
+from agent.privileged.update.versions import CURRENT, PROVEN, Versions
 
 LISTENER = "update"             # of agent.process.heartbeat
 RESTART = ["systemctl", "restart", "taimat.target"]
-RESTART_S = 240.0               # a role that hangs is waited for, and killed
-BOOTS_MAX = 2                   # of a version on trial: a third start of the machine is one too many
+RESTART_S = 240.0               # includes killing a role that hangs
+BOOTS_MAX = 2                   # starts of the machine during a trial; a third one ends it
 BEAT_WAIT_S = 1.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -40,11 +40,11 @@ _log = logging.getLogger(__name__)
 
 
 class UnderWay(Struct, frozen=True, kw_only=True):
-    """The update that is under way, as `work.json` has it."""
+    """The contents of `work.json`."""
 
-    was: str                            # where the way back leads
-    version: str = ""                   # that comes; "" until the bundle is open
-    id: str | None = None               # the ward's command; None: a technician's
+    was: str                            # the version to go back to
+    version: str = ""                   # the new one; "" until the bundle is open
+    id: str | None = None               # of the ward's command; None for a technician's
     step: Literal["build", "laid", "trial", "back"] = "build"
     before: Before = Before()
     boots_n: int = 0                    # starts of the machine since the trial began
@@ -52,23 +52,21 @@ class UnderWay(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Updater:
-    """Carries updates out; runs as root, and must be the proven version's code."""
+    """Carries out updates as root. It must be the proven version's code."""
 
     versions: Versions
     doors: UpdateFolders
     runtime: Path
     config: Path
     clock: Clock
-    run: Run
     pace: TrialPace = TrialPace()
 
     @property
     def unpacked(self) -> Path:
-        """Where a bundle is unpacked: nobody else may write there."""
         return self.versions.root / "unpacked"
 
     def install(self, command_id: str | None, was: str, unpack: Callable[[Path], tuple[Release, bytes]]) -> Result:
-        """From the bundle that `unpack` opens into a folder. Returns what became of it. Raises OSError."""
+        """Installs the bundle that `unpack` opens into a folder. Returns the outcome. Raises OSError."""
         work = UnderWay(was=was, id=command_id)
         self._note(work)
         try:
@@ -81,26 +79,29 @@ class Updater:
         shutil.rmtree(self.unpacked, ignore_errors=True)
         self.unpacked.mkdir(mode=0o700, parents=True)
         try:
-            release, told = unpack(self.unpacked)
+            release, notes = unpack(self.unpacked)
             _log.info("%s: its signature holds; installing", release.version)
-            self.versions.lay(release, told, self.unpacked)
+            self.versions.add(release, notes, self.unpacked)
         finally:
             shutil.rmtree(self.unpacked, ignore_errors=True)
         return release
 
-    def note_laid(self, version: str, was: str) -> None:
-        """Leave it to whoever finds the note to try this version, which is laid. Raises OSError."""
+    def note_added(self, version: str, was: str) -> None:
+        """Leaves a note that this installed version needs a trial. Raises OSError."""
         self._note(UnderWay(was=was, version=version, step="laid"))
 
     def begin(self, work: UnderWay) -> Result:
-        """Try a version that is laid, if it says that it is ready. Returns what became of it. Raises OSError."""
+        """Tries an installed version, if it says that it is ready. Returns the outcome. Raises OSError."""
         work = replace(work, step="laid")
         self._note(work)
         try:
             self.versions.demand_ready(work.version, self.config)
-            # What works is not to be told while the machine is still starting.
+            # While the machine starts, nobody can tell what works.
             listen_s = max(self.pace.listen_s, self.pace.started_s - self.clock.mono_s())
-            work = replace(work, before=worked(self._hear(listen_s)), step="trial")
+            until_mono_s = self.clock.mono_s() + listen_s
+            with contextlib.closing(self._beats()) as beats:
+                in_time = itertools.takewhile(lambda _: self.clock.mono_s() < until_mono_s, beats)
+                work = replace(work, before=worked(list(filter(None, in_time))), step="trial")
         except (ReleaseRefused, OSError) as error:
             return self._refuse(work, error)
         self._note(work)
@@ -113,7 +114,7 @@ class Updater:
         return self._end(work, "no_room" if error.errno in FULL else "not_ready")
 
     def under_way(self) -> UnderWay | None:
-        """What was begun and has not ended. Raises Refused where that can't be told."""
+        """Returns the unfinished update, if any. Raises ReleaseRefused if its note is unreadable."""
         try:
             return msgspec.json.decode((self.doors.told / WORK).read_bytes(), type=UnderWay)
         except FileNotFoundError:
@@ -123,7 +124,7 @@ class Updater:
                                  "by `taimat --version` what runs") from error
 
     def resume(self, work: UnderWay) -> Result:
-        """Go on where somebody was cut off. Returns what became of it. Raises OSError."""
+        """Continues an interrupted update. Returns the outcome. Raises OSError."""
         match work.step:
             case "build":
                 shutil.rmtree(self.unpacked, ignore_errors=True)
@@ -136,25 +137,22 @@ class Updater:
                 return self._back(work)
 
     def boot(self, work: UnderWay) -> None:
-        """The machine starts, and no role has yet: a version that takes the machine down does not get a third chance.
-
-        Raises OSError.
-        """
+        """Runs before any role: a version that crashes the machine gets no third chance. Raises OSError."""
         if work.step == "trial" and work.boots_n < BOOTS_MAX:
             self._note(replace(work, boots_n=work.boots_n + 1))
         elif work.step in ("trial", "back"):
-            _log.error("%s took the machine down: going back to %s", work.version, work.was)
+            _log.error("%s crashed the machine: going back to %s", work.version, work.was)
             self.versions.point_both(work.was)
             self._end(work, "unhealthy_rolled_back")
 
     def back(self, version: str) -> None:
-        """Have an earlier version run from now on, by a person's word. Raises Refused and OSError."""
+        """Returns to an earlier version at a person's request. Raises ReleaseRefused and OSError."""
         self.versions.demand_ready(version, self.config)
         self.versions.point_both(version)
         self.restart()
 
     def _try(self, work: UnderWay) -> Result:
-        if self.versions.named(PROVEN) == work.version:     # we were cut off after its trial
+        if self.versions.named(PROVEN) == work.version:     # interrupted after its trial
             return self._end(work, None)
         self.versions.point(CURRENT, work.version)
         _log.info("%s on trial; before it worked: %s", work.version, ", ".join(work.before.units) or "nothing")
@@ -166,7 +164,7 @@ class Updater:
             _log.info("%s works, and has taken the place of %s", work.version, work.was)
             return self._end(work, None)
         wrong = ", ".join(trial.wrong(self.clock.mono_s())) or "it starts again and again"
-        _log.error("%s is not well: %s", work.version, wrong)
+        _log.error("%s does not work: %s", work.version, wrong)
         work = replace(work, step="back")
         self._note(work)
         return self._back(work)
@@ -192,36 +190,30 @@ class Updater:
         if work.id:
             try:
                 self.doors.tell(result)
-            except OSError as error:        # not told is better than done over and over
+            except OSError as error:        # no report is better than the same update again and again
                 _log.error("the result can't be written: %s", error)
         self.drop()
         return result
 
     def drop(self) -> None:
-        """All is at its end: kept are the current version, and the newest one before it. Raises OSError."""
+        """Ends the update; keeps the current version and the newest one before it. Raises OSError."""
         self.forget()
         current = order(self.versions.named(CURRENT))
         self.versions.keep([version for version in self.versions.whole() if order(version) < current][-1:])
 
     def forget(self) -> None:
-        """Nothing is under way. Raises OSError."""
         (self.doors.told / WORK).unlink(missing_ok=True)
 
     def _note(self, work: UnderWay) -> None:
         write_durably(self.doors.told / WORK, msgspec.json.encode(work), mode=0o644)
 
     def restart(self) -> None:
-        """Have all roles be those of the current version; one that does not come up in time is the trial's business."""
+        """Restarts all roles in the current version. The trial sees which roles do not start in time."""
         with contextlib.suppress(subprocess.SubprocessError):
-            self.run(RESTART, RESTART_S)
-
-    def _hear(self, for_s: float) -> list[Beat]:
-        until_mono_s = self.clock.mono_s() + for_s
-        with contextlib.closing(self._beats()) as beats:
-            return [beat for beat in itertools.takewhile(lambda _: self.clock.mono_s() < until_mono_s, beats) if beat]
+            self.versions.run(RESTART, RESTART_S)
 
     def _beats(self) -> Generator[Beat | None, None, None]:
-        """Heartbeats as they come; None each second without one."""
+        """Yields heartbeats, and None for each second without one."""
         inbox = Inbox(self.runtime, LISTENER)
         try:
             while True:

@@ -1,9 +1,11 @@
-"""Times and lengths as people type them behind an option. Everything here raises typer.BadParameter."""
+"""Cameras, times and lengths as people type them. A mistake raises typer.BadParameter."""
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import typer
 
+from agent.config.settings import Camera, Settings
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant
 
@@ -11,6 +13,31 @@ FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H
 TIMES = ("%H:%M", "%H:%M:%S")
 LENGTH = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,3})h)?(?:(\d{1,4})(?:m|min)?)?", re.ASCII)
 TIME = re.compile(r"(\d\d?):(\d\d)", re.ASCII)
+
+
+def meant(cameras: Iterable[Camera], typed: str) -> str:
+    """Returns the name of the camera with the typed name or title, or else the text itself."""
+    cameras = list(cameras)
+    titled = (camera.name for camera in cameras if camera.title.casefold() == typed.casefold() != "")
+    return typed if typed in {camera.name for camera in cameras} else next(titled, typed)
+
+
+def find(cameras: Sequence[Camera], typed: str, kind: str = "camera") -> Camera:
+    """Returns the camera with that name or title; the error lists the known ones."""
+    name = meant(cameras, typed)
+    if found := next((camera for camera in cameras if camera.name == name), None):
+        return found
+    raise typer.BadParameter(f"there is no {kind} called {typed}; known: {known(cameras)}")
+
+
+def known(cameras: Sequence[Camera]) -> str:
+    """Lists the cameras for a person: "gate (Cổng trước), yard"."""
+    return ", ".join(f"{camera.name} ({camera.title})" if camera.title else camera.name for camera in cameras) or "none"
+
+
+def titles(settings: Settings) -> dict[str, str]:
+    """The title of each configured camera by its name. Old recordings may be of other cameras."""
+    return {camera.name: camera.label for camera in settings.camera}
 
 
 def length_ms(text: str, option: str) -> int:
@@ -24,7 +51,7 @@ def length_ms(text: str, option: str) -> int:
 
 
 def moment_ms(text: str, option: str, day_ms: int) -> int:
-    """Wall time, Unix milliseconds, of "2026-11-25 14:00" or "14:00"; a time alone is on the day of `day_ms`."""
+    """Unix milliseconds of "2026-11-25 14:00" or "14:00"; without a date it is on the day of `day_ms`."""
     day = datetime.fromtimestamp(day_ms / 1000)
     for form in (*FORMATS, *TIMES):
         try:
@@ -37,7 +64,7 @@ def moment_ms(text: str, option: str, day_ms: int) -> int:
 
 
 def next_time_ms(text: str, now: Instant) -> int:
-    """Wall time, Unix milliseconds, when it is next "18:00" here, for `--until`."""
+    """Unix milliseconds of the next "18:00" in local time, for `--until`."""
     found = TIME.fullmatch(text.strip())
     hour, minute = (int(part) for part in found.groups()) if found else (24, 0)
     if hour > 23 or minute > 59:
@@ -46,6 +73,4 @@ def next_time_ms(text: str, now: Instant) -> int:
         raise typer.BadParameter("this machine does not know for sure what time it is; use --for, as in --for 2h")
     local = datetime.fromtimestamp(now.wall_ms / 1000)
     then = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    if then <= local:
-        then += timedelta(days=1)
-    return int(then.timestamp() * 1000)
+    return int((then if then > local else then + timedelta(days=1)).timestamp() * 1000)

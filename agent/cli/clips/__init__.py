@@ -1,1 +1,0 @@
-"""`taimat clips`: what is on the card, what of it is held, and how it is erased."""

@@ -1,1 +1,0 @@
-"""`taimat export`: footage as a package that a stranger can check, or with --film as a film alone."""
