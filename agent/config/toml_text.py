@@ -1,7 +1,7 @@
 """Edits a TOML text and keeps its comments, order and style.
 
 tomlkit edits one table at a time, cut out of the text and put back, because in a whole file it moves tables of an array
-together. Callers parse the result and compare it with what they wanted (agent/cli/setup/changes.py).
+together. Callers parse the result and compare it with what they wanted (agent/privileged/setup/changes.py).
 """
 import tomllib
 from collections import Counter

@@ -31,7 +31,8 @@ from agent.look.device_words import notification_words
 from agent.store import home, notify
 from agent.store.database import connect, current
 from agent.store.folders import Folders
-from agent.store.link_questions import ask_keeper, keep_notified
+from agent.store.keeper_client import ask_keeper
+from agent.store.link_questions import keep_notified
 from agent.store.notify import PlaceState
 
 HOPELESS: frozenset[NotifyFault] = frozenset({"bad_address", "refused", "not_installed", "no_file"})

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from agent.store import damage
 from agent.store.card_fault import fault_of
 from agent.store.database import StoreError, connect, current
-from agent.store.link_questions import LinkQuestion, ask_keeper
+from agent.store.keeper_client import ask_keeper
+from agent.store.link_questions import LinkQuestion
 
 JOBS_MAX = 64               # of each thread
 ENDING_S = 1.0

@@ -7,9 +7,7 @@ name and its parameters after the first two.
 import contextlib
 import inspect
 import logging
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
 import msgspec
@@ -37,7 +35,6 @@ from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept
 from agent.core.evidence.ledger import Configured
 from agent.core.evidence.ledger.claim import Claim
-from agent.host import sockets
 from agent.host.clock import Clock, Instant
 from agent.host.updates import key_file
 from agent.store import (
@@ -56,7 +53,7 @@ from agent.store import (
 from agent.store.announce import storage
 from agent.store.boots import is_sure
 from agent.store.commands import CommandRefused, News, Ordered, going_on, state
-from agent.store.database import StoreConnection, StoreError, transaction
+from agent.store.database import StoreConnection, transaction
 from agent.store.home import RetainedTopics, remember
 from agent.store.requests import RequestError, WishRefused, request_of
 from agent.store.updates import UpdateOrder
@@ -64,9 +61,6 @@ from agent.store.ward_settings import Given
 
 QUESTION_B_MAX = 1 << 20        # the claim of an hour in short clips
 SOCKET = "keeper/link.sock"             # in the runtime folder
-ANSWER_S = 60.0             # a worn card can stall one flush for half a minute
-KEEPER_S = 20.0             # for a keeper that is being restarted
-AGAIN_S = 0.1
 SEQS_MAX = 2_000
 AHEAD_MS = 60_000                       # by which the ward's clock may be ahead of ours
 REPLAYED_MAX = 10_000                   # rows that one command reads
@@ -295,24 +289,6 @@ def take_back_signature(db: StoreConnection, by: Writer, number: Seq) -> None:
 
 PAGE_QUESTIONS = (hold_for_export, release_export, ask_signature, take_back_signature)     # all others are the link's
 Questions = Union[tuple(QUESTIONS)]     # noqa: UP007
-
-
-def ask_keeper(runtime: Path, question: LinkQuestion) -> Any:
-    """Returns the keeper's answer. Raises StoreError."""
-    line, until_mono_s = msgspec.json.encode(question) + b"\n", time.monotonic() + KEEPER_S
-    while True:
-        try:
-            answer = msgspec.json.decode(sockets.ask(runtime / SOCKET, line, timeout_s=ANSWER_S), type=LinkAnswer)
-            break
-        except (OSError, msgspec.DecodeError) as error:
-            # If it is only away, it has not read the question.
-            away = isinstance(error, FileNotFoundError | ConnectionRefusedError)
-            if not away or time.monotonic() >= until_mono_s:
-                raise StoreError(f"the keeper, which writes the store, does not answer: {error}") from None
-        time.sleep(AGAIN_S)
-    if answer.why:
-        raise StoreError(f"the keeper, which writes the store, can't: {answer.why}")
-    return msgspec.json.decode(answer.said, type=question.answer)
 
 
 def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes,

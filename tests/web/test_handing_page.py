@@ -17,7 +17,7 @@ from agent.host.stop import Stop
 from agent.keeper.main import Keeper
 from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
-from agent.store import clips, holds, ledger, link_questions
+from agent.store import clips, holds, keeper_client, ledger
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from tests.rigs.exports import look
@@ -117,7 +117,7 @@ def test_what_can_not_be_signed_is_said_with_the_reason(house, keeper):
 
 
 def test_without_a_keeper_it_is_said_and_the_card_is_not_blamed(house, monkeypatch):
-    monkeypatch.setattr(link_questions, "KEEPER_S", 0.0)
+    monkeypatch.setattr(keeper_client, "KEEPER_S", 0.0)
     answer = house.post("/handout", form(house))
     assert answer.status == 409 and "the keeper, which writes the store, does not answer" in answer.text
 

@@ -27,14 +27,8 @@ from agent.store.export.archive import zipped
 from agent.store.export.package import Packer, name
 from agent.store.export.signature import AskKeeper, signed_until
 from agent.store.holds import HoldError
-from agent.store.link_questions import (
-    LinkQuestion,
-    ask_keeper,
-    ask_signature,
-    hold_for_export,
-    release_export,
-    take_back_signature,
-)
+from agent.store.keeper_client import ask_keeper
+from agent.store.link_questions import LinkQuestion, ask_signature, hold_for_export, release_export, take_back_signature
 from agent.web.server.parts import Handlers, PageParts, fields_of
 from agent.web.server.response import StreamedResponse
 from agent.web.server.store_pool import CardTrouble, StorePool
