@@ -18,9 +18,9 @@ QUESTION = "/srv/question"
 ASK = f"""
 import json
 from pathlib import Path
-from agent.capture.labeller import DOOR, ask_at
+from agent.capture.labeller import SOCKET, ask_at
 from agent.core.contract.helper_messages import answer_of
-print(json.dumps(answer_of(ask_at(Path("/run/taimat", DOOR), Path("{QUESTION}").read_bytes())).label))
+print(json.dumps(answer_of(ask_at(Path("/run/taimat", SOCKET), Path("{QUESTION}").read_bytes())).label))
 """
 
 

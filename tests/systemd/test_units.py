@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.labeller import PROGRAM
+from agent.capture.labeller import PROGRAM, SOCKET
 from agent.cli.run import FEW_ARENAS
-from agent.privileged.enrol.door import DOOR
 from tests.rigs.wait import HANG_S
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -42,6 +41,22 @@ def copy(tmp_path: Path) -> Path:
 def test_systemd_finds_nothing_to_complain_about(copy: Path, unit: str) -> None:
     answer = run("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", copy / unit)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+LISTS = {"CapabilityBoundingSet", "Environment", "InaccessiblePaths", "ReadWritePaths"}    # a second line adds to these
+
+
+def settings(path: Path) -> set[str]:
+    return set(re.findall(r"^(\w+)=", path.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_what_all_units_share_takes_nothing_back(unit: str) -> None:
+    """The shared files are read after the unit, so a unit's own value of the same setting would have no effect."""
+    shared = [path for folder in UNITS.glob("*-.service.d") if unit.startswith(folder.name.removesuffix(".service.d"))
+              for path in folder.glob("*.conf")]
+    lost = {name for path in shared for name in settings(path) & settings(UNITS / unit)}
+    assert not lost - LISTS
 
 
 @pytest.mark.parametrize("unit", SERVICES)
@@ -89,7 +104,7 @@ def test_the_page_s_sockets_are_as_closed_as_the_page() -> None:
 
 def test_what_parses_video_to_name_an_event_is_asked_by_capture_alone_and_sees_nothing_else() -> None:
     door, service = ((UNITS / name).read_text() for name in ("label-taimat.socket", "label-taimat@.service"))
-    assert f"ListenStream=/run/taimat/{DOOR}\n" in door and "SocketUser=taimat-capture\n" in door
+    assert f"ListenStream=/run/taimat/{SOCKET}\n" in door and "SocketUser=taimat-capture\n" in door
     assert f"-m {PROGRAM}\n" in service and "MaxConnections=1\n" in door
     for line in ("DynamicUser=yes", "PrivateNetwork=yes", "TemporaryFileSystem=/var /run", "OOMScoreAdjust=1000"):
         assert f"\n{line}\n" in service

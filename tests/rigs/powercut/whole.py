@@ -101,6 +101,7 @@ def _suffer(it: Life, given: Fault, phase: Phase) -> None:
             phase.do(it)
         except (AssertionError, subprocess.SubprocessError, StopIteration, IndexError) as error:
             it.notes.append(f"broken off: {str(error)[-200:]}")
+            phase.again(it.recorder)
     it.well_again()
     time.sleep(it.dice.uniform(*AFTER_S))
     it.recorder.tend()
