@@ -74,10 +74,12 @@ def release(clip: HeldClips, reason: OneReason = None, config: Config = None) ->
     _, _, own, db = open_decisions(config)
     now = SystemClock().now()
     for found in _clips_named(db, clip):
-        if not (gone := kept.release(own, db, found, now, reason)):
+        reasons = [hold.reason for hold in kept.placed(db) if hold.clip.name == found.name
+                   and reason in (None, hold.reason)]
+        if not kept.release(own, db, [found], now, reason):
             raise typer.BadParameter(f"{found.name} is not held{f' for {reason!r}' if reason else ''}; "
                                      "taimat clips holds lists what is")
-        console().print(f"[green]released[/green]  {found.name}: {', '.join(gone)}")
+        console().print(f"[green]released[/green]  {found.name}: {', '.join(reasons)}")
 
 
 def holds(json: Json = False, config: Config = None) -> None:

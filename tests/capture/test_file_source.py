@@ -30,8 +30,8 @@ def test_a_file_that_ends_is_closed_and_told_as_ended(rig: Rig):
 
 @pytest.mark.parametrize(("name", "content", "told"), [
     ("none.mp4", None, "there is no such file"),
-    ("text.mp4", b"not a video at all\n" * 50, "is no video that can be played"),
-    ("empty.mp4", b"", "is no video that can be played"),
+    ("text.mp4", b"not a video at all\n" * 50, "is not a video that can be played"),
+    ("empty.mp4", b"", "is not a video that can be played"),
 ])
 def test_a_file_that_is_no_video_says_so(tmp_path: Path, name: str, content: bytes | None, told: str):
     path = tmp_path / name

@@ -81,7 +81,7 @@ def release(folder: Path, key: Path, version: str, moment_s: int) -> bytes:
 
 def test_a_maker_rotates_and_devices_follow(tmp_path: Path):
     key, spare, public = (tmp_path / name for name in ("release.key", "release.key.next", "release.pem"))
-    assert f"{spare} is for a safe" in package("--new-key", key)
+    assert f"Move {spare} to a safe." in package("--new-key", key)
     in_safe, stolen = spare.rename(tmp_path / "safe"), tmp_path / "stolen.key"
     stolen.write_bytes(key.read_bytes())
     stolen.with_suffix(".pem").write_bytes(public.read_bytes())

@@ -28,6 +28,7 @@ def card(folders: Folders, hand_clock: HandClock) -> Folders:
         hand_clock.advance(10)
         keeper.round(asked_for_space=False)
     keeper.db.close()
+    keeper.own.close()
     return folders
 
 

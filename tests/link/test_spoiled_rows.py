@@ -54,7 +54,7 @@ def _spoil_all_else(rig: LinkRig) -> None:
     for _ in range(2):
         insert(rig.db, now=now)
     with transaction(rig.db) as db:
-        outbox.defer(db, [1], "motion", "gate", now, "{}")
+        outbox.defer(db, "motion", "gate", now, "{}", events=[1])
         db.execute("UPDATE deferred SET events = '[1'")
         commands.add(db, commands.Ordered("A" * 26, "restart", "ops", "accepted", b"{}", True, "ops", None, now))
         db.execute("UPDATE command SET answer = 'yes'")
@@ -80,7 +80,7 @@ def test_a_full_outbox_is_folded_past_messages_that_nobody_can_read(db, hand_clo
 def test_messages_that_wait_for_a_word_go_past_one_that_nobody_can_read(db, hand_clock):
     with transaction(db):
         for number in range(3):
-            outbox.defer(db, [number], "motion", "gate", hand_clock.now(), "{}")
+            outbox.defer(db, "motion", "gate", hand_clock.now(), "{}", events=[number])
         db.execute("UPDATE deferred SET data = '{' WHERE n = 2")
     assert outbox.settle_deferred(db, hand_clock.now()).released_n == 2
     assert [row["seq"] for row in outbox.after(db, 0, 9)] == [1, 2]

@@ -86,7 +86,7 @@ def test_a_seq_that_is_used_again_for_something_else_is_refused_and_not_taken_fo
         until(lambda: device.receipts()["refused"] == {7: "seq_reused"})
         device.say("evt", device.event(8))
         until(lambda: 8 in device.receipts()["taken"])
-    assert ward.seqs("c-5") == [7, 8] and "c-5: its numbers start anew" in ward.log.read_text()
+    assert ward.seqs("c-5") == [7, 8] and "c-5: its numbers start again" in ward.log.read_text()
 
 
 def test_events_that_nest_as_deep_as_a_parser_just_bears_end_nothing(broker, ward):

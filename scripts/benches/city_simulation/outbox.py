@@ -58,7 +58,7 @@ class Outbox:
         for seq in settled:
             self.tally.lags_s.append(now_mono_s - self._rows.pop(seq).mono_ms / 1000)
         if settled:
-            self._offers.hurry(now_mono_s)
+            self._offers.shorten_waits(now_mono_s)
 
     def lost(self, now_mono_s: float) -> None:
         """The connection is gone."""
@@ -66,7 +66,7 @@ class Outbox:
 
     def hurry(self, now_mono_s: float) -> None:
         """The ward's ingest is at work again."""
-        self._offers.hurry(now_mono_s)
+        self._offers.shorten_waits(now_mono_s)
 
     def _offer(self, entry: wire.Entry, session: Session, now: Instant) -> None:
         late = is_late(entry, now.boot, now.mono_ms)
