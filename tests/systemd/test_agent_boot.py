@@ -46,7 +46,8 @@ delivery = "puback"
 WRONG = CONFIG.replace("loop", "lop")
 # The units wait longer; here the mechanism is tried. Enough for a role that is late because the tests' machine is busy.
 IMPATIENT = "[Service]\nWatchdogSec=12\nTimeoutAbortSec=2\n"
-SERVICE = ("[Service]\nExecStart={}\nRestart=on-failure\nRestartSec=100ms\nDynamicUser=yes\n"
+SERVICE = ("[Unit]\nStartLimitIntervalSec=0\n"      # the loopback device may come up late
+           "[Service]\nExecStart={}\nRestart=on-failure\nRestartSec=100ms\nDynamicUser=yes\n"
            "[Install]\nWantedBy=multi-user.target\n")
 
 COOKIES = "/root/cookies"
@@ -70,7 +71,7 @@ REHEARSE = f"""
 import msgspec
 from agent.helpers.rehearsal import Rehearsal
 from agent.config.settings import Camera
-from agent.core.contract.helper_messages import RehearsalQuestion
+from agent.core.contract.rehearsal import RehearsalQuestion
 camera = Camera(name="gate", source="file:/srv/gate.mp4")
 draft = msgspec.structs.replace(camera, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]], privacy_mask="transcode")
 *_, answer = Rehearsal(RehearsalQuestion(

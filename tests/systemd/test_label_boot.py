@@ -19,8 +19,8 @@ ASK = f"""
 import json
 from pathlib import Path
 from agent.capture.labeller import SOCKET, ask_at
-from agent.core.contract.helper_messages import answer_of
-print(json.dumps(answer_of(ask_at(Path("/run/taimat", SOCKET), Path("{QUESTION}").read_bytes())).label))
+from agent.core.contract.helper_messages import label_answer
+print(json.dumps(label_answer(ask_at(Path("/run/taimat", SOCKET), Path("{QUESTION}").read_bytes())).label))
 """
 
 
