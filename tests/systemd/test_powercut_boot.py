@@ -1,6 +1,6 @@
 """The installed package on a card that fails for three seconds, and with the power cut while it records.
 
-The short form of `scripts/bench powercut`, which has 46 faults and eight phases. Times are judged there, on an idle
+The short form of `scripts/bench powercut`, which has 45 faults and eight phases. Times are judged there, on an idle
 machine.
 """
 import random

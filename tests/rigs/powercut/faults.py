@@ -108,15 +108,6 @@ def fills(seconds: float = 0.0) -> Callable[[Life], None]:
     return bring
 
 
-def read_only(seconds: float) -> Callable[[Life], None]:
-    """It takes no writes, and says so."""
-    def bring(life: Life) -> None:
-        life.disk.remount("ro")
-        time.sleep(seconds)
-        life.disk.remount("rw")
-    return bring
-
-
 def stalls(life: Life) -> None:
     """One write takes very long, and all behind it."""
     life.disk.trouble(str(STALL_S))
@@ -157,7 +148,6 @@ FAULTS = {
     "full at start": Fault(prepare=fill),
     "slow 0.3 s": Fault(fails(everything, 20, "0.3")),
     "stalls 30 s": Fault(stalls),
-    "read-only 20 s": Fault(read_only(ROOM_S)),
     "forgets writes 8 s": Fault(fails(everything, 8, "drop"), lies=True),
     "forgets data 8 s": Fault(fails(data, 8, "drop"), lies=True),
     "forgets flushes 20 s": Fault(fails(everything, 20, "drop", "f"), lies=True),
