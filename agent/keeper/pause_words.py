@@ -19,7 +19,7 @@ from agent.store.database import transaction
 from agent.store.folders import Folders
 
 STANDS = "pauses"           # in the keeper's meta: the newest order on each camera that the ledger has, JSON
-STOOD = "paused"            # the same of versions before 0.2: only by which means each camera is paused
+STOOD = "paused"            # the same as it was kept before: only by which means each camera is paused
 
 
 class _Recorded(Struct, frozen=True, omit_defaults=True):
