@@ -14,8 +14,8 @@ from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.rigs.examples import THOROUGH_N
-from tests.rigs.joined import join
-from tests.rigs.webdriver import end_kept
+from tests.rigs.house.webdriver import end_kept
+from tests.rigs.store.joined import join
 
 # How long one example takes says how busy the machine is, not how good the code.
 ANY_PACE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}

@@ -22,7 +22,7 @@ from scripts.benches.others import SHARE_MAX, others
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, bytes_under, syscalls_n, tree, wait_until
 from scripts.benches.table import Bar, Table, Verdict
-from tests.rigs.broker import Broker
+from tests.rigs.mqtt.broker import Broker
 
 MB = 1_000_000
 START_S = 40

@@ -28,11 +28,11 @@ from scripts.benches.city_simulation.tally import FleetLook
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError
 from scripts.benches.table import Table, Verdict
-from tests.rigs import cluster, postgres
-from tests.rigs.authority import Hierarchy, csr_of, now, private_pem
-from tests.rigs.cluster import ADDRESSES, PORT, Cluster
-from tests.rigs.ingest import WardIngest
 from tests.rigs.wait import until
+from tests.rigs.ward import cluster, postgres
+from tests.rigs.ward.authority import Hierarchy, csr_of, now, private_pem
+from tests.rigs.ward.cluster import ADDRESSES, PORT, Cluster
+from tests.rigs.ward.ingest import WardIngest
 
 CITY_N, SOME_N = 6279, 60           # devices
 EVENTS_S = 50

@@ -17,7 +17,7 @@ from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError
 from scripts.benches.table import Bar, Spread, Table, Verdict
 from scripts.benches.turn import MOTION_OFF, ROLES, Rival, RoleCost, Turn, motion, take, whole
-from tests.rigs.rtsp import RtspCamera
+from tests.rigs.cameras.rtsp import RtspCamera
 
 LEAST_ROUNDS_N, TRIES_N = 3, 3
 SPARES_N = 5                # turns that are taken again in a run because others were at work

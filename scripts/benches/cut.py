@@ -23,7 +23,8 @@ from agent.store.folders import Folders
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.core.cut_material import record
-from tests.rigs import footage, shelf
+from tests.rigs.cameras import footage
+from tests.rigs.store import shelf
 
 SHAPES = ((1280, 720, 15, 2000), (640, 360, 10, 500))       # width, height, fps, kbit/s
 FILM_MB, QUICK_MB = 400, 60

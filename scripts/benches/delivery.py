@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts.benches import needs
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Table, Verdict
-from tests.rigs.delivery import Outcome, Storm, campaign
+from tests.rigs.ward.delivery import Outcome, Storm, campaign
 
 HASTE = Storm(broker_n=20, link_n=10, ingest_n=5, pauses_s=(0.5, 4.0))
 CONTRACT = replace(HASTE, devices_n=5, pauses_s=(10.0, 40.0), contract_waits=True, drain_s=300.0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benches.processes import running, tree
-from tests.rigs.broker import Broker
-from tests.rigs.rtsp import RtspCamera, free_port
+from tests.rigs.cameras.rtsp import RtspCamera, free_port
+from tests.rigs.mqtt.broker import Broker
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {"PYTHONPATH": str(ROOT)}

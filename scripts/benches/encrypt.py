@@ -23,8 +23,8 @@ from scripts.benches.cut import packets_of
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
 from tests.conftest import HandClock
-from tests.rigs import footage
-from tests.rigs.vault import Vault
+from tests.rigs.cameras import footage
+from tests.rigs.store.vault import Vault
 
 MEMORY = Path("/dev/shm")
 KINDS = {"AES-256-GCM": AES_GCM, "ChaCha20-Poly1305": CHACHA}

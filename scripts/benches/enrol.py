@@ -16,8 +16,8 @@ from scripts.benches import needs
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs import proxy
-from tests.rigs.enrolment import NewDevice, ServedWard
+from tests.rigs.ward import proxy
+from tests.rigs.ward.enrolment import NewDevice, ServedWard
 
 ROWS_N, DEVICES_N = 1000, 100
 ROW = 'HH-{0:04},"{0} Lê Lợi, tổ 5",Hộ {0},Nhà số {0},2,Nhà {0},mat-khau-{0:04},VN,pi02,imx708,'

@@ -36,7 +36,7 @@ from agent.store.folders import Folders
 from scripts.benches.plan import tell
 from scripts.benches.score import Report, Score, score_clip, total
 from scripts.benches.table import Table, Verdict
-from tests.rigs.h264 import encoded
+from tests.rigs.cameras.h264 import encoded
 
 BITS_A_PIXEL = 0.15         # what cameras spend on pictures this small
 BEGIN_MONO_S = 1000.0

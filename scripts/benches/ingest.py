@@ -18,10 +18,10 @@ import psutil
 from scripts.benches import needs
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Table, Verdict
-from tests.rigs import postgres
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward import postgres
+from tests.rigs.ward.ingest import WardIngest
 
 WARD_N, CITY_N = 370, 6279      # devices
 EVENTS_S, HEALTH_EVERY_S = 50, 30

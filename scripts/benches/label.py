@@ -36,7 +36,7 @@ from agent.core.vision.luma import Luma
 from agent.core.vision.motion.sharpness import worth
 from agent.helpers.event_label import scores
 from scripts.packaging import weights
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.worlds import worlds
 from tests.rigs.worlds.actors import Pose
 from tests.rigs.worlds.catalogue import WORDS_JUDGED, WORLDS

@@ -28,7 +28,7 @@ from scripts.benches.others import SHARE_MAX, Others, others
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, wait_until
 from scripts.benches.table import Bar, Table, Verdict
-from tests.rigs.broker import Broker
+from tests.rigs.mqtt.broker import Broker
 
 START_S = 60
 EVERY_S = streams.EMPTY_S + streams.SHOWN_S

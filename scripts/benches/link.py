@@ -30,11 +30,11 @@ from scripts.benches.latency import subscriber
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, memory_b, own_cpu_s, wait_until
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs.broker import Broker, Tls
-from tests.rigs.joined import join_in
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
+from tests.rigs.store.joined import join_in
 from tests.rigs.wait import accepts, free_port
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 DEV, WARD = "c-7f3a9c21b04d", "w07"
 REPORT_S, EVENT_WITHIN_S = 30, 10

@@ -14,6 +14,7 @@ from scripts.benches import needs, streams
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError
 from scripts.benches.table import Spread, Table, Verdict
+from scripts.benches.timeserver import TimeServer
 from scripts.packaging import maker
 from scripts.packaging.wheels import NoWheel
 from tests.machines import guest
@@ -33,10 +34,9 @@ from tests.machines.recorder import (
     set_up,
     soak,
 )
-from tests.rigs.broker import Broker, Tls
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
-from tests.rigs.timeserver import TimeServer
-from tests.rigs.warddoor import ROOTS_NAME, WardDoor
+from tests.rigs.ward.door import ROOTS_NAME, WardDoor
 
 REPO = Path(__file__).parents[2]
 MB = 1_000_000

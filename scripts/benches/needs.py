@@ -5,7 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.rigs import broker, rtsp
+from tests.rigs.cameras import rtsp
+from tests.rigs.mqtt import broker
 from tests.rigs.powercut import disk
 
 PACKAGED = "/usr/bin/python3"   # a device's: Debian's own packages, and beside them the av and OpenCV that ours brings

@@ -31,11 +31,11 @@ from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, memory_b, own_cpu_s, running, wait_until
 from scripts.benches.shelf import CAMERAS, CLIPS_N, QUICK_N, fill, moment
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs.h264 import detailed
-from tests.rigs.household import FRAME_US, Household, happen
-from tests.rigs.livecam import LiveCam
-from tests.rigs.loaded import loaded
-from tests.rigs.past import live_through
+from tests.rigs.cameras.h264 import detailed
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household, happen
+from tests.rigs.house.loaded import loaded
+from tests.rigs.house.month import live_through
 from tests.rigs.wait import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from typing import Any
 from scripts.benches.needs import Missing
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs import picamera_venv
+from tests.rigs.picamera import environment as picamera_venv
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT_LOOP, LISTENER, SENSOR = "thread_func", "listen", "virtual-sensor"     # threads of picamera2, and one of the rig

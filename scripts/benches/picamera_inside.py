@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.rigs import footage, virtualcam
+from tests.rigs.cameras import footage
+from tests.rigs.picamera import virtual as virtualcam
 
 SIZES = (1280, 720), (320, 180)
 NOISE_LEVELS, PICTURES_N = 1.5, 16
@@ -70,7 +71,7 @@ def encode_elsewhere() -> None:
     """As on a board with an encoder of its own, whose work and memory are not this process's: video of a file comes."""
     from agent.cameras.effort import Headroom
     from agent.cameras.picamera.session import X264
-    from tests.rigs.filmcam import h264_pictures
+    from tests.rigs.cameras.film_webcam import h264_pictures
     units = itertools.cycle(list(itertools.islice(h264_pictures(), GOP_N)))
 
     def encode_one(self: X264, _: str, request: Any) -> None:

@@ -25,7 +25,7 @@ from statistics import median
 from scripts.benches import needs, streams
 from scripts.benches.plan import tell
 from scripts.benches.table import Table, Verdict
-from tests.rigs.guest import NoMachine
+from tests.rigs.machine.guest import NoMachine
 from tests.rigs.powercut import campaign, elsewhere
 from tests.rigs.powercut.cable import Cable
 from tests.rigs.powercut.faults import FAULTS

@@ -17,10 +17,10 @@ from scripts.benches.cut import packets_of
 from scripts.benches.needs import Missing
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs import footage
-from tests.rigs.household import Household
-from tests.rigs.kept import Kept
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.cameras import footage
+from tests.rigs.house.household import Household
+from tests.rigs.house.run_of_clips import Kept
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 
 SHAPES = ((1920, 1080, 15, 2000), (640, 360, 10, 500))        # width, height, fps, kbit/s
 MINUTES, SEED = 10, 5

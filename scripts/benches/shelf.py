@@ -34,7 +34,7 @@ from agent.web.recordings.present_day import DayQuery, day_of, lane_view, listin
 from agent.web.server import words
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs.cards import film
+from tests.rigs.store.cards import film
 
 CLIPS_N, QUICK_N, SIGNED_N = 100_000, 10_000, 10_000
 DAYS_N = 50

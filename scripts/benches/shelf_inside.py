@@ -17,7 +17,7 @@ from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from scripts.benches.processes import BenchError
 from scripts.benches.shelf import CAMERAS
-from tests.rigs.cards import swept
+from tests.rigs.store.cards import swept
 
 
 def recovery(folders: Folders) -> int:

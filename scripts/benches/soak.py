@@ -19,7 +19,7 @@ from scripts.benches.device import device, network, roles
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import memory_b, wait_until
 from scripts.benches.table import Table, Verdict
-from tests.rigs.broker import Broker
+from tests.rigs.mqtt.broker import Broker
 
 ROLES = ("capture", "keeper", "link", "web")
 START_S = 40

@@ -14,8 +14,8 @@ import av
 import numpy as np
 
 from scripts.benches.plan import tell
-from tests.rigs import footage
-from tests.rigs.rtsp import RtspCamera
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.rtsp import RtspCamera
 
 MAIN, SUB = (1920, 1080, 15, 30, 2000), (640, 360, 5, 10, 160)      # width, height, fps, GOP, kbit/s
 NOISE_LEVELS = 1.5

@@ -2,10 +2,10 @@
 
     scripts/bench tamper --clips DIR [--fps 10 5 1] [--quiet-only] [--per-clip]
 
-DIR holds clips/NAME.mp4. First every clip is watched once and then in a loop of three minutes: anything told is a false
-alarm. Then each deed of tests/rigs/tampering.py is done to the looped clip for 40 s after 45 s, at the first rate:
-found means told as its own kind within 30 s, over means that nothing holds 30 s after it; other kinds count as wrong
-names. Clips whose name says night, noise or dusk are the night.
+DIR holds clips/NAME.mp4. First every clip is watched once and then in a loop of three minutes: any report is a false
+alarm. Then each act of tests/rigs/cameras/tampering.py is done to the looped clip for 40 s after 45 s, at the first
+rate: found means reported as its own kind within 30 s, over means that no condition holds 30 s after it; other kinds
+count as wrong names. Clips whose name says night, noise or dusk are the night.
 """
 import argparse
 import sys
@@ -21,7 +21,7 @@ import numpy as np
 from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind, Phase, Tampering, TamperWatch
 from scripts.benches.motion import decoded
-from tests.rigs.tampering import DEEDS, STRENGTHS, Deed, tampered
+from tests.rigs.cameras.tampering import DEEDS, STRENGTHS, Deed, tampered
 
 LOOP_S = 180.0
 START_S, STOP_S, END_S = 45.0, 85.0, 120.0

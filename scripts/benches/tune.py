@@ -16,7 +16,7 @@ from agent.core.vision.replay import Variant
 from agent.footage import reel, whatif
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 
 SHAPES = ((640, 360, 10, 500), (640, 360, 15, 500), (1920, 1080, 15, 2000))     # width, height, fps, kbit/s
 CAMERA = Camera(name="yard", source="rtsp://yard")

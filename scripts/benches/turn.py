@@ -33,9 +33,9 @@ from scripts.benches.processes import (
     wait_until,
     wakeups_n,
 )
-from tests.rigs.broker import Broker, Tls
+from tests.rigs.cameras.rtsp import RtspCamera
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
-from tests.rigs.rtsp import RtspCamera
 from tests.rigs.wait import accepts
 
 ROLES = ("capture", "keeper", "link", "web")

@@ -15,9 +15,9 @@ from scripts.benches import needs
 from scripts.benches.plan import Plan, tell
 from scripts.benches.processes import BenchError, memory_b
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs import wan
-from tests.rigs.far import Far
-from tests.rigs.lane import Line
+from tests.rigs.network import wan
+from tests.rigs.network.bad_line import Line
+from tests.rigs.network.far import Far
 
 LINE = Line(delay_s=0.01, rate_bps=4e6)
 SHARES_PCT = (50, 100)          # the default, and all of it

@@ -14,7 +14,7 @@ from agent.core.delivery.outbox import BOUND_B
 from agent.store import outbox
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Table, Verdict
-from tests.rigs.week import Away, Told, come_back
+from tests.rigs.store.week import Away, Told, come_back
 
 DAYS, MOTIONS_A_DAY, QUICK_SCALE = 7, 8000, 20
 MIB = 1024 * 1024

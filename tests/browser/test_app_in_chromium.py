@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen
-from tests.rigs.livecam import LiveCam
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household, happen
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -3,9 +3,9 @@ import pytest
 
 from agent.config.settings import Camera
 from tests.browser.test_picture_in_chromium import SMALL_TARGETS
-from tests.rigs.busyrig import BusyCam, busy_at
-from tests.rigs.household import Household
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.cameras.busy_areas import BusyCam, busy_at
+from tests.rigs.house.household import Household
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -10,12 +10,12 @@ from agent.ward.authority.findings import bad, note
 from agent.ward.authority.places import Places
 from agent.ward.device_cache import DeviceCache
 from tests.browser.test_every_page_in_chromium import AXE, JUDGE, TOO_WIDE, shape
-from tests.rigs.asked import DEV
-from tests.rigs.deskward import ENROLLED, PLACE, SICK, DeskWard, report, ward_with_desk
-from tests.rigs.node_packages import installed
-from tests.rigs.officers import PERSON, Tunnel
-from tests.rigs.proxy import MISSING
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.house.node_packages import installed
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.ward.answering_device import DEV
+from tests.rigs.ward.desk import ENROLLED, PLACE, SICK, DeskWard, report, ward_with_desk
+from tests.rigs.ward.officers import PERSON, Tunnel
+from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER) or bool(MISSING), reason=f"no chromium, or {MISSING}")
 

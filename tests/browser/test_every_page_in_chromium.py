@@ -10,13 +10,13 @@ import pytest
 from agent.config.settings import Camera, Notify, Sharing, Ward
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import Box
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen, name_some
-from tests.rigs.livecam import LiveCam
-from tests.rigs.node_packages import installed
-from tests.rigs.past import live_through
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household, happen, name_some
+from tests.rigs.house.month import live_through
+from tests.rigs.house.node_packages import installed
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

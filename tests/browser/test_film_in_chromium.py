@@ -7,11 +7,11 @@ import pytest
 
 from agent.core.media.model import Packet
 from tests.core.mp4_material import encode
-from tests.rigs.h264 import encoded
-from tests.rigs.household import Household
-from tests.rigs.kept import Kept
+from tests.rigs.cameras.h264 import encoded
+from tests.rigs.house.household import Household
+from tests.rigs.house.run_of_clips import Kept
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import Stopwatch
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from agent.core.media.model import Packet
-from tests.rigs.clockcam import FPS, READ_NUMBER, clock_movie
-from tests.rigs.household import Household
-from tests.rigs.livecam import LiveCam
+from tests.browser.clock_camera import FPS, READ_NUMBER, clock_movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import Household
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import Stopwatch, until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from agent.config.settings import Camera
-from tests.rigs.household import Household, happen
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.house.household import Household, happen
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

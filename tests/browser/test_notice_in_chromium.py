@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from agent.config.settings import Camera
-from tests.rigs.household import Household
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.house.household import Household
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -7,10 +7,10 @@ from agent.config.load import load
 from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
 from tests.browser.test_setup_in_chromium import at
-from tests.rigs.household import Household, happen
-from tests.rigs.phones import Ntfy, telling
+from tests.rigs.house.household import Household, happen
+from tests.rigs.house.notifications import Ntfy, telling
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -9,11 +9,11 @@ from agent.host.address import primary_address
 from agent.store.decisions.browsers import pairing_code
 from agent.store.identity import fingerprint
 from tests.core.mp4_material import encode
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household, happen
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import Stopwatch, until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -9,11 +9,11 @@ from agent.core.contract.facts import CameraFacts
 from agent.store import clips, events, pause
 from agent.store.database import connect, transaction
 from tests.browser.test_page_in_chromium import SMALL_TARGETS
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen, write_clip
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household, happen, write_clip
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import Stopwatch, until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -20,12 +20,12 @@ from agent.privileged.setup.notice import NoticePlaces
 from agent.store import clips, events
 from agent.store.database import connect
 from tests.cli.test_page_rehearsal import put_clip
-from tests.rigs import footage
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -11,11 +11,11 @@ from agent.keeper.deletion import finish_deletion, retain
 from agent.look.words import local
 from agent.store import clips, holds
 from agent.store.database import connect
-from tests.rigs.h264 import encoded
-from tests.rigs.household import Household
-from tests.rigs.kept import Kept
+from tests.rigs.cameras.h264 import encoded
+from tests.rigs.house.household import Household
+from tests.rigs.house.run_of_clips import Kept
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

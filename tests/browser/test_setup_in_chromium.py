@@ -7,11 +7,11 @@ from agent.config.settings import Camera
 from agent.core.contract.setup import AddCamera, LocalCamera, LocalCameras, SetDevice
 from agent.core.household.access import grouped
 from agent.store.decisions.browsers import pairing_code
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

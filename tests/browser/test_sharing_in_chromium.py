@@ -22,13 +22,13 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from tests.browser.test_page_in_chromium import SMALL_TARGETS
 from tests.link.test_taking_back import WITHIN_S, busy, from_us, is_quiet
-from tests.rigs.broker import Broker
-from tests.rigs.handing import DEV, House
-from tests.rigs.links import ROOT
+from tests.rigs.device.link_role import ROOT
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
-from tests.rigs.tus import Tus
 from tests.rigs.wait import HANG_S, Stopwatch, accepts, free_port, until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.ward.handover import DEV, House
+from tests.rigs.ward.tus import Tus
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 

@@ -16,8 +16,8 @@ from agent.host.clock import Clock
 from agent.store import clips, outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
-from tests.rigs import footage
-from tests.rigs.joined import join_in
+from tests.rigs.cameras import footage
+from tests.rigs.store.joined import join_in
 from tests.rigs.wait import until
 
 

@@ -18,8 +18,8 @@ from agent.host.runtime import camera_socket
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
-from tests.rigs import footage
-from tests.rigs.h264 import movie
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, until
 from tests.scenes import Happening, Walk, gusts, noise, pictures
 

@@ -18,7 +18,7 @@ from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")

@@ -15,7 +15,7 @@ from agent.store import clips
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.powercut.disk import Disk, logged_disk, missing
 from tests.rigs.wait import Stopwatch, until
 

@@ -15,7 +15,7 @@ from agent.host.datagram import Outlet
 from agent.store import clips
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S
 
 INFO, MOVIE = movie()

@@ -8,8 +8,8 @@ from agent.keeper import repair
 from agent.store import clips, events
 from agent.store.numbers import LEAP
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
-from tests.rigs.cards import swept
-from tests.rigs.spoil import all_pages, spoil
+from tests.rigs.store.cards import swept
+from tests.rigs.store.damage import all_pages, spoil
 from tests.rigs.wait import HANG_S, until
 
 LATER_US = START_US + 20_000_000

@@ -15,7 +15,7 @@ from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.luma import Luma
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
-from tests.rigs.filmcam import SOFTWARE
+from tests.rigs.cameras.film_webcam import SOFTWARE
 
 FPS = 15
 HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]

@@ -30,10 +30,10 @@ from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
-from tests.rigs import footage
-from tests.rigs.h264 import encoded, movie
-from tests.rigs.household import write_clip
-from tests.rigs.label_place import machine, weights_here
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import encoded, movie
+from tests.rigs.device.label_weights import machine, weights_here
+from tests.rigs.house.household import write_clip
 from tests.rigs.wait import HANG_S, until
 from tests.scenes import Happening, Walk, noise, pictures
 

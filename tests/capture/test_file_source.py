@@ -9,7 +9,7 @@ from agent.config.settings import Motion
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from tests.capture.conftest import Rig
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import until
 
 

@@ -10,7 +10,7 @@ from agent.capture.writer_jobs import Block, ClipBegin
 from agent.host.datagram import Outlet
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 
 BEGIN = [ClipBegin(movie()[0], 1_000_000_000, "motion"), Block(bytes(100))]
 PIECE_B = 1_000_000

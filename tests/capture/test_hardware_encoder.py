@@ -12,7 +12,7 @@ from agent.cameras.effort import Headroom
 from agent.host import board
 from agent.host.board import Board
 from agent.host.stop import Stop
-from tests.rigs.filmcam import SIZE, FilmCamera, Keeper, decoded, play
+from tests.rigs.cameras.film_webcam import SIZE, FilmCamera, Keeper, decoded, play
 
 PI = Board(model="Raspberry Pi Zero 2 W Rev 1.0", ram_b=416 << 20, serial=None, encoder=Path("/dev/video11"))
 

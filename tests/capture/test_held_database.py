@@ -26,10 +26,10 @@ from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip
-from tests.rigs import footage
-from tests.rigs.cards import swept
+from tests.rigs.cameras import footage
 from tests.rigs.forked import FORKS
-from tests.rigs.holder import Holder
+from tests.rigs.store.cards import swept
+from tests.rigs.store.holder import Holder
 from tests.rigs.wait import HANG_S, until
 
 WAYS = ("writer", "reader")

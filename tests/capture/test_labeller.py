@@ -19,9 +19,9 @@ from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
 from agent.store import events, outbox
 from tests.conftest import HandClock
-from tests.rigs.h264 import movie
-from tests.rigs.joined import join
-from tests.rigs.label_place import machine, weights_here
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.device.label_weights import machine, weights_here
+from tests.rigs.store.joined import join
 from tests.rigs.wait import HANG_S, until
 
 BOX = (0.3, 0.3, 0.2, 0.4)

@@ -22,7 +22,7 @@ from agent.store import pause, restarts
 from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, shift
 from tests.conftest import HandClock
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, until
 
 DAY_S = REBOOT_AGAIN_MS / 1000

@@ -3,7 +3,7 @@ import pytest
 
 from agent.config.settings import Motion
 from tests.capture.conftest import Rig
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import until
 
 

@@ -31,8 +31,8 @@ from agent.host.luma import luma_of
 from agent.store import events
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs import footage
-from tests.rigs.h264 import encoded, movie
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import encoded, movie
 from tests.rigs.wait import HANG_S, until
 from tests.scenes import Walk, noise, pictures, rain
 

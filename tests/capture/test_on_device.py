@@ -6,7 +6,7 @@ import pytest
 
 from scripts.onboard import machine
 from tests.host import trees
-from tests.rigs import picamera_venv
+from tests.rigs.picamera import environment as picamera_venv
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN_HERE = {"hardware encoder", "camera memory (CMA) lost", "power and heat"}

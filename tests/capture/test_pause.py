@@ -18,7 +18,7 @@ from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, film, shift
 from tests.conftest import HandClock
-from tests.rigs.joined import join
+from tests.rigs.store.joined import join
 from tests.rigs.wait import HANG_S, Stopwatch
 
 HOUR_MS = 3_600_000

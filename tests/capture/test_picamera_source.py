@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rigs import picamera_venv
+from tests.rigs.picamera import environment as picamera_venv
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 400         # hangs are what picamera2 does when something is wrong
@@ -18,7 +18,7 @@ Saw = dict[str, Any]
 
 
 def plays(*scenarios: str) -> Callable[[Any], Any]:
-    """Scenarios of tests/rigs/picamera_scenarios.py; what they saw is in the test's `saw`, in this order."""
+    """Scenarios of tests/rigs/picamera/scenarios.py; what they saw is in the test's `saw`, in this order."""
     def mark(test: Any) -> Any:
         test.scenarios = scenarios
         return test
@@ -26,7 +26,7 @@ def plays(*scenarios: str) -> Callable[[Any], Any]:
 
 
 def _play(interpreter: Path, scenario: str) -> Saw:
-    done = subprocess.run([interpreter, "-m", "tests.rigs.picamera_scenarios", scenario], cwd=ROOT,
+    done = subprocess.run([interpreter, "-m", "tests.rigs.picamera.scenarios", scenario], cwd=ROOT,
                           capture_output=True, text=True, timeout=LONGEST_S)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.strip().rpartition("\n")[2])

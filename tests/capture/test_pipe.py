@@ -27,7 +27,7 @@ from agent.host.luma import luma_of
 from agent.store import clips, events
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, until
 from tests.scenes import Walk, noise, pictures
 

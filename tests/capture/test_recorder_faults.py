@@ -26,7 +26,7 @@ from agent.store.card_fault import OWN, fault_of
 from agent.store.database import FILE, StoreError, connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 
 START_US = 1_000_000_000        # where the hand clock stands
 MOTION = EventOpen(START_US + 1_000_000, 0.5, (), False)

@@ -22,9 +22,9 @@ from agent.host.stop import Stop
 from agent.store.folders import Folders
 from tests.capture.camera_sets import Shift, film, shift
 from tests.process.agent import Agent
-from tests.rigs import footage
-from tests.rigs.rtsp import RtspCamera
-from tests.rigs.small_card import empty, fill_files, small_card
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.rtsp import RtspCamera
+from tests.rigs.store.small_card import empty, fill_files, small_card
 from tests.rigs.wait import HANG_S, free_port, until
 
 CLOCK = SystemClock()

@@ -9,10 +9,11 @@ import av
 import pytest
 
 from agent.config.settings import Motion
+from tests.capture import python_rtsp_server as pyserver
 from tests.capture.conftest import Rig
-from tests.rigs import footage, pyserver
-from tests.rigs.onfile import endings, written
-from tests.rigs.rtsp import RtspCamera, missing
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.rtsp import RtspCamera, missing
+from tests.rigs.store.on_card import endings, written
 from tests.rigs.wait import Stopwatch, until
 
 NO_MOTION = Motion(enabled=False)

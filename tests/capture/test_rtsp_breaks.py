@@ -10,9 +10,9 @@ import pytest
 from agent.config.settings import Motion
 from agent.store.clips import Clip
 from tests.capture.conftest import Rig
-from tests.rigs import footage
-from tests.rigs.odd_camera import HZ, Film, Habits, OddCamera, Viewer
-from tests.rigs.onfile import LAST_B, endings, written
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.odd_camera import HZ, Film, Habits, OddCamera, Viewer
+from tests.rigs.store.on_card import LAST_B, endings, written
 from tests.rigs.wait import Stopwatch, until
 
 NO_MOTION = Motion(enabled=False)

@@ -8,9 +8,10 @@ from agent.cameras import rtsp
 from agent.cameras.rtsp.libav import LibavSource
 from agent.config.settings import Camera, Motion
 from agent.host.clock import SystemClock
+from tests.capture import vlc_server as vlc
 from tests.capture.conftest import Rig
-from tests.rigs import footage, vlc
-from tests.rigs.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.wait import until
 
 NO_MOTION = Motion(enabled=False)

@@ -6,10 +6,10 @@ from urllib.parse import quote
 import pytest
 
 from agent.cameras.rtsp.pins import CertificatePins
-from tests.rigs import footage
-from tests.rigs.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.cameras.reading import Reading, read
 from tests.rigs.pki import Authority
-from tests.rigs.reading import Reading, read
 from tests.rigs.wait import until
 
 FILM = footage.clip(320, 180, 10, 10, 300, seconds=4)

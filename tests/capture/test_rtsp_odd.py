@@ -8,11 +8,11 @@ from agent.cameras import SourceError
 from agent.core.media.model import Packet
 from agent.core.media.nal import join_lengths
 from agent.core.protocols.rtsp.sdp import UnfitStream
-from tests.rigs import footage
-from tests.rigs.odd_camera import Habits, OddCamera, Viewer
-from tests.rigs.reading import Reading, read
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.cameras.reading import Reading, read
+from tests.rigs.cameras.sink import Watcher
 from tests.rigs.wait import HANG_S, Stopwatch, until
-from tests.rigs.watcher import Watcher
 
 FILM = footage.clip(320, 180, 10, 10, 300, seconds=4)
 OK = b"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n"

@@ -9,11 +9,11 @@ from agent.cameras.rtsp.libav import LibavSource, Relay
 from agent.core.protocols.rtsp.address import parse
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
-from tests.rigs import footage
-from tests.rigs.odd_camera import Film, Habits, OddCamera, Viewer
-from tests.rigs.reading import read
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.odd_camera import Film, Habits, OddCamera, Viewer
+from tests.rigs.cameras.reading import read
+from tests.rigs.cameras.sink import Watcher
 from tests.rigs.wait import HANG_S
-from tests.rigs.watcher import Watcher
 
 FILM = footage.clip(320, 180, 10, 10, 300, seconds=4)
 THIEF = "127.0.0.9"

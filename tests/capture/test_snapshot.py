@@ -16,8 +16,8 @@ from agent.host.clock import SystemClock
 from agent.host.runtime import camera_socket
 from tests.capture.conftest import Rig
 from tests.conftest import HandClock
-from tests.rigs import footage
-from tests.rigs.h264 import movie
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 INFO, MOVIE = movie()

@@ -12,8 +12,8 @@ from agent.host.clock import SystemClock
 from agent.store.clip_recovery import recover_camera
 from agent.store.clips import Clip
 from tests.capture.conftest import Rig
-from tests.rigs import footage
-from tests.rigs.rtsp import RtspCamera, missing
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.rtsp import RtspCamera, missing
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 NO_MOTION = Motion(enabled=False)

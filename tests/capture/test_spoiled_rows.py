@@ -11,7 +11,7 @@ from agent.capture.recorder import Recorder
 from agent.store import clips, damage, events, membership, outbox
 from agent.store.database import transaction
 from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey
-from tests.rigs.joined import WARD
+from tests.rigs.store.joined import WARD
 
 LATER_US = START_US + 20_000_000
 NO_TEXT = "CAST(X'FFFE41' AS TEXT)"

@@ -26,9 +26,9 @@ from agent.store import clips, events, outbox
 from agent.store.events import StoredEvent
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs import footage
-from tests.rigs.h264 import encoded, movie
-from tests.rigs.tampering import DEEDS, bag, tampered
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import encoded, movie
+from tests.rigs.cameras.tampering import DEEDS, bag, tampered
 from tests.rigs.wait import HANG_S
 from tests.scenes import START_MONO_S, noise, pictures
 

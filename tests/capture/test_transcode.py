@@ -28,8 +28,8 @@ from agent.host.runtime import camera_socket
 from agent.host.stop import Stop
 from tests.capture.conftest import Rig
 from tests.capture.test_snapshot import ask
-from tests.rigs import footage
-from tests.rigs.h264 import movie
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, until
 
 HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.rigs import vivid_machine
+from tests.rigs.cameras import vivid_machine
 
 LONGEST_S = 900             # a whole machine is played by a program
 pytestmark = pytest.mark.timeout(1000)
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.timeout(1000)
 
 @pytest.fixture(scope="module")
 def saw() -> dict[str, Any]:
-    """What tests/rigs/vivid_scenarios.py saw in the guest."""
-    command = [sys.executable, "-m", "tests.rigs.vivid_scenarios"]
+    """What tests/rigs/cameras/vivid_scenarios.py saw in the guest."""
+    command = [sys.executable, "-m", "tests.rigs.cameras.vivid_scenarios"]
     try:
         said = vivid_machine.run(command, Path(__file__).parents[2], LONGEST_S)
     except vivid_machine.NoMachine as missing:

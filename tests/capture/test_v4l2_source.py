@@ -1,4 +1,4 @@
-"""A webcam's source, fed with real pictures: a film plays the camera, see tests/rigs/filmcam.py."""
+"""A webcam's source, fed with real pictures: a film plays the camera, see tests/rigs/cameras/film_webcam.py."""
 import errno
 import shutil
 import subprocess
@@ -13,8 +13,8 @@ from agent.cameras.v4l2 import FramePacer, V4l2Source, choose_format
 from agent.config.settings import Camera
 from agent.host.clock import SystemClock
 from agent.host.stop import Stop
-from tests.rigs import footage
-from tests.rigs.filmcam import SIZE, FilmCamera, Keeper, decoded, play
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.film_webcam import SIZE, FilmCamera, Keeper, decoded, play
 
 HIDDEN = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]
 

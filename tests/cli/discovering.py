@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 from tests.cli.cli import taimat_process
-from tests.rigs.onvif import OnvifCamera
-from tests.rigs.rtspdoor import RtspDoor
+from tests.rigs.cameras.onvif import OnvifCamera
+from tests.rigs.cameras.rtsp_door import RtspDoor
 
 
 def ask(home: Path, *arguments: object, password: str = "right") -> subprocess.CompletedProcess[str]:

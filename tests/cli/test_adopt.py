@@ -15,7 +15,7 @@ from agent.host.updates import Result
 from agent.privileged.update import adoption, root
 from agent.privileged.update.adoption import TRY, adopt
 from agent.privileged.update.work import RESTART
-from tests.rigs.updating import KILLER, NEW, OLD, QUICK, Device, Killed
+from tests.rigs.device.updating import KILLER, NEW, OLD, QUICK, Device, Killed
 
 NEWEST = "3.0.0"
 IMPATIENT = replace(QUICK, deadline_s=1.0)

@@ -10,7 +10,7 @@ from agent.core.contract.busy import Busy
 from agent.core.vision.replay.outcome import SILENCES
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
-from tests.rigs.busyrig import BusyCam, busy_at
+from tests.rigs.cameras.busy_areas import BusyCam, busy_at
 
 WINDY = busy_at([(0, 0, 0.05), (1, 0, 0.2), (15, 8, 0.9)], "settling", "busy")
 MOTION_OFF = '[[camera]]\nname = "shed"\nsource = "file:/shed.mp4"\n[camera.motion]\nenabled = false\n'

@@ -9,7 +9,7 @@ import pytest
 from agent.cli.card.boot_partition import judge
 from agent.core.card.mistake import CardMistake
 from tests.cli.cli import taimat
-from tests.rigs.bootcard import CMDLINE, CONFIG, NETWORK, README, USER_DATA, stock
+from tests.rigs.machine.boot_card import CMDLINE, CONFIG, NETWORK, README, USER_DATA, stock
 
 # Text that the stock file has, what somebody made of it, and what is said: severity, line (None: any), a pattern.
 CONFIGS = {

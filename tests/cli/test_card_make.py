@@ -13,7 +13,7 @@ from agent.cli.card.boot_partition import judge
 from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, tidy
 from tests.cli.cli import environment, taimat
-from tests.rigs.bootcard import stock
+from tests.rigs.machine.boot_card import stock
 from tests.rigs.wait import HANG_S
 
 TEMPLATES = Path(__file__).parents[2] / "firmware_cfg" / "card"

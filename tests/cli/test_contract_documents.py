@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.core.contract import wire
 from agent.core.contract.wire import commands
-from tests.rigs.contract import REFERENCE, faults, judge, read
+from tests.rigs.ward.contract import REFERENCE, faults, judge, read
 
 DOCUMENT = read("asyncapi.yaml")
 MESSAGES = DOCUMENT["components"]["messages"]

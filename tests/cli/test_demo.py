@@ -18,7 +18,7 @@ from agent.store import clips, events
 from agent.store.database import connect
 from tests.cli.cli import taimat_process, taimat_until
 from tests.conftest import HandClock
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 
 CLIP = r"clip +demo: .*?(/\S+\.mp4)"
 

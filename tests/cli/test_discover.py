@@ -10,9 +10,9 @@ from agent.cameras.discovery import network
 from agent.config.load import load, parse
 from tests.cli.cli import environment, taimat_process, write_config
 from tests.cli.discovering import ask, ask_json, at
-from tests.rigs import lan
-from tests.rigs.onvif import Camera, Encoder, OnvifCamera
-from tests.rigs.rtspdoor import RtspDoor
+from tests.rigs.cameras.onvif import Camera, Encoder, OnvifCamera
+from tests.rigs.cameras.rtsp_door import RtspDoor
+from tests.rigs.network import lan
 
 STREAMS = ("/main", "/sub")
 

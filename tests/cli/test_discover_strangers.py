@@ -12,9 +12,9 @@ from agent.cameras.discovery.look import Lead, look
 from agent.cameras.rtsp.connect import ConnectStopped
 from agent.host.stop import Stop
 from tests.cli.discovering import ask, ask_json, at
-from tests.rigs import footage, onvif, rtsp
-from tests.rigs.onvif import Camera, OnvifCamera
-from tests.rigs.rtspdoor import RtspDoor
+from tests.rigs.cameras import footage, onvif, rtsp
+from tests.rigs.cameras.onvif import Camera, OnvifCamera
+from tests.rigs.cameras.rtsp_door import RtspDoor
 from tests.rigs.wait import HANG_S
 
 

@@ -23,10 +23,10 @@ from agent.store import identity
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.cli.cli import environment, taimat_process, write_config
-from tests.rigs import footage, rtsp
-from tests.rigs.holder import Holder
-from tests.rigs.joined import join_in
-from tests.rigs.small_card import fill_bytes, fill_files, small_card
+from tests.rigs.cameras import footage, rtsp
+from tests.rigs.store.holder import Holder
+from tests.rigs.store.joined import join_in
+from tests.rigs.store.small_card import fill_bytes, fill_files, small_card
 from tests.rigs.wait import HANG_S, Stopwatch, deaf_port
 
 

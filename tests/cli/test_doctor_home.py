@@ -4,8 +4,8 @@ from pathlib import Path
 from agent.cli.doctor import broker as doctor
 from agent.cli.doctor.main import checks
 from agent.config.settings import Home, Settings
-from tests.rigs.broker import Broker
-from tests.rigs.homely import HomeRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.home_sink import HomeRig
 from tests.rigs.wait import deaf_port, until
 
 

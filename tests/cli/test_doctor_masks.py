@@ -10,8 +10,8 @@ from agent.host.clock import SystemClock
 from agent.store import pause
 from agent.store.folders import Folders
 from tests.cli.cli import taimat_process, write_config
-from tests.rigs import footage
-from tests.rigs.h264 import movie
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import movie
 
 AREAS = [[(0.0, 0.0), (0.5, 0.0), (0.5, 0.5)]]
 

@@ -26,10 +26,10 @@ from agent.privileged.enrol.main import Enroller
 from agent.privileged.setup.enrolment import NOTE_FILE
 from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
-from tests.rigs.broker import Broker, Tls
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, deaf_port
-from tests.rigs.warddoor import CLAIM, WardDoor
+from tests.rigs.ward.door import CLAIM, WardDoor
 
 CARD = "36 25 179:1 / {} rw - vfat /dev/mmcblk0p1 rw\n"
 OTHER_CLAIM = "Z" * 26

@@ -18,7 +18,7 @@ from agent.store.encryption import file_keys
 from agent.store.folders import Folders
 from tests.cli.cli import REPO, environment, taimat, write_config
 from tests.core.cut_material import packets_of
-from tests.rigs.vault import Vault
+from tests.rigs.store.vault import Vault
 from tests.rigs.wait import HANG_S, until
 
 

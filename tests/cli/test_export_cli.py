@@ -13,7 +13,7 @@ from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.core.cut_material import packets_of, record, record_all
 from tests.core.mp4_material import encode
-from tests.rigs.shelf import put
+from tests.rigs.store.shelf import put
 
 LAST_US = 66_667
 STREAM, PACKETS = encode("h264")

@@ -15,7 +15,7 @@ from agent.store.folders import Folders
 from tests.cli.cli import environment, taimat, write_config
 from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
-from tests.rigs.shelf import put
+from tests.rigs.store.shelf import put
 from tests.rigs.wait import HANG_S, until
 
 LAST_US = 66_667

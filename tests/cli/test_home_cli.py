@@ -5,8 +5,8 @@ from agent.store import home
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
-from tests.rigs.assistant import Assistant, retained
-from tests.rigs.broker import Broker
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.home_assistant import Assistant, retained
 
 
 def at_home(port: int, enabled: str) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from agent.store.folders import Folders
 from tests.cli.cli import on_terminal, taimat, write_config
-from tests.rigs.rows import fill, overwrite
-from tests.rigs.wishes import ask
+from tests.rigs.store.hostile_rows import fill, overwrite
+from tests.rigs.ward.requests import ask
 
 # Clear the screen, set the title, hide what follows, go to the line's start, turn the letters round, end the line.
 EVIL = "x\x1b[2J\x1b]0;t\x07\x9b2J\x1b[8m\r\u202eflow\u2066\n9\twaits for you\t\u200b\x00"[:-1]

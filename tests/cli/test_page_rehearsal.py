@@ -26,7 +26,7 @@ from agent.host.clock import Instant
 from agent.store import clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import HANG_S
 
 YARD = Camera(name="yard", source="rtsp://h/1")

@@ -15,7 +15,7 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
-from tests.rigs.cards import all_acts
+from tests.rigs.store.cards import all_acts
 
 NOBODY = 65534, 65534
 

@@ -12,7 +12,7 @@ from agent.host.runtime import camera_socket
 from agent.store import pause
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 
 HOUR_MS = 3_600_000
 TWO = '[[camera]]\nname = "gate"\nsource = "file:/gate.mp4"\noff = ["Mon-Fri 07:00-17:00"]\n'

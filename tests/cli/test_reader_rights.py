@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cli import environment, taimat_process, write_config
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import HANG_S, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it is about root")

@@ -11,8 +11,8 @@ from agent.core.release import ReleaseRefused
 from agent.privileged.update import root
 from scripts.packaging import signer
 from tests.cli.cli import REPO
-from tests.rigs.bundles import Maker
-from tests.rigs.updating import KILLER, NEW, OLD, Device, Killed
+from tests.rigs.device.bundles import Maker
+from tests.rigs.device.updating import KILLER, NEW, OLD, Device, Killed
 
 NEWER = "3.0.0"
 

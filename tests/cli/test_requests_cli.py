@@ -8,7 +8,7 @@ from agent.store import clips, requests
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
-from tests.rigs.wishes import ask
+from tests.rigs.ward.requests import ask
 
 
 def record(db: sqlite3.Connection) -> str:

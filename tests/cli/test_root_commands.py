@@ -19,7 +19,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.cli.cli import environment
 from tests.conftest import HandClock
-from tests.rigs.users import Premises
+from tests.rigs.store.users import Premises
 from tests.rigs.wait import HANG_S
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root")

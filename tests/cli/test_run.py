@@ -10,7 +10,7 @@ from agent.cli.processes import at_work, processes
 from agent.host.files import Lock
 from agent.store.folders import Folders
 from tests.cli.cli import environment, taimat_process, write_config
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 HEAVY = ["av", "cv2", "numpy", "paho", "starlette", "msgspec"]

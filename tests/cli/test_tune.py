@@ -16,7 +16,7 @@ from agent.store import clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from tests.cli.cli import taimat_process, write_config
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 
 WHOLE_S = 79.4
 

@@ -12,7 +12,7 @@ from agent.core.vision.replay import FootageReplay, Variant
 from agent.footage import reel
 from agent.footage.film import Film, FootageError
 from agent.host.luma import luma_of
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 
 SECONDS, FPS = 4, 10
 

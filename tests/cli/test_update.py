@@ -27,10 +27,10 @@ from agent.privileged.update.bundle import unpack
 from agent.privileged.update.work import RESTART
 from agent.store.schema import SCHEMA
 from scripts.packaging.wheels import NoWheel
-from tests.rigs.bundles import HOME, MACHINE, PACKERS, Maker, agent, ar, data_files, libraries, tar
+from tests.rigs.device.bundles import HOME, MACHINE, PACKERS, Maker, agent, ar, data_files, libraries, tar
+from tests.rigs.device.updating import KILLER, NEW, OLD, ORDER, QUICK, Device, Killed
 from tests.rigs.examples import examples
-from tests.rigs.packaged import packaged
-from tests.rigs.updating import KILLER, NEW, OLD, ORDER, QUICK, Device, Killed
+from tests.rigs.machine.packaged import packaged
 
 KEPT = "0.9.0"
 

@@ -16,7 +16,7 @@ from agent.store.folders import Folders
 from tests.cli.cli import taimat, write_config
 from tests.conftest import HandClock
 from tests.keeper.test_ledger_writer import keeper_of
-from tests.rigs.cards import film
+from tests.rigs.store.cards import film
 
 
 @pytest.fixture

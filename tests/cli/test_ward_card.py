@@ -17,7 +17,7 @@ from agent.core.contract.enrolment import (
 )
 from tests.cli.cli import taimat
 from tests.cli.test_card_make import debs
-from tests.rigs.bootcard import stock
+from tests.rigs.machine.boot_card import stock
 from tests.rigs.pki import Authority
 
 WIFI, PASSWORD = 'Quán "Gió" \\ 2 – Bà Tám', 'a"b\\c: #d{}'

@@ -6,7 +6,7 @@ from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.track import EncodedUnit, Item
 from agent.core.protocols.rtp.video import H264, H265
 from tests.core.mp4_material import encode
-from tests.rigs.rtp import cut
+from tests.rigs.cameras.rtp import cut
 
 TRACKS = {"h264": H264, "h265": H265}
 DELIMITER = {"h264": b"\x09\x10", "h265": b"\x46\x01\x10"}

@@ -10,7 +10,7 @@ from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.conditions import CODES
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 from agent.core.health.machine import EPISODES_N_MAX, HealthMachine
-from tests.rigs.beats import own_facts
+from tests.rigs.device.beats import own_facts
 
 STEP_S = 5.0
 WELL = HostFacts(up_s=5e5, mem_avail_b=200_000_000, mem_total_b=440_000_000, mem_limits=True, soc_temp_c=50.0,

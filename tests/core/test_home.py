@@ -12,7 +12,7 @@ from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.core.home_assistant import HomeDevice, HomeTopics, components, discovery, retained
 from agent.look.device_words import home_texts
-from tests.rigs.assistant import accept, plain
+from tests.rigs.mqtt.home_assistant import accept, plain
 
 pytestmark = pytest.mark.core
 

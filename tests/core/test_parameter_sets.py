@@ -4,7 +4,7 @@ import pytest
 from agent.core.media import nal
 from agent.core.media.nal import ParameterSets
 from tests.core.mp4_material import encode
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 
 SMALL, LARGE = encode("h264")[0], movie(seconds=1)[0]
 SPS, PPS = nal.config_units("h264", SMALL.config)[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agent.core.protocols.rtp.audio import G711, Aac
 from agent.core.protocols.rtp.receiver import Receiver
 from agent.core.protocols.rtp.track import EncodedUnit
-from tests.rigs.rtp import AacSender, cut, framed, rtp
+from tests.rigs.cameras.rtp import AacSender, cut, framed, rtp
 
 LC_16K = bytes.fromhex("1408")
 

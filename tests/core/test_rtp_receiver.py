@@ -12,8 +12,8 @@ from agent.core.protocols.rtp.receiver import JUNK_MAX_B, InterleavingError, Rec
 from agent.core.protocols.rtp.track import EncodedUnit, RtspText, TrackFormat
 from agent.core.protocols.rtp.video import H264
 from tests.core.rtp_material import FRAME_TICKS, frame, receive, sets, units_of
+from tests.rigs.cameras.rtp import VideoSender, framed, rtp
 from tests.rigs.examples import examples
-from tests.rigs.rtp import VideoSender, framed, rtp
 
 RTCP = framed(1, b"\x80\xc8\0\x06" + bytes(24))
 MESSAGES = [

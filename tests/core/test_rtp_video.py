@@ -15,10 +15,10 @@ from agent.core.protocols.rtp.track import EncodedUnit, TrackFormat
 from agent.core.protocols.rtp.video import H264
 from tests.core.mp4_material import STREAMS, encode
 from tests.core.rtp_material import FRAME_TICKS, NOTE, TRACKS, frame, receive, sets, units_of
-from tests.rigs import footage
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.rtp import Sent, VideoSender, framed, rtp
 from tests.rigs.examples import examples
-from tests.rigs.h264 import movie
-from tests.rigs.rtp import Sent, VideoSender, framed, rtp
 
 CODECS = ("h264", "h265")
 CODEC = st.sampled_from(CODECS)

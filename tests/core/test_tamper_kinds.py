@@ -11,8 +11,8 @@ from agent.core.vision.luma import Luma
 from agent.core.vision.tamper import Kind, Phase, TamperSettings, TamperWatch
 from tests import scenes
 from tests.core.tamper_material import Told, lorry, starts, watch
-from tests.rigs import footage
-from tests.rigs.tampering import DEEDS, STRENGTHS, Deed, bag, elsewhere, hand, lid, paint, tampered, unsharp
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.tampering import DEEDS, STRENGTHS, Deed, bag, elsewhere, hand, lid, paint, tampered, unsharp
 from tests.scenes import START_MONO_S, noise, pictures
 
 AT_S, GONE_S, END_S = 50.0, 90.0, 125.0

@@ -8,7 +8,7 @@ from agent.cli.card.boot_partition import judge
 from agent.core.card import boot_block
 from agent.core.card.config_txt import BOARDS, overlays, parameters, seen_by, settings
 from tests.cli.cli import taimat_process as taimat
-from tests.rigs.bootcard import CMDLINE, CONFIG, README, stock
+from tests.rigs.machine.boot_card import CMDLINE, CONFIG, README, stock
 
 PAPER = Path(__file__).parents[2] / "docs" / "design" / "device.md"
 # What somebody has made of a stock card before the package came.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.host import release_file
 from agent.host.release_file import NotAnArchive
-from tests.rigs.bundles import ar as packed
+from tests.rigs.device.bundles import ar as packed
 
 FILES = [("debian-binary", b"2.0\n"), ("_release.json", b"{} "), ("_release.sig", bytes(64)), ("data.tar.xz", b"")]
 

@@ -10,7 +10,7 @@ import pytest
 from agent.core.contract.facts import Beat, CameraFacts, LinkFacts, Message, Poke, ReachFacts, WebFacts
 from agent.host import runtime
 from agent.host.datagram import LARGEST_B, Inbox, Outlet
-from tests.rigs.users import Premises
+from tests.rigs.store.users import Premises
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: users of other roles")
 WELL = CameraFacts(camera="gate", state="ok", recording=True)

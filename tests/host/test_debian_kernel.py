@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.rigs import guest
+from tests.rigs.machine import guest
 
 LONGEST_S = 300
 FAT_B = 40 << 20
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def saw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What tests/rigs/card_scenarios.py saw in the guest."""
+    """What tests/rigs/machine/card_scenarios.py saw in the guest."""
     disk = tmp_path_factory.mktemp("disk") / "boot"
     if has_fat := shutil.which("mkfs.vfat", path="/usr/sbin:/sbin:/usr/bin"):
         with disk.open("wb") as image:
@@ -28,8 +28,8 @@ def saw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         subprocess.run([has_fat, disk], check=True, capture_output=True)
     try:
         drive = ("-drive", f"file={disk},format=raw,if=virtio") if has_fat else ()
-        said = guest.run([sys.executable, "-m", "tests.rigs.card_scenarios"], Path(__file__).parents[2], LONGEST_S,
-                         DISKS, *drive)
+        scenarios = [sys.executable, "-m", "tests.rigs.machine.card_scenarios"]
+        said = guest.run(scenarios, Path(__file__).parents[2], LONGEST_S, DISKS, *drive)
     except guest.NoMachine as missing:
         pytest.skip(f"no machine with Debian's kernel: {missing}")
     results = [line for line in said.splitlines() if line.startswith("{")]

@@ -11,9 +11,9 @@ from agent.core.media import nal
 from agent.core.media.model import Packet, StreamInfo
 from agent.footage.film import Film, FootageError
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable, is_small, jpeg_decoder
-from tests.rigs.giant import giant_sps
-from tests.rigs.greedy import starve
-from tests.rigs.h264 import encoded, movie
+from tests.host.greedy_decoder import starve
+from tests.rigs.cameras.giant_pictures import giant_sps
+from tests.rigs.cameras.h264 import encoded, movie
 
 INFO, PACKETS = movie(seconds=1)
 (SPS, PPS), _ = nal.config_units("h264", INFO.config)

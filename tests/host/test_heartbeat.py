@@ -11,13 +11,13 @@ from agent.host.datagram import Inbox, Outlet
 from agent.host.stop import Stop
 from agent.process.heartbeat import AGAIN_S, CAMERAS_EVERY_S, EVERY_S, Heartbeat
 from agent.store.card_fault import OWN
-from tests.rigs.desk import HandClock
+from tests.rigs.device.command_desk import HandClock
 
 SETTLING = """
 import sys
 from pathlib import Path
 from agent.process.heartbeat import SETTLED_S, Heartbeat
-from tests.rigs.desk import HandClock
+from tests.rigs.device.command_desk import HandClock
 
 def own_mb():
     return int(next(line for line in Path("/proc/self/smaps_rollup").read_text().splitlines()

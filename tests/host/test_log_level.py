@@ -7,7 +7,7 @@ import pytest
 from agent.host.runtime import own
 from agent.process import orders
 from agent.process.heartbeat import EVERY_S, Heartbeat
-from tests.rigs.desk import HandClock
+from tests.rigs.device.command_desk import HandClock
 
 
 @pytest.fixture

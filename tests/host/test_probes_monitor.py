@@ -6,7 +6,7 @@ from agent.core.health.report import RoleReport
 from agent.host.probes.machine import Probes
 from agent.process.monitor import FORGET_S, UNITS_N_MAX, Monitor
 from tests.host import trees
-from tests.rigs.beats import own_facts
+from tests.rigs.device.beats import own_facts
 
 UNITS = {"capture@gate": "capture", "keeper": "keeper", "link": "link"}
 

@@ -8,7 +8,7 @@ from agent.host.runtime import own
 from agent.host.stop import Stop
 from agent.process import orders
 from agent.process.heartbeat import Heartbeat
-from tests.rigs.desk import NOW, HandClock
+from tests.rigs.device.command_desk import NOW, HandClock
 
 
 def test_a_heart_that_finds_the_request_ends_its_process_and_only_that(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from agent.host import sockets
 from agent.host.sockets import SocketServer, ask
 from agent.web.server.questions import ask_socket
-from tests.rigs.users import Premises
+from tests.rigs.store.users import Premises
 from tests.rigs.wait import HANG_S, until
 
 

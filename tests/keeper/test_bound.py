@@ -28,11 +28,11 @@ from agent.store.requests import RequestError, preview
 from tests.core.cut_material import record_all
 from tests.keeper.test_export_signer import checked
 from tests.keeper.test_pack import files, keeper_at_end, wanted
-from tests.rigs.cards import film
-from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, pack, shoot
-from tests.rigs.shelf import BOOT, OFFSET_MS, put, put_all
+from tests.rigs.store.cards import film
+from tests.rigs.store.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, pack, shoot
+from tests.rigs.store.shelf import BOOT, OFFSET_MS, put, put_all
 from tests.rigs.wait import until
-from tests.rigs.wishes import as_keeper, ask, decide
+from tests.rigs.ward.requests import as_keeper, ask, decide
 
 DAY_MS = 86_400_000
 

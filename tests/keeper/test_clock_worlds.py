@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.core.evidence.ledger import decode
 from agent.store import boots, ledger, outbox
-from tests.rigs.clockworld import DAY_S, HOUR_S, YEAR_S, World
+from tests.keeper.clock_world import DAY_S, HOUR_S, YEAR_S, World
 from tests.rigs.examples import examples
 
 KEEP_S = 10 * DAY_S

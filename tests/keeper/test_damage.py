@@ -21,9 +21,9 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.numbers import noted
 from tests.conftest import HandClock
-from tests.rigs import cards
-from tests.rigs.joined import join
-from tests.rigs.spoil import spoil_row
+from tests.rigs.store import cards
+from tests.rigs.store.damage import spoil_row
+from tests.rigs.store.joined import join
 from tests.sim.parts import make_keeper
 
 NO_TEXT, FAR = "CAST(X'FFFE41' AS TEXT)", str(1 << 60)

@@ -17,9 +17,9 @@ from agent.store.encryption.ciphers import new_file, new_private, public_of, unw
 from agent.store.encryption.file_keys import FOLDER, SOCKET, KeyQuestion, Keyring, private_file
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import all_acts
-from tests.rigs.holder import Holder
-from tests.rigs.vault import Vault
+from tests.rigs.store.cards import all_acts
+from tests.rigs.store.holder import Holder
+from tests.rigs.store.vault import Vault
 from tests.rigs.wait import HANG_S
 
 

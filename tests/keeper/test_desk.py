@@ -40,7 +40,7 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import all_acts
+from tests.rigs.store.cards import all_acts
 from tests.rigs.wait import Stopwatch
 
 NOBODY = 65_534

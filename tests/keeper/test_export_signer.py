@@ -21,11 +21,11 @@ from tests.cli.cli import on_terminal
 from tests.cli.cli import taimat_process as taimat
 from tests.core.cut_material import packets_of
 from tests.keeper.test_ledger_writer import keeper_of
-from tests.rigs.cards import codes
-from tests.rigs.exports import BEGIN_MS, END_MS, PACKETS, Desk, cut, look, pack, shoot, wish
-from tests.rigs.h264 import movie
-from tests.rigs.shelf import OFFSET_MS
-from tests.rigs.vault import Vault
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store.cards import codes
+from tests.rigs.store.exports import BEGIN_MS, END_MS, PACKETS, Desk, cut, look, pack, shoot, wish
+from tests.rigs.store.shelf import OFFSET_MS
+from tests.rigs.store.vault import Vault
 from tests.rigs.wait import HANG_S
 
 needs_age = pytest.mark.skipif(not shutil.which("age"), reason="no age: apt install age")

@@ -24,10 +24,10 @@ from agent.store.database import CHECKPOINT_EVERY_N, FILE, connect, transaction
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import findings
 from tests.rigs.powercut import places
 from tests.rigs.powercut.disk import Disk, logged_disk, mend, missing, plugged_in
 from tests.rigs.powercut.log import Log, Replay
+from tests.rigs.store.cards import findings
 from tests.sim.day import FRAME_S, GATE
 from tests.sim.parts import Writer
 

@@ -24,7 +24,7 @@ from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import all_acts
+from tests.rigs.store.cards import all_acts
 
 SIZE_B = 1000
 MIN_MS = 60_000

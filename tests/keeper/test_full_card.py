@@ -23,7 +23,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.retention_queries import Space
 from tests.capture.conftest import Rig
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import until
 
 MB = 1_000_000

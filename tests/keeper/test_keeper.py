@@ -25,7 +25,7 @@ from agent.store.decisions import condemned
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.joined import WARD
+from tests.rigs.store.joined import WARD
 
 DAY_S = 86_400.0
 

@@ -32,8 +32,8 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import codes, film, look
 from tests.rigs.examples import examples
+from tests.rigs.store.cards import codes, film, look
 
 REPO = Path(__file__).parents[2]
 WINDY = Camera(name="gate", source="picamera:0", masks=[[(0, 0), (0.5, 0), (0.5, 0.5)]])

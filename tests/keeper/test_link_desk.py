@@ -26,9 +26,9 @@ from agent.store.link_questions import (
     tell_ward,
 )
 from agent.store.notify import PlaceState
-from tests.rigs.desk import ULID
-from tests.rigs.joined import join
-from tests.rigs.kept_store import link_desk
+from tests.rigs.device.command_desk import ULID
+from tests.rigs.store.joined import join
+from tests.rigs.store.kept_store import link_desk
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 NOBODY = 65_534

@@ -15,7 +15,7 @@ from agent.store.decisions import browsers
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.keeper.test_ledger_writer import keeper_of, kinds, rows
-from tests.rigs.cards import codes, film
+from tests.rigs.store.cards import codes, film
 
 
 @pytest.fixture

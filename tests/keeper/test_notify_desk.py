@@ -16,8 +16,8 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import all_acts
-from tests.rigs.vault import Vault
+from tests.rigs.store.cards import all_acts
+from tests.rigs.store.vault import Vault
 
 JPEG = b"\xff\xd8 a picture \xff\xd9"
 

@@ -10,7 +10,7 @@ from agent.store import meta
 from agent.store.database import transaction
 from agent.store.decisions import database as decisions
 from agent.store.decisions.database import mark
-from tests.rigs.cut import cut_before
+from tests.rigs.store.cut_at_call import cut_before
 
 
 def test_a_damaged_one_goes_on_with_its_key_and_its_rows(folders):

@@ -22,13 +22,13 @@ from agent.store import clips, holds, ledger, requests
 from agent.store.database import transaction
 from tests.core.cut_material import record_all
 from tests.keeper.test_ledger_writer import keeper_of
-from tests.rigs.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
-from tests.rigs.joined import WARD
 from tests.rigs.pki import Authority
-from tests.rigs.shelf import OFFSET_MS, put
-from tests.rigs.vault import Vault
+from tests.rigs.store.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
+from tests.rigs.store.joined import WARD
+from tests.rigs.store.shelf import OFFSET_MS, put
+from tests.rigs.store.vault import Vault
 from tests.rigs.wait import until
-from tests.rigs.wishes import ask, decide
+from tests.rigs.ward.requests import ask, decide
 
 
 def keeper_at_end(folders, clock) -> Keeper:

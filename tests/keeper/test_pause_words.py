@@ -11,7 +11,7 @@ from agent.store import ledger, meta, pause
 from agent.store.database import StoreConnection, transaction
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import all_acts
+from tests.rigs.store.cards import all_acts
 
 CAMERAS = ["gate", "yard"]
 

@@ -25,10 +25,10 @@ from agent.store.folders import Folders
 from agent.store.numbers import noted
 from tests.conftest import HandClock
 from tests.core.cut_material import record
-from tests.rigs import cards, shelf
-from tests.rigs.h264 import movie
-from tests.rigs.joined import WARD, join
-from tests.rigs.spoil import OTHER, all_pages, pages, spoil
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store import cards, shelf
+from tests.rigs.store.damage import OTHER, all_pages, pages, spoil
+from tests.rigs.store.joined import WARD, join
 
 Start = Callable[..., Keeper]
 

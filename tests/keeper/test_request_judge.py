@@ -25,11 +25,11 @@ from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.requests import WardRequest
 from tests.keeper.test_ledger_writer import keeper_of
-from tests.rigs.exports import BEGIN_MS, END_MS, shoot
-from tests.rigs.handing import rfc3339
-from tests.rigs.shelf import OFFSET_MS
+from tests.rigs.store.exports import BEGIN_MS, END_MS, shoot
+from tests.rigs.store.shelf import OFFSET_MS
 from tests.rigs.wait import until
-from tests.rigs.wishes import insert
+from tests.rigs.ward.handover import rfc3339
+from tests.rigs.ward.requests import insert
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 HOUR_MS = 3_600_000

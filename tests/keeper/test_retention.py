@@ -26,7 +26,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.ward_settings import Given
 from tests.conftest import HandClock
-from tests.rigs.desk import ULID
+from tests.rigs.device.command_desk import ULID
 
 MB = 1_000_000
 DAY_S = 86_400.0

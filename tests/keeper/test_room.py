@@ -29,7 +29,7 @@ from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.powercut.disk import logged_disk, mend, missing, plugged_in
 from tests.rigs.powercut.log import FATES, Log, Replay
-from tests.rigs.small_card import MKFS, SIZE_B, empty, fill_bytes, fill_files, small_card
+from tests.rigs.store.small_card import MKFS, SIZE_B, empty, fill_bytes, fill_files, small_card
 
 CLIP_B = 1_000_000
 AMPLE_B = 1 << 40

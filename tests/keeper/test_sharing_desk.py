@@ -28,8 +28,8 @@ from agent.store.decisions import database as decisions
 from agent.store.decisions.consent import read_word
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import all_acts
-from tests.rigs.wishes import ask
+from tests.rigs.store.cards import all_acts
+from tests.rigs.ward.requests import ask
 
 JOINED = Ward(enabled=True, ward="w07")
 SHUT = SetSharing(default="never", never=[], ask=[], allow=[], snapshots="never")

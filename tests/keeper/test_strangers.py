@@ -15,7 +15,7 @@ from agent.process.role import Role
 from agent.store import clips
 from agent.store.decisions import database as decisions
 from tests.keeper.test_keeper import add_clip
-from tests.rigs import cards
+from tests.rigs.store import cards
 
 ODD = ["holiday.mp4", "new\nline.mp4", "gate-0b007001-000001.mp4\n", "\N{VIDEO CAMERA}.mp4", "..mp4", ". .", "-rf", "~",
        "gate-0b007001-000001.MP4", "gate-0b007001-1.mp4", "gate-0b007001-000001.mp4.part.bak",

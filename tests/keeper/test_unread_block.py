@@ -17,7 +17,7 @@ from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.powercut import places
 from tests.rigs.powercut.disk import Disk, logged_disk, missing
-from tests.rigs.spoil import rows_by_page
+from tests.rigs.store.damage import rows_by_page
 from tests.sim import struck
 from tests.sim.day import STORE
 from tests.sim.struck import Household

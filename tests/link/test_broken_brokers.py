@@ -11,7 +11,17 @@ from agent.mqtt import connection
 from agent.mqtt.connection import IN_FLIGHT_MAX, Acknowledged, Arrived, Outgoing
 from agent.mqtt.session import Down, Up
 from tests.rigs.examples import examples
-from tests.rigs.mumbler import CONNECT, KEEPALIVE_S, PUBLISH, SUBSCRIBE, TOPICS, Hand, Mumbler, connack, packet
+from tests.rigs.mqtt.scripted_broker import (
+    CONNECT,
+    KEEPALIVE_S,
+    PUBLISH,
+    SUBSCRIBE,
+    TOPICS,
+    Hand,
+    Mumbler,
+    connack,
+    packet,
+)
 
 HOPELESS = {0x84: "mqtt_version", 0x85: "client_id", 0x86: "password", 0x87: "not_authorised", 0x8A: "banned"}
 PASSING = {0x88: "unavailable", 0x89: "busy", 0x97: "quota", 0x9F: "busy"}

@@ -10,12 +10,12 @@ from agent.core.contract import wire
 from agent.store import meta, outbox
 from agent.store.database import FILE, connect
 from agent.store.numbers import BELIEVED_MAX, LEAP, PAGE, WENT_BACK
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.joined import join
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.store.joined import join
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.receiver import Ingest
 
 RECEIPTS = 'delivery = "receipt"'
 

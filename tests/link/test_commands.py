@@ -7,11 +7,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.store import commands
 from agent.store.database import transaction
-from tests.rigs.broker import Broker
-from tests.rigs.links import LinkRig
-from tests.rigs.ops import KEY, Ops, st
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import HANG_S, until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.ops import KEY, Ops, st
+from tests.rigs.ward.receiver import Ingest
 
 
 @pytest.fixture(scope="module")

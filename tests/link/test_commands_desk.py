@@ -20,7 +20,7 @@ from agent.link.verifier import LOOK_EVERY_S
 from agent.mqtt.connection import Arrived
 from agent.store.database import StoreConnection, connect, transaction
 from agent.store.outbox import append
-from tests.rigs.desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
+from tests.rigs.device.command_desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command
 from tests.rigs.examples import examples
 from tests.rigs.wait import HANG_S, until
 

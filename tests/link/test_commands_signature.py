@@ -20,8 +20,8 @@ from agent.core.evidence.ledger.row import fingerprint
 from agent.helpers.signature import judge
 from agent.link import verifier
 from agent.link.verifier import AT_ONCE_N, EVERY_S, LARGEST_B, WAITING_MAX, Verifier
-from tests.rigs.broker import Broker
-from tests.rigs.desk import HandClock
+from tests.rigs.device.command_desk import HandClock
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import Stopwatch, until
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))

@@ -16,12 +16,12 @@ from agent.store import announce, clips, events, requests
 from agent.store.database import transaction
 from agent.store.outbox import keep
 from agent.ward.command_signer import CommandKey
-from tests.rigs.broker import Broker
-from tests.rigs.contract import Ear, breaches
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
-from tests.rigs.wishes import ask
+from tests.rigs.ward.contract import Ear, breaches
+from tests.rigs.ward.receiver import Ingest
+from tests.rigs.ward.requests import ask
 
 ULID = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
 

@@ -21,11 +21,11 @@ from agent.store.outbox import Settled, settle_deferred
 from tests.conftest import HandClock
 from tests.link.test_membership import JOINED, never
 from tests.link.test_membership import settle as agree
-from tests.rigs.broker import Broker
-from tests.rigs.joined import join
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.store.joined import join
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 NARROW = replace(JOINED, only=[*PEOPLE])
 

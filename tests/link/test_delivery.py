@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from tests.rigs.broker import Broker
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import Stopwatch, until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 PUBACK = 'delivery = "puback"'
 

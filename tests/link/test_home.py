@@ -12,9 +12,9 @@ from agent.host.sockets import ask
 from agent.store import home, pause, updates
 from agent.store.database import transaction
 from agent.store.updates import UpdateOrder
-from tests.rigs.assistant import Assistant, retained
-from tests.rigs.broker import Broker
-from tests.rigs.homely import HomeRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.home_assistant import Assistant, retained
+from tests.rigs.mqtt.home_sink import HomeRig
 from tests.rigs.wait import deaf_port, until
 
 ENDED = b"\xff\xd9"         # of a JPEG

@@ -4,11 +4,11 @@ import pytest
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.store import events, home
 from agent.store.database import transaction
-from tests.rigs.assistant import Assistant, retained
-from tests.rigs.broker import Broker
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.home_assistant import Assistant, retained
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 
 @pytest.fixture

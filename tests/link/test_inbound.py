@@ -1,9 +1,9 @@
 """What comes in: hostile payloads are counted, and events go on; a wish for other settings is answered."""
-from tests.rigs.broker import Broker
-from tests.rigs.desk import ULID, command
-from tests.rigs.links import LinkRig
+from tests.rigs.device.command_desk import ULID, command
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 HOSTILE = [b"", b"\0" * 1000, b"[" * 50_000, b'{"args":' * 5_000, b"\xff\xfe\x00", b"null",
            b'{"upto":-5}', b'{"id":"../../x"}', b"x" * 60_000]

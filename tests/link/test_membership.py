@@ -14,10 +14,10 @@ from agent.store import membership, outbox
 from agent.store.decisions import consent
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from tests.rigs.broker import Broker
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 CAMERA = '[[camera]]\nname = "gate"\nsource = "picamera:0"'
 BEAT = Beat(role="capture", unit="capture@gate", pid=1, mono_s=1, up_s=1,

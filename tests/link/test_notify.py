@@ -15,8 +15,8 @@ from agent.link import notify_send as send
 from agent.store import events, notify
 from agent.store.database import transaction
 from agent.store.folders import Folders
-from tests.rigs.links import LinkRig
-from tests.rigs.phones import Arrived, MailBox, NotifyHouse, Ntfy
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.house.notifications import Arrived, MailBox, NotifyHouse, Ntfy
 from tests.rigs.wait import deaf_port, free_port, until
 
 pytest.importorskip("apprise")

@@ -8,7 +8,7 @@ from agent.config.settings import Ward
 from agent.mqtt import credentials
 from agent.mqtt.connection import Accepted, Connection, ConnectOptions, ConnectRefused, Ended
 from agent.mqtt.fault import LinkFault, of_text
-from tests.rigs.broker import Broker, Tls
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
 

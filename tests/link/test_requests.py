@@ -17,12 +17,12 @@ from agent.host.runtime import camera_socket
 from agent.host.sockets import SocketServer
 from agent.keeper.deletion import forget_claims
 from agent.store import requests
-from tests.rigs.broker import Broker
-from tests.rigs.handing import House, rfc3339
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
-from tests.rigs.tus import Tus
 from tests.rigs.wait import until
-from tests.rigs.wishes import as_keeper
+from tests.rigs.ward.handover import House, rfc3339
+from tests.rigs.ward.requests import as_keeper
+from tests.rigs.ward.tus import Tus
 
 SHARING = 'allow = ["theft"]\nnever = ["traffic"]\nsnapshots = "allow"'
 ASKED = {"purpose": "missing-person"}       # has no rule of its own: the household is asked

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from agent.core.contract import wire
-from tests.rigs.broker import Broker, Tls
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from agent.process import orders
 from agent.store import ledger, ward_settings
 from agent.store.database import transaction
 from agent.store.ward_settings import Given
-from tests.rigs.broker import Broker
-from tests.rigs.links import LinkRig
-from tests.rigs.ops import KEY, Ops, st
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.ops import KEY, Ops, st
+from tests.rigs.ward.receiver import Ingest
 
 OWN = {"health_int_s": 60, "retention_d": 10, "log_level": "info"}
 

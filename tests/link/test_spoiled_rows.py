@@ -9,12 +9,12 @@ from agent.host.datagram import Inbox
 from agent.link import outbox_upkeep
 from agent.store import commands, damage, outbox
 from agent.store.database import transaction
-from tests.rigs.broker import Broker
-from tests.rigs.kept_store import KeptStore
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.store.kept_store import KeptStore
 from tests.rigs.wait import HANG_S, until
-from tests.rigs.ward import Ingest
-from tests.rigs.wishes import insert
+from tests.rigs.ward.receiver import Ingest
+from tests.rigs.ward.requests import insert
 
 NO_TEXT = "CAST(X'FFFE41' AS TEXT)"
 SPOILED = [f"data = {NO_TEXT}", "data = ''", "data = '{'", "data = '[]'", "wall_ms = 1 << 60", "mono_ms = -(1 << 60)",

@@ -16,8 +16,8 @@ from agent.store import outbox
 from agent.store.database import FILE, StoreError, connect, transaction
 from agent.store.folders import Folders
 from agent.store.outbox import keep
-from tests.rigs.joined import join
-from tests.rigs.kept_store import KeptStore
+from tests.rigs.store.joined import join
+from tests.rigs.store.kept_store import KeptStore
 from tests.rigs.wait import HANG_S, until
 
 

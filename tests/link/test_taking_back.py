@@ -22,11 +22,11 @@ from agent.store import ledger, outbox
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
-from tests.rigs.broker import Broker
-from tests.rigs.handing import DEV, House
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
-from tests.rigs.tus import Tus
 from tests.rigs.wait import Stopwatch, until
+from tests.rigs.ward.handover import DEV, House
+from tests.rigs.ward.tus import Tus
 
 WITHIN_S = 5.0
 EVERY_S = 0.05              # a message is written, of each kind by turns

@@ -11,7 +11,7 @@ from agent.core.delivery.backoff import Waits
 from agent.host.clock import SystemClock
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
-from tests.rigs.node_packages import installed
+from tests.rigs.house.node_packages import installed
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
 

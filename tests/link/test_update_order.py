@@ -23,14 +23,14 @@ from agent.privileged.update.versions import Versions
 from agent.privileged.update.work import RESTART
 from agent.store import updates
 from tests.cli.cli import taimat_process as taimat
+from tests.link.depot import Depot
 from tests.link.test_commands import KEY, Ops, st
-from tests.rigs.broker import Broker
-from tests.rigs.bundles import Maker
-from tests.rigs.depot import Depot
-from tests.rigs.links import LinkRig
+from tests.rigs.device.bundles import Maker
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 DEV, NEW = "c-7f3a9c21b04d", "9.0.0"
 QUICK = TrialPace(listen_s=0.5, started_s=0.0, settle_s=0.5, deadline_s=40.0, silent_s=5.0)

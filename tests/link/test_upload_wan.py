@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tests.rigs import wan
-from tests.rigs.far import Far
-from tests.rigs.lane import Line
+from tests.rigs.network import wan
+from tests.rigs.network.bad_line import Line
+from tests.rigs.network.far import Far
 from tests.rigs.wait import until
 
 MISSING = wan.missing()

@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from tests.rigs import wan
-from tests.rigs.broker import Broker, Tls
-from tests.rigs.lane import Line
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker, Tls
+from tests.rigs.network import wan
+from tests.rigs.network.bad_line import Line
+from tests.rigs.network.wan import WARD, Wan
 from tests.rigs.pki import Authority
 from tests.rigs.wait import accepts, until
-from tests.rigs.wan import WARD, Wan
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 MISSING = wan.missing()
 BAD = Line(delay_s=0.15, loss=0.03, rate_bps=4e6)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rigs import wan
-from tests.rigs.lane import Lane, Line
+from tests.rigs.network import wan
+from tests.rigs.network.bad_line import Lane, Line
+from tests.rigs.network.wan import WARD, Wan
 from tests.rigs.wait import HANG_S, Stopwatch
-from tests.rigs.wan import WARD, Wan
 
 MISSING = wan.missing()
 PORT = 5000

@@ -6,7 +6,7 @@ import random
 
 from agent.core.delivery.outbox import BOUND_B, GIVES_WAY
 from agent.store import outbox
-from tests.rigs.week import Away, come_back
+from tests.rigs.store.week import Away, come_back
 
 SCALE, DAYS, MOTIONS_A_DAY = 20, 7, 8000
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from agent.core.contract.enrolment import BUNDLE_FILE, BUNDLE_FOLDER
 from tests.machines.debian import BESIDE
 from tests.machines.emulated import HOST, Emulated
-from tests.rigs.owner import CODE, add_camera, pair
-from tests.rigs.phone import Phone
+from tests.rigs.house.owner import CODE, add_camera, pair
+from tests.rigs.house.phone import Phone
 from tests.rigs.wait import until
-from tests.rigs.warddoor import WardDoor
+from tests.rigs.ward.door import WardDoor
 
 ROLES = ("taimat-capture-network", "taimat-keeper", "taimat-link", "taimat-web")
 SETTINGS = "/etc/taimat/taimat.toml"

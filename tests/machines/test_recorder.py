@@ -19,13 +19,14 @@ from tests.machines.emulated import Emulated
 from tests.machines.foreign import ARCHITECTURE
 from tests.machines.guest import guest
 from tests.machines.recorder import ROLES, SLOW_S, install, look, offer_swap, phone, recorded, set_up
-from tests.rigs import broker, rtsp
-from tests.rigs.broker import Broker
-from tests.rigs.owner import asks_for_the_code, opened
-from tests.rigs.packaged import Edit, Packaged, packaged
-from tests.rigs.phone import Phone
+from tests.rigs.cameras import rtsp
+from tests.rigs.house.owner import asks_for_the_code, opened
+from tests.rigs.house.phone import Phone
+from tests.rigs.machine.packaged import Edit, Packaged, packaged
+from tests.rigs.mqtt import broker
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(3 * 3600)]
 

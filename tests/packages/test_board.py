@@ -10,8 +10,8 @@ import pytest
 from agent.cli.card.provision import TEMPLATES
 from agent.core.card.boot_block import BEGIN
 from scripts.packaging import board
-from tests.rigs.bootcard import CMDLINE, CONFIG, stock
-from tests.rigs.packaged import MOMENT_S, REPO
+from tests.rigs.machine.boot_card import CMDLINE, CONFIG, stock
+from tests.rigs.machine.packaged import MOMENT_S, REPO
 from tests.rigs.wait import HANG_S
 
 BOARD = REPO / "firmware_cfg" / "board"

@@ -22,8 +22,8 @@ from agent.core.release import SIGNATURE, TOLD, Release, message, tree_digest
 from agent.host.command_key import load, verifies
 from scripts.packaging import archive, recorder, repository, wheels
 from scripts.packaging.deb import deb
-from tests.rigs.h264 import movie
-from tests.rigs.packaged import MACHINE, MOMENT_S, REPO, Packaged, packaged
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.machine.packaged import MACHINE, MOMENT_S, REPO, Packaged, packaged
 from tests.rigs.wait import HANG_S
 
 HOME = "usr/lib/taimat"

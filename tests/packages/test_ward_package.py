@@ -12,7 +12,7 @@ from agent.cli.card.provision import TEMPLATES
 from agent.ward.authority.places import TEMPLATE_FOLDERS
 from scripts.packaging import ward
 from scripts.packaging.closure import imports
-from tests.rigs.packaged import MOMENT_S, REPO
+from tests.rigs.machine.packaged import MOMENT_S, REPO
 from tests.rigs.wait import HANG_S
 
 DEBIAN = "/usr/bin/python3"

@@ -18,7 +18,7 @@ from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
-from tests.rigs.joined import NOWHERE, join_in
+from tests.rigs.store.joined import NOWHERE, join_in
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 ROOT = Path(__file__).parents[2]

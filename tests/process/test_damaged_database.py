@@ -3,7 +3,7 @@ from pathlib import Path
 
 from tests.process.agent import Agent
 from tests.process.test_life import config
-from tests.rigs.spoil import spoil
+from tests.rigs.store.damage import spoil
 from tests.rigs.wait import until
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs import broker
-from tests.rigs.delivery import Storm, campaign
+from tests.rigs.mqtt import broker
+from tests.rigs.ward.delivery import Storm, campaign
 
 STORM = Storm(broker_n=4, link_n=2, ingest_n=2, devices_n=2, pauses_s=(0.2, 0.8))
 

@@ -7,9 +7,9 @@ from agent.core.media.nal import unit_type
 from agent.store.clips import Clip
 from tests.process.agent import Agent
 from tests.process.test_many_cameras import Listener, camera
-from tests.rigs import footage
-from tests.rigs.giant import giant_sps
-from tests.rigs.odd_camera import Habits, OddCamera
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.giant_pictures import giant_sps
+from tests.rigs.cameras.odd_camera import Habits, OddCamera
 from tests.rigs.wait import HANG_S, until
 
 QUESTIONS = b"OPTIONS rtsp://x RTSP/1.0\r\nCSeq: 1\r\n\r\n" * 1_000

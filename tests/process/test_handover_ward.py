@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.rigs.asked import request
-from tests.rigs.broker import Broker
-from tests.rigs.exports import look
-from tests.rigs.handing import DEV, House, rfc3339
-from tests.rigs.ingest import WardIngest
-from tests.rigs.intake import Intake
-from tests.rigs.officers import PERSON, OfficersDesk
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.store.exports import look
 from tests.rigs.wait import until
+from tests.rigs.ward.answering_device import request
+from tests.rigs.ward.handover import DEV, House, rfc3339
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.intake import Intake
+from tests.rigs.ward.officers import PERSON, OfficersDesk
 
 WISH = ("--dev", DEV, "--cam", "gate", "--case", "W07/2026-0093", "--purpose", "theft", "--officer", "Trần Văn B",
         "--basis", "BLTTHS 2015, điều 107")

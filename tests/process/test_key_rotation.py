@@ -7,12 +7,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from agent.keeper.ward_signature import WardSignature, note_command_keys
 from agent.store.folders import COMMAND_KEYS
 from agent.ward import keys
-from tests.rigs.broker import Broker
-from tests.rigs.cards import all_acts
-from tests.rigs.handing import DEV, House
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
-from tests.rigs.typed import typed
+from tests.rigs.store.cards import all_acts
 from tests.rigs.wait import until
+from tests.rigs.ward.handover import DEV, House
+from tests.rigs.ward.typed import typed
 
 BELIEVED = ("refused", "no_such_request")       # of a `clip.cancel`: its signature was good
 NO_REQUEST = {"request": "01KAV0Z6V6M3W2Q8T1B7N5D4XE"}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs import broker, footage
+from tests.rigs.cameras import footage
 from tests.rigs.kills.campaign import campaign
+from tests.rigs.mqtt import broker
 
 KILLS_N = 4
 

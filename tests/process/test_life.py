@@ -12,8 +12,8 @@ import av
 import pytest
 
 from tests.process.agent import ROOT, Agent
-from tests.rigs import footage
-from tests.rigs.clear import clear
+from tests.rigs.cameras import footage
+from tests.rigs.store.decrypted import clear
 from tests.rigs.wait import HANG_S, free_port, until
 
 CAMERA = '''

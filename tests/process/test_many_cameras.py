@@ -15,10 +15,10 @@ from agent.host.datagram import Inbox
 from agent.store import boots, clips
 from agent.store.database import connect, transaction
 from tests.process.agent import Agent
-from tests.rigs import footage
-from tests.rigs.clear import clear
-from tests.rigs.odd_camera import Habits, OddCamera, Viewer
-from tests.rigs.rtsp import RtspCamera, missing
+from tests.rigs.cameras import footage
+from tests.rigs.cameras.odd_camera import Habits, OddCamera, Viewer
+from tests.rigs.cameras.rtsp import RtspCamera, missing
+from tests.rigs.store.decrypted import clear
 from tests.rigs.wait import HANG_S, until
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")

@@ -15,8 +15,8 @@ import pytest
 
 from agent.store.decisions import database as decisions
 from tests.process.agent import ROOT, Agent
-from tests.rigs import footage
-from tests.rigs.clear import clear
+from tests.rigs.cameras import footage
+from tests.rigs.store.decrypted import clear
 from tests.rigs.wait import free_port, until
 
 OLD = sorted((Path(__file__).parent / "old_stores").glob("*.tar.xz"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.powercut.campaign import cuts, record
 from tests.rigs.powercut.disk import missing
 from tests.rigs.powercut.log import FATES, FLUSH, Log, Replay

@@ -7,8 +7,8 @@ import av
 
 from tests.process.agent import Agent
 from tests.process.test_life import config
-from tests.rigs import footage
-from tests.rigs.clear import clear
+from tests.rigs.cameras import footage
+from tests.rigs.store.decrypted import clear
 from tests.rigs.wait import until
 
 

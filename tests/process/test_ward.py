@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.process.agent import Agent
-from tests.rigs import footage
-from tests.rigs.broker import Broker
-from tests.rigs.contract import Ear, breaches
+from tests.rigs.cameras import footage
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import free_port, until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.contract import Ear, breaches
+from tests.rigs.ward.receiver import Ingest
 
 CONFIG = '''
 [[camera]]

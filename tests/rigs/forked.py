@@ -16,8 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
+from tests.rigs.network.wan import enter
 from tests.rigs.wait import HANG_S
-from tests.rigs.wan import enter
 
 FORKS = multiprocessing.get_context("forkserver")
 # Those without threads of their own: a fork would leave them behind.

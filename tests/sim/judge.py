@@ -14,8 +14,8 @@ from agent.store import outbox
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import look
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store.cards import look
 from tests.sim.card import Image
 from tests.sim.parts import CAMERAS, Writer, make_keeper
 from tests.sim.promise import FINISHED, GOING, Promise, digest, dump, lay_out, read

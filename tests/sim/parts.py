@@ -18,8 +18,8 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from tests.rigs.h264 import movie
-from tests.rigs.joined import WARD
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store.joined import WARD
 
 SYNC_EVERY_S = 1.5
 GATE = Camera(name="gate", source="file:gate.mp4", record="motion")

@@ -41,9 +41,9 @@ from agent.store.folders import Folders
 from agent.store.link_questions import LinkQuestion, close_interrupted, fold_outbox, follow_commands, settle_deferred
 from agent.store.requests import WardRequest
 from tests.conftest import HandClock
-from tests.rigs import past
-from tests.rigs.joined import join
-from tests.rigs.kept_store import KeptStore
+from tests.rigs.house import month as past
+from tests.rigs.store.joined import join
+from tests.rigs.store.kept_store import KeptStore
 from tests.sim.day import STORE, Day
 from tests.sim.parts import CAMERAS, Writer, make_keeper
 

@@ -16,7 +16,7 @@ from random import Random, SystemRandom
 
 import pytest
 
-from tests.rigs.fuzz_targets import SEEDS, TARGETS, changed
+from tests.rigs.fuzz.targets import SEEDS, TARGETS, changed
 
 ROOT = Path(__file__).parents[2]
 RUNS_N = os.environ.get("TAIMAT_FUZZ_RUNS", "20000")

@@ -15,8 +15,8 @@ from agent.store import damage, row_check
 from agent.store.database import connect
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs import cards
-from tests.rigs.spoil import spoil_row
+from tests.rigs.store import cards
+from tests.rigs.store.damage import spoil_row
 from tests.sim import struck
 from tests.sim.day import STORE
 from tests.sim.struck import Household

@@ -15,8 +15,8 @@ from agent.store.clip_recovery import recover_camera
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.rigs.cards import swept
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store.cards import swept
 
 
 def write_clip(folders: Folders, seq: int, name: str, *, finished: bool) -> Path:

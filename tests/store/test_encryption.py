@@ -25,9 +25,9 @@ from agent.store.export import prepare, write
 from tests.capture.test_recorder_faults import Recorder, clip
 from tests.core.cut_material import packets_of
 from tests.core.mp4_material import ffprobe
-from tests.rigs.cards import swept
-from tests.rigs.h264 import movie
-from tests.rigs.vault import Vault
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store.cards import swept
+from tests.rigs.store.vault import Vault
 from tests.rigs.wait import HANG_S
 
 PRIVATE = new_private()

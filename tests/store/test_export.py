@@ -23,7 +23,7 @@ from agent.store.folders import Folders
 from tests.core.cut_material import packets_of, record, record_all
 from tests.core.mp4_material import encode, ffprobe
 from tests.core.sound_material import hear
-from tests.rigs.shelf import BOOT, OFFSET_MS, put, put_all
+from tests.rigs.store.shelf import BOOT, OFFSET_MS, put, put_all
 from tests.rigs.wait import HANG_S
 
 LAST_US = 66_667

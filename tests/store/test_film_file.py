@@ -14,8 +14,8 @@ from tests.core.cut_material import record_all
 from tests.core.mp4_material import encode
 from tests.core.sound_material import hear
 from tests.rigs.examples import examples
-from tests.rigs.shelf import OFFSET_MS, put_all
-from tests.rigs.vault import Vault
+from tests.rigs.store.shelf import OFFSET_MS, put_all
+from tests.rigs.store.vault import Vault
 
 LAST_US = 66_667
 

@@ -13,8 +13,8 @@ from agent.store.database import connect, transaction
 from agent.store.decisions import consent
 from agent.store.folders import Folders
 from agent.store.ward_settings import NOTHING, Given
-from tests.rigs.cards import all_acts
-from tests.rigs.wishes import ask, decide
+from tests.rigs.store.cards import all_acts
+from tests.rigs.ward.requests import ask, decide
 
 ALONE = Agreed(cameras={}, keep_h=240, keep_continuous_h=72)
 OURS, OTHERS = (Agreed(cameras={}, keep_h=240, keep_continuous_h=72, ward=ward, text=1, told=list(TOLD))

@@ -17,8 +17,8 @@ from agent.store.database import FILE, connect, transaction
 from agent.store.folders import Folders
 from agent.store.numbers import BEHIND, BELIEVED_MAX, CONN, LEAP, PAGE, Note, given, noted
 from tests.conftest import HandClock
-from tests.rigs.joined import join
-from tests.rigs.users import Premises
+from tests.rigs.store.joined import join
+from tests.rigs.store.users import Premises
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root")
 

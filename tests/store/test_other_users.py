@@ -27,7 +27,7 @@ from agent.store.distrust import distrust
 from agent.store.encryption.clear_file import open_clip
 from agent.store.sweep import Sweep
 from tests.conftest import HandClock
-from tests.rigs.users import Premises
+from tests.rigs.store.users import Premises
 from tests.rigs.wait import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root")

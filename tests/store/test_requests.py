@@ -11,8 +11,8 @@ from agent.store.commands import Ordered, follow
 from agent.store.database import transaction
 from agent.store.decisions import decided
 from agent.store.requests import WAITING_MAX, RequestError
-from tests.rigs.cards import all_acts
-from tests.rigs.wishes import HOUR_MS, as_keeper, ask, decide, insert
+from tests.rigs.store.cards import all_acts
+from tests.rigs.ward.requests import HOUR_MS, as_keeper, ask, decide, insert
 
 NOW = Instant("0b007001", 5_000_000, 1_795_600_000_000, "ntp")
 

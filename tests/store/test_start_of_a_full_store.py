@@ -12,8 +12,8 @@ from agent.store.names import highest
 from tests.conftest import HandClock
 from tests.core.cut_material import record
 from tests.core.mp4_material import read_at
-from tests.rigs import shelf
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.store import shelf
 from tests.rigs.wait import Stopwatch
 
 CLIPS_N = 100_000

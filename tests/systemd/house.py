@@ -1,7 +1,7 @@
 """A household's network around booted machines: a switch with their cables, and beside it phones and cameras."""
 import subprocess
 
-from tests.rigs.lan import RECORDER, Network
+from tests.rigs.network.lan import RECORDER, Network
 from tests.systemd.machine import Machine, NoMachine
 
 

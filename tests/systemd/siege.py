@@ -17,7 +17,7 @@ import av
 from agent.core.evidence.ledger import decode
 from agent.store import ledger
 from agent.store.database import FILE
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import Stopwatch, until
 from tests.systemd.machine import Machine
 from tests.systemd.test_agent_boot import KEEPER, NETWORK, SETTINGS, STORE, stem

@@ -17,7 +17,7 @@ import av
 import pytest
 
 from agent.core.evidence.encrypted import MAGIC
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import Stopwatch, until
 from tests.systemd.machine import Machine, NoMachine
 

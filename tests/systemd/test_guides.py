@@ -1,7 +1,7 @@
 """Every shell block of README and guides, typed by a fresh machine's default user, in the order in which it is read.
 
-A block that needs more than such a machine is skipped in words (`tests.rigs.guides.NEEDS`). Where the reader edits the
-configuration, a film is written into it as the camera `gate`, so that there is footage to look at and to hand on.
+A block that needs more than such a machine is skipped, and says why (`tests.rigs.machine.guides.NEEDS`). If the reader
+edits the configuration, a film is written into it as the camera `gate`, so that there is footage to look at.
 """
 import re
 import shutil
@@ -12,10 +12,10 @@ import pytest
 
 from scripts.packaging.wheels import NoWheel
 from tests.machines.debian import Archive, NotDebian
-from tests.rigs import footage
-from tests.rigs.guides import GUIDES, NEEDS, Block, blocks
-from tests.rigs.packaged import packaged
-from tests.rigs.stick import STICK, Stick
+from tests.rigs.cameras import footage
+from tests.rigs.machine.guides import GUIDES, NEEDS, Block, blocks
+from tests.rigs.machine.packaged import packaged
+from tests.rigs.machine.stick import STICK, Stick
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine, root_image
 from tests.systemd.typist import USER, Typist

@@ -10,7 +10,7 @@ from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_
 from agent.core.media.model import Box
 from agent.host.weights import FOLDER
 from scripts.packaging import weights
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 from tests.systemd.machine import PYTHON, Machine, NoMachine
 
 ROOT = Path(__file__).parents[2]

@@ -18,13 +18,13 @@ import pytest
 from scripts.packaging.wheels import NoWheel
 from tests.cli.cli import taimat_process as taimat
 from tests.machines.debian import NotDebian
-from tests.rigs import footage, rtsp
-from tests.rigs.lan import PLAIN_CAMERA, RECORDER
-from tests.rigs.owner import CODE, add_camera, asks_for_the_code, opened, pair
-from tests.rigs.packaged import BROKEN, SOONER, Edit, packaged
-from tests.rigs.phone import Phone, dial_within
-from tests.rigs.rtsp import RtspCamera
-from tests.rigs.stick import STICK, Stick, take_off_line
+from tests.rigs.cameras import footage, rtsp
+from tests.rigs.cameras.rtsp import RtspCamera
+from tests.rigs.house.owner import CODE, add_camera, asks_for_the_code, opened, pair
+from tests.rigs.house.phone import Phone, dial_within
+from tests.rigs.machine.packaged import BROKEN, SOONER, Edit, packaged
+from tests.rigs.machine.stick import STICK, Stick, take_off_line
+from tests.rigs.network.lan import PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import HANG_S, until
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine

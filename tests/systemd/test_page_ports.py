@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rigs.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
+from tests.rigs.network.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, NETWORK, ROOT, SETTINGS, WEB, demand_libraries
@@ -19,7 +19,7 @@ FAR, HTTPS, HTTP = "far.service", "taimat-web-https.socket", "taimat-web-http.so
 CONFIG = '[web]\nlisten = "0.0.0.0"\n[device]\nlanguage = "en"\n'
 UNITS = {FAR: "/usr/bin/unshare --net /usr/bin/sleep infinity",
          "cameras.service": "/bin/sh -c 'sleep infinity | nsenter --net=/proc/$$(systemctl show --value -p MainPID "
-                            "far)/ns/net python3 -m tests.rigs.lan'"}
+                            "far)/ns/net python3 -m tests.rigs.network.lan'"}
 SERVICE = ("[Service]\nExecStart={}\nWorkingDirectory=/usr/lib/taimat\n"
            "Environment=PYTHONPATH=/usr/lib/taimat\n")
 ASK = """

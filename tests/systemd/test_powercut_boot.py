@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.benches.powercut import SHAPE
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.powercut.cable import Cable
 from tests.rigs.powercut.disk import missing
 from tests.rigs.powercut.judge import Outcome

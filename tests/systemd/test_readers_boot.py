@@ -14,9 +14,9 @@ from typing import Any
 import av
 import pytest
 
-from tests.rigs import footage, rtsp
-from tests.rigs.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
-from tests.rigs.rtsp import RtspCamera
+from tests.rigs.cameras import footage, rtsp
+from tests.rigs.cameras.rtsp import RtspCamera
+from tests.rigs.network.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine

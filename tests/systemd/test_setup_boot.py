@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.wait import HANG_S, Stopwatch, until
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, LINK, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries

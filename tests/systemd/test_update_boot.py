@@ -15,7 +15,7 @@ import pytest
 from agent.core.release import UNITS
 from agent.host import tree
 from agent.store.schema import READABLE_FROM
-from tests.rigs.bundles import Maker, ar, data_files, tar
+from tests.rigs.device.bundles import Maker, ar, data_files, tar
 from tests.rigs.wait import HANG_S, until
 from tests.systemd.machine import BOOTED, Machine, NoMachine
 from tests.systemd.test_agent_boot import KEEPER, LINK, SETTINGS, STORE, demand_libraries, furnish

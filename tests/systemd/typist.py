@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.machines.debian import index
-from tests.rigs.stick import DEBIANS
+from tests.rigs.machine.stick import DEBIANS
 from tests.systemd.machine import Machine
 
 USER = "pi"

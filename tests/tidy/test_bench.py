@@ -15,7 +15,8 @@ import pytest
 from scripts.benches import cost, results
 from scripts.benches.table import Spread, Table, Verdict
 from scripts.benches.turn import ROLES, RoleCost, Turn
-from tests.rigs import broker, rtsp
+from tests.rigs.cameras import rtsp
+from tests.rigs.mqtt import broker
 from tests.rigs.wait import HANG_S
 
 ROOT = Path(__file__).parents[2]

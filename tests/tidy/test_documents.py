@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.guides import GUIDES, NEEDS, blocks
+from tests.rigs.machine.guides import GUIDES, NEEDS, blocks
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
@@ -119,7 +119,7 @@ def test_classes_named_in_documents_exist(path: Path):
 
 @pytest.mark.parametrize("path", GUIDES, ids=name_of)
 def test_a_block_of_commands_runs_or_says_what_it_needs(path: Path):
-    """A block without a need is for `tests.rigs.guides.commands`; one in no known language would be run by nobody."""
+    """A block without a need is for `tests.rigs.machine.guides.commands`; nobody would run one in no known language."""
     unclear = [f"{block.name}: {block.language or 'no language'} {block.needs}" for block in blocks(path)
                if not block.language or block.needs and (block.language != "sh" or block.needs not in NEEDS)]
     assert not unclear, "\n".join(unclear)

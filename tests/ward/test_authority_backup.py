@@ -11,8 +11,8 @@ from agent.ward.authority import certificates
 from agent.ward.authority.backup import backup_to, last
 from agent.ward.authority.probe import BrokerDoor, Pass
 from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
-from tests.rigs.authority import now
-from tests.rigs.wardmachine import WardMachine, serial
+from tests.rigs.ward.authority import now
+from tests.rigs.ward.machine import WardMachine, serial
 
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
 

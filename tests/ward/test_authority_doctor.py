@@ -13,12 +13,12 @@ import pytest
 
 from agent.ward.authority import probe
 from agent.ward.authority.accounts import renew
-from tests.rigs.authority import now
-from tests.rigs.ingest import WardIngest
 from tests.rigs.pki import Authority
-from tests.rigs.proxy import MISSING
 from tests.rigs.wait import Stopwatch, until
-from tests.rigs.wardmachine import ROOT, WardMachine
+from tests.rigs.ward.authority import now
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.machine import ROOT, WardMachine
+from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 

@@ -13,8 +13,8 @@ from agent.ward.authority import accounts, init, issuer
 from agent.ward.authority.accounts import renew
 from agent.ward.authority.findings import CertificateEnds
 from agent.ward.settings import TEMPLATE
-from tests.rigs.authority import WARD_NAME, now
-from tests.rigs.wardmachine import PASSPHRASE, ROOT, WardMachine, serial
+from tests.rigs.ward.authority import WARD_NAME, now
+from tests.rigs.ward.machine import PASSPHRASE, ROOT, WardMachine, serial
 
 COMMAND = [sys.executable, "-m", "agent", "ward", "init"]
 

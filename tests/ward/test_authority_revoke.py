@@ -5,11 +5,11 @@ import pytest
 
 from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
 from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
-from tests.rigs.proxy import MISSING
+from tests.rigs.device.link_role import LinkRig
 from tests.rigs.wait import Stopwatch, until
-from tests.rigs.wardmachine import WardMachine, serial
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.machine import WardMachine, serial
+from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"

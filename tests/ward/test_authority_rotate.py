@@ -8,10 +8,10 @@ from cryptography import x509
 from agent.ward.authority import accounts, certificates
 from agent.ward.authority.accounts import renew
 from agent.ward.authority.probe import OUT_STATUS, BrokerDoor, NoAnswer, Pass, status_at_door
-from tests.rigs.authority import now
-from tests.rigs.proxy import MISSING
 from tests.rigs.wait import until
-from tests.rigs.wardmachine import WardMachine
+from tests.rigs.ward.authority import now
+from tests.rigs.ward.machine import WardMachine
+from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 OLD, NEW = "c-7f3a9c21b04d", "c-0123456789ab"

@@ -7,9 +7,9 @@ import pytest
 from cryptography import x509
 
 from agent.ward.authority.issuer import AuthorityFault, TokenKey
-from tests.rigs.authority import Hierarchy, now
 from tests.rigs.wait import HANG_S
-from tests.rigs.wardmachine import WardMachine
+from tests.rigs.ward.authority import Hierarchy, now
+from tests.rigs.ward.machine import WardMachine
 
 DEV, PIN = "c-7f3a9c21b04d", "1234"
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"

@@ -13,7 +13,7 @@ from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.uploads import checker
 from agent.ward.uploads.checker import TRIES_N, Checker, Spool, Trouble
-from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE
+from tests.rigs.ward.intake import DEV, NEIGHBOUR, PICTURE
 
 IMPATIENT_S = 0.5
 

@@ -6,11 +6,11 @@ import sqlalchemy as sql
 
 from agent.core.contract.wire.citytopics import CityTopics
 from agent.ward import database
-from tests.rigs import postgres
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward import postgres
+from tests.rigs.ward.ingest import WardIngest
 
 DEV = "c-7f3a9c21b04d"
 NEEDS_POSTGRES = pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing())

@@ -1,13 +1,13 @@
 """The city's broker and the ward's bridge as firmware_cfg/ward sets them up, in two real mosquittos."""
 import pytest
 
-from tests.rigs.broker import Broker
-from tests.rigs.certified import Client, certified, furnish, swapped
-from tests.rigs.forward import WardForward, city
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import Client, certified, furnish, swapped
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
+from tests.rigs.ward.forwarder import WardForward, city
+from tests.rigs.ward.ingest import WardIngest
 
 DEV = "c-7f3a9c21b04d"
 THERE = f"w07/{DEV}"

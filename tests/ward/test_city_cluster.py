@@ -3,15 +3,15 @@ import pytest
 
 from agent.ward import rights
 from agent.ward.authority.probe import BrokerDoor, Pass
-from tests.rigs import cluster, postgres
-from tests.rigs.authority import Hierarchy, now
-from tests.rigs.broker import Broker
-from tests.rigs.certified import swapped
-from tests.rigs.cluster import PORT, Cluster
-from tests.rigs.forward import WardForward, city
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import swapped
 from tests.rigs.wait import HANG_S, Stopwatch, until
+from tests.rigs.ward import cluster, postgres
+from tests.rigs.ward.authority import Hierarchy, now
+from tests.rigs.ward.cluster import PORT, Cluster
+from tests.rigs.ward.forwarder import WardForward, city
+from tests.rigs.ward.ingest import WardIngest
 
 LACKS = cluster.missing() or postgres.missing()
 pytestmark = pytest.mark.skipif(bool(LACKS), reason=LACKS)

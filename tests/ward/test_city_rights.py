@@ -11,7 +11,7 @@ from agent.ward.authority import certificates
 from agent.ward.authority.accounts import hosts_of
 from tests.cli.cli import REPO
 from tests.rigs.forked import TAIMAT, forked
-from tests.rigs.wardmachine import WardMachine
+from tests.rigs.ward.machine import WardMachine
 
 DEV = "c-7f3a9c21b04d"
 

@@ -14,13 +14,13 @@ from agent.ward import database
 from agent.ward.desk.rows import Known, rows
 from agent.ward.quota import HOUR_MS, SHOWN_MS, read_excesses
 from agent.ward.register import LASTS_MS, BootTurns, DeviceRecord
-from tests.rigs.broker import Broker
-from tests.rigs.certified import certified, furnish, swapped
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import ROOT, LinkRig
+from tests.rigs.device.link_role import ROOT, LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import certified, furnish, swapped
 from tests.rigs.pki import Authority
-from tests.rigs.teller import Teller
 from tests.rigs.wait import until
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
 from tests.ward.test_intake import DEV, GOOD, arrived, reception
 
 LIVES = st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=12)

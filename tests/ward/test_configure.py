@@ -13,11 +13,11 @@ from agent.store.database import transaction
 from agent.ward.configure import asked_for
 from tests.cli.cli import environment
 from tests.cli.cli import taimat_process as taimat
-from tests.rigs.broker import Broker
+from tests.rigs.device.link_role import ROOT, LinkRig
 from tests.rigs.forked import TAIMAT, forked
-from tests.rigs.links import ROOT, LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import deaf_port, until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 KEY = Ed25519PrivateKey.generate()
 AWAY = "c-000000000000"

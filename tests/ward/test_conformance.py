@@ -16,14 +16,14 @@ from taimat_conformance.subscriber.rules import rules as subscriber_rules
 from taimat_conformance.verdict import judge
 from taimat_conformance.visit import VisitAccount
 from tests.cli.cli import environment
-from tests.rigs.broker import Broker
-from tests.rigs.certified import FILES, certified, furnish
+from tests.rigs.device.link_role import ROOT, LinkRig
 from tests.rigs.forked import forked
-from tests.rigs.impatient import PATIENCE_S, ImpatientIngest
-from tests.rigs.links import ROOT, LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import FILES, certified, furnish
 from tests.rigs.pki import Authority
-from tests.rigs.rogue import Rogue
 from tests.rigs.wait import deaf_port, until
+from tests.rigs.ward.rogue_device import Rogue
+from tests.ward.impatient_ingest import PATIENCE_S, ImpatientIngest
 
 DEV, TESTED = "c-7f3a9c21b04d", "c-0123456789ab"
 LOOK_S, AGAIN_S = 11.5, 2.0

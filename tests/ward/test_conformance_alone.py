@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.rigs.broker import MOSQUITTO, Broker
-from tests.rigs.rogue import Rogue
+from tests.rigs.machine.wheel import BUILDER, wheel
+from tests.rigs.mqtt.broker import MOSQUITTO, Broker
 from tests.rigs.wait import HANG_S
-from tests.rigs.wheel import BUILDER, wheel
+from tests.rigs.ward.rogue_device import Rogue
 
 REPO = Path(__file__).resolve().parents[2]
 TOOL = REPO / "scripts" / "conformance"

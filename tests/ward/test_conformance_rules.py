@@ -18,7 +18,7 @@ from taimat_conformance.subscriber.rules import BEHIND, rules
 from taimat_conformance.subscriber.says import SPOILED
 from taimat_conformance.transcript import HeardMessage, Transcript
 from taimat_conformance.verdict import judge
-from tests.rigs.looks import (
+from tests.ward.looks import (
     DEV,
     TOPICS,
     DeviceLook,

@@ -9,11 +9,11 @@ from agent.core.contract.wire import ward_side
 from agent.ward import database, events, register
 from agent.ward.device_cache import Came, DeviceCache, read_devices
 from agent.ward.register import Arrival
-from tests.rigs import postgres
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward import postgres
+from tests.rigs.ward.ingest import WardIngest
 
 TIME = datetime(2026, 11, 24, 23, 20, 50, tzinfo=UTC)
 DEV, OTHER = "c-000000000001", "c-000000000002"

@@ -20,12 +20,12 @@ from agent.ward.authority.findings import bad, note, well
 from agent.ward.authority.places import Places
 from agent.ward.opslink import OpsLink
 from agent.ward.requests import PictureRequest
-from tests.rigs.asked import DEV, request
-from tests.rigs.certified import Client
-from tests.rigs.deskward import ENROLLED, PLACE, SICK, now_ms, ward_with_desk
-from tests.rigs.officers import PERSON, Officer
-from tests.rigs.proxy import MISSING
+from tests.rigs.mqtt.certified import Client
 from tests.rigs.wait import until
+from tests.rigs.ward.answering_device import DEV, request
+from tests.rigs.ward.desk import ENROLLED, PLACE, SICK, now_ms, ward_with_desk
+from tests.rigs.ward.officers import PERSON, Officer
+from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 

@@ -11,10 +11,10 @@ import pytest
 from agent.core.contract.enrolment import claim_digest, parse_card
 from agent.core.household.access import ALPHABET
 from agent.ward.enrolment.main import SheetError, read_sheet
-from tests.rigs.authority import now
-from tests.rigs.enrolment import Ward
-from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S
+from tests.rigs.ward.authority import now
+from tests.rigs.ward.enrolment import Ward
+from tests.rigs.ward.typed import typed
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "guide" / "devices.csv"
 ROW = 'HH-0412,"12 Lê Lợi, tổ 5",Hộ bà Sáu,Nhà bà Sáu,2,Nhà Sáu 5G,mat-khau-dài,VN,pi02,imx708,'

@@ -5,8 +5,8 @@ import pytest
 from agent.core.contract.enrolment import bundle_text
 from agent.host.ward_folder import KEY, shown
 from tests.cli.test_enrol import Recorder, Talking
-from tests.rigs.broker import Broker, Tls
-from tests.rigs.enrolment import ServedWard
+from tests.rigs.mqtt.broker import Broker, Tls
+from tests.rigs.ward.enrolment import ServedWard
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from agent.ward.authority.findings import note
 from agent.ward.authority.places import Places
 from agent.ward.metrics import IngestMetrics, IntakeMetrics
 from agent.ward.uploads import check, checker
-from tests.rigs.broker import Broker
-from tests.rigs.certified import FILES
-from tests.rigs.forward import WardForward, city
-from tests.rigs.ingest import WardIngest
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import FILES
 from tests.rigs.pki import Authority
-from tests.rigs.teller import Teller
 from tests.rigs.wait import until
+from tests.rigs.ward.forwarder import WardForward, city
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
 
 BOARD = json.loads((FILES / "grafana.json").read_text())
 ALERTS = [rule for group in yaml.safe_load((FILES / "alerts.yml").read_text())["groups"] for rule in group["rules"]]

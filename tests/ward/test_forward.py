@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
-from tests.rigs.broker import Broker
-from tests.rigs.forward import WardForward, city
-from tests.rigs.ingest import WardIngest
-from tests.rigs.teller import Teller
-from tests.rigs.typed import typed
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import HANG_S, until
+from tests.rigs.ward.forwarder import WardForward, city
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
+from tests.rigs.ward.typed import typed
 
 DEV = "c-000000000001"
 THERE = f"w07/{DEV}"

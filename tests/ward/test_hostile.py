@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.teller import Teller
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
 
 BAD = "taimat_ward_bad_messages_total{"
 NONSENSE = (b"\xff\xfe", b"[]", b"null", b"[" * 8000, b'{"seq":1e999}', b'{"seq":99999999999999999999}', b"0" * 60_000)

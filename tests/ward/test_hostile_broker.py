@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.ward.authority.probe import BrokerDoor, NoAnswer, Pass
-from tests.rigs.mumbler import connack
+from tests.rigs.mqtt.scripted_broker import connack
 from tests.rigs.pki import Authority
 
 ANSWERS = {"a giant": b"\x30\xff\xff\xff\x7f" + bytes(40_000_000), "no properties": b"\x20\x03\x00\x00\x7f"}

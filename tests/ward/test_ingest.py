@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
-from tests.rigs.teller import Teller
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ from agent.ward import quota
 from agent.ward.uploads.service import ASIDE_S, IDLE_S
 from tests.conftest import HandClock
 from tests.keeper.test_ledger_writer import keeper_of
-from tests.rigs.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
-from tests.rigs.intake import DEV, NEIGHBOUR, PICTURE, PIECE_B, TUS, Device, Intake, Upload, metadata
 from tests.rigs.pki import Authority
-from tests.rigs.proxy import Proxy
-from tests.rigs.shelf import OFFSET_MS
+from tests.rigs.store.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
+from tests.rigs.store.shelf import OFFSET_MS
 from tests.rigs.wait import HANG_S, Stopwatch, free_port, until
+from tests.rigs.ward.intake import DEV, NEIGHBOUR, PICTURE, PIECE_B, TUS, Device, Intake, Upload, metadata
+from tests.rigs.ward.proxy import Proxy
 
 
 def packed(place: Path, cert: str = "") -> Path:

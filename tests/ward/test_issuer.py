@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from agent.ward.authority import certificates, issuer
 from agent.ward.authority.issuer import AuthorityFault, BadCsr, Issuer
-from tests.rigs.authority import Hierarchy, csr_of, now, private_pem
 from tests.rigs.wait import HANG_S
+from tests.rigs.ward.authority import Hierarchy, csr_of, now, private_pem
 
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
 YEAR = timedelta(days=365)

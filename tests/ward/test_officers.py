@@ -10,12 +10,12 @@ from agent.ward.authority import certificates
 from agent.ward.authority.probe import OUT_STATUS, Pass, status_at_door
 from agent.ward.desk.officers import person_of
 from tests.cli.cli import REPO
-from tests.rigs.authority import private_pem
 from tests.rigs.forked import TAIMAT, forked
-from tests.rigs.ingest import WardPart
-from tests.rigs.proxy import MISSING
 from tests.rigs.wait import HANG_S, until
-from tests.rigs.wardmachine import WardMachine
+from tests.rigs.ward.authority import private_pem
+from tests.rigs.ward.ingest import WardPart
+from tests.rigs.ward.machine import WardMachine
+from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 PERSON = "Trần Văn Bình"

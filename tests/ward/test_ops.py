@@ -15,9 +15,9 @@ from agent.mqtt.connection import Outgoing
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.opslink import OpsFault, OpsLink
 from agent.ward.settings import parse
-from tests.rigs.broker import Broker
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import Stopwatch, deaf_port, until
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.receiver import Ingest
 
 TOPIC = "cam/v1/w07/c-7f3a9c21b04d/cmd/restart"
 ANSWERS = "cam/v1/w07/+/rsp/ops/+"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
+from tests.rigs.machine.wheel import BUILDER, wheel
 from tests.rigs.wait import HANG_S
-from tests.rigs.wheel import BUILDER, wheel
 
 REPO = Path(__file__).resolve().parents[2]
 WARD = REPO / "agent" / "ward"

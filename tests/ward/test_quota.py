@@ -12,10 +12,10 @@ from agent.ward.ingest import Echo
 from agent.ward.quota import BURST_B, DAY_S, LASTS_S, MESSAGE_B, PACE_B_PER_S, Quota
 from agent.ward.settings import Roster
 from agent.ward.watch import lines
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.teller import Teller
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
 from tests.ward.test_intake import DEV, GOOD, reception
 
 NEIGHBOUR = "c-0123456789ab"

@@ -31,15 +31,15 @@ from agent.ward.uploads.service import UploadService
 from tests.cli.cli import REPO, environment
 from tests.cli.cli import taimat_process as taimat
 from tests.conftest import HandClock
-from tests.rigs import postgres
-from tests.rigs.asked import DEV, Asked, request
-from tests.rigs.broker import Broker
-from tests.rigs.certified import certified, furnish, swapped
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import certified, furnish, swapped
 from tests.rigs.pki import Authority
-from tests.rigs.typed import typed
 from tests.rigs.wait import HANG_S, deaf_port, until
+from tests.rigs.ward import postgres
+from tests.rigs.ward.answering_device import DEV, Asked, request
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.typed import typed
 
 DAY_MS = 86_400_000
 URL = "https://ward.example:8443/exports"

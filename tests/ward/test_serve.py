@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from agent.core.contract.enrolment import new_claim
 from agent.ward.authority.certificates import common_name, pem
 from agent.ward.enrolment.service import CERTIFICATES_N
-from tests.rigs.authority import csr_of, now
-from tests.rigs.enrolment import GREEN, NewDevice, ServedWard
 from tests.rigs.examples import examples
 from tests.rigs.wait import HANG_S, until
+from tests.rigs.ward.authority import csr_of, now
+from tests.rigs.ward.enrolment import GREEN, NewDevice, ServedWard
 
 SLOW = "127.0.0.2"
 

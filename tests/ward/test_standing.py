@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
-from tests.rigs.broker import Broker
-from tests.rigs.ingest import WardIngest
-from tests.rigs.teller import Teller
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
+from tests.rigs.ward.ingest import WardIngest
+from tests.rigs.ward.reporting_device import Teller
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from agent.ward.uploads import headers
 from agent.ward.uploads.check import NotAnExport, unpack
 from agent.ward.uploads.headers import UploadRefusal
 from tests.rigs.examples import examples
-from tests.rigs.intake import metadata
 from tests.rigs.wait import Stopwatch
+from tests.rigs.ward.intake import metadata
 
 
 def member(name="export/a.txt", data=b"abc", **changes):

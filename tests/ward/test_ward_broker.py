@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from agent.ward.desk.officers import PREFIX
-from tests.rigs.broker import Broker
-from tests.rigs.certified import Client, certified, furnish, swapped
-from tests.rigs.ingest import WardIngest
-from tests.rigs.links import LinkRig
+from tests.rigs.device.link_role import LinkRig
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.mqtt.certified import Client, certified, furnish, swapped
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
+from tests.rigs.ward.ingest import WardIngest
 
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
 DEBIANS = Path("/etc/mosquitto/mosquitto.conf")

@@ -6,7 +6,7 @@ import sys
 
 from tests.cli.cli import REPO, environment
 from tests.cli.cli import taimat_process as taimat
-from tests.rigs.broker import Broker, Tls
+from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.wait import HANG_S, free_port
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.host.clock import SystemClock
-from tests.rigs.household import Household, happen
+from tests.rigs.house.household import Household, happen
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from agent.core.household.pause import Pauses
 from agent.store import pause
 from agent.store.decisions import browsers
 from agent.web.pairing.pair import browser_name
-from tests.rigs.household import Household, happen
+from tests.rigs.house.household import Household, happen
 
 PHONE = ("Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile "
          "Safari/537.36")

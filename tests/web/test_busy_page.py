@@ -8,8 +8,8 @@ from agent.core.contract.busy import Busy
 from agent.core.vision.replay.outcome import SILENCES
 from agent.web.server import words
 from agent.web.settings.present_picture import busy_view
-from tests.rigs.busyrig import BusyCam, busy_at
-from tests.rigs.household import Household
+from tests.rigs.cameras.busy_areas import BusyCam, busy_at
+from tests.rigs.house.household import Household
 
 CAMERAS = [Camera(name="gate", source="file:/gate.mp4"),
            Camera(name="yard", source="file:/yard.mp4", motion=Motion(enabled=False)),

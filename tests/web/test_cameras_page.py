@@ -11,8 +11,8 @@ from agent.core.contract.helper_messages import SeenCamera
 from agent.core.contract.setup import AddCamera, ChangeCamera, LocalCamera, LocalCameras, RemoveCamera
 from agent.web.server import words
 from agent.web.settings.cameras import PROGRAM, camera_key, mute, offered
-from tests.rigs.household import Household
-from tests.rigs.rtspdoor import RtspDoor
+from tests.rigs.cameras.rtsp_door import RtspDoor
+from tests.rigs.house.household import Household
 from tests.rigs.wait import free_port, until
 
 EN = words.load("en")

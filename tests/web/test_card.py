@@ -11,9 +11,9 @@ from agent.host.files import open_plain
 from agent.store.database import connect
 from agent.store.encryption import clear_file
 from agent.web.server.store_pool import CardTrouble, StorePool
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household, happen
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household, happen
 from tests.rigs.wait import HANG_S, until
 
 

@@ -8,7 +8,7 @@ import pytest
 from agent.host.runtime import camera_socket, made
 from agent.web.server import page_server
 from agent.web.server.page_server import CONNECTIONS_N_MAX, SILENT_OF_ONE_PEER_N_MAX
-from tests.rigs.household import Household
+from tests.rigs.house.household import Household
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 HEAD = b"GET /static/mark.svg HTTP/1.1\r\nHost: localhost\r\n"

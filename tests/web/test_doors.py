@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.host.runtime import page_port
+from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import HANG_S, free_port, until
-from tests.rigs.webdriver import CHROMIUM, DRIVER, Browser
 
 # As systemd does it: the sockets from 3 on, and the process's own number in LISTEN_PID.
 HAND_OVER = """

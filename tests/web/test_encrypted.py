@@ -10,9 +10,9 @@ from agent.keeper.link_desk import open_key_socket
 from agent.store import clips, events
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
-from tests.rigs.clear import clear
-from tests.rigs.household import Household
-from tests.rigs.vault import Vault
+from tests.rigs.house.household import Household
+from tests.rigs.store.decrypted import clear
+from tests.rigs.store.vault import Vault
 
 
 def test_clips_and_pictures_come_in_the_clear_in_parts_and_whole(tmp_path: Path):

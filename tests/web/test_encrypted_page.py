@@ -13,7 +13,7 @@ from agent.host.address import primary_address
 from agent.store.decisions import browsers
 from agent.store.identity import CERTIFICATE, KEY, fingerprint, page_folder
 from agent.web.server import page_server
-from tests.rigs.household import Household, happen
+from tests.rigs.house.household import Household, happen
 from tests.rigs.wait import HANG_S, until
 
 pytestmark = pytest.mark.skipif(primary_address() is None, reason="this machine has no address but loopback")

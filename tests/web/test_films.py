@@ -11,8 +11,8 @@ from agent.store.database import connect, transaction
 from tests.core.cut_material import packets_of
 from tests.core.mp4_material import encode
 from tests.core.sound_material import hear
-from tests.rigs.household import Household
-from tests.rigs.kept import Kept
+from tests.rigs.house.household import Household
+from tests.rigs.house.run_of_clips import Kept
 
 SECOND_MS = 1000
 

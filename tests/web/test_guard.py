@@ -10,9 +10,9 @@ from agent.host.datagram import Outlet
 from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.web.server.browsers import AGAIN_S, TRUSTED_S
-from tests.rigs.h264 import movie
-from tests.rigs.household import Household
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import Household
 from tests.rigs.wait import HANG_S, until
 
 PHONE = {"host": "192.168.1.7:8088", "cookie": ""}      # what a phone's browser sends at first

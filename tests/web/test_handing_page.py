@@ -20,9 +20,9 @@ from agent.process.role import Role
 from agent.store import clips, holds, keeper_client, ledger
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
-from tests.rigs.exports import look
-from tests.rigs.household import Household, happen
-from tests.rigs.kept_store import link_desk
+from tests.rigs.house.household import Household, happen
+from tests.rigs.store.exports import look
+from tests.rigs.store.kept_store import link_desk
 from tests.rigs.wait import HANG_S, until
 
 

@@ -18,8 +18,8 @@ from agent.store.decisions import browsers
 from agent.web.server.access import COOKIE
 from agent.web.server.watcher import TELL_EVERY_S, HealthWatcher, monitor
 from tests.conftest import HandClock
-from tests.rigs.household import Household, happen
-from tests.rigs.past import live_through, sample
+from tests.rigs.house.household import Household, happen
+from tests.rigs.house.month import live_through, sample
 from tests.rigs.wait import until
 
 PLOT = re.compile(r'<(h[23]) id="plot-([\w-]+)">(.*?)</\1>\s*<p[^>]*>(.*?)</p>.*?(<svg.*?</svg>)', re.DOTALL)

@@ -7,8 +7,8 @@ import pytest
 
 from agent.config.settings import Home
 from agent.core.contract.setup import SetHome
-from tests.rigs.broker import Broker
-from tests.rigs.household import Answer, Household
+from tests.rigs.house.household import Answer, Household
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import deaf_port
 
 

@@ -8,7 +8,7 @@ import pytest
 from agent.core.media.mp4.boxes import base
 from agent.core.media.mp4.write import TIMESCALE, Movie
 from agent.web.live.streams import LivePieces
-from tests.rigs.h264 import movie
+from tests.rigs.cameras.h264 import movie
 
 INFO, PACKETS = movie()
 KEYS = [n for n, packet in enumerate(PACKETS) if packet.key]

@@ -14,9 +14,9 @@ import pytest
 from agent.host.runtime import VIDEO, made
 from agent.web.live import streams as live
 from agent.web.live.streams import DurationGuess
-from tests.rigs.h264 import movie
-from tests.rigs.household import FRAME_US, Household
-from tests.rigs.livecam import LiveCam
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.cameras.live_camera import LiveCam
+from tests.rigs.house.household import FRAME_US, Household
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
 

@@ -7,7 +7,7 @@ from agent.core.household.labels import WordLack
 from agent.web.server import words
 from agent.web.server.words import View
 from agent.web.sharing.sharing_page import notice_view, sharing_view
-from tests.rigs.household import Household
+from tests.rigs.house.household import Household
 
 EN = words.load("en", {"gate": "Front gate", "yard": "Yard"})
 GATE, YARD = Camera(name="gate", source="file:/gate.mp4"), Camera(name="yard", source="file:/yard.mp4")

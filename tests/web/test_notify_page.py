@@ -11,8 +11,8 @@ from agent.config.settings import Notify, Zone
 from agent.core.contract.setup import RemoveNotify, SetNotify
 from agent.store import notify
 from agent.store.database import connect, transaction
-from tests.rigs.household import Answer, Household
-from tests.rigs.phones import Ntfy, telling
+from tests.rigs.house.household import Answer, Household
+from tests.rigs.house.notifications import Ntfy, telling
 from tests.rigs.wait import until
 
 ADDRESS = "ntfys://ntfy.sh/a-secret-topic"

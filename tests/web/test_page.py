@@ -9,7 +9,7 @@ import pytest
 
 from agent.store import boots, clips, events
 from agent.store.database import connect, transaction
-from tests.rigs.household import Household, happen
+from tests.rigs.house.household import Household, happen
 from tests.rigs.wait import HANG_S, until
 
 

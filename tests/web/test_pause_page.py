@@ -15,8 +15,8 @@ from agent.store import pause
 from agent.web.live.present_camera import camera_switch, house_switch, paused_now, tiles
 from agent.web.server import questions, words
 from agent.web.server.words import hours_text
-from tests.rigs.h264 import movie
-from tests.rigs.household import Household
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.house.household import Household
 from tests.rigs.wait import until
 
 PHONE = {"host": "192.168.1.7:8088"}

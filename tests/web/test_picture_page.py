@@ -14,7 +14,7 @@ from agent.core.media.model import Box
 from agent.host.runtime import camera_socket
 from agent.web.server import words
 from agent.web.settings import picture_form
-from tests.rigs.household import Household, name_some
+from tests.rigs.house.household import Household, name_some
 from tests.rigs.wait import HANG_S, until
 
 VI, EN = words.load("vi"), words.load("en")

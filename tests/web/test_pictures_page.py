@@ -12,8 +12,8 @@ from agent.capture.sockets import snapshot_socket
 from agent.host.runtime import camera_socket
 from agent.store import clips
 from agent.store.database import connect, transaction
-from tests.rigs.h264 import movie
-from tests.rigs.household import Household, happen
+from tests.rigs.cameras.h264 import movie
+from tests.rigs.house.household import Household, happen
 
 UNSURE = "Giờ chưa chắc đúng"
 

@@ -15,8 +15,8 @@ from agent.store.decisions import browsers
 from agent.web.recordings import preview
 from agent.web.server.access import COOKIE
 from tests.core.mp4_material import encode
-from tests.rigs.household import Household
-from tests.rigs.kept import Kept
+from tests.rigs.house.household import Household
+from tests.rigs.house.run_of_clips import Kept
 from tests.rigs.wait import until
 
 

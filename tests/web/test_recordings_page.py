@@ -18,7 +18,7 @@ from agent.store import absences, clips, holds
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.web.server.access import COOKIE
-from tests.rigs.household import Household, happen
+from tests.rigs.house.household import Household, happen
 
 MIN_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 

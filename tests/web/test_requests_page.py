@@ -11,9 +11,9 @@ from agent.config.settings import Ward
 from agent.host.clock import SystemClock
 from agent.store import requests
 from agent.store.database import connect
-from tests.rigs.household import Household, happen
-from tests.rigs.rows import fill, overwrite
-from tests.rigs.wishes import ask, insert
+from tests.rigs.house.household import Household, happen
+from tests.rigs.store.hostile_rows import fill, overwrite
+from tests.rigs.ward.requests import ask, insert
 
 PHONE = {"host": "192.168.1.7:8088"}
 

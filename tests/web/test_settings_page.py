@@ -22,7 +22,7 @@ from agent.core.household.pause import DAYS, all_hours
 from agent.web.server import words
 from agent.web.settings.form import BadForm, parsed
 from agent.web.settings.pages import RetentionSettings, hours_from, retention_text
-from tests.rigs.household import Household
+from tests.rigs.house.household import Household
 
 EN = words.load("en")
 OFF = ["Mon-Fri 07:00-17:00", "Sun"]

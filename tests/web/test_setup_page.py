@@ -8,7 +8,7 @@ import pytest
 from agent.core.contract.setup import SetDevice
 from agent.store.decisions import browsers
 from agent.web.server.settings_desk import LATE_MS, RESTART_MS
-from tests.rigs.household import Answer, Household
+from tests.rigs.house.household import Answer, Household
 
 STEPS = ("/setup", "/setup/name", "/setup/cameras", "/setup/sharing", "/setup/done")
 OLD = {"cookie": ""}

@@ -18,10 +18,10 @@ from agent.store import membership
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.web.server.access import COOKIE
-from tests.rigs.household import Household
-from tests.rigs.label_place import weights_here
+from tests.rigs.device.label_weights import weights_here
+from tests.rigs.house.household import Household
 from tests.rigs.pki import Authority
-from tests.rigs.wishes import ask
+from tests.rigs.ward.requests import ask
 
 WARD = Ward(enabled=True, ward="w07", host="broker.w07.example.invalid")
 Open = Callable[..., Household]

@@ -12,8 +12,8 @@ from agent.store import requests
 from agent.store.database import connect, transaction
 from tests.cli.cli import taimat_process as taimat
 from tests.cli.cli import write_config
-from tests.rigs.household import Household, happen
-from tests.rigs.wishes import insert
+from tests.rigs.house.household import Household, happen
+from tests.rigs.ward.requests import insert
 
 NO_TEXT = "CAST(X'FFFE41' AS TEXT)"
 SPOILED = {"event": [f"camera = {NO_TEXT}", "wall_ms = 1 << 60", "zones = '['", "boxes = '{}'", "mono_ms = 1 << 61"],

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rigs.h264 import detailed
-from tests.rigs.household import Household, happen
-from tests.rigs.loaded import loaded
+from tests.rigs.cameras.h264 import detailed
+from tests.rigs.house.household import Household, happen
+from tests.rigs.house.loaded import loaded
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.store.database import FILE
-from tests.rigs.broker import Broker
-from tests.rigs.joined import join_in
 from tests.rigs.kills.judge import Judged, judge, open_clips
 from tests.rigs.kills.roles import ROLES, Roles, victims
 from tests.rigs.kills.witness import Witness, drained
+from tests.rigs.mqtt.broker import Broker
+from tests.rigs.store.joined import join_in
 from tests.rigs.wait import free_port
 
 CONFIG = """

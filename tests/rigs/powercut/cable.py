@@ -10,12 +10,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.rigs.broker import Broker
-from tests.rigs.orders import Orders
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
-from tests.rigs.tus import Tus
 from tests.rigs.wait import HANG_S, free_port
-from tests.rigs.ward import Ingest
+from tests.rigs.ward.orders import Orders
+from tests.rigs.ward.receiver import Ingest
+from tests.rigs.ward.tus import Tus
 from tests.systemd.machine import Machine
 
 PAPERS = "etc/taimat"

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.rigs.joined import NOWHERE, join_in
 from tests.rigs.powercut.disk import logged_disk, mend, plugged_in
 from tests.rigs.powercut.judge import Due, Judge, Outcome
 from tests.rigs.powercut.log import FATES, Log, Replay
 from tests.rigs.powercut.witness import Promises, Witness
+from tests.rigs.store.joined import NOWHERE, join_in
 from tests.rigs.wait import HANG_S, until
 
 ROOT = Path(__file__).parents[3]

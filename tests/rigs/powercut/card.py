@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.packaging import wheels
-from tests.rigs.packaged import BROKEN, SOONER, Packaged, packaged
+from tests.rigs.machine.packaged import BROKEN, SOONER, Packaged, packaged
+from tests.rigs.machine.stick import DEBIANS, STICK, Stick, take_off_line
 from tests.rigs.powercut.disk import plain_disk
 from tests.rigs.powercut.recorder import FILM, Recorder
-from tests.rigs.stick import DEBIANS, STICK, Stick, take_off_line
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine
 

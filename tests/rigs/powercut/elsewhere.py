@@ -19,7 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.rigs import guest
+from tests.rigs.machine import guest
 from tests.rigs.powercut import campaign
 from tests.rigs.powercut.disk import served_disk
 from tests.rigs.powercut.judge import Due, Judge, Outcome

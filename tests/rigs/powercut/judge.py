@@ -26,10 +26,10 @@ from agent.store.decisions import database as decisions
 from agent.store.encryption.clear_file import ClearStream, open_clip
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
-from tests.rigs import cards
-from tests.rigs.joined import WARD
 from tests.rigs.powercut.log import Log
 from tests.rigs.powercut.witness import Life, Promises, said
+from tests.rigs.store import cards
+from tests.rigs.store.joined import WARD
 
 NS_A_MS = 1_000_000
 GONE = ("deleting", "deleted")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.store import identity
-from tests.rigs.orders import Orders
 from tests.rigs.powercut import card
 from tests.rigs.powercut.cable import Cable, WardEnd
 from tests.rigs.powercut.disk import Disk, logged_disk, plugged_in
 from tests.rigs.powercut.log import copy
 from tests.rigs.powercut.recorder import OLD_S, STORE, Recorder
 from tests.rigs.powercut.witness import Act, Promises
+from tests.rigs.ward.orders import Orders
 
 NOBODY = "c-000000000000"           # a device that has no name yet
 AGAIN_S = 30.0                      # from a well card to a recording

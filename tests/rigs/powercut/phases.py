@@ -11,12 +11,12 @@ from agent.core.household.access import tidy
 from agent.core.key_slots import CHANGE
 from agent.store.database import FILE
 from agent.store.encryption.household import public_half
-from tests.rigs.orders import rfc3339
 from tests.rigs.powercut import card
 from tests.rigs.powercut.judge import Outcome
 from tests.rigs.powercut.life import Life
 from tests.rigs.powercut.recorder import OLD_S, STORE, NeedsPerson, Recorder
 from tests.rigs.wait import HANG_S
+from tests.rigs.ward.orders import rfc3339
 
 RECORDED_S = 20.0
 A_FEW_N = 4

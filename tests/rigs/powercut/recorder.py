@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.store.database import FILE
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.powercut.cable import Cable
 from tests.rigs.powercut.disk import Disk, mend
 from tests.rigs.powercut.witness import Promises, Witness

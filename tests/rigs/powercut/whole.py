@@ -14,7 +14,6 @@ from typing import Any
 
 from agent.store.database import FILE
 from agent.store.folders import Folders
-from tests.rigs.orders import Orders
 from tests.rigs.powercut import card
 from tests.rigs.powercut.cable import Cable
 from tests.rigs.powercut.disk import Disk, plain_disk, plugged_in
@@ -25,7 +24,8 @@ from tests.rigs.powercut.log import FATES, Log, Replay
 from tests.rigs.powercut.phases import PHASES, After, Phase
 from tests.rigs.powercut.places import extents
 from tests.rigs.powercut.recorder import STORE, NeedsPerson, Recorder, reading
-from tests.rigs.ward import said
+from tests.rigs.ward.orders import Orders
+from tests.rigs.ward.receiver import said
 
 CLEAN_S = 60.0                      # the keeper signs what it has found
 BEFORE_S, AFTER_S = (8.0, 14.0), (6.0, 15.0)        # recorded before a fault, and between its end and the cut

@@ -6,7 +6,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 
 
 class Sprite(NamedTuple):

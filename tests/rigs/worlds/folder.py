@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.worlds.catalogue import WORLDS
 from tests.rigs.worlds.world import FPS, World, shown
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from tests.rigs import footage
+from tests.rigs.cameras import footage
 from tests.rigs.worlds import cut
 from tests.rigs.worlds.stage import Corners, Place, area, rectangle, texture
 
