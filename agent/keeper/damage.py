@@ -14,7 +14,7 @@ from itertools import islice
 
 from agent.core.contract import wire
 from agent.core.delivery.outbox import STRETCHES_MAX
-from agent.core.evidence.ledger import DatabaseMended
+from agent.core.evidence.ledger.acts import DatabaseMended
 from agent.host.clock import Instant
 from agent.host.files import write_durably
 from agent.host.probes.volume import Abort, refuses

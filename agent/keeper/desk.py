@@ -18,7 +18,7 @@ import msgspec
 from agent.core import json_door
 from agent.core.contract import decisions as asked
 from agent.core.contract.setup import Changes, SetWard, in_short
-from agent.core.evidence.ledger import SettingsChanged
+from agent.core.evidence.ledger.acts import SettingsChanged
 from agent.core.household import access
 from agent.core.household.access import BrowserRole
 from agent.core.household.pause import By

@@ -14,23 +14,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract.facts import LedgerFacts
-from agent.core.evidence.ledger import (
-    ClockMoved,
-    DatabaseMended,
-    KeyChange,
-    LedgerBegin,
-    LedgerLine,
-    Row,
-    RowHead,
-    RowMoment,
-    decode,
-    fingerprint,
-    follow,
-    message,
-    moved_ms,
-)
-from agent.core.evidence.ledger.acts import Act, is_of_all_roles
-from agent.core.evidence.ledger.clocks import RIGHT, STEP_MS, went_back_ms
+from agent.core.evidence.ledger.acts import Act, ClockMoved, DatabaseMended, KeyChange, LedgerBegin, is_of_all_roles
+from agent.core.evidence.ledger.clocks import RIGHT, STEP_MS, moved_ms, went_back_ms
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, RowMoment, decode, fingerprint, follow, message
 from agent.host.clock import Clock, Instant
 from agent.keeper.key import KeyFault, LineVerifier, load_or_make, public
 from agent.store import announce, boots, identity, ledger, meta, numbers

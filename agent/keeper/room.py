@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from agent.core.evidence.ledger import Deletion
+from agent.core.evidence.ledger.acts import Deletion
 from agent.core.retention import CameraClips, KeptClip, make_room
 from agent.host.clock import Clock, Instant
 from agent.host.files import is_own, is_plain, open_own, open_plain, sync_folder, write_durably

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.core.evidence.ledger import ClipSigned, ClockMoved, LedgerBegin, LedgerLine, Row, decode
+from agent.core.evidence.ledger.acts import ClipSigned, ClockMoved, LedgerBegin
 from agent.core.evidence.ledger.card_check import number
 from agent.core.evidence.ledger.clocks import offsets
+from agent.core.evidence.ledger.row import LedgerLine, Row, decode
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, ledger, meta
 from agent.store.clips import LOST, Clip

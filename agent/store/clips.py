@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agent.core.evidence.ledger import ClipSigned
+from agent.core.evidence.ledger.acts import ClipSigned
 from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
 from agent.store import boots, numbers

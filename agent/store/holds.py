@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.core.evidence.ledger import HoldPlaced, HoldReleased
+from agent.core.evidence.ledger.acts import HoldPlaced, HoldReleased
 from agent.host.clock import Instant
 from agent.store import clips, ledger
 from agent.store.clips import COLUMNS, Clip

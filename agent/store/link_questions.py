@@ -33,7 +33,7 @@ from agent.core.contract.wire.commands import (
 from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept
-from agent.core.evidence.ledger import Configured
+from agent.core.evidence.ledger.acts import Configured
 from agent.core.evidence.ledger.claim import Claim
 from agent.host.clock import Clock, Instant
 from agent.host.updates import key_file

@@ -13,8 +13,7 @@ from pathlib import Path
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import CameraPaused
-from agent.core.evidence.ledger.acts import BY_ITSELF
+from agent.core.evidence.ledger.acts import BY_ITSELF, CameraPaused
 from agent.core.household.pause import UNREADABLE, By, PastPauses, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import COMMANDS, LONGEST_MS, ClipExport, Snapshot, args
-from agent.core.evidence.ledger import Delivered, NotCanonical, canonical
-from agent.core.evidence.ledger.row import fingerprint
+from agent.core.evidence.ledger.acts import Delivered
+from agent.core.evidence.ledger.row import NotCanonical, canonical, fingerprint
 from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, outbox

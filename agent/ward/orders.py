@@ -17,7 +17,7 @@ from agent.core.contract import ulid, wire
 from agent.core.contract.wire.citytopics import WardTopics
 from agent.core.contract.wire.commands import Update, plain
 from agent.core.contract.wire.ward_side import Code
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.release import Release, ReleaseRefused, message, read
 from agent.host import files, release_file
 from agent.host.clock import Clock, SystemClock

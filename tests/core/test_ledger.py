@@ -9,21 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import (
-    CameraPaused,
-    DatabaseMended,
-    Deletion,
-    FlawCode,
-    FoundFile,
-    KeyChange,
-    NotCanonical,
-    Row,
-    RowHead,
-    canonical,
-    fingerprint,
-    follow,
-)
-from agent.core.evidence.ledger.row import chained
+from agent.core.evidence.ledger.acts import CameraPaused, DatabaseMended, Deletion, KeyChange
+from agent.core.evidence.ledger.card_check import FoundFile
+from agent.core.evidence.ledger.findings import FlawCode
+from agent.core.evidence.ledger.row import NotCanonical, Row, RowHead, canonical, chained, fingerprint, follow
 from tests.core.ledger_material import KEY, STRANGER, Device, public, week
 from tests.core.package_material import OF_EXPORTS
 from tests.rigs.examples import examples

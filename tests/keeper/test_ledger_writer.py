@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.config.derived import digest
 from agent.config.settings import Camera, Settings, Store, Ward
-from agent.core.evidence.ledger import CameraPaused, Updated, decode
+from agent.core.evidence.ledger.acts import CameraPaused, Updated
+from agent.core.evidence.ledger.row import decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
@@ -240,7 +241,7 @@ def test_an_act_that_is_no_json_holds_up_no_other(folders, hand_clock):
 LIFE = """
 import sys
 from pathlib import Path
-from agent.core.evidence.ledger import CameraPaused
+from agent.core.evidence.ledger.acts import CameraPaused
 from agent.host.clock import SystemClock
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract import wire
 from agent.core.contract.wire import ward_side
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.household.labels import EventWord
 from agent.host.clock import SystemClock
 from agent.store import announce, clips, events, requests

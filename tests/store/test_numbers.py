@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agent.capture.row_queue import RowQueue
-from agent.core.evidence.ledger import Updated
+from agent.core.evidence.ledger.acts import Updated
 from agent.host.datagram import Outlet
 from agent.keeper.canary import Canary
 from agent.store import clips, events, ledger, meta, numbers, outbox

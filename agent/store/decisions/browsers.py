@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 
 from agent.core.contract.decisions import PairedBrowser
-from agent.core.evidence.ledger import BrowserPaired, BrowserUnpaired, RoleGiven
+from agent.core.evidence.ledger.acts import BrowserPaired, BrowserUnpaired, RoleGiven
 from agent.core.household import access
 from agent.core.household.access import BrowserRole
 from agent.host.clock import Instant

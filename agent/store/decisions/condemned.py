@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
 
-from agent.core.evidence.ledger import Deletion
+from agent.core.evidence.ledger.acts import Deletion
 from agent.host.clock import Instant
 from agent.store import clips, holds, ledger
 from agent.store.database import transaction

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.core.evidence.ledger import Agreed, canonical
+from agent.core.evidence.ledger.acts import Agreed
+from agent.core.evidence.ledger.row import canonical
 from agent.core.household import consent
 from agent.core.household.consent import BY_CARD, BY_PAGE, Switch
 from agent.core.household.labels import PEOPLE

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import HouseholdKeySet
+from agent.core.evidence.ledger.acts import HouseholdKeySet
 from agent.host.clock import Instant
 from agent.store import ledger, meta, outbox
 from agent.store.database import transaction

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import Decided
+from agent.core.evidence.ledger.acts import Decided
 from agent.core.household.sharing_rules import Decision, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, meta, outbox, requests

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 import agent
-from agent.core.evidence.ledger import ClipSigned, WardIdentity, fingerprint, seals, stretch
+from agent.core.evidence.ledger import seals, stretch
+from agent.core.evidence.ledger.acts import ClipSigned, WardIdentity
 from agent.core.evidence.ledger.claim import (
     Claim,
     ClipTold,
@@ -20,6 +21,7 @@ from agent.core.evidence.ledger.claim import (
     Manifest,
     StretchTold,
 )
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.media.mp4.cut import CutFilm
 from agent.host.files import write_durably
 from agent.store import identity, ledger, meta

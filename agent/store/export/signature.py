@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.core.contract.facts import Poke
-from agent.core.evidence.ledger import LedgerLine, Row, RowHead, RowMoment, canonical, decode
 from agent.core.evidence.ledger.claim import Claim, Manifest, RowRef
 from agent.core.evidence.ledger.clocks import offsets
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, RowMoment, canonical, decode
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.store import identity, ledger, meta, signing_requests

@@ -40,6 +40,8 @@ class KnownClip:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
+    """The files on a card, and the rows of its database that the check needs."""
+
     files: Mapping[str, FoundFile]
     known: Mapping[str, KnownClip]
     boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms that date a boot's rows
@@ -57,6 +59,7 @@ class _LedgerSummary:
 
 
 def check_card(checked: Checked, card: CardContents) -> list[Flaw]:
+    """Returns the flaws of the card's files and rows, compared with the ledger's rows."""
     summary, waiting = _summary(checked.rows), _summary(card.waiting)
     summary.deleted |= waiting.deleted
     if not checked.rows and not checked.last_n:
