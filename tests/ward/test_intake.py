@@ -7,10 +7,10 @@ import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.contract.wire.citytopics import WardTopics
 from agent.host.clock import Instant
 from agent.mqtt.connection import Arrived
 from agent.ward import database
+from agent.ward.citytopics import WardTopics
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics
 from agent.ward.quota import Quota
