@@ -214,7 +214,6 @@ def _files(folders: Folders, tell: Callable[[int], None]) -> Iterator[tuple[str,
 
 
 def _hashed(path: Path) -> FoundFile | None:
-    """Returns the file's size and digest; None if it was just deleted."""
     try:
         return FoundFile(path.stat().st_size, sha256(path))
     except FileNotFoundError:

@@ -135,8 +135,6 @@ def _delete(db: sqlite3.Connection, row: SpoiledRow) -> None:
 
 @dataclass(slots=True)
 class CardWatch:
-    """Watches the card; asked once a round."""
-
     folders: Folders
     refuses: bool = field(default=False, init=False)        # it accepted no new file at the last look
     canary: Canary = field(init=False)

@@ -225,7 +225,6 @@ def _anything(db: sqlite3.Connection) -> bool:
 
 
 def _own_row(act: Act, at: RowMoment) -> Row:
-    """Returns a row of the keeper's, without number, device and sealing."""
     return Row(n=0, dev="", kind=act.KIND, act_n=0, at=at, sealed=at, body=msgspec.to_builtins(act))
 
 

@@ -146,8 +146,6 @@ def reopened(folders: Folders, patience: Patience) -> tuple[StoreConnection, str
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """Where the damaged file is, and what was saved from it."""
-
     aside: Path
     rows_n: int
     torn: tuple[str, ...]           # tables that could not be read whole

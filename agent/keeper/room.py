@@ -100,7 +100,6 @@ def report(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, no
 
 
 def _give_clips(folders: Folders, now: Instant, patience: Callable[[], None]) -> bool:
-    """Deletes as many clips as free the ballast's size."""
     found = os.statvfs(folders.root)
     needed_b = min(BALLAST_B, found.f_blocks * found.f_frsize // 20) - found.f_bavail * found.f_frsize
     needed_n = FILES_N - found.f_favail if found.f_files else 0

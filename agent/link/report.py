@@ -40,7 +40,6 @@ class Reporter:
         self._history_mono_s = clock.mono_s() + HISTORY_EVERY_S
 
     def withhold(self, withheld: Sequence[Switch]) -> None:
-        """The household withholds only these parts from now on."""
         self.is_shared = "health" not in withheld
         self.sent = self.sent if self.is_shared else None
         self.report_now()
@@ -130,7 +129,6 @@ def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
 
 
 def _keeper(report: Report) -> KeeperFacts:
-    """Returns the keeper's facts; empty ones while it is silent."""
     return next((facts for unit in report.units if (facts := unit.own_facts(KeeperFacts))), KeeperFacts())
 
 

@@ -90,7 +90,6 @@ class Inbound:
         message.confirm()
 
     def published(self, topic: str) -> None:
-        """A subscriber has what was published on this topic."""
         if command_id := self._topics.answered(topic):
             self.handler.answered(command_id)
 
@@ -112,7 +111,6 @@ class WardLink:
 
     def __init__(self, link: LinkContext, own_id: str, parts: WardParts,
                  handler: Callable[[wire.Topics], CommandHandler], tempo: LinkTempo, draw: Callable[[], float]) -> None:
-        """`handler` makes what handles the commands on these topics."""
         self._link, self._parts, self._new_handler = link, parts, handler
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
@@ -134,7 +132,6 @@ class WardLink:
             self._hear(event)
 
     def speak(self) -> None:
-        """Continues with the ward's orders, and sends what is due."""
         session, topics, parts = self._session, self._topics, self._parts
         if self._inbound:
             self._inbound.handler.flows.turn()
@@ -196,7 +193,6 @@ class WardLink:
                 self._inbound.handle(event)
 
     def _left(self) -> None:
-        """The household has left this ward."""
         self._parts.requests.leave()
         self.leave(WITHDRAWN)
 

@@ -28,7 +28,6 @@ class RequestFlow(Follower[OpenRequests]):
     _look = staticmethod(look)
 
     def __init__(self, link: LinkContext, flows: FlowRunner, own_id: str, waits: Waits) -> None:
-        """`waits` are the uploader's."""
         super().__init__(link, flows, OpenRequests(), LOOK_IDLE_S)
         self._own_id, self._line, self._outlet = own_id, UploadLine(link, waits), Outlet(link.runtime)
 
@@ -58,7 +57,6 @@ class RequestFlow(Follower[OpenRequests]):
         self._outlet.close()
 
     def changed(self) -> None:
-        """A request is new, or the ward has cancelled one."""
         self.look_now()
         self._outlet.send(Poke(what="requests"), "keeper", "web")
 
@@ -119,7 +117,6 @@ class RequestFlow(Follower[OpenRequests]):
         return code
 
     def _settle(self, request: WardRequest, receipt: bytes, code: str | None) -> Flow:
-        """Part of a life: writes the receipt, or that it is not valid."""
         if code is None:
             yield from self._write(end_request(request.id, "", receipt.decode()))
         elif code in (UNCHECKED, BUSY):

@@ -29,8 +29,6 @@ TURN_S = 60.0                   # an upload without progress for so long gives w
 
 @dataclass(frozen=True, slots=True)
 class OpenRequests(FollowedView):
-    """One look at all requests."""
-
     open: Mapping[str, WardRequest] = field(default_factory=dict)       # by id, oldest first
     orders: Mapping[str, Ordered] = field(default_factory=dict)         # the commands that they came with, by id
 
@@ -40,7 +38,6 @@ class OpenRequests(FollowedView):
         return [request.id for request in self.open.values() if request.state == "packed"]
 
     def state(self, request_id: str) -> str | None:
-        """Returns the request's state; None if it is not open."""
         request = self.open.get(request_id)
         return request.state if request else None
 
@@ -72,12 +69,10 @@ class UploadLine:
         self._asked_mono_s: float | None = None     # when progress was sent that the broker has not confirmed yet
 
     def is_free_for(self, request_id: str, view: OpenRequests) -> bool:
-        """Whether this request is the next one."""
         self._turns_n = {key: n for key, n in self._turns_n.items() if key in view.open}
         return self._holder is None and request_id == min(view.packed, key=lambda packed: self._turns_n.get(packed, 0))
 
     def begin(self, request: WardRequest) -> Uploader:
-        """Gives the line to this request, which is packed, and starts its upload."""
         assert request.bytes is not None and request.sha256 is not None
         settings = self._link.settings
         self._holder, self._turns_n[request.id] = request.id, self._turns_n.get(request.id, 0) + 1
@@ -101,7 +96,6 @@ class UploadLine:
         self.uploader = None
 
     def release(self) -> None:
-        """Lets another request have the line."""
         self._holder = None
 
     def clear(self) -> None:

@@ -100,7 +100,6 @@ class Encrypter:
         return record
 
     def final_head(self, data: bytes, end_us: int, frames_n: int) -> Record:
-        """Returns a record that replaces the file's first bytes."""
         return self._record(FINAL_HEAD, 0, data, end_us, frames_n)
 
     def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> Record:
