@@ -12,9 +12,8 @@ from agent.core.contract.enrolment import (
     CODE_FILE,
     Bundle,
     CardSettings,
-    bundle_text,
-    card_text,
 )
+from agent.ward.enrolment.papers import bundle_text, card_text
 from tests.cli.cli import taimat
 from tests.cli.test_card_make import debs
 from tests.rigs.machine.boot_card import stock
