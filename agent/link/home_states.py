@@ -53,17 +53,18 @@ class StatePublisher:
         for camera in self._home.cameras:
             facts = device.facts.get(camera)
             self.move(camera, states.moves(device.open, camera, facts))
-            self._switch(self._topics.recording(camera), states.records(facts))
-            self._publish(self._topics.moved(camera), device.moved.get(camera, UNKNOWN).encode(), TEXT)
-            self._switch(self._topics.pause(camera), device.is_paused(camera, now))
+            self._switch(self._topics.live(camera, "recording"), states.records(facts))
+            self._publish(self._topics.live(camera, "moved"), device.moved.get(camera, UNKNOWN).encode(), TEXT)
+            self._switch(self._topics.live(camera, "pause"), device.is_paused(camera, now))
             if device.report:
-                self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._texts))
+                wrong = states.camera_state(device.report, camera, self._texts)
+                self._state(self._topics.live(camera, "health"), wrong)
         self._state(self._topics.update, _software(device.order))
         if device.report:
             self._state(self._topics.health, states.device_state(device.report, self._texts, self._home.labels))
 
     def move(self, camera: str, moving: bool) -> None:
-        if self._switch(self._topics.motion(camera), moving) and not moving:
+        if self._switch(self._topics.live(camera, "motion"), moving) and not moving:
             self._motion_ended(camera)
 
     def _switch(self, topic: str, on: bool) -> bool | None:

@@ -33,11 +33,12 @@ from agent.core.evidence.ledger.row import fingerprint
 from agent.core.media.mp4.cut import CutFilm
 from agent.core.moment import moment
 from agent.host.files import write_durably
+from agent.host.tar import PieceReader
 from agent.store import identity, ledger, meta
 from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip
 from agent.store.database import StoreConnection
-from agent.store.export.archive import Item, PieceReader, tar
+from agent.store.export.archive import Item, tar
 from agent.store.export.prepare import BRIEF_MS, Export, ExportError, spell
 from agent.store.export.signature import Sign, told_by
 from agent.store.export.write import Tell, file_draft, folder_draft, require_room, stream, write
@@ -128,8 +129,7 @@ class Packer:
 
     def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
         """Writes the package as the new folder `target`; calls `tell` with the bytes done. Raises ExportError,
-        sqlite3.Error.
-        """
+        sqlite3.Error."""
         with folder_draft(target) as draft:
             written = write(found, draft / f"{name(found)}.mp4", tell=tell)
             films = [FileTold(file=film.path.name, bytes=film.size_b, sha256=film.sha256) for film in written]
@@ -150,8 +150,7 @@ class Packer:
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
         """Returns the signed package as files to send; films are read later. Raises ExportError, OSError,
-        sqlite3.Error.
-        """
+        sqlite3.Error."""
         films = _hashed(found, tell)
         manifest, papers = self._papers(found, wish, films)
         return manifest, [*(Item(file, len(data), [data]) for file, data in papers.items()),
@@ -204,8 +203,7 @@ def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed:
              ward: WardIdentity | None = None, require_rows: bool = True) -> Claim:
     """Returns the claim of an export whose `films` have these names and digests and whose clips have these rows. `ward`
     is the certificate by which a ward knows the recorder. Raises ExportError for a clip without a row; if rows are not
-    demanded, the claim leaves the clip out. The keeper makes the claim again before it signs.
-    """
+    demanded, the claim leaves the clip out. The keeper makes the claim again before it signs."""
     used = dict.fromkeys(number for film in found.films for number in film.strips)
     clips = [found.clips[number] for number in used]
     if require_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):
