@@ -32,14 +32,12 @@ _log = logging.getLogger(__name__)
 
 class MembershipWatch:
     """Whether the household is in this ward, and what it withholds: not the settings say so, but the keeper's record of
-    its consent.
-    """
+    its consent."""
 
     def __init__(self, link: LinkContext, left: Callable[[], None],
                  switched: Callable[[Sequence[Switch], Sequence[str]], None]) -> None:
         """`left` is called when it has left, while `joined` is still true. `switched` gets the withheld parts and the
-        only labels that the ward gets, first and after each change.
-        """
+        only labels that the ward gets, first and after each change."""
         self._link, self._left, self._switched = link, left, switched
         self.joined = self._looking = False
         self._kept: tuple[Sequence[Switch], Sequence[str]] | None = None
@@ -71,8 +69,7 @@ class MembershipWatch:
 
 class Inbound:
     """Handles the ward's messages: receipts, the ingest's state, commands. It trusts none of them; those that it cannot
-    use become security events.
-    """
+    use become security events."""
 
     def __init__(self, link: LinkContext, topics: wire.Topics, parts: WardParts, handler: CommandHandler) -> None:
         self._audit, self._topics, self._parts, self.handler = link.audit, topics, parts, handler

@@ -50,8 +50,7 @@ class Clip:
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, codec: str, width: int, height: int,
              day_key: int | None = None, seq: int | None = None) -> tuple[int, str]:
     """Notes that a file is about to be written, encrypted for `day_key` if there is one; returns its seq and name. If a
-    clip with a reserved `seq` was adopted meanwhile, its row stays. Within the caller's transaction.
-    """
+    clip with a reserved `seq` was adopted meanwhile, its row stays. Within the caller's transaction."""
     seq = seq or numbers.next_clip(db)
     name = name_of(camera, start.boot, seq)
     db.execute(

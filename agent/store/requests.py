@@ -250,8 +250,7 @@ class ExportPreview:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the clips' names, by which a later choice of other clips is noticed. Digests do not count,
-        so a clip that is hashed in between is still what was shown.
-        """
+        so a clip that is hashed in between is still what was shown."""
         return hashlib.sha256("\n".join(sorted(clip.name for clip in self.clips)).encode()).hexdigest()
 
     @property

@@ -106,8 +106,7 @@ def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
 
 def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> bool:
     """Makes the shared copy agree; returns True if it did not. Raises sqlite3.Error. Deletes what was kept for a ward
-    that was left, and what the ward may no longer get.
-    """
+    that was left, and what the ward may no longer get."""
     if membership.read(own) == membership.read(db):
         return False
     with transaction(own), transaction(db):         # the household may leave at this moment

@@ -65,8 +65,7 @@ def household(own: sqlite3.Connection) -> bytes | None:
 
 def install_household(own: sqlite3.Connection, db: sqlite3.Connection, public: bytes, now: Instant) -> None:
     """Makes the device wrap all its day keys for this key, and for no other. Raises sqlite3.Error. Ledger and message
-    are written first: after a power cut in between they name a key that opens nothing yet.
-    """
+    are written first: after a power cut in between they name a key that opens nothing yet."""
     was = household(own)
     with transaction(own):
         meta.put(own, HOUSEHOLD, public.hex())

@@ -83,8 +83,7 @@ def _wrapping_key(shared: bytes, ephemeral: bytes, public: bytes) -> bytes:
 
 class Encrypter:
     """Encrypts one file record by record: write `head` first, then what `body` returns, then what `final_head` returns.
-    Nonces are random: a torn recording may be continued, and a counter would repeat.
-    """
+    Nonces are random: a torn recording may be continued, and a counter would repeat."""
 
     def __init__(self, kind: int, day: int, public: bytes, name: str) -> None:
         file_head, key = new_file(kind, day, public, name)
