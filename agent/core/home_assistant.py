@@ -132,12 +132,8 @@ def components(topics: HomeTopics, device: HomeDevice) -> dict[str, Component]:
             parts[f"{camera}_{key}"] = {"name": f"{device.labels.get(camera, camera)} {device.names[key]}", **part}
     for key, part in parts.items():
         part["unique_id"] = f"{topics.own.dev}_{key}"
-        part["default_entity_id"] = f"{part['platform']}.{_slug(f'taimat-{key}')}"
+        part["default_entity_id"] = f"{part['platform']}.{'_'.join(re.findall('[a-z0-9]+', f'taimat-{key}'))}"
     return parts
-
-
-def _slug(text: str) -> str:
-    return "_".join(re.findall("[a-z0-9]+", text))
 
 
 def _of_device(topics: HomeTopics) -> dict[str, Component]:

@@ -130,7 +130,9 @@ def roles(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
             yield finding("role_not_started", unit=unit.unit, severity=severity)
         elif unit.silent:
             yield finding("role_down", unit=unit.unit, severity=severity)
-        if unit.restarting and not _climbs(unit):
+        # The recovery ladder reports its own steps.
+        climbs = unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
+        if unit.restarting and not climbs:
             yield finding("role_restarting", unit=unit.unit, severity=severity)
 
 
@@ -260,11 +262,6 @@ def _heard(facts: Facts) -> Iterator[UnitFacts]:
 
 def _cameras(facts: Facts) -> Iterator[tuple[UnitFacts, CameraFacts]]:
     return ((unit, camera) for unit in _heard(facts) for camera in unit.beat.cameras)
-
-
-def _climbs(unit: UnitFacts) -> bool:
-    """Whether its restarts are steps of the recovery ladder, which reports them itself."""
-    return unit.beat is not None and any(camera.ladder for camera in unit.beat.cameras)
 
 
 RULES = (power, heat, memory, boot, card, space, roles, config, cameras, recovery, pauses, recording, store, ward,
