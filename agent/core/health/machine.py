@@ -308,7 +308,7 @@ class HealthMachine:
 
     def step(self, facts: Facts, now_mono_s: float) -> tuple["HealthMachine", tuple[Condition, ...]]:
         """Judges one look. Returns conditions, worst first, then oldest first, without symptoms of others that show."""
-        found = _by_key(self._findings(facts))
+        found = _by_key(each for rule in RULES for each in rule(facts, self._raised))
         episodes = {key: old for key, old in self.episodes.items() if key in found or not old.over(now_mono_s)}
         dropped_n = self.dropped_n
         for key, seen in found.items():
@@ -320,10 +320,6 @@ class HealthMachine:
                 dropped_n += 1
         episodes = {key: _show(episode, key in found, episodes, now_mono_s) for key, episode in episodes.items()}
         return HealthMachine(episodes, dropped_n), _conditions(episodes)
-
-    def _findings(self, facts: Facts) -> Iterator[HealthFinding]:
-        for rule in RULES:
-            yield from rule(facts, self._raised)
 
     def _raised(self, code: str, unit: str | None = None, camera: str | None = None) -> Severity | None:
         episode = self.episodes.get((code, unit, camera))
