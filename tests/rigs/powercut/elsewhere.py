@@ -85,7 +85,9 @@ def cuts(recorded: Recorded, cuts_n: int, dice: random.Random) -> Iterator[Outco
     """What each of `cuts_n` random cuts leaves, earliest first, once there is a clip. Raises NoMachine."""
     log, folder = recorded.log, recorded.folder
     first_b = min(log_b for log_b, _ in recorded.promises.clips.values())
-    chosen = sorted(dice.sample(range(log.number(first_b), len(log.entries) + 1), cuts_n))
+    # f2fs stops writing after an error, so there may be few entries from then on.
+    entries = range(log.number(first_b), len(log.entries) + 1)
+    chosen = sorted(dice.sample(entries, min(cuts_n, len(entries))))
     with contextlib.closing(Replay(log, folder / "flushed", CARD_B, folder / "blank")) as replay:
         for number, cut in enumerate(chosen):
             fate = FATES[number % len(FATES)]
