@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from hypothesis import strategies as st
 
 from agent.core.evidence.ledger import (
     CameraPaused,
@@ -14,6 +15,7 @@ from agent.core.evidence.ledger import (
     Deletion,
     Flaw,
     FoundFile,
+    KeyChange,
     KnownClip,
     LedgerBegin,
     LedgerLine,
@@ -206,3 +208,26 @@ def week() -> Device:
     device.film()
     device.seal()
     return device
+
+
+def lose_the_key(device: Device) -> None:
+    body = msgspec.to_builtins(KeyChange(key=public(STRANGER).hex(), was=public(KEY).hex()))
+    device.append(Row(n=13, dev=device.dev, kind="key", act_n=0, at=device.now, sealed=device.now, body=body), STRANGER)
+    device.key = STRANGER
+    device.film()
+    device.seal()
+
+
+STEPS = st.lists(st.one_of(
+    st.tuples(st.sampled_from([Device.film, Device.delete, Device.pause, Device.seal])),
+    st.tuples(st.just(Device.seal), st.just(1)),
+    st.tuples(st.just(Device.film), st.just(False)),
+    st.tuples(st.just(Device.wait), st.integers(0, 40_000_000)),
+    st.tuples(st.just(Device.move_clock), st.integers(-10 ** 8, 10 ** 8), st.booleans()),
+    st.tuples(st.just(Device.reboot), st.sampled_from(["ntp", "saved", "rtc", "unset"]), st.just(500_000)),
+), max_size=40)
+
+
+def live(device: Device, steps: list[tuple]) -> None:
+    for act, *arguments in steps:
+        act(device, *arguments)

@@ -17,9 +17,8 @@ from agent.core.evidence.ledger import (
     stretch,
 )
 from agent.core.evidence.ledger.claim import Manifest, RowRef
-from tests.core.ledger_material import KEY, STRANGER, Device, public, week
+from tests.core.ledger_material import KEY, STEPS, STRANGER, Device, live, lose_the_key, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
-from tests.core.test_ledger import STEPS, live, lose_the_key
 from tests.rigs.examples import examples
 
 pytestmark = pytest.mark.core
