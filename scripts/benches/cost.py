@@ -24,20 +24,20 @@ from tests.rigs.cameras.rtsp import RtspCamera
 
 LEAST_ROUNDS_N, TRIES_N = 3, 3
 SPARES_N = 3                # turns that are taken again in a run because others were at work
-FLOOR_WARM_S, FLOOR_LONG_S = 1.5, 6.0
+FLOOR_WARM_S, FLOOR_LONG_S = 1.0, 5.0
 ASLEEP = ("keeper", "link", "web")      # with nobody who looks
-CALM = Rival("taimat, calm", whole(), long_s=24)
+CALM = Rival("taimat, calm", whole(), long_s=20)
 CALM_MOTION = Rival("motion, calm", motion, records=False)
-STREET = Rival("taimat, street", whole(), "street", long_s=24)
+STREET = Rival("taimat, street", whole(), "street", long_s=20)
 STREET_MOTION = Rival("motion, street", motion, "street", records=False)
 PEOPLE = Rival("taimat, people and cars", whole(), "people")
 NO_SUB = Rival("taimat, street, no sub-stream, from the 20th second on", whole(sub=False), "street", with_sub=False,
-               warm_s=20, long_s=20)
-OFF = Rival("taimat, motion switched off", whole(more=MOTION_OFF))
+               warm_s=20, long_s=16)
+OFF = Rival("taimat, motion switched off", whole(more=MOTION_OFF), warm_s=6, long_s=12)
 WATCHED = Rival("taimat, calm, page open with a live picture", whole(watched=True))
 PACKAGED = Rival("taimat, calm, under Debian's Python", whole(), python="packaged")
 BESIDE = Rival("taimat, calm, beside F, files shared with the bench", whole(), python="shared", beside_f=True)
-FOUR = Rival("taimat, calm, 4 cameras", whole(), cameras_n=4, long_s=20)
+FOUR = Rival("taimat, calm, 4 cameras", whole(), cameras_n=4)
 FOUR_MOTION = Rival("motion, calm, 4 cameras", motion, cameras_n=4, records=False)
 RIVALS = (CALM, CALM_MOTION, STREET, STREET_MOTION, PEOPLE, NO_SUB, OFF, WATCHED, PACKAGED, BESIDE, FOUR, FOUR_MOTION)
 Turns = dict[str, list[Turn]]

@@ -49,18 +49,17 @@ class Device:
 
 
 def device(place: Path, cameras: str | Sequence[str], broker: Broker | None = None,
-           store: Path | None = None, certificates: Sequence[Path] = (), python: Interpreter = ORDINARY) -> Device:
-    """A fresh device, all defaults; `cameras` are the bodies of its [[camera]]s, `store` a store outside `place`.
+           store: Path | None = None, python: Interpreter = ORDINARY) -> Device:
+    """A fresh device, all defaults, that `python` runs; `cameras` are the bodies of its [[camera]]s.
 
-    `certificates` (the authority's, its own and the key) have it speak TLS with the broker; `python` runs it.
+    `store` is a store outside `place`.
     """
     place.mkdir(parents=True, exist_ok=True)
     made = Device(place, store or place / "store", place / "taimat.toml", free_port(), python)
     lines = ["[store]", f'folder = "{made.store}"', f'runtime = "{place / "run"}"', "[web]", f"port = {made.port}"]
     if broker:
-        lines += ["[ward]", "enabled = true", f"port = {broker.port}", 'delivery = "puback"']
-        lines += [f'{key} = "{path}"' for key, path in zip(("ca", "cert", "key"), certificates, strict=False)]
-        lines += [] if certificates else ['host = "127.0.0.1"', "tls = false"]
+        lines += ["[ward]", "enabled = true", 'host = "127.0.0.1"', f"port = {broker.port}", "tls = false",
+                  'delivery = "puback"']
     bodies = [cameras] if isinstance(cameras, str) else cameras
     for number, body in enumerate(bodies, 1):
         lines += ["[[camera]]", f'name = "gate-{number}"', body]

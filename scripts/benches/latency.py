@@ -33,7 +33,7 @@ from tests.rigs.mqtt.broker import Broker
 START_S = 60
 EVERY_S = scenes.EMPTY_S + scenes.SHOWN_S
 KINDS = tuple(visit.kind for visit in scenes.VISITS)
-CYCLES_N = 4
+CYCLES_N = 3
 ROW_LOOK_S = 0.004
 EVENTS_LEAST_N = 15         # fewer make no p95
 LATE_S = float(scenes.SHOWN_S)      # all are out of sight by then; what comes later was found in what followed

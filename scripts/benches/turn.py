@@ -23,6 +23,7 @@ from agent.web.server.access import COOKIE
 from scripts.benches import needs, streams
 from scripts.benches.copied import Interpreter
 from scripts.benches.device import Device, device, network, roles
+from scripts.benches.latency import subscriber
 from scripts.benches.others import others
 from scripts.benches.processes import (
     BenchError,
@@ -159,6 +160,7 @@ def whole(sub: bool = True, more: str = "", watched: bool = False) -> Start:
     def start(servers: Sequence[RtspCamera], place: Path, python: Interpreter) -> Iterator[dict[str, int]]:
         with contextlib.ExitStack() as stack:
             broker = stack.enter_context(Broker(place / "broker"))
+            stack.enter_context(subscriber(broker.port))        # else the outbox would grow
             bodies = [network(server, "continuous", sub=sub) + more for server in servers]
             mine = device(place / "device", bodies, broker, python=python)
             supervisor = stack.enter_context(mine.agent())

@@ -15,10 +15,11 @@ import cv2
 import psutil
 import pytest
 
-from scripts.benches import copied, cost, latency, results
+from scripts.benches import copied, cost, latency, machine, results
 from scripts.benches.others import Others
 from scripts.benches.table import Spread, Table, Verdict
 from scripts.benches.turn import ROLES, RoleCost, Turn
+from tests.machines.recorder import Installed, Look
 from tests.rigs.cameras import rtsp
 from tests.rigs.mqtt import broker
 from tests.rigs.wait import HANG_S
@@ -116,6 +117,22 @@ def test_a_copy_of_the_interpreter_shares_its_libraries_with_nobody():
         rss_kb, pss_kb = (sum(int(re.search(rf"^{what}:\s+(\d+)", text, re.M)[1]) for text in pieces)
                           for what in ("Rss", "Pss"))
         assert rss_kb == pss_kb > 0, name
+
+
+def test_the_machines_table_counts_the_ballast_whole_units_and_a_viewer():
+    def look(pss_b: float, peak_b: float) -> Look:
+        return Look({role: int(pss_b) for role in machine.ROLES}, {role: int(peak_b) for role in machine.ROLES}, 0,
+                    500_000_000, 200_000_000, 0, 0)
+
+    seconds = Spread((16.0, 17.0))
+    lived = machine.Lived(Installed(76, 59_000_000, 298_000_000, 0, 30), 14_000_000, seconds, seconds,
+                          look(30e6, 84.7e6), [look(35e6, 60e6)], [look(40e6, 90e6)], 24.0)
+    table = machine.tabulate(lived)
+    rows = {row[0]: row[1] for row in table.rows}
+    assert rows["taken of the card by all of it; with the ballast, which comes minutes later"] == "298.0; 306.0"
+    assert next(text for name, text in rows.items() if name.startswith("web")) == "40.0; 84.7; 90.0"
+    told = words(table)
+    assert told["taken of the card, with the ballast"] == told["all units together, while a phone watches"] == "MISSED"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "scripts" / "benches").glob("*.py")))
