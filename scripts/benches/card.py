@@ -73,7 +73,7 @@ class Bill(NamedTuple):
 def run(plan: Plan) -> Iterator[Table]:
     """Measure, and give the table."""
     needs.demand(needs.mosquitto, needs.loop_mount, needs.perf)
-    warm_s, long_s = (15.0, 50.0) if plan.brief else (plan.warm_s(12), plan.long_s(120, 50))
+    warm_s, long_s = (20.0, 50.0) if plan.brief else (plan.warm_s(20, 20), plan.long_s(120, 50))
     bills = {}
     for mode in QUOTED if plan.brief or plan.quick else MODES:
         tell(f"card: {mode.name}")

@@ -73,6 +73,9 @@ def _environment(command: str, sources: Path) -> Path:
                 shutil.rmtree(old)
             _copy(Path(program), Path(stdlib), [Path(path) for path in packages], home)
             _copy_libraries(home, sources)
+            made = _interpreter(home, sources)
+            compiled = [str(home / "lib"), *sorted(str(path) for path in home.glob("packages-*"))]
+            subprocess.run([made.command, "-m", "compileall", "-qq", *compiled], check=False, env=_beside(made))
             (home / "ready").touch()
     return home
 
@@ -90,7 +93,7 @@ def _copy(program: Path, stdlib: Path, packages: list[Path], home: Path) -> None
 
 
 def _copy_libraries(home: Path, sources: Path) -> None:
-    """The libraries that the roles load from outside, but glibc; and the bytecode of all that they import."""
+    """The libraries that the roles load from outside, but glibc."""
     (home / "libraries").mkdir()
     made = _interpreter(home, sources)
     told = subprocess.run([made.command, "-c", WARM], check=True, capture_output=True, text=True, env=_beside(made))
