@@ -15,7 +15,7 @@ import cv2
 import psutil
 import pytest
 
-from scripts.benches import copied, cost, latency, machine, results
+from scripts.benches import copied, cost, latency, machine, results, streams
 from scripts.benches.others import Others
 from scripts.benches.table import Spread, Table, Verdict
 from scripts.benches.turn import ROLES, RoleCost, Turn
@@ -98,6 +98,7 @@ def test_a_kind_that_is_never_told_is_a_row_and_makes_p95_endless():
     assert set(words(table).values()) == {"MISSED"}
 
 
+@pytest.mark.timeout(1200)              # copied and compiled once
 def test_a_copy_of_the_interpreter_shares_its_libraries_with_nobody():
     """This process maps the same libraries from where they were copied."""
     libraries = ("libavcodec", "cv2.abi3", "_multiarray_umath", "_rust.abi3")
@@ -192,7 +193,10 @@ def test_readme_says_of_memory_what_was_measured(readme: str, says: str):
 
 @pytest.mark.skipif(not broker.MOSQUITTO, reason="no mosquitto")
 @pytest.mark.skipif(bool(rtsp.missing()), reason="no RTSP server")
+@pytest.mark.timeout(1200)
 def test_a_tiny_run_measures_and_leaves_nothing_running():
+    with streams.camera("visitors"):
+        pass                            # its films are made once, and take longer than a bench may here
     with tempfile.TemporaryDirectory(prefix="b") as short:          # a socket's path may have 107 bytes
         place, json_file = Path(short), Path(short, "figures.json")
         answer = bench("latency", "--rounds", "2", "--out", place / "out", "--json", json_file, TMPDIR=short)
