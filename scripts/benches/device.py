@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.benches.copied import Interpreter, ordinary
 from scripts.benches.processes import running, tree
 from tests.rigs.cameras.rtsp import RtspCamera, free_port
 from tests.rigs.mqtt.broker import Broker
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT)}
+ORDINARY = ordinary(sys.executable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Device:
     store: Path
     config: Path
     port: int = 0               # of its page
-    python: str = sys.executable
+    python: Interpreter = ORDINARY
 
     @property
     def clips(self) -> Path:
@@ -37,8 +37,8 @@ class Device:
     @contextlib.contextmanager
     def role(self, *words: str) -> Iterator[int]:
         """One role's process id while it runs: `role("capture", "--network")`."""
-        command = [self.python, "-m", f"agent.{words[0]}", "--config", self.config, *words[1:]]
-        with running(words[0], command, self.place, ENVIRONMENT) as pid:
+        command = [self.python.command, "-m", f"agent.{words[0]}", "--config", self.config, *words[1:]]
+        with running(words[0], command, self.place, self.python.environment) as pid:
             yield pid
 
     @contextlib.contextmanager
@@ -49,18 +49,17 @@ class Device:
 
 
 def device(place: Path, cameras: str | Sequence[str], broker: Broker | None = None,
-           store: Path | None = None, certificates: Sequence[Path] = (), python: str = sys.executable) -> Device:
-    """A fresh device, all defaults; `cameras` are the bodies of its [[camera]]s, `store` a store outside `place`.
+           store: Path | None = None, python: Interpreter = ORDINARY) -> Device:
+    """A fresh device, all defaults, that `python` runs; `cameras` are the bodies of its [[camera]]s.
 
-    `certificates` (the authority's, its own and the key) have it speak TLS with the broker; `python` runs it.
+    `store` is a store outside `place`.
     """
     place.mkdir(parents=True, exist_ok=True)
     made = Device(place, store or place / "store", place / "taimat.toml", free_port(), python)
     lines = ["[store]", f'folder = "{made.store}"', f'runtime = "{place / "run"}"', "[web]", f"port = {made.port}"]
     if broker:
-        lines += ["[ward]", "enabled = true", f"port = {broker.port}", 'delivery = "puback"']
-        lines += [f'{key} = "{path}"' for key, path in zip(("ca", "cert", "key"), certificates, strict=False)]
-        lines += [] if certificates else ['host = "127.0.0.1"', "tls = false"]
+        lines += ["[ward]", "enabled = true", 'host = "127.0.0.1"', f"port = {broker.port}", "tls = false",
+                  'delivery = "puback"']
     bodies = [cameras] if isinstance(cameras, str) else cameras
     for number, body in enumerate(bodies, 1):
         lines += ["[[camera]]", f'name = "gate-{number}"', body]

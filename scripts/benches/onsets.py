@@ -7,7 +7,7 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 
 from agent.host.clock import SystemClock
 
@@ -45,14 +45,18 @@ class PictureCounter:
 
 
 class Passage:
-    """Between one client at a time and the camera at `port`; `onsets` is in seconds of the boot-time clock."""
+    """Between one client at a time and the camera at `port`.
 
-    def __init__(self, port: int, begins: Callable[[int], bool]) -> None:
-        """`begins` tells whether a visit begins with the picture of this number, from 0 on."""
-        self._camera_port, self._begins = port, begins
+    `onsets` has the kind of each visitor, and when the first picture with it came, in seconds of the boot-time clock.
+    """
+
+    def __init__(self, port: int, begins: Mapping[int, str], film_n: int) -> None:
+        """`begins` has the kind of the visitor that shows first in the picture of this number, of the film's `film_n`.
+        """
+        self._camera_port, self._begins, self._film_n = port, begins, film_n
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self.onsets: list[float] = []
+        self.onsets: list[tuple[str, float]] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -76,7 +80,8 @@ class Passage:
             came_mono_s, first = SystemClock().mono_s(), counter.pictures_n
             client.sendall(data)
             counter.feed(data)
-            self.onsets += [came_mono_s for number in range(first, counter.pictures_n) if self._begins(number)]
+            self.onsets += [(kind, came_mono_s) for number in range(first, counter.pictures_n)
+                            if (kind := self._begins.get(number % self._film_n))]
 
     def close(self) -> None:
         """Let nobody through any more."""
@@ -86,9 +91,9 @@ class Passage:
 
 
 @contextlib.contextmanager
-def passage(port: int, begins: Callable[[int], bool]) -> Iterator[Passage]:
+def passage(port: int, begins: Mapping[int, str], film_n: int) -> Iterator[Passage]:
     """One that ends with the measurement."""
-    made = Passage(port, begins)
+    made = Passage(port, begins, film_n)
     try:
         yield made
     finally:

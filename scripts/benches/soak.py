@@ -54,7 +54,7 @@ def run(plan: Plan) -> Iterator[Table]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="taimat-bench-")))
         broker = stack.enter_context(Broker(folder / "broker"))
-        server = stack.enter_context(streams.camera("quiet"))
+        server = stack.enter_context(streams.camera("calm"))
         mine = device(folder / "device", network(server, "continuous"), broker)
         supervisor = stack.enter_context(mine.agent())
         wait_until(lambda: any(mine.clips.rglob("*.part")), START_S, "a clip is open", mine.log)

@@ -1,12 +1,12 @@
-"""One turn at the cameras: who takes it, and what it took, beside F on the same stream in the same seconds.
+"""One turn at the cameras: who takes it, and what it took, alone on the machine.
 
-F is `ffmpeg -rtsp_transport tcp -c copy -f segment` on the first camera's main stream: it receives and writes, and
-does nothing else, the least that any recorder pays on this machine. It runs beside every turn, so each ratio is of one
-and the same time.
+F is `ffmpeg -rtsp_transport tcp -c copy -f segment` on one camera's main stream: it receives and writes, and does
+nothing else, the least that any recorder pays on this machine. It runs alone, before each turn and after the last one.
+Beside other work the same code takes less CPU, because it then meets warmer caches; one turn has F beside it to show
+by how much.
 """
 import contextlib
 import http.client
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,9 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.web.server.access import COOKIE
 from scripts.benches import needs, streams
+from scripts.benches.copied import Interpreter
 from scripts.benches.device import Device, device, network, roles
+from scripts.benches.latency import subscriber
 from scripts.benches.others import others
 from scripts.benches.processes import (
     BenchError,
@@ -34,8 +36,7 @@ from scripts.benches.processes import (
     wakeups_n,
 )
 from tests.rigs.cameras.rtsp import RtspCamera
-from tests.rigs.mqtt.broker import Broker, Tls
-from tests.rigs.pki import Authority
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import accepts
 
 ROLES = ("capture", "keeper", "link", "web")
@@ -68,7 +69,7 @@ webcontrol_port 0
 stream_port 0
 """
 
-Start = Callable[[Sequence[RtspCamera], Path], AbstractContextManager[dict[str, int]]]
+Start = Callable[[Sequence[RtspCamera], Path, Interpreter], AbstractContextManager[dict[str, int]]]
 
 
 class Rival(NamedTuple):
@@ -76,8 +77,11 @@ class Rival(NamedTuple):
 
     name: str
     start: Start
-    scene: str = "quiet"
+    scene: str = "calm"
     cameras_n: int = 1
+    with_sub: bool = True
+    python: str = "copied"          # which of the bench's interpreters runs it: "copied", "packaged" or "shared"
+    beside_f: bool = False
     records: bool = True            # all the time
     warm_s: float = 8
     long_s: float = 16
@@ -93,7 +97,7 @@ class RoleCost(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """One turn: each process by its role, F beside it, and the share of the machine that others took."""
+    """One turn: each process by its role, F before and after it, and the share of the machine that others took."""
 
     roles: dict[str, RoleCost]
     floor_cpu_s_per_min: float
@@ -118,16 +122,25 @@ class Turn(NamedTuple):
 
 @contextlib.contextmanager
 def floor(server: RtspCamera, place: Path) -> Iterator[int]:
-    """F."""
-    place.mkdir()
+    """F's process id while it runs."""
+    place.mkdir(parents=True)
     command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", server.url, "-c", "copy",
                "-f", "segment", "-segment_time", "60", "-reset_timestamps", "1", place / "%d.mp4"]
     with running("ffmpeg", command, place) as pid:
         yield pid
 
 
+def floor_alone(place: Path, warm_s: float, long_s: float) -> float:
+    """F's CPU in seconds a minute, with nothing beside it but its camera. Raises BenchError when it ends by itself."""
+    with streams.camera("street", with_sub=False) as server, floor(server, place) as pid:
+        time.sleep(warm_s)
+        began_s, before_s = time.monotonic(), cpu_s(pid)
+        time.sleep(long_s)
+        return (cpu_s(pid) - before_s) * 60 / (time.monotonic() - began_s)
+
+
 @contextlib.contextmanager
-def motion(servers: Sequence[RtspCamera], place: Path) -> Iterator[dict[str, int]]:
+def motion(servers: Sequence[RtspCamera], place: Path, _: Interpreter) -> Iterator[dict[str, int]]:
     """Debian's motion: looks at the sub-streams, writes the main streams as they come while something moves."""
     for number, server in enumerate(servers):
         text = MOTION_CONF.format(folder=place, main=server.url, sub=server.sub_url)
@@ -138,22 +151,18 @@ def motion(servers: Sequence[RtspCamera], place: Path) -> Iterator[dict[str, int
         yield {"motion": pid}
 
 
-def whole(sub: bool = True, more: str = "", watched: bool = False, tls: bool = False,
-          python: str = sys.executable) -> Start:
+def whole(sub: bool = True, more: str = "", watched: bool = False) -> Start:
     """The whole agent as `taimat run` starts it, all defaults, with a broker and a page.
 
-    `more` is written into each [[camera]]; `watched` has a browser read a live picture; `tls` is for the broker;
-    `python` runs it, with its packages.
+    `more` is written into each [[camera]]; `watched` has a browser read a live picture.
     """
     @contextlib.contextmanager
-    def start(servers: Sequence[RtspCamera], place: Path) -> Iterator[dict[str, int]]:
+    def start(servers: Sequence[RtspCamera], place: Path, python: Interpreter) -> Iterator[dict[str, int]]:
         with contextlib.ExitStack() as stack:
-            authority = Authority(place / "pki", "ward-ca") if tls else None
-            keys = Tls(authority.ca, *authority.issue("broker"), clients_ca=authority.ca) if authority else None
-            broker = stack.enter_context(Broker(place / "broker", tls=keys))
-            certificates = (authority.ca, *authority.issue("bench-device")) if authority else ()
+            broker = stack.enter_context(Broker(place / "broker"))
+            stack.enter_context(subscriber(broker.port))        # else the outbox would grow
             bodies = [network(server, "continuous", sub=sub) + more for server in servers]
-            mine = device(place / "device", bodies, broker, certificates=certificates, python=python)
+            mine = device(place / "device", bodies, broker, python=python)
             supervisor = stack.enter_context(mine.agent())
             wait_until(lambda: set(ROLES) <= set(roles(supervisor)), START_S, "all roles run", mine.log)
             wait_until(lambda: len([*mine.clips.rglob("*.part")]) >= len(servers), START_S, "clips are open", mine.log)
@@ -190,30 +199,32 @@ def viewer(mine: Device) -> Iterator[None]:
     line.close()
 
 
-def take(rival: Rival, servers: Sequence[RtspCamera], place: Path, warm_s: float, long_s: float) -> Turn:
-    """One turn. Raises BenchError when a process ends, or does not record what it should."""
+def take(rival: Rival, servers: Sequence[RtspCamera], place: Path, warm_s: float, long_s: float,
+         python: Interpreter) -> Turn:
+    """One turn, F not yet known. Raises BenchError when a process ends, or does not record what it should."""
     place.mkdir(parents=True)
-    with floor(servers[0], place / "floor") as unit, rival.start(servers, place) as pids:
+    beside_f = floor(servers[0], place / "floor") if rival.beside_f else contextlib.nullcontext()
+    with beside_f, rival.start(servers, place, python) as pids:
         time.sleep(warm_s)
         with others() as beside:
-            before = _counted(pids, unit, place)
+            before = _counted(pids, place)
             time.sleep(long_s)
-            after = _counted(pids, unit, place)
+            after = _counted(pids, place)
         held = {role: memory_b(pid) for role, pid in pids.items()}
     took_s = after[0] - before[0]
     spent = {role: RoleCost((after[1][role][0] - before[1][role][0]) * 60 / took_s,
                             (after[1][role][1] - before[1][role][1]) / took_s, held[role][0], held[role][1])
              for role in pids}
-    written_b = after[3] - before[3]
+    written_b = after[2] - before[2]
     if rival.records and written_b < LEAST_SHARE * len(servers) * streams.MAIN[4] * 125 * took_s:
         raise BenchError(f"{rival.name} wrote {written_b} bytes in {took_s:.0f} s: that is not all of the streams")
-    return Turn(spent, (after[2] - before[2]) * 60 / took_s, written_b * 60e-6 / took_s, beside.share)
+    return Turn(spent, 0.0, written_b * 60e-6 / took_s, beside.share)
 
 
-def _counted(pids: dict[str, int], unit: int, place: Path) -> tuple[float, dict[str, tuple[float, int]], float, int]:
-    """When, CPU and wake-ups by role, F's CPU, and bytes written by all but F."""
+def _counted(pids: dict[str, int], place: Path) -> tuple[float, dict[str, tuple[float, int]], int]:
+    """When, CPU and wake-ups by role, and bytes written by all but F."""
     by_role = {role: _of(role, pid) for role, pid in pids.items()}
-    return time.monotonic(), by_role, cpu_s(unit), bytes_under(place) - bytes_under(place / "floor")
+    return time.monotonic(), by_role, bytes_under(place) - bytes_under(place / "floor")
 
 
 def _of(role: str, pid: int) -> tuple[float, int]:

@@ -2,7 +2,7 @@
 import pytest
 
 from agent.config.settings import Camera
-from tests.browser.test_picture_in_chromium import SMALL_TARGETS
+from tests.browser.measures import SMALL_ON_PICTURE_PAGES
 from tests.rigs.cameras.busy_areas import BusyCam, busy_at
 from tests.rigs.house.household import Household
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
@@ -27,7 +27,7 @@ def test_the_areas_lie_over_the_picture_while_they_are_open_and_go_when_forgotte
         browser.click(".busy summary")
         browser.until(SHOWN)
         assert browser.run(PLACE) == pytest.approx([12 / 16, 3 / 9, 1 / 16], abs=0.01)
-        assert browser.run(SMALL_TARGETS) == []
+        assert browser.run(SMALL_ON_PICTURE_PAGES) == []
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
         browser.run("document.querySelector('.busy button').scrollIntoView({block: 'center'})")
         browser.click(".busy button")

@@ -9,7 +9,7 @@ from agent.ward import database
 from agent.ward.authority.findings import bad, note
 from agent.ward.authority.places import Places
 from agent.ward.device_cache import DeviceCache
-from tests.browser.test_every_page_in_chromium import AXE, JUDGE, TOO_WIDE, shape
+from tests.browser.measures import AXE, JUDGE, OFF_SCREEN, shape
 from tests.rigs.house.node_packages import installed
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.ward.answering_device import DEV
@@ -56,7 +56,7 @@ def test_axe_finds_nothing_serious_and_nothing_runs_off_the_screen(url, browser,
         for dark in (False, True):
             shape(browser, *SIZES[size], dark)
             found += [f"{path}{' dark' if dark else ''}: {each}" for each in browser.run(JUDGE)]
-        assert not browser.run(TOO_WIDE), path
+        assert not browser.run(OFF_SCREEN), path
     assert not found, "\n".join(found)
     assert not [each for each in browser.complaints() if "nowhere" not in each]
 

@@ -10,6 +10,7 @@ import pytest
 from agent.config.settings import Camera, Notify, Sharing, Ward
 from agent.core.contract.facts import CameraFacts
 from agent.core.media.model import Box
+from tests.browser.measures import AXE, JUDGE, OFF_SCREEN, shape
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
 from tests.rigs.house.household import FRAME_US, Household, happen, name_some
@@ -27,16 +28,10 @@ PAGES = ("/", "/recordings", "/recordings/month", "/recordings/kept", "/live/gat
          "/settings/notify/1", "/browsers", "/pair", "/setup", "/setup/name", "/setup/cameras", "/setup/sharing",
          "/setup/done", "/offline", "/nowhere")
 OF_MEMBERS = ("/sharing", "/sharing/leave", "/cameras/yard/picture", "/cameras/yard/picture?hint")
-AXE = {"axe-core": "4.11.4"}
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 NARROW = (320, 640)
-JUDGE = """return axe.run(document, {resultTypes: ['violations'], ...arguments[0]}).then(found => found.violations
-  .filter(each => ['serious', 'critical'].includes(each.impact))
-  .map(each => `${each.id}: ${each.nodes.map(node => node.html.slice(0, 160)).join(' | ')}`))"""
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}        # what the dark changes
 OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
-TOO_WIDE = """return document.documentElement.scrollWidth > innerWidth && [...document.querySelectorAll('main *')]
-  .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 120))"""
 REACHABLE = """const seen = each => each.checkVisibility() && !each.closest('[popover]:not(:popover-open)');
 window.wanted = [...document.querySelectorAll('a[href], button, summary, select, input:not([type=hidden])')]
   .filter(each => seen(each) && each.tabIndex >= 0 && !each.disabled && !each.matches('[type=radio]:not(:checked)'));
@@ -104,14 +99,6 @@ def by_name(address: str) -> str:
     return address.replace("127.0.0.1", "localhost")
 
 
-def shape(browser: Browser, width: int, height: int, dark: bool = False) -> None:
-    """Make the window that large, and light or dark."""
-    browser.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-                {"name": "prefers-reduced-motion", "value": "reduce"}]
-    browser.command("Emulation.setEmulatedMedia", features=features)
-
-
 def in_language(page: str, language: str) -> str:
     """The page's address in that language."""
     return f"{page}{'&' if '?' in page else '?'}lang={language}"
@@ -141,7 +128,7 @@ def test_axe_finds_nothing_serious_and_nothing_runs_off_a_narrow_screen(house, p
             shape(browser, *SIZES[size], dark)
             found += [f"{page}{' dark' if dark else ''}: {each}" for each in browser.run(JUDGE, rules)]
         shape(browser, *NARROW)
-        found += [f"{page} runs off a narrow screen: {each}" for each in browser.run(TOO_WIDE) or ()]
+        found += [f"{page} runs off a narrow screen: {each}" for each in browser.run(OFF_SCREEN) or ()]
         shape(browser, *SIZES[size])
     assert not found, "\n".join(found)
 

@@ -6,7 +6,7 @@ import pytest
 from agent.config.load import load
 from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
-from tests.browser.test_setup_in_chromium import at
+from tests.browser.measures import at
 from tests.rigs.house.household import Household, happen
 from tests.rigs.house.notifications import Ntfy, telling
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser

@@ -8,6 +8,7 @@ from agent.core.household.access import grouped
 from agent.host.address import primary_address
 from agent.store.decisions.browsers import pairing_code
 from agent.store.identity import fingerprint
+from tests.browser.measures import SMALL_TARGETS
 from tests.core.mp4_material import encode
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
@@ -19,9 +20,6 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium a
 
 HIDE = """Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});
 document.dispatchEvent(new Event('visibilitychange'));"""
-SMALL_TARGETS = """
-return [...document.querySelectorAll('a:not(.skip), button:not([hidden]), summary, input:not([type=hidden])')]
-  .filter(each => each.getBoundingClientRect().height < 44).map(each => each.outerHTML)"""
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from agent.config.settings import Camera
 from agent.core.contract.facts import CameraFacts
 from agent.store import clips, events, pause
 from agent.store.database import connect, transaction
-from tests.browser.test_page_in_chromium import SMALL_TARGETS
+from tests.browser.measures import SMALL_TARGETS
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
 from tests.rigs.house.household import FRAME_US, Household, happen, write_clip

@@ -19,23 +19,20 @@ from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
 from agent.store import clips, events
 from agent.store.database import connect
-from tests.cli.test_page_rehearsal import put_clip
+from tests.browser.measures import SMALL_ON_PICTURE_PAGES, TOO_WIDE
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
 from tests.rigs.house.household import FRAME_US, Household
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
+from tests.rigs.store.shelf import put_clip
 from tests.rigs.wait import until
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
 HERE = "/cameras/yard/picture"
-SMALL_TARGETS = """
-return [...document.querySelectorAll('a:not(.skip), button, summary, select, input:not([type=radio]), label.hider')]
-  .filter(each => each.checkVisibility() && each.getBoundingClientRect().height < 44).map(each => each.outerHTML)"""
 SMALL_KNOBS = """
 return [...document.querySelectorAll('.knob .hit')].filter(each => each.getBoundingClientRect().width < 43.9).length"""
-TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 BLACK_MAX = 30              # of brightness, after encoding; black is 16
 CORNER = (0.05, 0.05, 0.45, 0.45)       # of the picture: left, top, right, bottom
 
@@ -159,7 +156,7 @@ def test_a_mask_drawn_is_black_in_the_next_clip_and_picture_and_a_zone_drawn_rai
         drawn = corners(browser, 1)
         assert 4 <= len(drawn) <= 14 and min(x for x, _ in drawn) == pytest.approx(0.5, abs=0.02)
         browser.write("#name-1", "Lối đi")
-        assert browser.run(SMALL_TARGETS) == [] and browser.run(SMALL_KNOBS) == 0 and not browser.run(TOO_WIDE)
+        assert browser.run(SMALL_ON_PICTURE_PAGES) == [] and browser.run(SMALL_KNOBS) == 0 and not browser.run(TOO_WIDE)
         tap(browser, "button[value=save]")
         browser.until("document.querySelector('[role=alert] a[href=\"#hides\"]')")       # nobody said who hides
         assert browser.count("#area-1") == 1 and corners(browser, 1) == drawn
@@ -275,7 +272,7 @@ def test_the_last_day_is_tried_before_it_is_saved(tmp_path: Path):
         assert "the present settings find 1 events; these would find 0." in said and "Would be missed: 1" in said
         browser.until("document.querySelector('.found-events img').naturalWidth === 320")
         assert corners(browser, 0) == [(0, 0), (0.03, 0), (0.03, 0.03), (0, 0.03)]      # what was drawn is still there
-        assert not house.carry_out() and browser.run(SMALL_TARGETS) == [] and not browser.run(TOO_WIDE)
+        assert not house.carry_out() and browser.run(SMALL_ON_PICTURE_PAGES) == [] and not browser.run(TOO_WIDE)
         tap(browser, "button[value=save]")
         browser.until("location.pathname === '/saving'")
         assert [change.zone[0].name for change in until(house.carry_out)] == ["Corner"]

@@ -7,6 +7,7 @@ from agent.config.settings import Camera
 from agent.core.contract.setup import AddCamera, LocalCamera, LocalCameras, SetDevice
 from agent.core.household.access import grouped
 from agent.store.decisions.browsers import pairing_code
+from tests.browser.measures import at
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
 from tests.rigs.house.household import FRAME_US, Household
@@ -15,18 +16,7 @@ from tests.rigs.wait import until
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
-SMALL_TARGETS = """
-const targets = 'a:not(.skip), button:not([hidden]), summary, .tick, .plain > input:not([type=hidden])';
-return [...document.querySelectorAll(targets)]
-  .filter(each => each.getBoundingClientRect().height < 44).map(each => each.outerHTML)"""
-TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 WEBCAM = LocalCamera(kind="v4l2", source="v4l2:/dev/v4l/by-id/usb-C270", title="HD Webcam C270", detail="046d:0825")
-
-
-def at(browser: Browser, path: str) -> None:
-    """Wait for that page, and look whether it fits a phone and fingers."""
-    browser.until(f"location.pathname === '{path}' && document.readyState === 'complete'")
-    assert browser.run(SMALL_TARGETS) == [] and not browser.run(TOO_WIDE)
 
 
 def pair(house: Household, browser: Browser) -> None:

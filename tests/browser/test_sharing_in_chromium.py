@@ -20,19 +20,18 @@ from agent.privileged.setup.main import Setup
 from agent.privileged.setup.notice import NoticePlaces
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
-from tests.browser.test_page_in_chromium import SMALL_TARGETS
-from tests.link.test_taking_back import WITHIN_S, busy, from_us, is_quiet
+from tests.browser.measures import SMALL_TARGETS, TOO_WIDE
 from tests.rigs.device.link_role import ROOT
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, Stopwatch, accepts, free_port, until
 from tests.rigs.ward.handover import DEV, House
+from tests.rigs.ward.taking_back import WITHIN_S, busy, from_us, is_quiet
 from tests.rigs.ward.tus import Tus
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine")
 
-TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 DIGEST = """
 const bytes = await (await fetch(document.querySelector('.package video').src)).arrayBuffer();
 const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));

@@ -7,7 +7,7 @@ from agent.capture import recorder as recorder_module
 from agent.keeper import repair
 from agent.store import clips, events
 from agent.store.numbers import LEAP
-from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
+from tests.rigs.device.recorder import MOTION, START_US, STILL, clip, make, obey, open_parts, retry
 from tests.rigs.store.cards import swept
 from tests.rigs.store.damage import all_pages, spoil
 from tests.rigs.wait import HANG_S, until

@@ -25,8 +25,8 @@ from agent.store.decisions import database as decisions
 from agent.store.encryption.file_keys import Keyring
 from agent.store.folders import Folders
 from tests.capture.conftest import Rig
-from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip
 from tests.rigs.cameras import footage
+from tests.rigs.device.recorder import MOTION, START_US, STILL, clip
 from tests.rigs.forked import FORKS
 from tests.rigs.store.cards import swept
 from tests.rigs.store.holder import Holder

@@ -1,5 +1,4 @@
 """A picture of now on the snapshot socket: full size, in time, and none when there is nothing to show."""
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,24 +14,14 @@ from agent.core.media.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.runtime import camera_socket
 from tests.capture.conftest import Rig
+from tests.capture.visitor import ask
 from tests.conftest import HandClock
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.h264 import movie
-from tests.rigs.wait import HANG_S, Stopwatch, until
+from tests.rigs.wait import Stopwatch, until
 
 INFO, MOVIE = movie()
 GOP = list(MOVIE[:10])
-
-
-def ask(path: Path) -> tuple[Still, bytes]:
-    """One visitor's question, to its end."""
-    with socket.socket(socket.AF_UNIX) as asker:
-        asker.settimeout(HANG_S)
-        asker.connect(str(path))
-        pieces = []
-        while piece := asker.recv(65536):
-            pieces.append(piece)
-    return parse(b"".join(pieces))
 
 
 def seen(jpeg: bytes) -> np.ndarray:

@@ -10,7 +10,7 @@ from agent.capture import row_queue
 from agent.capture.recorder import Recorder
 from agent.store import clips, damage, events, membership, outbox
 from agent.store.database import transaction
-from tests.capture.test_recorder_faults import MOTION, START_US, STILL, clip, make, obey
+from tests.rigs.device.recorder import MOTION, START_US, STILL, clip, make, obey
 from tests.rigs.store.joined import WARD
 
 LATER_US = START_US + 20_000_000

@@ -27,7 +27,7 @@ from agent.host.meter import Rate
 from agent.host.runtime import camera_socket
 from agent.host.stop import Stop
 from tests.capture.conftest import Rig
-from tests.capture.test_snapshot import ask
+from tests.capture.visitor import ask
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, until

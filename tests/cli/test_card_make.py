@@ -13,7 +13,7 @@ from agent.cli.card.boot_partition import judge
 from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, tidy
 from tests.cli.cli import environment, taimat
-from tests.rigs.machine.boot_card import stock
+from tests.rigs.machine.boot_card import debs, stock
 from tests.rigs.wait import HANG_S
 
 TEMPLATES = Path(__file__).parents[2] / "firmware_cfg" / "card"
@@ -25,13 +25,6 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     if not shutil.which(str(command[0])):
         pytest.skip(f"{command[0]} is missing")
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=HANG_S)
-
-
-def debs(folder: Path) -> list[Path]:
-    made = [folder / "taimat_0.3.0_arm64.deb", folder / "taimat-board_0.3.0_all.deb"]
-    for path in made:
-        path.write_bytes(b"a package")
-    return made
 
 
 def assert_netplan_reads(network: Path, folder: Path) -> None:

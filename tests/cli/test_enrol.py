@@ -2,89 +2,28 @@
 
 With a systemd: tests/systemd/test_two_machines.py.
 """
-import contextlib
 import os
 import subprocess
 import sys
 import textwrap
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.cli.doctor import broker as doctor
 from agent.config.load import load
-from agent.core.contract.enrolment import BUNDLE_FILE, BUNDLE_FOLDER, RenewAsk
-from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
-from agent.host.clock import Instant, SystemClock
-from agent.host.datagram import Outlet
+from agent.core.contract.enrolment import BUNDLE_FILE, RenewAsk
 from agent.host.ward_folder import KEY, WardFolder, shown
 from agent.mqtt import credentials
-from agent.privileged.enrol.door import ReadyPace
-from agent.privileged.enrol.main import Enroller
 from agent.privileged.setup.enrolment import NOTE_FILE
-from agent.privileged.setup.main import Setup
-from agent.privileged.setup.notice import NoticePlaces
+from tests.rigs.device.enrolling import Recorder, Talking
 from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, deaf_port
 from tests.rigs.ward.door import CLAIM, WardDoor
 
-CARD = "36 25 179:1 / {} rw - vfat /dev/mmcblk0p1 rw\n"
 OTHER_CLAIM = "Z" * 26
-DAY_MS = 86_400_000
-
-
-class EnoughTries(Exception):
-    """The test has seen as many as it wants."""
-
-
-class FastClock:
-    """The real date, or one that many days later, which a time server vouches for; each look at it takes two seconds.
-    """
-
-    def __init__(self, days: int = 0) -> None:
-        self._mono_s, self._later_ms = 0.0, days * DAY_MS
-
-    def mono_s(self) -> float:
-        self._mono_s += 2.0
-        return self._mono_s
-
-    def now(self) -> Instant:
-        return Instant("boot", int(self._mono_s * 1000), SystemClock().now().wall_ms + self._later_ms, "ntp")
-
-
-class Recorder:
-    """A device's folders, made up, with a card in it."""
-
-    def __init__(self, root: Path) -> None:
-        self.config, self.runtime, self.boot = root / "etc/taimat.toml", root / "run", root / "boot"
-        self.notice = NoticePlaces(root / "issue.d/taimat.issue", root / "bell", self.boot, root / "mounts")
-        for folder in ("etc", "run/setup", "run/capture", "run-setup", "issue.d", "boot/taimat", "sys", "dev"):
-            (root / folder).mkdir(parents=True)
-        self.notice.mounts.write_text(CARD.format(self.boot))
-        self.root, self.bundle, self.ward = root, self.boot / BUNDLE_FOLDER / BUNDLE_FILE, WardFolder(root / "etc/ward")
-        self.waits: list[float] = []
-        self.tries = 1
-
-    def set_up(self) -> None:
-        Setup(self.config, self.runtime, self.root / "sys", self.root / "dev", self.notice).run()
-
-    def enrol(self, days: int = 0, longest_s: float = 90, every_s: float = 60) -> None:
-        """Root's other helper, which gives up after `tries`."""
-        with contextlib.suppress(EnoughTries):
-            Enroller(self.config, self.runtime, FastClock(days), self._wait, lambda: 0.5,
-                     ReadyPace(every_s=every_s, longest_s=longest_s, beat_wait_s=0.01)).run()
-
-    def _wait(self, seconds: float) -> None:
-        if len(self.waits) == self.tries:
-            raise EnoughTries
-        self.waits.append(seconds)
-
-    def boot_with(self, bundle: str) -> None:
-        self.bundle.write_text(bundle)
-        self.set_up()
 
 
 @pytest.fixture
@@ -279,35 +218,11 @@ def test_what_begins_to_work_is_told_before_the_minute_is_over(recorder: Recorde
     assert len(ward.ready) <= 3                     # the camera may be heard before the card
 
 
-class Talking:
-    """Roles whose hearts beat from some moment on. A context manager."""
-
-    def __init__(self, runtime: Path, begins: Callable[[], object] = lambda: True) -> None:
-        self._outlet, self._over, self._begins = Outlet(runtime), threading.Event(), begins
-        self._thread = threading.Thread(target=self._beat)
-
-    def _beat(self) -> None:
-        well = CameraFacts(camera="gate", state="ok", last_frame_age_s=0.1)
-        while not self._over.wait(0.05):
-            if not self._begins():
-                continue
-            for beat in (Beat(role="capture", unit="capture@gate", pid=1, mono_s=1, up_s=1, cameras=[well]),
-                         Beat(role="keeper", unit="keeper", pid=2, mono_s=1, up_s=1, facts=KeeperFacts())):
-                self._outlet.send(beat, "enrol")
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-
 # Kills a recorder before its n-th change to its files, for n = 1, 2, ..., and lets it start again, until it lives on.
 KILLER = textwrap.dedent("""
     import os, sys
     from pathlib import Path
-    from tests.cli.test_enrol import Recorder
+    from tests.rigs.device.enrolling import Recorder
     base, template = Path(sys.argv[1]), sys.argv[2]
     import agent.privileged.enrol.main, agent.privileged.setup.enrolment, cryptography.x509, http.client
 

@@ -1,7 +1,6 @@
 """The page's rehearsal of other settings: a process of its own, on recordings in a real store."""
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -27,23 +26,12 @@ from agent.store import clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
 from tests.rigs.cameras import footage
+from tests.rigs.store.shelf import put_clip
 from tests.rigs.wait import HANG_S
 
 YARD = Camera(name="yard", source="rtsp://h/1")
 EVERYWHERE = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
 HOUR_S = 3600.0
-
-
-def put_clip(folders: Folders, db: sqlite3.Connection, file: Path, ago_s: float, dur_ms: int = 8000) -> Instant:
-    """A clip of the yard that began so long ago; returns when."""
-    begin = Instant("0b007001", 50_000, int((time.time() - ago_s) * 1000), "ntp")
-    with transaction(db):
-        seq, name = clips.open_row(db, "yard", "motion", begin, "h264", 320, 180)
-        clips.finish(db, seq, "done", dur_ms, file.stat().st_size, 80)
-    target = folders.clip(seq, name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(file, target)
-    return begin
 
 
 @pytest.fixture(scope="module")

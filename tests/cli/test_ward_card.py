@@ -15,13 +15,10 @@ from agent.core.contract.enrolment import (
 )
 from agent.ward.enrolment.papers import bundle_text, card_text
 from tests.cli.cli import taimat
-from tests.cli.test_card_make import debs
-from tests.rigs.machine.boot_card import stock
+from tests.rigs.machine.boot_card import MIB, START, debs, image_of, stock
 from tests.rigs.pki import Authority
 
 WIFI, PASSWORD = 'Quán "Gió" \\ 2 – Bà Tám', 'a"b\\c: #d{}'
-START = 2048                    # of the partition, in sectors
-MIB = 1 << 20
 
 
 @pytest.fixture
@@ -70,23 +67,6 @@ def test_a_mounted_card_becomes_the_recorder_s(tmp_path: Path, bundles: Path, pa
     assert told.returncode == 0, told.stdout + told.stderr
     assert "no mistake found" in told.stdout and "0" * 26 not in told.stdout + told.stderr
     demand_right(card, bundles)
-
-
-def image_of(card: Path, image: Path, table: str) -> Path:
-    """An image with that partition table, whose FAT partition has the files of `card`."""
-    for tool in ("mkfs.vfat", "mcopy", "sfdisk"):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is missing: apt install dosfstools mtools fdisk")
-    with image.open("wb") as file:
-        file.truncate(80 * MIB)
-    kind = "c" if table == "dos" else "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
-    script = f"label: {table}\nstart={START}, size={64 * MIB // 512}, type={kind}\nstart={START + 64 * MIB // 512}\n"
-    subprocess.run(["sfdisk", "--quiet", image], input=script, text=True, check=True, capture_output=True)
-    subprocess.run(["mkfs.vfat", "-F", "32", "--offset", str(START), image, str(64 * MIB // 1024)], check=True,
-                   capture_output=True)
-    at = f"{image}@@{START * 512}"
-    subprocess.run(["mcopy", "-s", "-i", at, *card.iterdir(), "::/"], check=True)
-    return image
 
 
 @pytest.mark.parametrize("table", ["dos", "gpt"])

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from hypothesis import strategies as st
 
-from agent.core.evidence.ledger.acts import CameraPaused, ClipSigned, ClockMoved, Deletion, LedgerBegin
+from agent.core.evidence.ledger.acts import CameraPaused, ClipSigned, ClockMoved, Deletion, KeyChange, LedgerBegin
 from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
 from agent.core.evidence.ledger.check import Checked, check
 from agent.core.evidence.ledger.clocks import STEP_MS, moved_ms
@@ -191,3 +192,26 @@ def week() -> Device:
     device.film()
     device.seal()
     return device
+
+
+def lose_the_key(device: Device) -> None:
+    body = msgspec.to_builtins(KeyChange(key=public(STRANGER).hex(), was=public(KEY).hex()))
+    device.append(Row(n=13, dev=device.dev, kind="key", act_n=0, at=device.now, sealed=device.now, body=body), STRANGER)
+    device.key = STRANGER
+    device.film()
+    device.seal()
+
+
+STEPS = st.lists(st.one_of(
+    st.tuples(st.sampled_from([Device.film, Device.delete, Device.pause, Device.seal])),
+    st.tuples(st.just(Device.seal), st.just(1)),
+    st.tuples(st.just(Device.film), st.just(False)),
+    st.tuples(st.just(Device.wait), st.integers(0, 40_000_000)),
+    st.tuples(st.just(Device.move_clock), st.integers(-10 ** 8, 10 ** 8), st.booleans()),
+    st.tuples(st.just(Device.reboot), st.sampled_from(["ntp", "saved", "rtc", "unset"]), st.just(500_000)),
+), max_size=40)
+
+
+def live(device: Device, steps: list[tuple]) -> None:
+    for act, *arguments in steps:
+        act(device, *arguments)

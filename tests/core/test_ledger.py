@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger.acts import CameraPaused, DatabaseMended, Deletion, KeyChange
+from agent.core.evidence.ledger.acts import CameraPaused, DatabaseMended, Deletion
 from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.findings import FlawCode
-from agent.core.evidence.ledger.row import NotCanonical, Row, RowHead, canonical, chained, fingerprint, follow
-from tests.core.ledger_material import KEY, STRANGER, Device, public, week
+from agent.core.evidence.ledger.row import NotCanonical, RowHead, canonical, chained, fingerprint, follow
+from tests.core.ledger_material import KEY, STEPS, STRANGER, Device, live, lose_the_key, public, week
 from tests.core.package_material import OF_EXPORTS
 from tests.rigs.examples import examples
 
@@ -154,14 +154,6 @@ def begin_anew_with_another_key(device: Device) -> None:
     rows[0] = msgspec.structs.replace(rows[0], body={**rows[0].body, "key": public(STRANGER).hex()})
     for row in rows:
         device.append(row, STRANGER)
-
-
-def lose_the_key(device: Device) -> None:
-    body = msgspec.to_builtins(KeyChange(key=public(STRANGER).hex(), was=public(KEY).hex()))
-    device.append(Row(n=13, dev=device.dev, kind="key", act_n=0, at=device.now, sealed=device.now, body=body), STRANGER)
-    device.key = STRANGER
-    device.film()
-    device.seal()
 
 
 def move_the_card(device: Device) -> None:
@@ -369,21 +361,6 @@ def test_what_still_holds_is_told():
 def test_each_code_is_brought_about_by_a_test():
     tried = {code for _, found in TAMPERINGS for code, _ in found} | {"tail_cut", "head_differs", "key_foreign"}
     assert tried == set(FlawCode) - OF_EXPORTS
-
-
-STEPS = st.lists(st.one_of(
-    st.tuples(st.sampled_from([Device.film, Device.delete, Device.pause, Device.seal])),
-    st.tuples(st.just(Device.seal), st.just(1)),
-    st.tuples(st.just(Device.film), st.just(False)),
-    st.tuples(st.just(Device.wait), st.integers(0, 40_000_000)),
-    st.tuples(st.just(Device.move_clock), st.integers(-10 ** 8, 10 ** 8), st.booleans()),
-    st.tuples(st.just(Device.reboot), st.sampled_from(["ntp", "saved", "rtc", "unset"]), st.just(500_000)),
-), max_size=40)
-
-
-def live(device: Device, steps: list[tuple]) -> None:
-    for act, *arguments in steps:
-        act(device, *arguments)
 
 
 @settings(max_examples=examples(1000))

@@ -11,9 +11,8 @@ from agent.core.evidence.ledger.acts import WardIdentity
 from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.claim import Manifest, RowRef
 from agent.core.evidence.ledger.row import RowHead, canonical, fingerprint, follow
-from tests.core.ledger_material import KEY, STRANGER, Device, public, week
+from tests.core.ledger_material import KEY, STEPS, STRANGER, Device, live, lose_the_key, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
-from tests.core.test_ledger import STEPS, live, lose_the_key
 from tests.rigs.examples import examples
 
 pytestmark = pytest.mark.core

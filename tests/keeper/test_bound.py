@@ -27,8 +27,7 @@ from agent.store.decisions import decided
 from agent.store.export.signature import AskKeeper
 from agent.store.requests import RequestError, preview
 from tests.core.cut_material import record_all
-from tests.keeper.test_export_signer import checked
-from tests.keeper.test_pack import files, keeper_at_end, wanted
+from tests.keeper.packing import checked, files, keeper_at_end, wanted
 from tests.rigs.store.cards import film
 from tests.rigs.store.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, pack, shoot
 from tests.rigs.store.shelf import BOOT, OFFSET_MS, put, put_all

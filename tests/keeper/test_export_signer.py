@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -21,8 +20,9 @@ from agent.store.export.package import Packer
 from tests.cli.cli import on_terminal
 from tests.cli.cli import taimat_process as taimat
 from tests.core.cut_material import packets_of
-from tests.keeper.test_ledger_writer import keeper_of
+from tests.keeper.packing import checked
 from tests.rigs.cameras.h264 import movie
+from tests.rigs.device.keeper import keeper_of
 from tests.rigs.store.cards import codes
 from tests.rigs.store.exports import BEGIN_MS, END_MS, PACKETS, Desk, cut, look, pack, shoot, wish
 from tests.rigs.store.shelf import OFFSET_MS
@@ -100,12 +100,6 @@ def test_stock_tools_accept_the_signature_and_refuse_a_changed_manifest(keeper, 
     path = made.path / "manifest.json"
     path.write_bytes(path.read_bytes().replace(b"12/2026", b"13/2026"))
     assert not accepts()
-
-
-def checked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """What the package's own checker says, in a Python that has nothing but its standard library."""
-    return subprocess.run([sys.executable, "-I", "-S", folder / "verify.py", *words], capture_output=True, text=True,
-                          timeout=HANG_S, cwd="/")
 
 
 def test_its_own_checker_needs_nothing_else_and_says_that_it_holds(keeper, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from agent.keeper.main import Keeper
 from agent.store import events, ledger
 from agent.store.clip_recovery import recover_camera
-from tests.keeper.test_ledger_writer import keeper_of
+from tests.rigs.device.keeper import keeper_of
 from tests.rigs.store.hostile_rows import fill, overwrite
 
 

@@ -1,8 +1,6 @@
 """The keeper signs what was done: in order, once, with its own key; after a kill at any moment the chain goes on."""
 import contextlib
-import os
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,45 +14,22 @@ from hypothesis import strategies as st
 
 from agent import __version__
 from agent.config.derived import digest
-from agent.config.settings import Camera, Settings, Store, Ward
+from agent.config.settings import Camera
 from agent.core.evidence.ledger.acts import CameraPaused, Updated
-from agent.core.evidence.ledger.row import decode
 from agent.host.clock import SystemClock
-from agent.host.datagram import Outlet
-from agent.host.stop import Stop
 from agent.keeper.key import FILE, KeyFault, load_or_make
 from agent.keeper.ledger_writer import BATCH_N, LedgerWriter
-from agent.keeper.main import Keeper
-from agent.process.heartbeat import Heartbeat
-from agent.process.role import Role
 from agent.store import clips, events, ledger, meta, pause, privacy
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.conftest import HandClock
+from tests.rigs.device.keeper import WINDY, keeper_of, kinds, rows
 from tests.rigs.examples import examples
 from tests.rigs.store.cards import codes, film, look
 
 REPO = Path(__file__).parents[2]
-WINDY = Camera(name="gate", source="picamera:0", masks=[[(0, 0), (0.5, 0), (0.5, 0.5)]])
-
-
-def keeper_of(folders: Folders, clock: HandClock, serial: str | None = None, camera: Camera = WINDY,
-              ward: Ward | None = None) -> Keeper:
-    store = Store(folder=str(folders.root), free_floor_pct=1)
-    place = folders.root.parent
-    role = Role(Settings(store=store, camera=[camera], ward=ward or Ward()), None, folders, place, clock,
-                Heartbeat("keeper", "keeper", place, clock), Stop())
-    return Keeper(role, connect(folders.root), decisions.connect(folders), Outlet(place), serial)
-
-
-def rows(db: sqlite3.Connection) -> list:
-    return [decode(line.doc) for line in ledger.lines(db)]
-
-
-def kinds(db: sqlite3.Connection) -> list[str]:
-    return [row.kind for row in rows(db)]
 
 
 def test_a_clip_s_row_tells_what_was_filmed_and_how(folders, hand_clock):
@@ -241,7 +216,7 @@ def test_an_act_that_is_no_json_holds_up_no_other(folders, hand_clock):
 LIFE = """
 import sys
 from pathlib import Path
-from agent.core.evidence.ledger.acts import CameraPaused
+from agent.core.evidence.ledger import CameraPaused
 from agent.host.clock import SystemClock
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
@@ -279,35 +254,8 @@ def test_a_kill_at_any_moment_leaves_a_chain_that_goes_on(folders):
     assert kinds(db).count("begin") == 1 and set(kinds(db)) == {"begin", "pause"}
 
 
-def die_at(statement_n: int, folders: Folders, clock: HandClock) -> bool:
-    """One round of a keeper in a process of its own that is killed before its n-th statement. Whether it was."""
-    child = os.fork()
-    if child == 0:
-        left = iter(range(statement_n))
-        keeper = keeper_of(folders, clock)
-        keeper.db.set_trace_callback(lambda _: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL))
-        keeper.round(asked_for_space=True)
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def die_everywhere(root: str) -> None:
-    """Kill a keeper before its first statement, the next one before its second, until one gets through its round."""
-    folders, clock = Folders(Path(root)), HandClock()
-    db, statement_n, killed = connect(folders.root), 1, True
-    while killed:
-        if not clips.unhashed(db):
-            film(db, folders, clock, b"video %d" % statement_n)
-        killed = die_at(statement_n, folders, clock)
-        assert codes(folders) == set(), f"killed before statement {statement_n}"
-        clock.advance(3 * 86_400)
-        statement_n += 1
-    assert statement_n > 30 and ledger.waiting(db) == [] and "deletion" in kinds(db)
-    assert all(clip.sha256 for clip in clips.finished(db))
-
-
 def test_a_keeper_that_is_killed_before_any_statement_signs_all_the_same(folders):
-    code = f"from tests.keeper.test_ledger_writer import die_everywhere; die_everywhere({str(folders.root)!r})"
+    code = f"from tests.keeper.killed import die_everywhere; die_everywhere({str(folders.root)!r})"
     ran = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr      # a process of its own: one with threads must not fork
 

@@ -14,7 +14,7 @@ from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.keeper.test_ledger_writer import keeper_of, kinds, rows
+from tests.rigs.device.keeper import keeper_of, kinds, rows
 from tests.rigs.store.cards import codes, film
 
 

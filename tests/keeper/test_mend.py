@@ -16,10 +16,10 @@ from agent.store.folders import Folders
 from agent.store.numbers import LEAP
 from tests.conftest import HandClock
 from tests.keeper import exfat
+from tests.rigs.store.cards import go_behind_the_card
 from tests.rigs.store.cut_at_call import cut_before
 from tests.rigs.store.damage import OTHER, all_pages, pages, root_of, rows_by_page, spoil
 from tests.rigs.store.joined import join
-from tests.store.test_numbers import go_behind_the_card
 
 
 @pytest.fixture

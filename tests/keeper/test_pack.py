@@ -21,21 +21,15 @@ from agent.keeper.pack import AGAIN_S
 from agent.store import clips, holds, ledger, requests
 from agent.store.database import transaction
 from tests.core.cut_material import record_all
-from tests.keeper.test_ledger_writer import keeper_of
+from tests.keeper.packing import files, keeper_at_end, wanted
+from tests.rigs.device.keeper import keeper_of
 from tests.rigs.pki import Authority
 from tests.rigs.store.exports import BEGIN_MS, END_MS, LAST_US, PACKETS, STREAM, look, shoot
 from tests.rigs.store.joined import WARD
 from tests.rigs.store.shelf import OFFSET_MS, put
 from tests.rigs.store.vault import Vault
 from tests.rigs.wait import until
-from tests.rigs.ward.requests import ask, decide
-
-
-def keeper_at_end(folders, clock) -> Keeper:
-    """A keeper's life a second after the footage."""
-    clock.wall_ms = END_MS + 1000
-    clock.mono = (clock.wall_ms - OFFSET_MS) / 1000
-    return keeper_of(folders, clock, ward=WARD)
+from tests.rigs.ward.requests import decide
 
 
 @pytest.fixture
@@ -49,12 +43,6 @@ def keeper(folders, hand_clock) -> Keeper:
     keeper.db.close()
 
 
-def wanted(keeper: Keeper, **given) -> str:
-    """A request for all of it, approved; its id."""
-    now = keeper.role.clock.now()
-    return ask(keeper.db, now=now, approved=True, **{"begin_ms": BEGIN_MS, "end_ms": END_MS} | given).id
-
-
 def rounds(keeper: Keeper, request_id: str, state: str, step_s: float = 0.0) -> requests.WardRequest:
     """The keeper's rounds until the request is in that state; `step_s` pass between two of them by its own clock."""
     def there() -> requests.WardRequest | None:
@@ -65,11 +53,6 @@ def rounds(keeper: Keeper, request_id: str, state: str, step_s: float = 0.0) -> 
         return None
 
     return until(there, f"{request_id} is {state}")
-
-
-def files(keeper: Keeper) -> set[str]:
-    """Names of what lies there for the ward, or is on its way to."""
-    return {path.name for path in keeper.role.folders.exports.iterdir()}
 
 
 def pinned_n(keeper: Keeper) -> int:

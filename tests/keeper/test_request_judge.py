@@ -25,7 +25,7 @@ from agent.store import identity, ledger, outbox, requests
 from agent.store.database import connect, transaction
 from agent.store.decisions import browsers
 from agent.store.requests import WardRequest
-from tests.keeper.test_ledger_writer import keeper_of
+from tests.rigs.device.keeper import keeper_of
 from tests.rigs.store.exports import BEGIN_MS, END_MS, shoot
 from tests.rigs.store.shelf import OFFSET_MS
 from tests.rigs.wait import until

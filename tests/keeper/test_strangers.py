@@ -14,7 +14,7 @@ from agent.process.heartbeat import Heartbeat
 from agent.process.role import Role
 from agent.store import clips
 from agent.store.decisions import database as decisions
-from tests.keeper.test_keeper import add_clip
+from tests.keeper.finished_clip import add_clip
 from tests.rigs.store import cards
 
 ODD = ["holiday.mp4", "new\nline.mp4", "gate-0b007001-000001.mp4\n", "\N{VIDEO CAMERA}.mp4", "..mp4", ". .", "-rf", "~",

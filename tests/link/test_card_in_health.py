@@ -10,7 +10,7 @@ from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.report import Reporter, health
 from agent.store.folders import Folders
 from tests.conftest import HandClock
-from tests.link.test_ledger_head import TOPICS, Online, beat
+from tests.link.online import TOPICS, Online, beat
 
 
 def test_what_the_keeper_tells_of_a_camera_goes_out_with_that_camera(folders: Folders, hand_clock: HandClock):

@@ -19,8 +19,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.outbox import Settled, settle_deferred
 from tests.conftest import HandClock
-from tests.link.test_membership import JOINED, never
-from tests.link.test_membership import settle as agree
+from tests.link.agreement import JOINED, agree, never
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.store.joined import join

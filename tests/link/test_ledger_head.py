@@ -9,20 +9,7 @@ from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.report import Reporter
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
-
-TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
-
-
-class Online:
-    """A session that is up, and remembers what was posted."""
-
-    up, connects_n = True, 1
-
-    def __init__(self) -> None:
-        self.posted: list[bytes] = []
-
-    def post(self, message) -> None:
-        self.posted.append(message.payload)
+from tests.link.online import TOPICS, Online, beat
 
 
 def reports(folders, hand_clock, *beats: Beat) -> bytes:
@@ -30,15 +17,10 @@ def reports(folders, hand_clock, *beats: Beat) -> bytes:
     online = Online()
     cameras = [Camera(name="gate", source="rtsp://x/y")]
     reporter = Reporter(Settings(ward=Ward(enabled=True), camera=cameras), folders, hand_clock, online)
-    for beat in beats:
-        reporter.receive(beat)
+    for each in beats:
+        reporter.receive(each)
     reporter.turn(online, TOPICS, OutboxBacklog())
     return online.posted[-1]
-
-
-def beat(clock, unit: str, **more) -> Beat:
-    return Beat(role=unit.partition("@")[0].partition("-")[0], unit=unit, pid=1, mono_s=clock.mono_s(), up_s=1e5,
-                rss_b=10 ** 8, starts_n=1, **more)
 
 
 def test_a_report_names_the_newest_signed_row_and_stays_small(folders, hand_clock):

@@ -1,6 +1,5 @@
 """A link with a real broker, and a household that is in no ward yet, joins one, and leaves it."""
 import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,10 @@ from msgspec.structs import replace
 from agent.core.contract.facts import Beat, CameraFacts, Poke
 from agent.core.evidence.ledger.acts import Agreed
 from agent.core.household import consent as consent_text
-from agent.core.household.consent import TOLD
-from agent.store import membership, outbox
-from agent.store.decisions import consent
+from agent.store import outbox
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
+from tests.link.agreement import JOINED, agree, never
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
@@ -23,19 +21,6 @@ CAMERA = '[[camera]]\nname = "gate"\nsource = "picamera:0"'
 BEAT = Beat(role="capture", unit="capture@gate", pid=1, mono_s=1, up_s=1,
             cameras=[CameraFacts(camera="gate", state="ok", source="picamera", width=640, height=360)])
 ALONE = Agreed(cameras={}, keep_h=1, keep_continuous_h=1)
-JOINED = Agreed(cameras={}, keep_h=1, keep_continuous_h=1, ward="w07", told=list(TOLD))
-
-
-def settle(rig: LinkRig, agreed: Agreed) -> None:
-    """What the keeper does at its start."""
-    with contextlib.closing(decisions.connect(Folders(rig.folder / "store"))) as own:
-        consent.agree(own, rig.db, agreed, rig.clock.now())
-        consent.follow(own, rig.db, rig.clock.now())
-
-
-def never(db: sqlite3.Connection) -> None:
-    """As if the household had never been in a ward."""
-    db.execute("DELETE FROM meta WHERE key = ?", (membership.KEY,))
 
 
 def test_without_a_ward_the_role_lives_and_nothing_is_kept(tmp_path: Path):
@@ -58,7 +43,7 @@ def test_the_settings_alone_tell_nothing_joining_confesses_nothing_and_leaving_e
             rig.append()
             until(lambda: len(rig.beats) > 2 or rig.facts() and None, "time for a connection")
             assert rig.facts()["broker"] == "off" and not ward.all("/status") and not ward.all("/birth")
-            settle(rig, JOINED)
+            agree(rig, JOINED)
             until(lambda: (ward.last("/status") or {}).get("online"), "it is there once the consent is noted")
             assert ward.last("/birth")["seq_next"] == 1
             rig.append()
@@ -66,10 +51,10 @@ def test_the_settings_alone_tell_nothing_joining_confesses_nothing_and_leaving_e
             until(lambda: rig.facts()["broker"] == "connected")
             never(rig.db)                   # a database that was made anew, until the keeper puts the row back
             ward.receipts = False
-            settle(rig, JOINED)
+            agree(rig, JOINED)
             rig.append()
             until(lambda: len(ward.events()) == 2)
-            settle(rig, ALONE)
+            agree(rig, ALONE)
             until(lambda: ward.last("/status")["online"] is False, "it leaves")
             assert ward.last("/status")["why"] == "consent_withdrawn" and rig.waiting_n() == 0
             rig.append()
@@ -86,11 +71,11 @@ def test_what_a_household_keeps_to_itself_is_neither_told_nor_left_at_the_broker
             LinkRig(tmp_path / "link", broker.port, more=CAMERA) as rig:
         with contextlib.closing(decisions.connect(Folders(rig.folder / "store"))) as own:
             never(own)
-        settle(rig, JOINED)
+        agree(rig, JOINED)
         until(lambda: ward.last("/health"))
         rig.outlet.send(BEAT, "link")
         until(lambda: ward.last("/health").get("cams"), "the camera is heard of")
-        settle(rig, replace(JOINED, told=consent_text.kinds_sent(["health"])))
+        agree(rig, replace(JOINED, told=consent_text.kinds_sent(["health"])))
         rig.outlet.send(Poke(what="membership"), "link")
         until(lambda: born().get("withheld") == ["health"])
         assert born()["cams"] == [{"c": "gate"}]
@@ -106,8 +91,8 @@ def test_what_a_household_keeps_to_itself_is_neither_told_nor_left_at_the_broker
             until(lambda: later.last("/birth"))
             assert not later.all("/health"), "who comes now finds no report"
         rig.outlet.send(BEAT, "link")
-        settle(rig, JOINED)
+        agree(rig, JOINED)
         until(lambda: ward.all("/health")[-1].payload and "withheld" not in born())
-        settle(rig, ALONE)
+        agree(rig, ALONE)
         until(lambda: ward.last("/status")["online"] is False, "it leaves")
         until(lambda: not ward.all("/birth")[-1].payload and not ward.all("/health")[-1].payload)

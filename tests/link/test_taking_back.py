@@ -2,10 +2,8 @@
 byte is at the broker, and at the intake. Keeper and link are processes, and root is not there at all.
 """
 import contextlib
-import itertools
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,15 @@ from agent.core.contract.setup import SetSharing, SetWard
 from agent.core.evidence.ledger.row import decode
 from agent.core.household.consent import KINDS_OF
 from agent.host.sockets import ask
-from agent.store import ledger, outbox
-from agent.store.database import connect, transaction
+from agent.store import ledger
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
 from tests.rigs.wait import Stopwatch, until
 from tests.rigs.ward.handover import DEV, House
+from tests.rigs.ward.taking_back import WITHIN_S, busy, from_us, is_quiet
 from tests.rigs.ward.tus import Tus
-
-WITHIN_S = 5.0
-EVERY_S = 0.05              # a message is written, of each kind by turns
-KINDS = ("motion", "camera", "clip", "storage", "tamper")
 
 
 @pytest.fixture
@@ -51,29 +45,6 @@ def house(tmp_path: Path, broker: Broker, tus: Tus) -> Iterator[House]:
         yield house
 
 
-@contextlib.contextmanager
-def busy(house: House) -> Iterator[None]:
-    """Something happens all the time."""
-    over = threading.Event()
-
-    def happen() -> None:
-        with contextlib.closing(connect(house.folders.root)) as db:
-            for kind in itertools.cycle(KINDS):
-                if over.wait(EVERY_S):
-                    return
-                with transaction(db):
-                    outbox.append(db, kind, "gate", house.rig.clock.now(), '{"event":1,"phase":"start","start_ms":5}')
-                house.rig.outlet.send(Poke(what="outbox"), "link")
-
-    thread = threading.Thread(target=happen)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 def say(house: House, change: Any) -> None:
     """A tap on the page, whose pokes only hurry: the page is not in this test."""
     with contextlib.closing(decisions.connect(house.folders)) as own:
@@ -81,18 +52,6 @@ def say(house: House, change: Any) -> None:
     until((house.rig.runtime / SOCKET).exists, "the keeper's desk is open")
     question = msgspec.json.encode(ChangeSettings(token=token, change=change)) + b"\n"
     assert msgspec.json.decode(ask(house.rig.runtime / SOCKET, question), type=DecisionAnswer).why == "no_setup"
-
-
-def is_quiet(house: House, heard: Callable[[], int]) -> bool:
-    """Whether nothing more is heard while the link goes on living, and things go on happening."""
-    heard_n, beats_n = heard(), len(house.rig.beats)
-    until(lambda: house.rig.facts() and len(house.rig.beats) > beats_n + 6, "the link lives")
-    return heard() == heard_n
-
-
-def from_us(broker: Broker) -> int:
-    """How many packets of ours the broker has in its log."""
-    return sum("Received " in line and f"from {DEV}" in line for line in broker.log.read_text().splitlines())
 
 
 def test_who_leaves_is_heard_of_no_more_within_5_s_in_the_middle_of_everything(house, broker, tus, record_property):

@@ -24,12 +24,12 @@ from agent.privileged.update.work import RESTART
 from agent.store import updates
 from tests.cli.cli import taimat_process as taimat
 from tests.link.depot import Depot
-from tests.link.test_commands import KEY, Ops, st
 from tests.rigs.device.bundles import Maker
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
+from tests.rigs.ward.ops import KEY, Ops, st
 from tests.rigs.ward.receiver import Ingest
 
 DEV, NEW = "c-7f3a9c21b04d", "9.0.0"

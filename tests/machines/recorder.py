@@ -24,15 +24,22 @@ CLOCK = "/etc/systemd/timesyncd.conf.d"
 BUNDLE = Path("/boot/firmware", BUNDLE_FOLDER, BUNDLE_FILE)
 SLOW_S = 1800.0                 # a minute of a board may take ten here, and thrice that beside other work
 # Runs in the machine. No Python: one more would share its pages with the roles, and they would seem smaller.
+# A role's PSS is that of all processes in its unit; its peak is the kernel's count for the unit, page cache included.
 LOOK = f"""
 for unit in {' '.join(ROLES)}; do
-    pid=$(systemctl show --value -p MainPID $unit)
-    echo $unit $(systemctl show --value -p NRestarts $unit) $(sed -n 's/^Pss: *//p' /proc/$pid/smaps_rollup)
+    [ "$(systemctl show --value -p MainPID $unit)" -gt 0 ] || continue
+    group=/sys/fs/cgroup$(systemctl show --value -p ControlGroup $unit)
+    pss_kb=0
+    for pid in $(cat $group/cgroup.procs); do
+        pss_kb=$((pss_kb + $(sed -n 's/^Pss: *\\([0-9]*\\) kB/\\1/p' /proc/$pid/smaps_rollup || echo 0)))
+    done
+    echo $unit $(systemctl show --value -p NRestarts $unit) $pss_kb $(cat $group/memory.peak || echo 0)
 done 2>/dev/null
 grep -E '^(MemTotal|MemAvailable):' /proc/meminfo
 grep -E '^(pswpout|oom_kill) ' /proc/vmstat
 """
-PAGE_B = 4096
+PAGE_B, BLOCK_B = 4096, 512
+BALLAST = "/var/lib/taimat/ballast"
 SWAP = """
 fallocate -l 256M /swapfile && chmod 600 /swapfile && mkswap -q /swapfile
 echo '/swapfile none swap sw 0 0' >> /etc/fstab && swapon -a
@@ -61,15 +68,17 @@ class Installed:
 
     took_s: float               # of the machine's own clock
     package_b: int
-    card_b: int                 # that much less is free
+    card_b: int                 # that much less is free; without the keeper's ballast
+    ballast_b: int              # what the ballast took when this was measured
     packages_n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Memory, as the machine sees it."""
+    """Memory, as the machine sees it; by unit, with all its processes."""
 
     pss_b: dict[str, int]
+    peaks_b: dict[str, int]     # the most since the unit's start, page cache included
     restarts_n: int
     total_b: int
     available_b: int
@@ -93,8 +102,9 @@ def install(machine: Emulated, deb: Path) -> Installed:
     machine.put(f"/root/{deb.name}", deb.read_bytes())
     before_b, began_s, packages_n = _used_b(machine), _up_s(machine), _packages_n(machine)
     machine.run(f"cd /root && {INSTALL.format(f'./{deb.name}')}", limit_s=2 * 3600)
-    return Installed(_up_s(machine) - began_s, deb.stat().st_size, _used_b(machine) - before_b,
-                     _packages_n(machine) - packages_n)
+    took_s, used_b = _up_s(machine) - began_s, _used_b(machine) - before_b
+    ballast_b = int(machine.run(f"stat -c %b {BALLAST} 2>/dev/null || echo 0")) * BLOCK_B
+    return Installed(took_s, deb.stat().st_size, used_b - ballast_b, ballast_b, _packages_n(machine) - packages_n)
 
 
 def pairing_code(machine: Emulated) -> str:
@@ -134,6 +144,7 @@ def look(machine: Emulated) -> Look:
     roles = {name: figures for name, *figures in told if name in ROLES}
     kernel = {name.rstrip(":"): int(figures[0]) for name, *figures in told if name not in ROLES}
     return Look(pss_b={name: int(figures[1]) * 1024 for name, figures in roles.items() if figures[1:]},
+                peaks_b={name: int(figures[2]) for name, figures in roles.items() if figures[2:]},
                 restarts_n=sum(int(figures[0]) for figures in roles.values()),
                 total_b=kernel["MemTotal"] * 1024, available_b=kernel["MemAvailable"] * 1024,
                 swapped_b=kernel["pswpout"] * PAGE_B, oom_n=kernel["oom_kill"])

@@ -18,8 +18,9 @@ from agent.host.datagram import Inbox
 from agent.store import clips, events, outbox
 from agent.store.database import FILE, connect
 from agent.store.folders import Folders
+from tests.rigs.cameras import footage
 from tests.rigs.store.joined import NOWHERE, join_in
-from tests.rigs.wait import HANG_S, Stopwatch, until
+from tests.rigs.wait import HANG_S, Stopwatch, free_port, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,3 +127,28 @@ class Agent:
         """Data of the outbox's messages of that kind."""
         with contextlib.closing(self.db()) as db:
             return [msgspec.json.decode(row["data"]) for row in outbox.after(db, 0, 10_000) if row["kind"] == kind]
+
+
+CAMERA = '''
+[[camera]]
+name = "gate"
+source = "file:{path}"
+loop = true
+record = "continuous"
+max_clip_s = 10
+[camera.motion]
+enabled = false
+[web]
+port = {port}
+'''
+
+
+def config(port: int = 0) -> str:
+    return CAMERA.format(path=footage.clip(640, 360, 10, 10, 500), port=port or free_port())
+
+
+def records(agent: Agent) -> bool:
+    """Whether a second or two are in a clip that is open."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(part.stat().st_size > 100_000 for part in agent.folders.clips.glob("*/*.part"))
+    return False

@@ -1,8 +1,7 @@
 """The database is destroyed beneath a recorder that died: it comes up again, and what was recorded is on its list."""
 from pathlib import Path
 
-from tests.process.agent import Agent
-from tests.process.test_life import config
+from tests.process.agent import Agent, config
 from tests.rigs.store.damage import spoil
 from tests.rigs.wait import until
 

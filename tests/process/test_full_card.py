@@ -17,8 +17,7 @@ from agent.store import clips, holds
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from tests.process.agent import ROOT, Agent
-from tests.process.test_life import config, records
+from tests.process.agent import ROOT, Agent, config, records
 from tests.rigs.store.small_card import empty, fill_bytes, fill_files, small_card
 from tests.rigs.wait import HANG_S, Stopwatch, until
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.core.media.nal import unit_type
 from agent.store.clips import Clip
 from tests.process.agent import Agent
-from tests.process.test_many_cameras import Listener, camera
+from tests.process.listener import Listener, camera
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.giant_pictures import giant_sps
 from tests.rigs.cameras.odd_camera import Habits, OddCamera

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from agent.core.contract.facts import Beat
 from agent.host.datagram import Inbox
-from tests.process.agent import Agent
-from tests.process.test_life import config
+from tests.process.agent import Agent, config
 from tests.rigs.store.holder import Holder
 from tests.rigs.wait import until
 

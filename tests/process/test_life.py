@@ -1,5 +1,4 @@
 """Real processes: killed at random moments they come back, and what was announced is there and plays."""
-import contextlib
 import os
 import random
 import signal
@@ -11,34 +10,9 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.process.agent import ROOT, Agent
-from tests.rigs.cameras import footage
+from tests.process.agent import ROOT, Agent, config, records
 from tests.rigs.store.decrypted import clear
-from tests.rigs.wait import HANG_S, free_port, until
-
-CAMERA = '''
-[[camera]]
-name = "gate"
-source = "file:{path}"
-loop = true
-record = "continuous"
-max_clip_s = 10
-[camera.motion]
-enabled = false
-[web]
-port = {port}
-'''
-
-
-def config(port: int = 0) -> str:
-    return CAMERA.format(path=footage.clip(640, 360, 10, 10, 500), port=port or free_port())
-
-
-def records(agent: Agent) -> bool:
-    """Whether a second or two are in a clip that is open."""
-    with contextlib.suppress(FileNotFoundError):
-        return any(part.stat().st_size > 100_000 for part in agent.folders.clips.glob("*/*.part"))
-    return False
+from tests.rigs.wait import HANG_S, until
 
 
 def assert_announced_clips_are_whole(agent: Agent) -> None:

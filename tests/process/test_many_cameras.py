@@ -4,17 +4,15 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 
-from agent.core.contract.facts import Beat, CameraFacts
 from agent.host.clock import SystemClock
-from agent.host.datagram import Inbox
 from agent.store import boots, clips
 from agent.store.database import connect, transaction
 from tests.process.agent import Agent
+from tests.process.listener import Listener, camera
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.odd_camera import Habits, OddCamera, Viewer
 from tests.rigs.cameras.rtsp import RtspCamera, missing
@@ -42,11 +40,6 @@ sys.addaudithook(hang)
 JUNK_FROM = 20                      # the frame before which that camera goes mad, in every connection anew
 
 
-def camera(name: str, source: str, more: str = "") -> str:
-    """A [[camera]] of the configuration."""
-    return f'[[camera]]\nname = "{name}"\nsource = "{source}"\n{more}\n'
-
-
 def go_mad(viewer: Viewer) -> None:
     """Send what is neither RTSP nor RTP, then what looks like it, and hang up.
 
@@ -54,25 +47,6 @@ def go_mad(viewer: Viewer) -> None:
     """
     viewer.send(os.urandom(50_000) + b"$\0\xff\xff" + bytes(70_000) + b"RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n")
     viewer.close()
-
-
-class Listener:
-    """Hears what the capture processes tell of their cameras."""
-
-    def __init__(self, runtime: Path) -> None:
-        runtime.mkdir()
-        self._inbox = Inbox(runtime, "link")
-        self._facts: dict[str, CameraFacts] = {}
-
-    def until(self, true: Callable[[CameraFacts], Any], *names: str) -> None:
-        """Listen until this is true of the newest facts of all these cameras; older ones count no more."""
-        self._facts.clear()
-        until(lambda: self._all(true, names), f"of {', '.join(names)}")
-
-    def _all(self, true: Callable[[CameraFacts], Any], names: tuple[str, ...]) -> bool:
-        if isinstance(beat := self._inbox.receive(0.5), Beat):
-            self._facts |= {facts.camera: facts for facts in beat.cameras}
-        return all(name in self._facts and true(self._facts[name]) for name in names)
 
 
 def hang_card(agent: Agent, name: str) -> Callable[[], None]:

@@ -7,8 +7,7 @@ import pytest
 from agent.store import clips
 from agent.store.database import connect, current
 from agent.store.folders import Folders
-from tests.process.agent import Agent
-from tests.process.test_life import config
+from tests.process.agent import Agent, config
 from tests.rigs.powercut.disk import logged_disk, missing
 from tests.rigs.wait import until
 

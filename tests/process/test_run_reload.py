@@ -3,8 +3,7 @@ import re
 import signal
 from pathlib import Path
 
-from tests.process.agent import Agent
-from tests.process.test_life import config
+from tests.process.agent import Agent, config
 from tests.rigs.wait import until
 
 USB = '[[camera]]\nname = "side"\nsource = "v4l2:/dev/no-such-camera"\n'

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import av
 
-from tests.process.agent import Agent
-from tests.process.test_life import config
+from tests.process.agent import Agent, config
 from tests.rigs.cameras import footage
 from tests.rigs.store.decrypted import clear
 from tests.rigs.wait import until

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.capture.clip_rows import ClipRules
 from agent.capture.clipfile import EncryptionPolicy, choose_policy
+from agent.capture.recorder import Recorder
 from agent.core.evidence.encrypted import AES_GCM, CHACHA, HEAD_B, MAGIC, DamagedError, FileHead, LockedError, records
 from agent.host.datagram import Outlet
 from agent.keeper.sweeper import DayKeys
@@ -22,10 +23,10 @@ from agent.store.encryption.ciphers import Encrypter, file_key, new_private, pub
 from agent.store.encryption.clear_file import ClearFile, PlainFile, open_clear, open_clip
 from agent.store.encryption.file_keys import Keyring
 from agent.store.export import prepare, write
-from tests.capture.test_recorder_faults import Recorder, clip
 from tests.core.cut_material import packets_of
 from tests.core.mp4_material import ffprobe
 from tests.rigs.cameras.h264 import movie
+from tests.rigs.device.recorder import clip
 from tests.rigs.store.cards import swept
 from tests.rigs.store.vault import Vault
 from tests.rigs.wait import HANG_S

@@ -8,6 +8,7 @@ from agent.store import clips, events, retention_queries
 from agent.store.clips import reaching_into
 from agent.store.database import transaction
 from tests.conftest import HandClock
+from tests.store.sqlite_steps import steps_n
 
 MANY_N = 3000
 STEPS_MAX = 3000            # of SQLite's machine; reading every clip takes more than ten times as many
@@ -35,15 +36,6 @@ def stocked(db: sqlite3.Connection, hand_clock: HandClock) -> sqlite3.Connection
             events.finish(db, event, 1000, 0.5, 1, [], "2", f"{seq}.jpg")
             hand_clock.advance(10)
     return db
-
-
-def steps_n(db: sqlite3.Connection, act: Callable[[], object]) -> int:
-    """How many steps SQLite's machine takes for it, in tens."""
-    tens = []
-    db.set_progress_handler(lambda: tens.append(1) and None, 10)
-    act()
-    db.set_progress_handler(None, 0)
-    return 10 * len(tens)
 
 
 def test_no_question_that_is_asked_all_the_time_reads_all_clips(stocked, hand_clock: HandClock):

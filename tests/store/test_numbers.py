@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from agent.capture.row_queue import RowQueue
 from agent.core.evidence.ledger.acts import Updated
-from agent.host.datagram import Outlet
 from agent.keeper.canary import Canary
 from agent.store import clips, events, ledger, meta, numbers, outbox
 from agent.store.database import FILE, connect, transaction
 from agent.store.folders import Folders
 from agent.store.numbers import BEHIND, BELIEVED_MAX, CONN, LEAP, PAGE, Note, given, noted
 from tests.conftest import HandClock
+from tests.rigs.store.cards import go_behind_the_card
 from tests.rigs.store.joined import join
 from tests.rigs.store.users import Premises
 
@@ -33,14 +32,6 @@ def work(db: sqlite3.Connection, clock: HandClock, n: int) -> dict[str, int]:
             clips.open_row(db, "gate", "motion", clock.now(), "h264", 320, 180)
             meta.count_up(db, CONN)
     return given(db)
-
-
-def go_behind_the_card(folders: Folders, clock: HandClock) -> None:
-    """What a recorder does before it numbers its first clip."""
-    rows = RowQueue(folders, clock, Outlet(folders.root))
-    rows.open()
-    assert rows.commit()
-    rows.close()
 
 
 def lived(folders: Folders, clock: HandClock) -> dict[str, int]:

@@ -12,7 +12,7 @@ from agent.store.boots import Dates
 from agent.store.database import transaction
 from agent.store.recordings import CameraDay, camera_day, days_with_footage
 from tests.conftest import HandClock
-from tests.store.test_many_clips import steps_n
+from tests.store.sqlite_steps import steps_n
 
 DAY_MS = 86_400_000
 LONG_MS = 60_000

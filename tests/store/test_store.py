@@ -13,7 +13,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.schema import READABLE_FROM, SCHEMA
 from tests.conftest import HandClock
-from tests.store.test_numbers import go_behind_the_card
+from tests.rigs.store.cards import go_behind_the_card
 
 
 def test_commits_are_flushed_and_readers_never_block(db):

@@ -19,9 +19,8 @@ from agent.store import ledger
 from agent.store.database import FILE
 from tests.rigs.cameras import footage
 from tests.rigs.wait import Stopwatch, until
+from tests.systemd.booted import BROWSE, KEEPER, NETWORK, SETTINGS, STORE, stem
 from tests.systemd.machine import Machine
-from tests.systemd.test_agent_boot import KEEPER, NETWORK, SETTINGS, STORE, stem
-from tests.systemd.test_page_ports import BROWSE
 
 PAUSED_WITHIN_S, STILL_S = 5.0, 2.0
 GAPS = {"row_missing", "row_removed", "tail_cut"}      # what a check says of rows that are gone

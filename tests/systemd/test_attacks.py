@@ -19,6 +19,22 @@ from agent.core.evidence.ledger.row import decode
 from agent.store import ledger
 from agent.store.database import FILE
 from tests.rigs.wait import Stopwatch, until
+from tests.systemd.booted import (
+    ISSUE,
+    KEEPER,
+    LINK,
+    NETWORK,
+    PATHS,
+    ROOT,
+    SETTINGS,
+    SETUP,
+    STORE,
+    WEB,
+    clips,
+    demand_libraries,
+    furnish,
+    health,
+)
 from tests.systemd.machine import Machine, NoMachine
 from tests.systemd.siege import (
     CAMERAS,
@@ -28,20 +44,6 @@ from tests.systemd.siege import (
     Household,
     two_cameras,
 )
-from tests.systemd.test_agent_boot import (
-    KEEPER,
-    LINK,
-    NETWORK,
-    ROOT,
-    SETTINGS,
-    STORE,
-    WEB,
-    clips,
-    demand_libraries,
-    furnish,
-    health,
-)
-from tests.systemd.test_setup_boot import ISSUE, PATHS, SETUP
 
 ATTACKS = "/usr/lib/attacks.py"
 PAPER = ROOT / "docs/design/security.md"

@@ -17,8 +17,8 @@ import pytest
 from agent.core.card_ladder import Budget
 from tests.rigs.powercut.disk import mend
 from tests.rigs.wait import HANG_S, until
+from tests.systemd.booted import conditions, demand_libraries, furnish, health, until_recording
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import conditions, demand_libraries, furnish, health, until_recording
 
 UNIT = "rescue-taimat-card.service"
 CARD_B, BOOT_B = 256 << 20, 8 << 20

@@ -26,9 +26,9 @@ from tests.rigs.machine.packaged import BROKEN, SOONER, Edit, packaged
 from tests.rigs.machine.stick import STICK, Stick, take_off_line
 from tests.rigs.network.lan import PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import HANG_S, until
+from tests.systemd.booted import KEEPER, NETWORK, SETTINGS, STORE, WEB
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import KEEPER, NETWORK, SETTINGS, STORE, WEB
 
 FIRST, LATER, LIGHT, BAD = "0.1.0", "0.2.0", "0.3.0", "0.4.0"
 ROLES = (KEEPER, WEB, NETWORK)

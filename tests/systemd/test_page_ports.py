@@ -11,8 +11,8 @@ import pytest
 
 from tests.rigs.network.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
+from tests.systemd.booted import BROWSE, KEEPER, NETWORK, ROOT, SETTINGS, WEB, demand_libraries
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import KEEPER, NETWORK, ROOT, SETTINGS, WEB, demand_libraries
 
 SETUP, PATHS = "setup-taimat.service", ("setup-taimat.path", "setup-taimat-news.path")
 FAR, HTTPS, HTTP = "far.service", "taimat-web-https.socket", "taimat-web-http.socket"
@@ -30,18 +30,6 @@ line = (http.client.HTTPSConnection(host, int(port), timeout=20, context=ssl._cr
 line.request("GET", path)
 answer = line.getresponse()
 print(answer.status, answer.getheader("location"), "name=\\"code\\"" in answer.read().decode())
-"""
-# As a paired browser: what it asks for, where that leads to, and the page.
-BROWSE = """
-import http.client, os, sys
-method, path, body, cookie = sys.argv[1], sys.argv[2], sys.argv[3], "/root/cookie"
-line = http.client.HTTPConnection("localhost", 8088, timeout=20)
-known = {"Cookie": open(cookie).read()} if os.path.exists(cookie) else {}
-line.request(method, path, body or None, {"Origin": "http://localhost:8088", **known})
-answer = line.getresponse()
-if answer.getheader("set-cookie"):
-    open(cookie, "w").write(answer.getheader("set-cookie").partition(";")[0])
-print(answer.status, answer.getheader("location"), answer.read().decode())
 """
 SEARCH = """
 import msgspec

@@ -18,19 +18,9 @@ from tests.rigs.cameras import footage, rtsp
 from tests.rigs.cameras.rtsp import RtspCamera
 from tests.rigs.network.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
+from tests.systemd.booted import FETCH, KEEPER, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries, fetch
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import (
-    FETCH,
-    KEEPER,
-    NETWORK,
-    ROOT,
-    SETTINGS,
-    WEB,
-    clips,
-    demand_libraries,
-    fetch,
-)
 
 pytestmark = pytest.mark.skipif(bool(rtsp.missing()), reason=rtsp.missing() or "-")
 # Of the last one's address ours learns with its first answer that it knows UDP alone, and leaves it to libav.

@@ -9,8 +9,8 @@ import pytest
 
 from agent.core.recovery import REBOOT_AGAIN_MS, REBOOT_UP_MS
 from tests.rigs.wait import until
+from tests.systemd.booted import SETTINGS, demand_libraries, furnish
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import SETTINGS, demand_libraries, furnish
 
 CAMERA, DRIVER, REBOOT = "taimat-capture@usb.service", "rescue-taimat-driver.service", "rescue-taimat-reboot.service"
 CONFIG = """

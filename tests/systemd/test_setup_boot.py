@@ -13,11 +13,21 @@ import pytest
 
 from tests.rigs.cameras import footage
 from tests.rigs.wait import HANG_S, Stopwatch, until
+from tests.systemd.booted import (
+    ISSUE,
+    KEEPER,
+    LINK,
+    NETWORK,
+    PATHS,
+    ROOT,
+    SETTINGS,
+    SETUP,
+    WEB,
+    clips,
+    demand_libraries,
+)
 from tests.systemd.machine import Machine, NoMachine
-from tests.systemd.test_agent_boot import KEEPER, LINK, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries
 
-SETUP, PATHS = "setup-taimat.service", ("setup-taimat.path", "setup-taimat-news.path")
-ISSUE = "/run/issue.d/taimat.issue"
 CAMERA = "taimat-capture@webcam.service"
 AS_PAGE = ("setpriv", "--reuid", "taimat-web", "--regid", "taimat", "--init-groups")
 WITHIN_S = 5.0              # from the household's word to the camera's process

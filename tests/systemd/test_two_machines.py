@@ -20,23 +20,20 @@ from pathlib import Path
 import pytest
 
 from scripts.packaging.wheels import NoWheel
-from tests.cli.test_card_make import debs
-from tests.cli.test_ward_card import image_of
 from tests.machines.debian import NotDebian, supply
 from tests.rigs.cameras import footage, rtsp
 from tests.rigs.cameras.rtsp import RtspCamera
 from tests.rigs.house import owner
 from tests.rigs.house.owner import opened
 from tests.rigs.house.phone import Phone, dial_within
-from tests.rigs.machine.boot_card import stock
+from tests.rigs.machine.boot_card import debs, image_of, stock
 from tests.rigs.machine.guides import ROOT, blocks
 from tests.rigs.machine.packaged import MACHINE, packaged
 from tests.rigs.network.lan import PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import HANG_S, Stopwatch, until
+from tests.systemd.booted import KEEPER, LINK, SETTINGS, SETUP
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine, root_image
-from tests.systemd.test_agent_boot import KEEPER, LINK, SETTINGS
-from tests.systemd.test_setup_boot import SETUP
 from tests.systemd.typist import TYPING_S, USER, Typist
 
 GUIDES = ROOT / "docs/guide"

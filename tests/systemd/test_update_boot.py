@@ -17,8 +17,8 @@ from agent.host import tree
 from agent.store.schema import READABLE_FROM
 from tests.rigs.device.bundles import Maker, ar, data_files, tar
 from tests.rigs.wait import HANG_S, until
+from tests.systemd.booted import KEEPER, LINK, SETTINGS, STORE, demand_libraries, furnish
 from tests.systemd.machine import BOOTED, Machine, NoMachine
-from tests.systemd.test_agent_boot import KEEPER, LINK, SETTINGS, STORE, demand_libraries, furnish
 
 ROOT = Path(__file__).parents[2]
 INSTALLER, WATCH, GUARD = (f"update-taimat-{name}" for name in ("install.service", "install.path", "boot.service"))

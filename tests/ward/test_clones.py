@@ -21,7 +21,7 @@ from tests.rigs.pki import Authority
 from tests.rigs.wait import until
 from tests.rigs.ward.ingest import WardIngest
 from tests.rigs.ward.reporting_device import Teller
-from tests.ward.test_intake import DEV, GOOD, arrived, reception
+from tests.ward.reception import DEV, GOOD, arrived, reception
 
 LIVES = st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=12)
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.host.ward_folder import KEY, shown
 from agent.ward.enrolment.papers import bundle_text
-from tests.cli.test_enrol import Recorder, Talking
+from tests.rigs.device.enrolling import Recorder, Talking
 from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.ward.enrolment import ServedWard
 

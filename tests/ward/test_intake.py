@@ -1,33 +1,16 @@
 """Whatever devices send, the intake goes on: nothing that is taken can spoil a commit."""
-import json
-from dataclasses import dataclass
 
 import pytest
 import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.host.clock import Instant
-from agent.mqtt.connection import Arrived
 from agent.ward import database
-from agent.ward.citytopics import WardTopics
-from agent.ward.device_cache import DeviceCache
-from agent.ward.metrics import IngestMetrics
-from agent.ward.quota import Quota
-from agent.ward.reception import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S, Reception
+from agent.ward.reception import BATCH_N, EVENTS_WAIT_S, REPORTS_WAIT_S
 from agent.ward.settings import Roster
 from agent.ward.watch import lines
+from tests.ward.reception import DEV, GOOD, arrived, reception
 
-DEV = "c-7f3a9c21b04d"
-GOOD = {
-    "evt": {"specversion": "1.0", "id": f"{DEV}/7", "source": "/cam/w07/c/gate", "type": "cam.motion.v1", "seq": 7,
-            "boot": "9f2c1a7e", "clock": "ntp", "time": "2026-11-24T23:20:50.1Z",
-            "data": {"mono_ms": 5, "kind": "gap", "missing": [[2, 5]]}},
-    "status": {"online": True, "boot": "9f2c1a7e", "conn": 3, "why": "lost", "clock": "ntp"},
-    "birth": {"boot": "9f2c1a7e", "conn": 3, "mono_ms": 5, "clock": "ntp", "agent": "1", "site": "HH-1"},
-    "health": {"seq": 1, "boot": "9f2c1a7e", "clock": "ntp", "mono_ms": 5, "int_s": 30, "outbox_n": 1,
-               "cond": [{"code": "hot", "sev": "warn"}]},
-}
 NUMBERS = st.integers(-2**70, 2**70) | st.sampled_from([0, 1, 2**63 - 1, 2**63, -1, 10**18])
 EXTREME = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z"]
 IMPOSSIBLE = ["2026-13-01T00:00:00Z", "2026-11-24T23:20:61Z", "٢٠٢٦-11-24T23:20:50Z", "2026-11-24T23:20:50", "now"]
@@ -36,34 +19,6 @@ VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.floats() | TIMES | st.text(max_size=12) | st.sampled_from(["ntp", "\x00"]),
     lambda more: st.lists(more, max_size=3) | st.dictionaries(st.sampled_from(["mono_ms", "kind", "missing"]), more),
     max_leaves=6)
-
-
-@dataclass
-class StillClock:
-    """A clock that a test sets."""
-
-    wall_ms: int = 1_795_561_250_123
-
-    def mono_s(self) -> float:
-        """Goes with the wall clock."""
-        return self.wall_ms / 1000
-
-    def now(self) -> Instant:
-        """This moment."""
-        return Instant("9f2c1a7e", self.wall_ms, self.wall_ms, "ntp")
-
-
-def reception(room_b: float = 1e8) -> tuple[Reception, DeviceCache, StillClock]:
-    """A reception over an empty database in memory, with so much room for each device's events."""
-    book, clock = DeviceCache(database.open_engine("sqlite://")), StillClock()
-    return Reception(WardTopics("w07"), book, clock, IngestMetrics(), Quota(room_b)), book, clock
-
-
-def arrived(what: str, payload: dict[str, object], dev: str = DEV) -> Arrived:
-    """That a device said this."""
-    return Arrived(f"cam/v1/w07/{dev}/{what}", json.dumps(payload).encode(), True, None, None)
-
-
 ours, book, clock = reception()
 
 

@@ -28,7 +28,7 @@ from agent.store.folders import Folders
 from agent.ward import quota
 from agent.ward.uploads.service import ASIDE_S, IDLE_S
 from tests.conftest import HandClock
-from tests.keeper.test_ledger_writer import keeper_of
+from tests.rigs.device.keeper import keeper_of
 from tests.rigs.pki import Authority
 from tests.rigs.store.exports import BEGIN_MS, END_MS, look, pack, shoot, wish
 from tests.rigs.store.shelf import OFFSET_MS

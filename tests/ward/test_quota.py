@@ -16,7 +16,7 @@ from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
 from tests.rigs.ward.ingest import WardIngest
 from tests.rigs.ward.reporting_device import Teller
-from tests.ward.test_intake import DEV, GOOD, reception
+from tests.ward.reception import DEV, GOOD, reception
 
 NEIGHBOUR = "c-0123456789ab"
 ROOM_B = 100_000_000

@@ -13,7 +13,7 @@ from agent.mqtt.connection import Arrived
 from agent.ward import database, register
 from agent.ward.device_cache import DeviceCache
 from tests.rigs.examples import examples
-from tests.ward.test_intake import DEV, GOOD, reception
+from tests.ward.reception import DEV, GOOD, reception
 
 NEIGHBOUR = "c-0123456789ab"
 WHATS = ("evt", "status", "birth", "health", "rsp/ops/01JDX0000000000000000000AB")

@@ -1,11 +1,13 @@
 """A phone's browser at a recorder's page: HTTPS to an address, cookies, forms sent as the page's own."""
+import contextlib
 import ctypes
 import http.client
 import os
 import re
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -75,6 +77,32 @@ class Phone:
 
     def _ask(self, method: str, path: str, body: str | None) -> tuple[int, str, bytes]:
         """One request on a connection of its own: status, where to go on, body."""
+        with self._answer(method, path, body) as answer:
+            return answer.status, answer.getheader("location", ""), answer.read()
+
+    @contextlib.contextmanager
+    def watching(self, path: str) -> Iterator[None]:
+        """Reads a live picture meanwhile. Raises OSError if there is none, or if it ended by itself."""
+        over = threading.Event()
+        with self._answer("GET", path, None) as answer:
+            if answer.status != 200:
+                raise OSError(f"{path}: {answer.status}")
+
+            def read() -> None:
+                with contextlib.suppress(OSError):
+                    while not over.is_set() and answer.read1(65_536):
+                        pass
+
+            reader = threading.Thread(target=read, daemon=True)
+            reader.start()
+            yield
+            if not reader.is_alive():
+                raise OSError(f"{path} ended by itself")
+            over.set()
+            reader.join()
+
+    @contextlib.contextmanager
+    def _answer(self, method: str, path: str, body: str | None) -> Iterator[http.client.HTTPResponse]:
         trust = ssl.create_default_context()
         trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE      # as after a tap on "continue"
         connection = http.client.HTTPConnection(self.host, self.port, timeout=HANG_S)
@@ -92,6 +120,6 @@ class Phone:
             for line in answer.headers.get_all("set-cookie") or ():
                 name, _, value = line.partition(";")[0].partition("=")
                 self.cookies[name] = value
-            return answer.status, answer.getheader("location", ""), answer.read()
+            yield answer
         finally:
             connection.close()

@@ -1,6 +1,12 @@
 """A boot partition as Raspberry Pi OS makes it: not copied, but written after what is known of it."""
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
+
+START = 2048                    # of the first partition in an image, in sectors
+MIB = 1 << 20
 CONFIG = """\
 # See the documentation for what else can stand here.
 #dtparam=spi=on
@@ -115,3 +121,28 @@ def stock(folder: Path, **instead: str) -> Path:
         (folder / "overlays").mkdir(exist_ok=True)
         (folder / "overlays" / "README").write_text(instead["readme"])
     return folder
+
+
+def debs(folder: Path) -> list[Path]:
+    """Two files in `folder` that are called like our packages."""
+    made = [folder / "taimat_0.3.0_arm64.deb", folder / "taimat-board_0.3.0_all.deb"]
+    for path in made:
+        path.write_bytes(b"a package")
+    return made
+
+
+def image_of(card: Path, image: Path, table: str) -> Path:
+    """An image with that partition table, whose FAT partition has the files of `card`."""
+    for tool in ("mkfs.vfat", "mcopy", "sfdisk"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is missing: apt install dosfstools mtools fdisk")
+    with image.open("wb") as file:
+        file.truncate(80 * MIB)
+    kind = "c" if table == "dos" else "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
+    script = f"label: {table}\nstart={START}, size={64 * MIB // 512}, type={kind}\nstart={START + 64 * MIB // 512}\n"
+    subprocess.run(["sfdisk", "--quiet", image], input=script, text=True, check=True, capture_output=True)
+    subprocess.run(["mkfs.vfat", "-F", "32", "--offset", str(START), image, str(64 * MIB // 1024)], check=True,
+                   capture_output=True)
+    at = f"{image}@@{START * 512}"
+    subprocess.run(["mcopy", "-s", "-i", at, *card.iterdir(), "::/"], check=True)
+    return image

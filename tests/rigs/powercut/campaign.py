@@ -60,7 +60,7 @@ def record(folder: Path, films: list[tuple[Path, str]], seconds: float, *, encry
 
 
 def work(folder: Path, store: Path, films: list[tuple[Path, str]], seconds: float, witness: Witness, *, encrypt: str,
-         quota_gb: float = 0, after_clips_n: int = 0) -> None:
+         quota_gb: float = 0, after_clips_n: int = 0, limit_s: float = HANG_S) -> None:
     """The same onto a store, for `seconds` after so many clips are finished; what the roles say lies in `folder`."""
     join_in(store)
     with tempfile.TemporaryDirectory(prefix="taimat-", dir=SHORT) as runtime:
@@ -68,7 +68,7 @@ def work(folder: Path, store: Path, films: list[tuple[Path, str]], seconds: floa
                                          f"quota_gb = {quota_gb}", "free_floor_pct = 1"])
         with _agent(folder, config):
             until(lambda: len(witness.seen.lives) >= len(films) and len(witness.seen.clips) >= after_clips_n,
-                  f"all cameras record; see {folder}/*.log")
+                  f"all cameras record; see {folder}/*.log", limit_s)
             time.sleep(seconds)
 
 

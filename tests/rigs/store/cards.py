@@ -1,6 +1,7 @@
 """Stores to check: clips that are as good as real ones, and what a check, or the sweep, makes of a card."""
 import sqlite3
 
+from agent.capture.row_queue import RowQueue
 from agent.cli.verify import CardContent, read_card
 from agent.core.evidence.encrypted import FileKey
 from agent.core.evidence.ledger.card_check import check_card
@@ -9,9 +10,11 @@ from agent.core.evidence.ledger.findings import Flaw
 from agent.core.evidence.ledger.row import Row, decode
 from agent.host.clock import Clock, Instant
 from agent.host.command_key import verifies
+from agent.host.datagram import Outlet
 from agent.store import clips, ledger
 from agent.store.folders import Folders
 from agent.store.sweep import Sweep
+from tests.conftest import HandClock
 
 
 def film(db: sqlite3.Connection, folders: Folders, clock: Clock, content: bytes) -> str:
@@ -51,3 +54,11 @@ def swept(db: sqlite3.Connection, folders: Folders, now: Instant, file_key: File
 def codes(folders: Folders) -> set[str]:
     """What kinds of things do not hold."""
     return {finding.code.value for finding in findings(folders)}
+
+
+def go_behind_the_card(folders: Folders, clock: HandClock) -> None:
+    """What a recorder does before it numbers its first clip."""
+    rows = RowQueue(folders, clock, Outlet(folders.root))
+    rows.open()
+    assert rows.commit()
+    rows.close()

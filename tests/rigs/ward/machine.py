@@ -23,15 +23,18 @@ PASSPHRASE = "năm chữ không liên quan"
 class WardMachine:
     """Use as a context manager for broker and proxy; the authority alone is there at once."""
 
-    def __init__(self, folder: Path, *words: str, pin: str = PASSPHRASE) -> None:
-        """Have it made; `words` are further options of `init`, `pin` is a token's."""
+    def __init__(self, folder: Path, *words: str, pin: str = PASSPHRASE, backup: Path | None = None) -> None:
+        """Have it made, on a restored `backup` if given; `words` are more options of `init`, `pin` is a token's."""
         self.folder, self.places = folder, Places.below(folder)
         (folder / "etc/mosquitto/conf.d").mkdir(parents=True)
         self.passphrase = folder / "passphrase"
         self.passphrase.write_text(f"{pin}\n")
+        self.config = self.places.etc / "ward.toml"
+        if backup:
+            put_back = self.run("restore", "--reload=true", backup)
+            assert put_back.returncode == 0, put_back.stderr
         made = self.init("--name", WARD_NAME, "--ward", "w07", "--host", "localhost", *words)
         assert made.returncode == 0, made.stderr
-        self.config = self.places.etc / "ward.toml"
         self.broker = Broker(folder / "broker")
         self.door_port, self.enrol_port, self.desk_port = free_port(), free_port(), free_port()
         self.edit("port = 8883\ntls", f"port = {self.broker.port}\ntls")

@@ -1,5 +1,6 @@
 """A device for tests that says whatever the test wants, and hears what the ward says to it."""
 import json
+import ssl
 import threading
 from typing import Any
 
@@ -16,14 +17,16 @@ BOOT = "9f2c1a7e"
 class Teller:
     """One device of ward w07, without an outbox."""
 
-    def __init__(self, port: int, dev: str = "c-000000000001") -> None:
-        """Connect and subscribe; `heard` is what came, newest last."""
+    def __init__(self, port: int, dev: str = "c-000000000001", trust: ssl.SSLContext | None = None) -> None:
+        """Connect, by TLS with `trust`, and subscribe; `heard` is what came, newest last."""
         self.dev, self.heard = dev, list[tuple[str, bytes]]()
         self._subscribed = threading.Event()
         self._client = client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=dev, protocol=paho.MQTTv5)
         client.on_message = lambda _client, _data, message: self.heard.append((message.topic, message.payload))
         client.on_subscribe = lambda *_: self._subscribed.set()
-        client.connect("127.0.0.1", port)
+        if trust:
+            client.tls_set_context(trust)
+        client.connect("localhost" if trust else "127.0.0.1", port)
         topics = [f"cam/v1/w07/{dev}/ack", f"cam/v1/w07/{dev}/cmd/#", "cam/v1/w07/_ward/state"]
         client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
         client.loop_start()
