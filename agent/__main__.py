@@ -86,7 +86,6 @@ class LazyCommand(TyperCommand):
         self._module, _, self._attribute = place.partition(":")
 
     def load(self) -> Any:
-        """Imports the command and returns it as typer runs it."""
         found = getattr(import_module(self._module), self._attribute)
         if not isinstance(found, typer.Typer):
             function, found = found, typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -135,7 +134,6 @@ def group() -> TyperGroup:
 
 
 def main() -> None:
-    """The entry of the `taimat` command."""
     try:
         group()(prog_name="taimat")
     except Exception as error:

@@ -114,7 +114,6 @@ def _clips_named(db: sqlite3.Connection, names: Sequence[str]) -> list[Clip]:
 
 def _of_time(db: sqlite3.Connection, camera: str | None, since: str | None, until: str | None,
              now: Instant) -> list[Clip]:
-    """Returns the clips with footage of the time, of one camera or of all."""
     begin_ms = moment_ms(str(since), "--from", now.wall_ms)
     end_ms = now.wall_ms if until is None else moment_ms(until, "--to", begin_ms)
     found = [clip for known in cameras(db) if camera in (None, known)

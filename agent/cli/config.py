@@ -202,7 +202,6 @@ def show(config: Config = None) -> None:
 
 
 def _set_by_the_ward(own: Settings) -> dict[str, Any]:
-    """Returns the ward's settings from the store; {} without a store."""
     store = Path(own.store.folder)
     try:
         if not (store / FILE).exists():
@@ -256,7 +255,6 @@ def _holds_tables(value: Any) -> bool:
 
 
 def toml(value: Any) -> str:
-    """Formats a value of the settings as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

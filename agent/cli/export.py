@@ -16,8 +16,8 @@ from agent.cli.terminal import console, json_line, length, size, working
 from agent.cli.typed import length_ms, meant, moment_ms
 from agent.config.settings import Settings
 from agent.core.evidence.encrypted import LockedError
-from agent.core.evidence.ledger import fingerprint
 from agent.core.evidence.ledger.claim import ExportWish, GapTold
+from agent.core.evidence.ledger.row import fingerprint
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.users import as_before

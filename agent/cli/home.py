@@ -10,7 +10,7 @@ from agent.cli.options import Config
 from agent.cli.place import config_path
 from agent.cli.terminal import console
 from agent.config.load import load
-from agent.home.broker import WAITS, HomeContext, remove
+from agent.home import WAITS, HomeContext, remove
 from agent.host.clock import SystemClock
 from agent.host.users import step_down
 from agent.store import home, identity

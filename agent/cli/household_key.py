@@ -8,11 +8,11 @@ from agent.cli.options import Config, Yes
 from agent.cli.own_decisions import open_decisions
 from agent.cli.processes import poke
 from agent.cli.terminal import console
-from agent.core.household.access import grouped
+from agent.core.household.access import code_from, grouped
 from agent.host.clock import SystemClock
 from agent.store.decisions import days
 from agent.store.decisions.days import install_household
-from agent.store.encryption.household import SECRET_B, public_half, secret_from
+from agent.store.encryption.household import SECRET_B, public_half
 
 Replace = Annotated[bool, typer.Option("--replace", help="Make another key. The old one then opens nothing.")]
 
@@ -26,7 +26,7 @@ def household_key(replace: Replace = False, yes: Yes = False, config: Config = N
         typer.confirm("The key on paper will no longer open any recording on this device, new or old; it still opens "
                       "earlier copies of the card. Make another one?",
                       abort=True)
-    secret = secret_from(os.urandom(SECRET_B))
+    secret = code_from(os.urandom(SECRET_B))
     install_household(own, db, public_half(secret), SystemClock().now())
     poke(settings.store.runtime, "keys", "keeper")
     out = console()

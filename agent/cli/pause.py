@@ -58,7 +58,6 @@ def resume(cameras: Cameras = None, config: Config = None) -> None:
 
 
 def _chosen(config: Path | None, cameras: Sequence[str]) -> tuple[Settings, Folders, list[str] | None]:
-    """Returns settings, folders, and the names of the given cameras, None for all cameras."""
     settings = load_here(config)
     folders = Folders(Path(settings.store.folder))
     if not folders.root.is_dir():

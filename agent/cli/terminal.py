@@ -109,5 +109,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 
 
 def json_line(value: object) -> None:
-    """Prints one JSON object on a line, at once."""
     print(msgspec.json.encode(value).decode(), flush=True)

@@ -17,8 +17,12 @@ from rich.markup import escape
 from agent.cli.options import Config, Json
 from agent.cli.place import load_here
 from agent.cli.terminal import console, json_line, table, when, working
-from agent.core.evidence import ledger as evidence
-from agent.core.evidence.ledger import CardContents, Checked, Flaw, FoundFile, KnownClip, LedgerLine, Row
+from agent.core.evidence.ledger.acts import ClipSigned
+from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
+from agent.core.evidence.ledger.check import Checked, check
+from agent.core.evidence.ledger.findings import Flaw
+from agent.core.evidence.ledger.package import check_package
+from agent.core.evidence.ledger.row import LedgerLine, Row, fingerprint
 from agent.core.harmless import one_line
 from agent.core.household.pause import TRUSTED
 from agent.host.command_key import verifies
@@ -64,8 +68,8 @@ def verify(folder: StoreFolder = None, heads: Heads = None, key: Fingerprint = N
                                  param_hint="--key")
     place = folder or Path(load_here(config).store.folder)
     with working("reading ...", json) as tick:
-        check = _export if unpacked.is_one(place) else _card
-        report = check(place, anchors, key or "", lambda files_n: tick(f"{files_n} files read ..."))
+        examine = _export if unpacked.is_one(place) else _card
+        report = examine(place, anchors, key or "", lambda files_n: tick(f"{files_n} files read ..."))
     if json:
         for finding in report.findings:
             json_line(asdict(finding))
@@ -102,13 +106,13 @@ def _is_hex(text: str, digits_min: int) -> bool:
 
 def _card(folder: Path, heads: Mapping[int, str], key: str, tell: Callable[[int], None]) -> _Report:
     seen = read_card(folder, tell)
-    checked = evidence.check(seen.lines, verifies, heads=heads, key=key, told_key=seen.key, waiting=seen.waiting,
+    checked = check(seen.lines, verifies, heads=heads, key=key, told_key=seen.key, waiting=seen.waiting,
                              noted_n=seen.noted_n)
-    findings, files = [*checked.findings, *evidence.check_card(checked, seen.shelf)], seen.shelf.files
-    named = {row.body.get("clip") for row in checked.rows if row.kind == evidence.ClipSigned.KIND}
+    findings, files = [*checked.findings, *check_card(checked, seen.shelf)], seen.shelf.files
+    named = {row.body.get("clip") for row in checked.rows if row.kind == ClipSigned.KIND}
     good_n = len(files.keys() & named - {flaw.clip for flaw in findings})
     agree_n = len(heads) - sum(flaw.code in ("tail_cut", "head_differs") for flaw in findings)
-    keys, device = list(map(evidence.fingerprint, checked.keys)), checked.rows[0].dev if checked.rows else None
+    keys, device = list(map(fingerprint, checked.keys)), checked.rows[0].dev if checked.rows else None
     lines = [f"{_stretches(checked)}; clips that hold: {good_n} of {len(files)}"]
     if device is not None:
         sealed = checked.rows[-1].sealed
@@ -124,11 +128,11 @@ def _card(folder: Path, heads: Mapping[int, str], key: str, tell: Callable[[int]
 
 
 def _export(folder: Path, heads: Mapping[int, str], key: str, tell: Callable[[int], None]) -> _Report:
-    verdict = evidence.check_package(unpacked.read(folder, tell), verifies, heads=heads, key=key)
+    verdict = check_package(unpacked.read(folder, tell), verifies, heads=heads, key=key)
     manifest, compared_n, wrong = verdict.manifest, verdict.compared_n, {flaw.clip for flaw in verdict.findings}
     good_n, all_n = sum(film.file not in wrong for film in verdict.told), len(verdict.told)
     agree_n = compared_n - sum(flaw.code == "head_differs" and flaw.n in heads for flaw in verdict.findings)
-    own = evidence.fingerprint(bytes.fromhex(manifest.key)) if manifest and manifest.key else None
+    own = fingerprint(bytes.fromhex(manifest.key)) if manifest and manifest.key else None
     lines = [f"{_stretches(verdict.checked)}; files that hold: {good_n} of {all_n}"]
     if manifest:
         wish = manifest.claim.wish
@@ -210,7 +214,6 @@ def _files(folders: Folders, tell: Callable[[int], None]) -> Iterator[tuple[str,
 
 
 def _hashed(path: Path) -> FoundFile | None:
-    """Returns the file's size and digest; None if it was just deleted."""
     try:
         return FoundFile(path.stat().st_size, sha256(path))
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agent.config.settings import Camera, Polygon, Settings, Sharing, Store
 from agent.config.source import NETWORK, parse_source
-from agent.core.evidence.ledger import Agreed
+from agent.core.evidence.ledger.acts import Agreed
 from agent.core.household import consent
 from agent.core.household.labels import PEOPLE
 from agent.core.household.sharing_rules import STRICTEST_FIRST, Rules

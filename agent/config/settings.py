@@ -108,7 +108,6 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        """Returns its name for people: the title, or else the name."""
         return self.title or self.name
 
 

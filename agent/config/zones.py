@@ -42,7 +42,6 @@ class DrawnFault(NamedTuple):
 
 
 def faults(camera: Camera) -> Iterator[DrawnFault]:
-    """Yields the mistakes in a camera's masks, ignored areas and zones."""
     for path, areas in ((("masks",), camera.masks), (("motion", "ignore"), camera.motion.ignore)):
         for index, area in enumerate(areas):
             if len(area) < CORNERS_MIN or not _within(area):

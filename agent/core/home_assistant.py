@@ -16,6 +16,9 @@ from agent.core.health.conditions import Condition, ConditionText
 from agent.core.health.report import Report
 
 CHARS_MAX = 255             # Home Assistant's limit for a state
+# The states of a camera, retained: ON while something moves, the word for what moved last (core.household.labels), ON
+# while a clip is written, CameraState, ON while it is paused.
+STATES = ("motion", "moved", "recording", "health", "pause")
 BLIND = ("paused", "failed")        # camera states without motion detection
 
 
@@ -60,28 +63,12 @@ class HomeTopics:
     def update_set(self) -> str:
         return f"{self.own.root}/home/update/set"
 
-    def motion(self, camera: str) -> str:
-        """ON while something moves; retained."""
-        return f"{self.own.root}/live/{camera}/motion"
-
-    def moved(self, camera: str) -> str:
-        """The word for what moved last (core.household.labels); retained."""
-        return f"{self.own.root}/live/{camera}/moved"
-
-    def recording(self, camera: str) -> str:
-        """ON while a clip is written; retained."""
-        return f"{self.own.root}/live/{camera}/recording"
-
-    def problem(self, camera: str) -> str:
-        """CameraState; retained."""
-        return f"{self.own.root}/live/{camera}/health"
-
-    def pause(self, camera: str) -> str:
-        """ON while the camera is paused; retained."""
-        return f"{self.own.root}/live/{camera}/pause"
+    def live(self, camera: str, what: str) -> str:
+        """The topic of a state of the camera, one of STATES; retained."""
+        return f"{self.own.root}/live/{camera}/{what}"
 
     def pause_set(self, camera: str) -> str:
-        return f"{self.own.root}/live/{camera}/pause/set"
+        return f"{self.live(camera, 'pause')}/set"
 
     def snapshot(self, camera: str) -> str:
         """A JPEG; never retained."""
@@ -100,9 +87,8 @@ class HomeTopics:
 
 def retained(topics: HomeTopics, cameras: list[str]) -> list[str]:
     """Returns all retained topics of a device, in the order in which they must be emptied."""
-    each = (topics.motion, topics.moved, topics.recording, topics.problem, topics.pause)
     return [topics.config, topics.status, topics.health, topics.update,
-            *(topic(camera) for camera in cameras for topic in each)]
+            *(topics.live(camera, state) for camera in cameras for state in STATES)]
 
 
 Component = dict[str, object]
@@ -146,12 +132,8 @@ def components(topics: HomeTopics, device: HomeDevice) -> dict[str, Component]:
             parts[f"{camera}_{key}"] = {"name": f"{device.labels.get(camera, camera)} {device.names[key]}", **part}
     for key, part in parts.items():
         part["unique_id"] = f"{topics.own.dev}_{key}"
-        part["default_entity_id"] = f"{part['platform']}.{_slug(f'taimat-{key}')}"
+        part["default_entity_id"] = f"{part['platform']}.{'_'.join(re.findall('[a-z0-9]+', f'taimat-{key}'))}"
     return parts
-
-
-def _slug(text: str) -> str:
-    return "_".join(re.findall("[a-z0-9]+", text))
 
 
 def _of_device(topics: HomeTopics) -> dict[str, Component]:
@@ -170,17 +152,16 @@ def _of_device(topics: HomeTopics) -> dict[str, Component]:
 
 
 def _of_camera(topics: HomeTopics, camera: str, snapshots: bool) -> dict[str, Component]:
-    problem = topics.problem(camera)
+    binary: Component = {"platform": "binary_sensor", **ON_OFF}
+    motion, moved, recording, problem, pause = (topics.live(camera, state) for state in STATES)
     parts: dict[str, Component] = {
-        "motion": {"platform": "binary_sensor", "state_topic": topics.motion(camera), "device_class": "motion",
-                   **ON_OFF},
-        "moved": {"platform": "sensor", "state_topic": topics.moved(camera), "icon": "mdi:motion-sensor"},
-        "recording": {"platform": "binary_sensor", "state_topic": topics.recording(camera), "device_class": "running",
-                      **ON_OFF},
-        "problem": {"platform": "binary_sensor", "state_topic": problem, "device_class": "problem",
+        "motion": {**binary, "state_topic": motion, "device_class": "motion"},
+        "moved": {"platform": "sensor", "state_topic": moved, "icon": "mdi:motion-sensor"},
+        "recording": {**binary, "state_topic": recording, "device_class": "running"},
+        "problem": {**binary, "state_topic": problem, "device_class": "problem",
                     "value_template": "{{ value_json.problem }}", "json_attributes_topic": problem,
-                    "entity_category": "diagnostic", **ON_OFF},
-        "pause": {"platform": "switch", "state_topic": topics.pause(camera), "command_topic": topics.pause_set(camera),
+                    "entity_category": "diagnostic"},
+        "pause": {"platform": "switch", "state_topic": pause, "command_topic": topics.pause_set(camera),
                   "icon": "mdi:cctv-off", **ON_OFF}}
     if snapshots:
         parts["snapshot"] = {"platform": "image", "image_topic": topics.snapshot(camera)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agent.config.settings import Home
 from agent.core.contract.helper_messages import HomeAnswer, HomeQuestion
 from agent.helpers import answer_one
-from agent.home.broker import credentials
+from agent.home import credentials
 from agent.mqtt.fault import HOUSEHOLD, LinkFault
 from agent.mqtt.trial import greet
 

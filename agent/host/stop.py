@@ -56,7 +56,6 @@ class SignalBell:
                     pass
 
     def close(self) -> None:
-        """Stops waking; the handlers stay."""
         signal.set_wakeup_fd(-1)
         self._ear.close()
         self._bell.close()

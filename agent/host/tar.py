@@ -7,6 +7,7 @@ import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 BLOCK_B = tarfile.BLOCKSIZE
@@ -75,27 +76,32 @@ MEMORY_B = 80 << 20         # xz -9 needs 65 MB to unpack; a file that needs mor
 GZIP = 31                   # wbits: a gzip header, zlib's largest window
 
 
-class UnpackedReader:
-    """Reads a .tar, .tar.gz or .tar.xz in the next `size_b` bytes of a file. `read` raises NotPlainTar."""
+@dataclass(slots=True)
+class PieceReader:
+    """Reads pieces of any size as one file."""
 
-    def __init__(self, name: str, file: Reader, size_b: int) -> None:
-        """Raises NotPlainTar for a name with another ending."""
-        how = {"tar": pieces, "gz": _gunzipped, "xz": _unxzed}.get(name.rpartition(".")[2])
-        if how is None:
-            raise NotPlainTar(f"{name} is packed in a way that is not known")
-        self._pieces = how(file, size_b)
-        self._rest = b""
+    pieces: Iterator[bytes]
+    _rest: bytes = b""
 
-    def read(self, size_b: int) -> bytes:
-        """Returns the next `size_b` bytes; fewer only at the end."""
-        found = [self._rest]
-        had_b = len(self._rest)
-        while had_b < size_b and (piece := next(self._pieces, None)) is not None:
-            found.append(piece)
-            had_b += len(piece)
-        data = b"".join(found)
-        self._rest = data[size_b:]
-        return data[:size_b]
+    def read(self, size_b: int = -1) -> bytes:
+        """Returns the next bytes, fewer than asked for only at the end. Raises what the pieces raise."""
+        parts, have_b = [self._rest], len(self._rest)
+        while (size_b < 0 or have_b < size_b) and (piece := next(self.pieces, None)) is not None:
+            parts.append(piece)
+            have_b += len(piece)
+        data = b"".join(parts)
+        end = len(data) if size_b < 0 else size_b
+        self._rest = data[end:]
+        return data[:end]
+
+
+def unpacked(name: str, file: Reader, size_b: int) -> PieceReader:
+    """Returns a reader of the .tar, .tar.gz or .tar.xz in the next `size_b` bytes of a file. Raises NotPlainTar for a
+    name with another ending; `read` raises it for damage."""
+    how = {"tar": pieces, "gz": _gunzipped, "xz": _unxzed}.get(name.rpartition(".")[2])
+    if how is None:
+        raise NotPlainTar(f"{name} is packed in a way that is not known")
+    return PieceReader(how(file, size_b))
 
 
 def _unxzed(file: Reader, size_b: int) -> Iterator[bytes]:

@@ -27,7 +27,6 @@ class Rights:
 
     @classmethod
     def of_user(cls, user: pwd.struct_passwd) -> "Rights":
-        """Returns an account's rights, with all its groups."""
         return cls(user.pw_uid, user.pw_gid, tuple(os.getgrouplist(user.pw_name, user.pw_gid)))
 
     def put_on(self) -> None:

@@ -73,7 +73,6 @@ class WardFolder:
         return None
 
     def record(self) -> WardRecord | None:
-        """Returns the valid enrolment, or None."""
         return record_in(self.current)
 
     def save(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.evidence.ledger import DatabaseMended
+from agent.core.evidence.ledger.acts import DatabaseMended
 from agent.host.clock import Instant
 from agent.host.files import open_own
 from agent.store import ledger, meta, numbers

@@ -14,7 +14,7 @@ from itertools import islice
 
 from agent.core.contract import wire
 from agent.core.delivery.outbox import STRETCHES_MAX
-from agent.core.evidence.ledger import DatabaseMended
+from agent.core.evidence.ledger.acts import DatabaseMended
 from agent.host.clock import Instant
 from agent.host.files import write_durably
 from agent.host.probes.volume import Abort, refuses
@@ -135,8 +135,6 @@ def _delete(db: sqlite3.Connection, row: SpoiledRow) -> None:
 
 @dataclass(slots=True)
 class CardWatch:
-    """Watches the card; asked once a round."""
-
     folders: Folders
     refuses: bool = field(default=False, init=False)        # it accepted no new file at the last look
     canary: Canary = field(init=False)

@@ -134,7 +134,6 @@ class Need(NamedTuple):
 
 
 def need(settings: Store, sums_b: Mapping[str, int], space: Space) -> Need:
-    """Returns what is missing on the card, or above the quota."""
     wanted = limits(settings)
     used_b = min(sum(sums_b.values()), space.total_b - space.free_b)        # rows may say anything
     return Need(to_free_b(used_b, wanted.quota_b, space.free_b, space.total_b, wanted.floor_pct),
@@ -142,7 +141,6 @@ def need(settings: Store, sums_b: Mapping[str, int], space: Space) -> Need:
 
 
 def for_space(db: sqlite3.Connection, settings: Store, sums_b: Mapping[str, int], missing: Need) -> Iterator[Doomed]:
-    """Yields the clips that go because space is missing."""
     newest_seq, ages_faster = retention_queries.newest_seq(db), settings.keep_days / settings.keep_continuous_days
     stocks = (CameraClips(camera, size_b, retention_queries.handed_out(db, camera),
                            going_order(*(retention_queries.others(db, camera, kind)

@@ -18,7 +18,7 @@ import msgspec
 from agent.core import json_door
 from agent.core.contract import decisions as asked
 from agent.core.contract.setup import Changes, SetWard, in_short
-from agent.core.evidence.ledger import SettingsChanged
+from agent.core.evidence.ledger.acts import SettingsChanged
 from agent.core.household import access
 from agent.core.household.access import BrowserRole
 from agent.core.household.pause import By
@@ -70,7 +70,6 @@ class DecisionDesk:
         return SocketServer(runtime / asked.SOCKET, "desk", self.answer, asked.QUESTION_B_MAX)
 
     def answer(self, line: bytes, user: int) -> bytes:
-        """Answers a line of JSON from this user."""
         try:
             said = self._answer(json_door.read(line, asked.Questions), user)
         except msgspec.DecodeError:
@@ -128,7 +127,6 @@ class DecisionDesk:
 
     def _ask_browser(self, own: sqlite3.Connection, db: sqlite3.Connection, question: asked.BrowserQuestion,
                      role: BrowserRole | None) -> asked.DecisionAnswer:
-        """Answers a browser in that role; None if it is not paired."""
         if why := _refusal(question, role):
             return asked.DecisionAnswer(why=why)
         match question:

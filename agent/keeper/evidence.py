@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.config.derived import digest
 from agent.config.settings import Camera
-from agent.core.evidence.ledger import ClipSigned
+from agent.core.evidence.ledger.acts import ClipSigned
 from agent.host.clock import Clock
 from agent.host.files import sha256
 from agent.host.stop import Stop

@@ -16,8 +16,10 @@ import msgspec
 from agent.core import json_door
 from agent.core.delivery import certificate
 from agent.core.evidence.encrypted import DamagedError, LockedError
-from agent.core.evidence.ledger import LedgerLine, RowHead, WardIdentity, canonical, seals
+from agent.core.evidence.ledger import seals
+from agent.core.evidence.ledger.acts import WardIdentity
 from agent.core.evidence.ledger.claim import Claim, ExportWish, FileTold, Manifest, RowRef
+from agent.core.evidence.ledger.row import LedgerLine, RowHead, canonical
 from agent.core.media.mp4.cut import CutFilm
 from agent.host.clock import Clock, Instant
 from agent.host.files import sha256

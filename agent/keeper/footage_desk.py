@@ -23,7 +23,7 @@ from agent.core.contract.decisions import (
     Why,
 )
 from agent.core.evidence.encrypted import DamagedError, LockedError
-from agent.core.evidence.ledger import Notified
+from agent.core.evidence.ledger.acts import Notified
 from agent.core.household.notifications import Stand, stand
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant

@@ -11,8 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.core.evidence.ledger import KeyChange, LedgerLine, decode, message
-from agent.core.evidence.ledger.row import chained
+from agent.core.evidence.ledger.acts import KeyChange
+from agent.core.evidence.ledger.row import LedgerLine, chained, decode, message
 from agent.host.command_key import verifies
 from agent.host.files import write_durably
 from agent.store import ledger

@@ -14,23 +14,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract.facts import LedgerFacts
-from agent.core.evidence.ledger import (
-    ClockMoved,
-    DatabaseMended,
-    KeyChange,
-    LedgerBegin,
-    LedgerLine,
-    Row,
-    RowHead,
-    RowMoment,
-    decode,
-    fingerprint,
-    follow,
-    message,
-    moved_ms,
-)
-from agent.core.evidence.ledger.acts import Act, is_of_all_roles
-from agent.core.evidence.ledger.clocks import RIGHT, STEP_MS, went_back_ms
+from agent.core.evidence.ledger.acts import Act, ClockMoved, DatabaseMended, KeyChange, LedgerBegin, is_of_all_roles
+from agent.core.evidence.ledger.clocks import RIGHT, STEP_MS, moved_ms, went_back_ms
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, RowMoment, decode, fingerprint, follow, message
 from agent.host.clock import Clock, Instant
 from agent.keeper.key import KeyFault, LineVerifier, load_or_make, public
 from agent.store import announce, boots, identity, ledger, meta, numbers
@@ -165,7 +151,7 @@ class LedgerWriter:
             numbers.put(db, "act", self._acts_n)
 
     def _batch(self, db: sqlite3.Connection) -> int:
-        if ledger.newest(db) and not _anything(db):
+        if ledger.newest(db) and db.execute("SELECT 1 FROM act LIMIT 1").fetchone() is None:
             return 0
         with transaction(self.own), transaction(db):
             last_n = int(meta.get(self.own, LAST_ACT) or ledger.last_act_n(db))
@@ -191,7 +177,9 @@ class LedgerWriter:
         private, head = self._ready(db), self._known(db)
         sealed = self._now()                # after the acts were noted, so none is later than its row
         newest = ledger.newest(db, head.n)
-        first = self._own(db, private, newest, sealed, rows) if newest else self._first(db, private, sealed)
+        # what the keeper must report first: a different key, or a clock that moved unseen
+        first = [*self._another_key(db, private, newest, sealed), *_moved_clock(db, newest, sealed, rows)
+                 ] if newest else self._first(db, private, sealed)
         lines = []
         for row in (*first, *rows):
             line = follow(head, Row(n=head.n + 1, dev=self._device, kind=row.kind, act_n=row.act_n, at=row.at,
@@ -217,11 +205,6 @@ class LedgerWriter:
         return [_own_row(LedgerBegin(key=key, serial=self.serial, clips_n=clips_n, acts_n=acts_n,
                                      offset_ms=boots.offset_ms(db, sealed.boot)), sealed)]
 
-    def _own(self, db: sqlite3.Connection, private: Ed25519PrivateKey, newest: LedgerLine, sealed: RowMoment,
-             rows: Sequence[Row]) -> list[Row]:
-        """Returns what the keeper must report first: a different key, or a clock that moved unseen."""
-        return [*self._another_key(db, private, newest, sealed), *_moved_clock(db, newest, sealed, rows)]
-
     def _another_key(self, db: sqlite3.Connection, private: Ed25519PrivateKey, newest: LedgerLine,
                      sealed: RowMoment) -> list[Row]:
         key, was = public(private).hex(), meta.get(db, ledger.KEY) or ""
@@ -234,12 +217,7 @@ class LedgerWriter:
         return [_own_row(KeyChange(key=key, was=was), sealed)]
 
 
-def _anything(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM act LIMIT 1").fetchone() is not None
-
-
 def _own_row(act: Act, at: RowMoment) -> Row:
-    """Returns a row of the keeper's, without number, device and sealing."""
     return Row(n=0, dev="", kind=act.KIND, act_n=0, at=at, sealed=at, body=msgspec.to_builtins(act))
 
 

@@ -228,7 +228,6 @@ class Keeper:
             self.role.heartbeat.beat(facts=self.facts())
 
     def close(self) -> None:
-        """Ends the packing process, and closes the databases."""
         self.judge.packager.close()
         with contextlib.suppress(sqlite3.Error):
             self.timekeeper.lives.look(self.db, self.role.clock.now(), at_end=True)
@@ -246,7 +245,6 @@ class Keeper:
         self.own.require_trust()
 
     def _is_replaced(self, own: StoreConnection) -> bool:
-        """Whether the keeper's own database was replaced because a write of it had failed."""
         if own.distrusted():
             try:
                 repair.renew_own(self.role.folders, self.beat)
@@ -275,7 +273,6 @@ class Keeper:
 
 
 def serve(role: Role) -> None:
-    """Runs the keeper until it must stop."""
     role.folders.require_writable()
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, but sets it itself
         os.nice(NICE)

@@ -154,8 +154,6 @@ class NotYet(Exception):
 
 
 class Packed(NamedTuple):
-    """The finished file, flushed."""
-
     size_b: int
     sha256: str                 # hex
     manifest: str | None = None     # SHA-256 of the manifest of an export, hex
@@ -285,7 +283,6 @@ def work(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, runt
 
 
 def main(argv: list[str]) -> int:
-    """Runs the process. Returns the exit code."""
     die_with_parent()
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, but sets it itself
         os.nice(NICE)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Struct
 
-from agent.core.evidence.ledger import CameraPaused
-from agent.core.evidence.ledger.acts import BY_ITSELF
+from agent.core.evidence.ledger.acts import BY_ITSELF, CameraPaused
 from agent.core.household.pause import PastPauses, Pause, Pauses
 from agent.host.clock import Instant
 from agent.store import ledger, meta, pause

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.evidence.ledger import DatabaseMended
+from agent.core.evidence.ledger.acts import DatabaseMended
 from agent.host.clock import Instant
 from agent.host.files import write_durably
 from agent.keeper.canary import Canary
@@ -146,8 +146,6 @@ def reopened(folders: Folders, patience: Patience) -> tuple[StoreConnection, str
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """Where the damaged file is, and what was saved from it."""
-
     aside: Path
     rows_n: int
     torn: tuple[str, ...]           # tables that could not be read whole

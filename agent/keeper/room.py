@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from agent.core.evidence.ledger import Deletion
+from agent.core.evidence.ledger.acts import Deletion
 from agent.core.retention import CameraClips, KeptClip, make_room
 from agent.host.clock import Clock, Instant
 from agent.host.files import is_own, is_plain, open_own, open_plain, sync_folder, write_durably
@@ -100,7 +100,6 @@ def report(own: sqlite3.Connection, db: sqlite3.Connection, folders: Folders, no
 
 
 def _give_clips(folders: Folders, now: Instant, patience: Callable[[], None]) -> bool:
-    """Deletes as many clips as free the ballast's size."""
     found = os.statvfs(folders.root)
     needed_b = min(BALLAST_B, found.f_blocks * found.f_frsize // 20) - found.f_bavail * found.f_frsize
     needed_n = FILES_N - found.f_favail if found.f_files else 0

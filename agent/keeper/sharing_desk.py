@@ -30,7 +30,6 @@ class SharingDesk:
     settings: Settings              # as the keeper has read them
 
     def may_join(self, ward: str, text: int) -> bool:
-        """Whether that ward can be joined, under the text that was shown."""
         return ward == self.settings.ward.ward and text == agreement.VERSION
 
     @staticmethod

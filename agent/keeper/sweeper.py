@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from agent.core.evidence.encrypted import DamagedError
-from agent.core.evidence.ledger import DayKeyChange
+from agent.core.evidence.ledger.acts import DayKeyChange
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Clock, Instant
 from agent.host.files import destroy, sync_folder, write_durably

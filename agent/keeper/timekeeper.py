@@ -24,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class LifeNotes:
-    """The notes of one process that it runs."""
-
     number: int = 0             # of its row; 0 before the first note
     next_mono_ms: int = 0
 
@@ -40,8 +38,6 @@ class LifeNotes:
 
 @dataclass(slots=True)
 class Timekeeper:
-    """Watches the clock of one boot."""
-
     read_error_ms: Callable[[], int | None] = clock_state.error_ms
     watch: ClockWatch = field(default_factory=ClockWatch)
     step_ms: int | None = None          # the latest step
@@ -71,7 +67,6 @@ class Timekeeper:
         return seen
 
     def may_delete(self, now: Instant) -> bool:
-        """Whether footage may be deleted for its age now."""
         return self.recalled and self.watch.may_delete(now.mono_ms / 1000, now.clock)
 
     def _note(self, db: sqlite3.Connection, now: Instant, watch: ClockWatch, seen: ClockChange | None,

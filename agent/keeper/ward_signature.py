@@ -18,7 +18,8 @@ from agent.core.contract import wire
 from agent.core.contract.decisions import Why
 from agent.core.contract.wire.commands import args
 from agent.core.delivery import certificate
-from agent.core.evidence.ledger import CommandKeysSet, fingerprint
+from agent.core.evidence.ledger.acts import CommandKeysSet
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.key_slots import CHANGE, ChangeRefused, KeysChange, KeySlots
 from agent.core.key_slots import change as changed
 from agent.host import command_key

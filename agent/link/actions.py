@@ -57,7 +57,6 @@ class SettingsInForce:
         return self.given.ver if listens(self._settings) and self.given != NOTHING else None
 
     def report(self, topics: wire.Topics) -> Outgoing | None:
-        """Returns the report if one is due."""
         due, self.report_due = self.report_due, False
         if not due or self.ver is None:
             return None
@@ -66,7 +65,6 @@ class SettingsInForce:
             v=wire.VERSION, ver=self.ver, cfg=holds.values, clamped=dict(holds.clamped))), retain=True)
 
     def apply(self, given: Given) -> None:
-        """Puts what the card has into force."""
         self.given, self.report_due = given, True
         now = in_effect(self._settings, given.cfg)
         self._reporter.set_interval(now.ward.health_every_s)
@@ -81,8 +79,6 @@ class SettingsInForce:
 
 @dataclass(frozen=True, slots=True)
 class WardParts:
-    """The parts of the link that send to the ward, or do what it orders."""
-
     drain: Drain
     meter: OutboxMeter
     reporter: Reporter

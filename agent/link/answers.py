@@ -76,18 +76,15 @@ def _by_its_form(command: wire.Command, name: str, topics: wire.Topics) -> Outco
 
 class AnswerQueue:
     """Answers to send, the newest of each command. Each is also on the card: an answer that gets lost here is sent with
-    the next connection.
-    """
+    the next connection."""
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str, bytes | None], tuple[Ordered, bytes]] = {}      # in order
 
     def put(self, ordered: Ordered, payload: bytes) -> None:
-        """Sends this answer to that command soon."""
         self._waiting[ordered.who, ordered.id, ordered.correlation] = ordered, payload
 
     def remove(self, topics: wire.Topics) -> list[Outgoing]:
-        """Returns the oldest answers as messages, at most SENT_AT_ONCE."""
         removed = [self._waiting.pop(key) for key in list(self._waiting)[:SENT_AT_ONCE]]
         return [Outgoing(topics.response(ordered.who, ordered.id), payload, expiry_s=EXPIRY_S,
                          correlation=ordered.correlation) for ordered, payload in removed]

@@ -30,8 +30,6 @@ SUSPICIOUS = ("retained", "elsewhere", "other_order", "unknown_key", "bad_signat
 
 
 class CommandHandler:
-    """Runs one flow for each command."""
-
     def __init__(self, link: LinkContext, topics: wire.Topics, flows: FlowRunner, actions: Actions,
                  draw: Callable[[], float] = random.random) -> None:
         self._link, self._topics, self._clock, self.flows = link, topics, link.clock, flows
@@ -59,7 +57,6 @@ class CommandHandler:
         self.flows.start(self._repeat())
 
     def answered(self, command_id: str) -> None:
-        """A subscriber has that answer."""
         def note() -> Flow:
             yield StoreJob(got_answer(command_id))
 

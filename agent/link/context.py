@@ -8,7 +8,7 @@ from agent.config.settings import Settings
 from agent.core.contract.decisions import SOCKET, DecisionAnswer, Question
 from agent.core.delivery.backoff import Waits
 from agent.core.delivery.outbox import OutboxPace
-from agent.home.broker import WAITS
+from agent.home import WAITS
 from agent.host.clock import Clock
 from agent.host.sockets import ask
 from agent.link.answers import AnswerQueue

@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class DrainCounts:
-    """Messages since this process began."""
-
     sent_n: int = 0
     settled_n: int = 0
     unheard_n: int = 0          # the broker had no subscriber for them
@@ -93,7 +91,6 @@ class Drain:
                 self._hold()
 
     def acknowledged(self, seq: int, reason: int) -> None:
-        """The broker's answer to the offer of `seq`."""
         self.offers.taken(seq)
         self.fault = None
         if reason == 0 and self._delivery == "puback":
@@ -128,7 +125,6 @@ class Drain:
         self._leap.ready = True
 
     def resume(self) -> None:
-        """The ward's ingest is at work again."""
         self.offers.shorten_waits(self._clock.mono_s())
 
     def again(self, first: int, last: int) -> None:

@@ -54,7 +54,6 @@ class FlowRunner:
         self._resume(flow, None)
 
     def after(self, seconds: float) -> Until:
-        """For a flow to yield."""
         due_mono_s = self.clock.mono_s() + seconds
         return Until(lambda: self.clock.mono_s() >= due_mono_s)
 
@@ -93,8 +92,6 @@ class FlowRunner:
 
 @dataclass(frozen=True, slots=True)
 class FollowedView:
-    """One look at the store."""
-
     news: News = field(default_factory=list)        # answers to send
     open_ids: Collection[str] = ()                  # of the commands that still go on, oldest first
     again_s: float = float("inf")                   # until the next look if no poke comes
@@ -142,14 +139,12 @@ class Follower(abc.ABC, Generic[V]):
         self.look_now()
 
     def _send(self, news: News) -> None:
-        """Sends these answers, which are on the card."""
         for ordered, payload in news:
             self._link.answers.put(ordered, payload)
         if any(is_final(payload) for _, payload in news):
             self._ended()
 
     def _next_look(self) -> Until:
-        """For a flow to yield."""
         looks_n = self._looks_n
         return Until(lambda: self._looks_n > looks_n)
 

@@ -10,7 +10,7 @@ from agent.host.datagram import Inbox
 from agent.link.actions import WardParts
 from agent.link.context import LinkContext
 from agent.link.flow import FlowRunner
-from agent.link.home.sink import HomeThread
+from agent.link.home_sink import HomeThread
 from agent.link.notifier import NotifyThread
 from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.side_thread import SideThread
@@ -32,7 +32,6 @@ class LinkLoop:
         self.ward: WardLink | None = None
 
     def turn(self) -> None:
-        """Sleeps until something comes or is due, and does it."""
         if self.ward:
             self.ward.membership.turn()
         ward = self._in_ward
@@ -96,7 +95,6 @@ class LinkLoop:
         return poked
 
     def facts(self) -> LinkFacts:
-        """Returns the link's part of the heartbeat."""
         ward, store = self._in_ward, self._link.store
         backlog = self._parts.meter.backlog if ward else OutboxBacklog()        # else nothing is sent
         home, home_detail = self._home.state() if self._home else (None, None)

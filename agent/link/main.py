@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agent.core.contract import wire
 from agent.core.contract.facts import LinkFacts
-from agent.home.broker import HomeContext
+from agent.home import HomeContext
 from agent.host.updates import UpdateFolders
 from agent.link.actions import Actions, SettingsInForce, WardParts
 from agent.link.answers import AnswerQueue
@@ -17,7 +17,7 @@ from agent.link.commands import CommandHandler
 from agent.link.context import LinkContext, LinkTempo
 from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
-from agent.link.home.sink import HomeThread
+from agent.link.home_sink import HomeThread
 from agent.link.loop import LinkLoop
 from agent.link.notifier import NotifyContext, NotifyThread
 from agent.link.outbox_upkeep import OutboxMeter
@@ -114,7 +114,6 @@ def _run(role: Role, loop: LinkLoop, link: LinkContext, parts: WardParts, doors:
 
 
 def _why_stopped(store: StoreThread, doors: UpdateFolders) -> str:
-    """Returns the reason of a planned stop."""
     found = store.wait_for(lambda db: (membership.has_left(db), doors.under_way()), STOP_WITHIN_S)
     has_left, at_work = found or (False, False)
     return WITHDRAWN if has_left else "update" if at_work else "shutdown"
@@ -137,5 +136,4 @@ def _own_id(role: Role) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The entry of the role. Returns the exit code."""
     return live_as("link", serve, argv)

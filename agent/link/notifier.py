@@ -53,8 +53,6 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class NotifyContext:
-    """This device, as notifications need it."""
-
     settings: Settings
     folders: Folders
     runtime: Path
@@ -79,7 +77,6 @@ class Notifier:
 
     @property
     def fault(self) -> NotifyFault:
-        """Returns the fault of the first place that has one; "" if none has."""
         return next((state.fault for state in self.states.values() if state.fault), "")
 
     def turn(self) -> None:
@@ -105,7 +102,6 @@ class Notifier:
             self.save()
 
     def _try(self) -> None:
-        """Sends the trial that a person has ordered."""
         wanted, now = notify.ordered(self._db), self.about.clock.now()
         place = next((one for one in self.about.settings.notify if wanted and one.name == wanted.to), None)
         if (wanted is None or place is None or self.states[place.name].trial == wanted.id or wanted.boot != now.boot
@@ -177,8 +173,6 @@ def _local(wall_ms: int) -> datetime:
 
 
 class NotifyThread(SideThread):
-    """Turns a `Notifier` after each poke."""
-
     def __init__(self, about: NotifyContext) -> None:
         super().__init__("notify")
         self._about, self._bell = about, threading.Event()
@@ -190,7 +184,6 @@ class NotifyThread(SideThread):
 
     @property
     def fault(self) -> NotifyFault:
-        """Returns why a phone gets no notifications; "" without a fault."""
         return self._notifier.fault if self._notifier else ""
 
     def _wake(self) -> None:

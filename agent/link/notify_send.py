@@ -88,7 +88,6 @@ def judged(text: str) -> NotificationSent:
 
 
 def main() -> int:
-    """The process's work. Returns the exit code."""
     die_with_parent()
     message = msgspec.json.decode(sys.stdin.buffer.read(), type=SendNotification)
     sys.stdout.buffer.write(msgspec.json.encode(deliver(message)))

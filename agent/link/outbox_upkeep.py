@@ -76,7 +76,6 @@ class Deferral:
         self._looking, self._due_mono_s = False, 0.0
 
     def look_now(self) -> None:
-        """A message or a label was written."""
         self._due_mono_s = 0.0
 
     def turn(self) -> None:

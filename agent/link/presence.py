@@ -51,7 +51,6 @@ class Presence:
         return self._status(topics, online=False, why="lost", dated=False)
 
     def online(self, topics: wire.Topics) -> Outgoing:
-        """Returns "online", which is valid for ONLINE_EXPIRY_S."""
         self._refresh_mono_s = self._clock.mono_s() + REFRESH_S
         return self._status(topics, online=True)
 
@@ -59,7 +58,6 @@ class Presence:
         return self._status(topics, online=False, why=why)
 
     def stale(self) -> bool:
-        """Whether "online" must be sent again."""
         return self._clock.mono_s() >= self._refresh_mono_s
 
     def want_birth(self) -> None:
@@ -80,7 +78,6 @@ class Presence:
 
     def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
               backlog: OutboxBacklog) -> Outgoing:
-        """Returns the message that describes this device, to be sent now."""
         now = self._clock.now()
         self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
         self._cameras = self._described(cameras)
@@ -95,7 +92,6 @@ class Presence:
             only=[*self._only])), retain=True)
 
     def versions(self) -> dict[str, str]:
-        """Returns the versions of agent, system and board, as far as known."""
         return {"agent": __version__, "os": self._os, **({"hw": self._hw} if self._hw else {})}
 
     def _described(self, cameras: Sequence[CameraFacts]) -> list[wire.BirthCamera]:

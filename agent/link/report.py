@@ -40,7 +40,6 @@ class Reporter:
         self._history_mono_s = clock.mono_s() + HISTORY_EVERY_S
 
     def withhold(self, withheld: Sequence[Switch]) -> None:
-        """The household withholds only these parts from now on."""
         self.is_shared = "health" not in withheld
         self.sent = self.sent if self.is_shared else None
         self.report_now()
@@ -94,7 +93,8 @@ class Reporter:
 def health(report: Report, now: Instant, *, seq: int, every_s: int, backlog: OutboxBacklog,
            reconnects_n: int) -> wire.Health:
     """Returns one report, without unknown values."""
-    host, keeper = report.host, _keeper(report)
+    host = report.host
+    keeper = next((facts for unit in report.units if (facts := unit.own_facts(KeeperFacts))), KeeperFacts())
     ledger = keeper.ledger
     beats = [unit.beat for unit in report.units if unit.beat and not unit.silent]
     return wire.Health(
@@ -106,7 +106,7 @@ def health(report: Report, now: Instant, *, seq: int, every_s: int, backlog: Out
         rss_b=sum(beat.rss_b for beat in beats if beat.rss_b) or None,
         soc_temp_c=_rounded(host.soc_temp_c, 1), throttle=host.throttle, volt_low=host.volt_low,
         disk_free_b=host.disk_free_b, disk_tot_b=host.disk_tot_b, disk_wr_b=host.disk_wr_b,
-        disk_wr_day_b=_whole(report.card_written_b_per_day),
+        disk_wr_day_b=None if (written_b := report.card_written_b_per_day) is None else int(written_b),
         card_life_d=report.card_life_days and (int(report.card_life_days[0]), int(report.card_life_days[1])),
         card_days_left=_rounded(report.card_days_left, 1),
         clips_n=keeper.clips_n, clips_b=keeper.clips_b,
@@ -127,15 +127,6 @@ def _camera(facts: CameraFacts, kept_days: float | None) -> wire.HealthCamera:
         last_s=_rounded(facts.last_frame_age_s, 1),
         gaps_n=facts.gaps_n, gap_s=_rounded(facts.gap_s, 1), rec=facts.recording,
         kept_d=kept_days)
-
-
-def _keeper(report: Report) -> KeeperFacts:
-    """Returns the keeper's facts; empty ones while it is silent."""
-    return next((facts for unit in report.units if (facts := unit.own_facts(KeeperFacts))), KeeperFacts())
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

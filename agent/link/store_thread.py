@@ -65,7 +65,6 @@ class StoreThread:
 
     @property
     def card_fault(self) -> str | None:
-        """Returns the condition behind that error, if it is the card's."""
         return next((fault for _, fault in self._faults.copy().values() if fault), None)
 
     def fileno(self) -> int:
@@ -104,7 +103,6 @@ class StoreThread:
             self._bell.send(b"!")
 
     def turn(self) -> None:
-        """Passes on the results that have come."""
         with contextlib.suppress(BlockingIOError):
             while self._ear.recv(256):
                 pass

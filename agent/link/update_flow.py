@@ -31,14 +31,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UpdateView(FollowedView):
-    """One look at the newest order."""
-
     order: UpdateOrder | None = None
     result: Result | None = None        # root's result, once it has ended
     at_work: bool = False               # whether root installs
 
     def state(self, order_id: str) -> State | None:
-        """Returns that order's state; None if there is no order, or another one."""
         return self.order.state if self.order and self.order.id == order_id else None
 
 

@@ -40,7 +40,6 @@ class Verifier:
         self._since_mono_s = 0.0
 
     def check(self, payload: bytes, then: Then, key: str = "") -> None:
-        """Checks the signature in this payload by the ward's key, or by `key` (hex)."""
         if not key and not self._key_file:
             then("unknown_key")
         elif len(payload) > LARGEST_B:

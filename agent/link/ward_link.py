@@ -32,14 +32,12 @@ _log = logging.getLogger(__name__)
 
 class MembershipWatch:
     """Whether the household is in this ward, and what it withholds: not the settings say so, but the keeper's record of
-    its consent.
-    """
+    its consent."""
 
     def __init__(self, link: LinkContext, left: Callable[[], None],
                  switched: Callable[[Sequence[Switch], Sequence[str]], None]) -> None:
         """`left` is called when it has left, while `joined` is still true. `switched` gets the withheld parts and the
-        only labels that the ward gets, first and after each change.
-        """
+        only labels that the ward gets, first and after each change."""
         self._link, self._left, self._switched = link, left, switched
         self.joined = self._looking = False
         self._kept: tuple[Sequence[Switch], Sequence[str]] | None = None
@@ -71,8 +69,7 @@ class MembershipWatch:
 
 class Inbound:
     """Handles the ward's messages: receipts, the ingest's state, commands. It trusts none of them; those that it cannot
-    use become security events.
-    """
+    use become security events."""
 
     def __init__(self, link: LinkContext, topics: wire.Topics, parts: WardParts, handler: CommandHandler) -> None:
         self._audit, self._topics, self._parts, self.handler = link.audit, topics, parts, handler
@@ -90,7 +87,6 @@ class Inbound:
         message.confirm()
 
     def published(self, topic: str) -> None:
-        """A subscriber has what was published on this topic."""
         if command_id := self._topics.answered(topic):
             self.handler.answered(command_id)
 
@@ -112,7 +108,6 @@ class WardLink:
 
     def __init__(self, link: LinkContext, own_id: str, parts: WardParts,
                  handler: Callable[[wire.Topics], CommandHandler], tempo: LinkTempo, draw: Callable[[], float]) -> None:
-        """`handler` makes what handles the commands on these topics."""
         self._link, self._parts, self._new_handler = link, parts, handler
         self._topics: wire.Topics | None = None
         self._inbound: Inbound | None = None
@@ -134,7 +129,6 @@ class WardLink:
             self._hear(event)
 
     def speak(self) -> None:
-        """Continues with the ward's orders, and sends what is due."""
         session, topics, parts = self._session, self._topics, self._parts
         if self._inbound:
             self._inbound.handler.flows.turn()
@@ -196,7 +190,6 @@ class WardLink:
                 self._inbound.handle(event)
 
     def _left(self) -> None:
-        """The household has left this ward."""
         self._parts.requests.leave()
         self.leave(WITHDRAWN)
 

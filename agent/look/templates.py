@@ -100,5 +100,4 @@ class Place:
     below: tuple[str, ...] = ()     # how the addresses of its other pages begin
 
     def holds(self, path: str) -> bool:
-        """Whether the page at `path` belongs here."""
         return path == self.address or path.startswith(self.below)

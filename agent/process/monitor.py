@@ -24,7 +24,6 @@ class UnitHistory:
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=STARTS_N_MAX))     # when they happened
 
     def receive(self, beat: Beat, now_mono_s: float) -> None:
-        """Stores the newest heartbeat, and notes the starts that it reports."""
         if self.beat is None:
             self.starts.append(now_mono_s - beat.up_s)          # the times of earlier starts are unknown
         else:
@@ -60,7 +59,6 @@ class Monitor:
         self._units[beat.unit].receive(beat, now_mono_s)
 
     def look(self, now_mono_s: float) -> Report:
-        """Probes the machine and judges it together with the units' facts."""
         facts = self._facts(now_mono_s)
         self._machine, conditions = self._machine.step(facts, now_mono_s)
         return report(facts, conditions, now_mono_s)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import ClockMoved
+from agent.core.evidence.ledger.acts import ClockMoved
 from agent.host.clock import Instant
 from agent.store import events, ledger, membership, outbox
 from agent.store.clips import Clip

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.core.evidence.ledger import ClipSigned, ClockMoved, LedgerBegin, LedgerLine, Row, decode
+from agent.core.evidence.ledger.acts import ClipSigned, ClockMoved, LedgerBegin
 from agent.core.evidence.ledger.card_check import number
 from agent.core.evidence.ledger.clocks import offsets
+from agent.core.evidence.ledger.row import LedgerLine, Row, decode
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, ledger, meta
 from agent.store.clips import LOST, Clip
@@ -66,8 +67,7 @@ def sift(db: sqlite3.Connection, found: Iterable[Clip], vouches: Vouches) -> Sif
 def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = as_told) -> dict[
         str, tuple[int, ClipSigned]]:
     """Returns the signed row of each clip that has one: the first that agrees with the clip, or else the first. Rows
-    lie roughly in the order of clip numbers, so only rows near the expected place are read.
-    """
+    lie roughly in the order of clip numbers, so only rows near the expected place are read."""
     names, rows = {clip.name for clip in found}, dict[str, list[tuple[int, ClipSigned]]]()
     numbers = sorted(map(number, names))
     if not numbers:
@@ -89,8 +89,7 @@ def rows_of(db: sqlite3.Connection, found: Collection[Clip], vouches: Vouches = 
 
 def report(own: sqlite3.Connection, db: sqlite3.Connection, sifted: Sifted, now: Instant) -> None:
     """For the keeper: corrects rows (and anchors) that differ from what was signed, and reports all strange rows.
-    Strange rows that cannot be corrected are reported once a day. Raises sqlite3.Error.
-    """
+    Strange rows that cannot be corrected are reported once a day. Raises sqlite3.Error."""
     mended = [clip for clip in sifted.strange if clip.name in sifted.signed]
     if mended:
         with transaction(db):
@@ -147,8 +146,7 @@ class BootDates:
 
     def fits(self, clip: Clip, signed_ms: int | None, n: int) -> bool:
         """Whether a clip may have its date. `n` is its signed row, which has the offset `signed_ms`. A clock usually
-        becomes right soon after a clip's row, so later rows are read first.
-        """
+        becomes right soon after a clip's row, so later rows are read first."""
         offset_ms = clip.wall_ms - clip.mono_ms
         return offset_ms in (clips.as_written(self._db, clip.seq) - clip.mono_ms, signed_ms) or (
             clip.boot != LOST and self._tell(clip.boot, offset_ms, n))

@@ -26,8 +26,7 @@ SIDE_B, SIDE_FILES_N = 262_144, 4
 def fault_of(error: BaseException, folder: Path) -> str | None:
     """Returns the condition behind an error of the card that holds `folder`, or of its database; None if it is neither.
     Returns `OWN` for the process's own errors. A file system that has stopped writing reports many different errors
-    (EIO, EROFS, "disk I/O error", "unable to open"), so it is checked directly.
-    """
+    (EIO, EROFS, "disk I/O error", "unable to open"), so it is checked directly."""
     if isinstance(error, VolumeMissing):
         return "card_missing"
     if isinstance(error, Distrusted):

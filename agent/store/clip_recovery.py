@@ -34,8 +34,7 @@ def recover_camera(db: sqlite3.Connection, folders: Folders, camera: str, clock:
                    going_on: Container[int] = ()) -> bool:
     """Closes everything open of `camera`, except the events `going_on`. Returns whether no clip is left open. While the
     camera's recorder runs, only that recorder may call this. Raises OSError and sqlite3.Error if the card fails; may be
-    repeated.
-    """
+    repeated."""
     left_n = 0
     for clip in clips.in_state(db, "open", camera):
         with surviving(f"{clip.name} stays open"):
@@ -89,8 +88,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
 
 def _whole(handle: int) -> tuple[WholePart, bytes]:
     """Returns the whole part of a clip and, unless it is encrypted, its head. Raises Mp4Error, DamagedError and
-    OSError.
-    """
+    OSError."""
     def read_at(offset: int, size_b: int) -> bytes:
         return os.pread(handle, size_b, offset)
 
@@ -117,8 +115,7 @@ def complete(part: Path, final: Path) -> WholePart:
 @contextlib.contextmanager
 def _on_card(path: Path) -> Iterator[int]:
     """Yields a locked descriptor of a clip's file; what it reads is on the card. After a failed write the page cache
-    may have more than the card. The data is then moved to other blocks. Raises Unwritable and OSError.
-    """
+    may have more than the card. The data is then moved to other blocks. Raises Unwritable and OSError."""
     handle = open_plain(path, os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

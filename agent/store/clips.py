@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agent.core.evidence.ledger import ClipSigned
+from agent.core.evidence.ledger.acts import ClipSigned
 from agent.core.media.model import StreamInfo
 from agent.host.clock import Instant
 from agent.store import boots, numbers
@@ -50,8 +50,7 @@ class Clip:
 def open_row(db: sqlite3.Connection, camera: str, kind: str, start: Instant, codec: str, width: int, height: int,
              day_key: int | None = None, seq: int | None = None) -> tuple[int, str]:
     """Notes that a file is about to be written, encrypted for `day_key` if there is one; returns its seq and name. If a
-    clip with a reserved `seq` was adopted meanwhile, its row stays. Within the caller's transaction.
-    """
+    clip with a reserved `seq` was adopted meanwhile, its row stays. Within the caller's transaction."""
     seq = seq or numbers.next_clip(db)
     name = name_of(camera, start.boot, seq)
     db.execute(

@@ -69,8 +69,7 @@ def response(command_id: str, state: CommandState, code: str | None, now: Instan
 
 def of_request(request: WardRequest, now: Instant, sent_b: int | None = None, undated: bool = False) -> wire.Response:
     """Returns the answer that a request's state gives. `sent_b`, if given, overrides the uploaded bytes of the row.
-    `undated`: the time of the recordings is unknown, so as things stand the ward will not get them.
-    """
+    `undated`: the time of the recordings is unknown, so as things stand the ward will not get them."""
     st, code = OF_REQUESTS.get(request.state, ("failed", request.code))
     if code == "refused" and request.decided_by == "rule":
         code = "no_consent"
@@ -107,8 +106,7 @@ def is_final(payload: bytes) -> bool:
 
 def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tuple[bytes, bool]:
     """Logs a command unless its id is known. For a signed command only signed ones count as known. Returns the answer
-    that stands, and whether the command is new.
-    """
+    that stands, and whether the command is new."""
     with transaction(db):
         if (known := answer(db, ordered.id, ordered.signed)) is not None:
             return known, False
@@ -121,8 +119,7 @@ def register(db: sqlite3.Connection, ordered: Ordered, code: str | None) -> tupl
 def complete(db: sqlite3.Connection, ordered: Ordered, result: tuple[CommandState, str | None], now: Instant,
              write: Callable[[], Any]) -> bytes:
     """Calls `write`, whose return value is the answer's data, and records the answer, all in one transaction. Returns
-    the answer: the final one, unless the command has created a request. `result` is its state and code.
-    """
+    the answer: the final one, unless the command has created a request. `result` is its state and code."""
     with transaction(db):
         try:
             reply = response(ordered.id, *result, now, write())

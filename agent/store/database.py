@@ -120,8 +120,7 @@ class StoreConnection(sqlite3.Connection):
 def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE, read_only: bool = False) -> StoreConnection:
     """Opens (and if necessary creates) the database in `folder`; use one connection per thread. Commits are flushed to
     the card (synchronous=FULL), so an acknowledged event survives a power cut. With `read_only` nothing is created or
-    written. Raises StoreError.
-    """
+    written. Raises StoreError."""
     path = folder / file
     try:
         return _open_to_read(path, busy_s) if read_only else open_file(path, _make, busy_s)
@@ -238,8 +237,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 def admit(handle: int, path: Path) -> bool:
     """Sets a database file's rights: its folder's group may write, and everyone who may enter the folder may read.
-    Returns whether the file has them, or is ours. Raises OSError.
-    """
+    Returns whether the file has them, or is ours. Raises OSError."""
     folder = path.parent.stat()
     mode = 0o664 if folder.st_mode & stat.S_IXOTH else 0o660 if folder.st_mode & stat.S_IRWXG else 0o600
     with contextlib.suppress(PermissionError):      # another user's file, or FAT, which has no rights
@@ -253,8 +251,7 @@ def admit(handle: int, path: Path) -> bool:
 
 def _create(path: Path) -> None:
     """Creates the file with its rights, independent of the umask; SQLite gives its log the same. A file that exists is
-    not opened: closing that descriptor would drop this process's locks on an open database.
-    """
+    not opened: closing that descriptor would drop this process's locks on an open database."""
     if not os.path.lexists(path):
         path.parent.mkdir(mode=0o770, exist_ok=True)
         with contextlib.suppress(FileExistsError):

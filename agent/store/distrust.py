@@ -36,8 +36,7 @@ def is_failed_write(error: BaseException) -> bool:
 
 def distrust(folder: Path, file: Inode) -> None:
     """Forbids commits to `file` in `folder` as long as this process lives. If the folder can no longer be opened, only
-    the processes that met the error know.
-    """
+    the processes that met the error know."""
     if file in _locks:
         return
     try:
@@ -63,8 +62,7 @@ def is_distrusted(folder: Path, file: Inode) -> bool:
 
 def writer(database: Path) -> int | None:
     """Returns the process that keeps others from committing; 0 if the kernel does not name it, None without one. The
-    database must be open here. Its files are not opened again, because closing one would drop this process's locks.
-    """
+    database must be open here. Its files are not opened again, because closing one would drop this process's locks."""
     asked, name = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, WRITERS_BYTE, 1, 0), os.path.realpath(f"{database}-shm")
     for handle in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):      # another thread may have closed it

@@ -159,8 +159,7 @@ def shown_until_ms(db: sqlite3.Connection, event_id: int) -> int | None:
 
 def drop_orphaned_thumbs(db: sqlite3.Connection, seqs: Sequence[int]) -> list[str]:
     """Drops the pictures of events whose last clip is gone with these; returns their file names. It also looks at lost
-    clips, because nothing else reports those.
-    """
+    clips, because nothing else reports those."""
     rows = db.execute(
         "SELECT id, thumb FROM event WHERE id IN ("
         "SELECT event FROM event_clip WHERE clip IN (SELECT value FROM json_each(?)) "

@@ -82,8 +82,7 @@ class Folders:
 
     def require_writable(self) -> None:
         """For roles that write clips. Raises StoreError with the remedy. A read-only card is no error here: it may
-        recover, and until then the roles report it.
-        """
+        recover, and until then the roles report it."""
         for folder in (self.clips, self.thumbs):
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
             if not read_only and not os.access(folder, os.W_OK | os.X_OK):

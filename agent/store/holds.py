@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.core.evidence.ledger import HoldPlaced, HoldReleased
+from agent.core.evidence.ledger.acts import HoldPlaced, HoldReleased
 from agent.host.clock import Instant
 from agent.store import clips, ledger
 from agent.store.clips import COLUMNS, Clip
@@ -45,8 +45,7 @@ class Hold:
 def place(own: sqlite3.Connection, db: sqlite3.Connection, wanted: Sequence[Clip], reason: str,
           until_wall_ms: int | None, now: Instant, ceiling_b: int) -> None:
     """Keeps these clips until `until_wall_ms` (UTC; None: until released): all of them or, above the limit, none. A
-    clip that is held for this reason already gets the new end. Raises HoldError and sqlite3.Error.
-    """
+    clip that is held for this reason already gets the new end. Raises HoldError and sqlite3.Error."""
     with transaction(own):
         for clip in wanted:
             _require_there(db, clip.seq)
@@ -84,8 +83,7 @@ def names(own: sqlite3.Connection) -> set[str]:
 
 def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
     """Makes the shared rows, which any role may have changed, say what was decided; adds ledger rows for changes.
-    Raises sqlite3.Error. After a power cut the ledger may have a row twice, but never none.
-    """
+    Raises sqlite3.Error. After a power cut the ledger may have a row twice, but never none."""
     decided = own.execute("SELECT * FROM hold").fetchall()
     stand = {(row["clip"], row["reason"]): row["until_wall_ms"] for row in decided
              if row["state"] in ("held", "placed") and clips.get(db, row["clip"])}

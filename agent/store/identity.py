@@ -9,7 +9,8 @@ import re
 import sqlite3
 from pathlib import Path
 
-from agent.core.evidence.ledger import WardIdentity, decode
+from agent.core.evidence.ledger.acts import WardIdentity
+from agent.core.evidence.ledger.row import decode
 from agent.host.files import write_durably
 from agent.store import ledger, meta
 from agent.store.folders import HOUSEHOLD, Folders

@@ -13,10 +13,18 @@ from typing import Any
 import msgspec
 
 from agent.core import json_door
-from agent.core.evidence.ledger import LedgerLine, NotCanonical, Row, RowHead, RowMoment, canonical, decode
 from agent.core.evidence.ledger.acts import Act, Unauthorised, is_of_all_roles
 from agent.core.evidence.ledger.clocks import RIGHT
-from agent.core.evidence.ledger.row import WHOLE_MAX
+from agent.core.evidence.ledger.row import (
+    WHOLE_MAX,
+    LedgerLine,
+    NotCanonical,
+    Row,
+    RowHead,
+    RowMoment,
+    canonical,
+    decode,
+)
 from agent.host.clock import Instant
 from agent.store.row_check import as_written
 

@@ -33,7 +33,7 @@ from agent.core.contract.wire.commands import (
 from agent.core.contract.wire.device_side import CommandState
 from agent.core.contract.wire.inbound import Seq
 from agent.core.delivery.outbox import not_kept
-from agent.core.evidence.ledger import Configured
+from agent.core.evidence.ledger.acts import Configured
 from agent.core.evidence.ledger.claim import Claim
 from agent.host.clock import Clock, Instant
 from agent.host.updates import key_file
@@ -150,8 +150,7 @@ def settle_deferred(db: StoreConnection, by: Writer) -> outbox.Settled:
 @question
 def overtake(db: StoreConnection, by: Writer, known_n: Seq, out: Seqs, refused: Seqs) -> bool:
     """The ward has message `known_n`, or others under `refused`; `out` are being sent. Returns whether the card was
-    behind.
-    """
+    behind."""
     with transaction(db):
         if not numbers.overtake(db, known_n, out, refused):
             return False
@@ -294,8 +293,7 @@ Questions = Union[tuple(QUESTIONS)]     # noqa: UP007
 def carry_out(db: StoreConnection, by: Writer, ordered: Ordered, command: bytes,
               news: News) -> Replayed | SettingsInEffect | None:
     """Writes the rows that a command asks for, within the transaction of its answer. Returns the answer's data, if any;
-    answers to others are added to `news`. Raises CommandRefused.
-    """
+    answers to others are added to `news`. Raises CommandRefused."""
     try:
         wish = args(wire.decode(wire.Command, command), COMMANDS[ordered.name].args)
     except (wire.BadPayload, KeyError):

@@ -116,8 +116,7 @@ def go_on(db: sqlite3.Connection, note: Note | None, new: bool = False) -> None:
 def overtake(db: sqlite3.Connection, ward_n: int, out: Collection[int], refused: Collection[int]) -> bool:
     """The ward has message `ward_n`, or others under the numbers `refused`: waiting messages get higher numbers. Those
     in `out` are being sent and stay. Within the caller's transaction. Returns whether the database was behind. Raises
-    sqlite3.Error.
-    """
+    sqlite3.Error."""
     here = given(db)
     is_ahead = here["outbox"] < ward_n <= BELIEVED_MAX
     if not is_ahead and not refused:

@@ -55,8 +55,7 @@ def append(db: sqlite3.Connection, kind: str, camera: str | None, when: Instant,
            motion: Sequence[int] | None = None) -> int | None:
     """Adds a message in the caller's transaction, so it exists exactly if its rows do. `motion` are the events of
     motion that it is about: if the ward only gets some labels, it waits for theirs. Returns its seq; None if it waits,
-    or if the ward does not get it, in which case it is not stored.
-    """
+    or if the ward does not get it, in which case it is not stored."""
     if not membership.covers(db, kind, when.boot, when.mono_ms):
         return None
     text = data.decode() if isinstance(data, bytes) else data

@@ -13,8 +13,7 @@ from pathlib import Path
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import CameraPaused
-from agent.core.evidence.ledger.acts import BY_ITSELF
+from agent.core.evidence.ledger.acts import BY_ITSELF, CameraPaused
 from agent.core.household.pause import UNREADABLE, By, PastPauses, Pause, Pauses
 from agent.host.clock import Instant
 from agent.host.files import write_durably
@@ -49,8 +48,7 @@ def load(folders: Folders) -> Pauses:
 def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | None, by: By, now: Instant,
         reason: str = "") -> Pauses:
     """Pauses these cameras, or all present and future ones (None), until `until_wall_ms` or until lifted (None). It is
-    on the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError.
-    """
+    on the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError."""
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock,
                  until_wall_ms=until_wall_ms, reason=reason[:REASON_CHARS_MAX])
 
@@ -64,8 +62,7 @@ def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | No
 
 def lift(folders: Folders, cameras: Iterable[str] | None, now: Instant) -> Pauses:
     """Resumes these cameras, or all (None), except in their weekly hours. Returns what is still paused. Raises
-    StoreError.
-    """
+    StoreError."""
     def change(known: Pauses) -> Pauses:
         if cameras is None:
             return Pauses()
@@ -135,8 +132,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def note(db: sqlite3.Connection, camera: str, by: str | None, now: Instant) -> None:
     """Notes once, in the caller's transaction, that `camera` is paused from `now` on, or resumed (None), for ward and
     absences. `by` says by what kind of order (core.household.pause.By), never by which person. The ledger gets a row
-    here for weekly hours and an unreadable file; for a person's order the keeper adds it.
-    """
+    here for weekly hours and an unreadable file; for a person's order the keeper adds it."""
     known = _noted(db, camera)
     if (known.by if known else None) == by:
         return

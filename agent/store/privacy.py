@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import MasksDeclared, Updated
+from agent.core.evidence.ledger.acts import MasksDeclared, Updated
 from agent.host.clock import Instant
 from agent.store import ledger, meta, outbox
 from agent.store.database import transaction

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import COMMANDS, LONGEST_MS, ClipExport, Snapshot, args
-from agent.core.evidence.ledger import Delivered, NotCanonical, canonical
-from agent.core.evidence.ledger.row import fingerprint
+from agent.core.evidence.ledger.acts import Delivered
+from agent.core.evidence.ledger.row import NotCanonical, canonical, fingerprint
 from agent.core.household.sharing_rules import Kind, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, outbox
@@ -250,8 +250,7 @@ class ExportPreview:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the clips' names, by which a later choice of other clips is noticed. Digests do not count,
-        so a clip that is hashed in between is still what was shown.
-        """
+        so a clip that is hashed in between is still what was shown."""
         return hashlib.sha256("\n".join(sorted(clip.name for clip in self.clips)).encode()).hexdigest()
 
     @property

@@ -56,8 +56,7 @@ def newest_seq(db: sqlite3.Connection) -> int:
 
 def dates(db: sqlite3.Connection, camera: str, kind: str, clock: str, spared: Collection[int] = ()) -> Iterator[Dated]:
     """Yields when each clip that may go was recorded, lowest number first, except those `spared`. `clock` is the
-    device's own. If that is not reliable, a clip's need not be either, because it is the same clock.
-    """
+    device's own. If that is not reliable, a clip's need not be either, because it is the same clock."""
     sure = SURE.format(t="clip")
     sure = sure if clock in TRUSTED else f"({sure} OR clock != 'unset')"
     found = map(Dated._make, _plain(

@@ -69,7 +69,6 @@ class SpoiledRow(NamedTuple):
 
 @cache
 def forms_of(tables: str = TABLES) -> dict[str, TableForm]:
-    """Returns the tables that these statements make, by name."""
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
         db.executescript(tables)
         made = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")

@@ -11,8 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from agent.core.evidence.ledger import canonical
-from agent.core.evidence.ledger.row import fingerprint
+from agent.core.evidence.ledger.row import canonical, fingerprint
 
 MAKE_ONE = "name a file there that does not exist yet, and make it: taimat ward keys"
 

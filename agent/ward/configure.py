@@ -13,7 +13,6 @@ from rich.table import Table
 
 from agent.config.load import ConfigError
 from agent.core.contract import wire
-from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.evidence.ledger.row import WHOLE_MAX
 from agent.core.household.ward_settings import KEYS, BadSetting, check_allowed
 from agent.host.clock import SystemClock
@@ -22,6 +21,7 @@ from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.opslink import OpsLink
 from agent.ward.orders import GOING_ON, order_all
 from agent.ward.settings import Settings
+from agent.ward.ward_side import Code, Line
 
 COLUMNS = ("device", "state", "why", "in effect", "not as wished")
 COLOURS = {"applied": "green", "refused": "red", "silent": "yellow"}

@@ -12,8 +12,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side
-from agent.ward import database, events, quota, register, requests
+from agent.ward import database, events, quota, register, requests, ward_side
 from agent.ward.database import put
 from agent.ward.events import ASK_AT_ONCE, Came, Key
 from agent.ward.presence import Standing

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side
-from agent.ward import database
+from agent.ward import database, ward_side
 from agent.ward.database import put
 from agent.ward.register import Arrival, DeviceRecord
 

@@ -15,8 +15,6 @@ import sqlalchemy as sql
 from agent.config.load import ConfigError
 from agent.core.contract import wire
 from agent.core.contract.wire import commands
-from agent.core.contract.wire.citytopics import ForwardTopics
-from agent.core.contract.wire.ward_side import SEQ_MAX
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import Offers, OutboxPace
 from agent.host.clock import Clock
@@ -27,12 +25,14 @@ from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
 from agent.mqtt.session import Down, Session, SessionEvent, Up
 from agent.ward import database, events, settings
+from agent.ward.citytopics import ForwardTopics
 from agent.ward.database import DatabaseFault, open_engine, while_there
 from agent.ward.device_cache import read_devices
 from agent.ward.events import MarkedEvent
 from agent.ward.exits import OPS, ended
 from agent.ward.metrics import ForwardMetrics
 from agent.ward.service import run
+from agent.ward.ward_side import SEQ_MAX
 
 SETTLE_EVERY_S = 0.2            # receipts come in batches: so do the commits for them
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from agent.config.load import ConfigError
 from agent.core.contract import ulid, wire
-from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.core.contract.wire.commands import plain
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
@@ -28,6 +27,7 @@ from agent.mqtt.fault import LinkFault
 from agent.mqtt.session import Acknowledged, Session, SessionEvent, Up
 from agent.ward import register, settings
 from agent.ward.authority.findings import CertificateEnds, FindingsFigures
+from agent.ward.citytopics import CityTopics, WardTopics
 from agent.ward.database import while_there
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import STATES, IngestMetrics

@@ -11,7 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.key_slots import CHANGE, KeysChange
 from agent.host.clock import SystemClock
 from agent.host.files import rename_durably, sync_folder, write_durably

@@ -6,7 +6,7 @@ from cryptography import x509
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 from agent.core.contract.enrolment import RefusalCode
-from agent.core.contract.wire import ward_side
+from agent.ward import ward_side
 from agent.ward.presence import State
 from agent.ward.service import CannotServe
 

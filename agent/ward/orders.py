@@ -14,20 +14,20 @@ import msgspec
 
 from agent.config.load import ConfigError
 from agent.core.contract import ulid, wire
-from agent.core.contract.wire.citytopics import WardTopics
 from agent.core.contract.wire.commands import Update, plain
-from agent.core.contract.wire.ward_side import Code
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.release import Release, ReleaseRefused, message, read
 from agent.host import files, release_file
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies
 from agent.mqtt.connection import Outgoing
 from agent.ward import settings
+from agent.ward.citytopics import WardTopics
 from agent.ward.command_signer import CommandKey
 from agent.ward.exits import EXIT_UNDONE, OPS, ended
 from agent.ward.opslink import NAME, OpsLink, OrdersBy
 from agent.ward.settings import ID, Settings
+from agent.ward.ward_side import Code
 
 GOING_ON = ("accepted", "waiting_consent", "running")
 VALID_MS = 24 * 3_600_000           # a device that is away gets its order within this, or never

@@ -9,12 +9,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agent.core.contract.wire import ward_side
-from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.core.contract.wire.inbound import REFUSED_MAX, Ack, Rejected
 from agent.host.clock import Clock
 from agent.mqtt.connection import Arrived
-from agent.ward import register
+from agent.ward import register, ward_side
+from agent.ward.citytopics import CityTopics, WardTopics
 from agent.ward.database import DatabaseFault, UnfitValue
 from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices
 from agent.ward.events import Came

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import msgspec
 
-from agent.core.contract.wire import ward_side
+from agent.ward import ward_side
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S, WITHHELD_MS, Standing, is_of_the_past, until_ms
 
 RETURNS_N = 2                   # of each boot: a single return might be a late message

@@ -10,9 +10,8 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side
 from agent.core.household.sharing_rules import Kind
-from agent.ward import database, quota
+from agent.ward import database, quota, ward_side
 from agent.ward.database import request as _request
 from agent.ward.database import request_step as _step
 from agent.ward.database import transaction

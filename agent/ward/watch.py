@@ -19,9 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
-from agent.core.contract.wire import ward_side
 from agent.core.harmless import one_line
-from agent.ward import quota, register, settings
+from agent.ward import quota, register, settings, ward_side
 from agent.ward.database import DatabaseFault, open_engine
 from agent.ward.device_cache import read_devices
 from agent.ward.exits import EXIT_NOT_WRITTEN, ended

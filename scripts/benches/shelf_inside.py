@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from agent.cli.verify import read_card
-from agent.core.evidence.ledger import check, check_card
+from agent.core.evidence.ledger.card_check import check_card
+from agent.core.evidence.ledger.check import check
 from agent.host.clock import SystemClock
 from agent.host.command_key import verifies
 from agent.keeper.deletion import finish_deletion

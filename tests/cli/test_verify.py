@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.core.evidence.ledger import CameraPaused, decode
+from agent.core.evidence.ledger.acts import CameraPaused
+from agent.core.evidence.ledger.row import decode
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger
 from agent.store.database import FILE, connect, transaction

@@ -12,9 +12,8 @@ from agent.core.contract.enrolment import (
     CODE_FILE,
     Bundle,
     CardSettings,
-    bundle_text,
-    card_text,
 )
+from agent.ward.enrolment.papers import bundle_text, card_text
 from tests.cli.cli import taimat
 from tests.rigs.machine.boot_card import MIB, START, debs, image_of, stock
 from tests.rigs.pki import Authority

@@ -6,28 +6,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import (
-    CameraPaused,
-    CardContents,
-    Checked,
-    ClipSigned,
-    ClockMoved,
-    Deletion,
-    Flaw,
-    FoundFile,
-    KeyChange,
-    KnownClip,
-    LedgerBegin,
-    LedgerLine,
-    Row,
-    RowHead,
-    RowMoment,
-    check,
-    check_card,
-    follow,
-    moved_ms,
-)
-from agent.core.evidence.ledger.clocks import STEP_MS
+from agent.core.evidence.ledger.acts import CameraPaused, ClipSigned, ClockMoved, Deletion, KeyChange, LedgerBegin
+from agent.core.evidence.ledger.card_check import CardContents, FoundFile, KnownClip, check_card
+from agent.core.evidence.ledger.check import Checked, check
+from agent.core.evidence.ledger.clocks import STEP_MS, moved_ms
+from agent.core.evidence.ledger.findings import Flaw
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, RowMoment, follow
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))

@@ -4,19 +4,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from agent.core.evidence.ledger import (
-    FlawCode,
-    FoundFile,
-    Package,
-    PackageVerdict,
-    Row,
-    RowHead,
-    canonical,
-    check_package,
-    follow,
-    seals,
-    stretch,
-)
+from agent.core.evidence.ledger import seals, stretch
+from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.claim import (
     Claim,
     ClipTold,
@@ -28,6 +17,9 @@ from agent.core.evidence.ledger.claim import (
     RowRef,
     StretchTold,
 )
+from agent.core.evidence.ledger.findings import FlawCode
+from agent.core.evidence.ledger.package import Package, PackageVerdict, check_package
+from agent.core.evidence.ledger.row import Row, RowHead, canonical, follow
 from tests.core.ledger_material import Device, public, verifies
 
 OF_EXPORTS = {FlawCode.MANIFEST_EDITED, FlawCode.MANIFEST_MALFORMED, FlawCode.EXPORT_UNSIGNED,

@@ -16,14 +16,12 @@ from agent.core.contract.enrolment import (
     DeviceId,
     EnrolAsk,
     Ready,
-    bundle_text,
-    card_text,
     claim_digest,
     device_id,
-    new_claim,
     parse_bundle,
     parse_card,
 )
+from agent.ward.enrolment.papers import bundle_text, card_text, new_claim
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 CLAIM = new_claim(bytes(range(16)))

@@ -49,7 +49,8 @@ def test_what_is_removed_is_all_that_was_retained_and_never_a_picture(cameras: l
 @given(names)
 def test_a_command_is_known_by_its_topic_alone(camera: str):
     assert TOPICS.paused_camera(TOPICS.pause_set(camera)) == camera
-    for topic in (TOPICS.pause(camera), TOPICS.pause_set(f"{camera}/x"), TOPICS.assistant, "x" + TOPICS.pause_set("a")):
+    for topic in (TOPICS.live(camera, "pause"), TOPICS.pause_set(f"{camera}/x"), TOPICS.assistant,
+                  "x" + TOPICS.pause_set("a")):
         assert TOPICS.paused_camera(topic) is None
 
 

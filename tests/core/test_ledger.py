@@ -9,19 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import (
-    CameraPaused,
-    DatabaseMended,
-    Deletion,
-    FlawCode,
-    FoundFile,
-    NotCanonical,
-    RowHead,
-    canonical,
-    fingerprint,
-    follow,
-)
-from agent.core.evidence.ledger.row import chained
+from agent.core.evidence.ledger.acts import CameraPaused, DatabaseMended, Deletion
+from agent.core.evidence.ledger.card_check import FoundFile
+from agent.core.evidence.ledger.findings import FlawCode
+from agent.core.evidence.ledger.row import NotCanonical, RowHead, canonical, chained, fingerprint, follow
 from tests.core.ledger_material import KEY, STEPS, STRANGER, Device, live, lose_the_key, public, week
 from tests.core.package_material import OF_EXPORTS
 from tests.rigs.examples import examples

@@ -6,17 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import (
-    FoundFile,
-    RowHead,
-    WardIdentity,
-    canonical,
-    fingerprint,
-    follow,
-    seals,
-    stretch,
-)
+from agent.core.evidence.ledger import seals, stretch
+from agent.core.evidence.ledger.acts import WardIdentity
+from agent.core.evidence.ledger.card_check import FoundFile
 from agent.core.evidence.ledger.claim import Manifest, RowRef
+from agent.core.evidence.ledger.row import RowHead, canonical, fingerprint, follow
 from tests.core.ledger_material import KEY, STEPS, STRANGER, Device, live, lose_the_key, public, week
 from tests.core.package_material import OF_EXPORTS, Parcel, hand_out
 from tests.rigs.examples import examples

@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.core.evidence.ledger import canonical, decode, seals
+from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.claim import NOT_AGREED, ExportWish
 from agent.core.evidence.ledger.findings import FlawCode
+from agent.core.evidence.ledger.row import canonical, decode
 from agent.host.clock import Instant
 from agent.keeper.key import LineVerifier, load_or_make, public
 from agent.keeper.main import Keeper

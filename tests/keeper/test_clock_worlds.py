@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.store import boots, ledger, outbox
 from tests.keeper.clock_world import DAY_S, HOUR_S, YEAR_S, World
 from tests.rigs.examples import examples

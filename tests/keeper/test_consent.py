@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.config.settings import Settings, Store, Ward
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.core.household import consent
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.host.datagram import Outlet
 from agent.keeper import damage, repair
 from agent.keeper.main import Keeper, Repaired

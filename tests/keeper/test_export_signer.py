@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from agent.core.evidence.encrypted import is_encrypted
-from agent.core.evidence.ledger import CameraPaused, decode
+from agent.core.evidence.ledger.acts import CameraPaused
+from agent.core.evidence.ledger.row import decode
 from agent.keeper.main import Keeper
 from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent import __version__
 from agent.config.derived import digest
 from agent.config.settings import Camera
-from agent.core.evidence.ledger import CameraPaused, Updated
+from agent.core.evidence.ledger.acts import CameraPaused, Updated
 from agent.host.clock import SystemClock
 from agent.keeper.key import FILE, KeyFault, load_or_make
 from agent.keeper.ledger_writer import BATCH_N, LedgerWriter
@@ -216,7 +216,7 @@ def test_an_act_that_is_no_json_holds_up_no_other(folders, hand_clock):
 LIFE = """
 import sys
 from pathlib import Path
-from agent.core.evidence.ledger import CameraPaused
+from agent.core.evidence.ledger.acts import CameraPaused
 from agent.host.clock import SystemClock
 from agent.keeper.ledger_writer import LedgerWriter
 from agent.store import ledger

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.core.evidence.ledger import BrowserPaired, Configured
+from agent.core.evidence.ledger.acts import BrowserPaired, Configured
 from agent.host.clock import Instant
 from agent.keeper.ledger_writer import COPIES_N, PUT_BACK_EVERY_S
 from agent.keeper.main import Keeper

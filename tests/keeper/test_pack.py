@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from agent.config.settings import Store
-from agent.core.evidence.ledger import decode
 from agent.core.evidence.ledger.claim import STILL_RECORDED
+from agent.core.evidence.ledger.row import decode
 from agent.host.clock import SystemClock
 from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper

@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from agent.core.evidence.ledger import CameraPaused
+from agent.core.evidence.ledger.acts import CameraPaused
 from agent.core.household.pause import By
 from agent.keeper import pause_words
 from agent.keeper.ledger_writer import LedgerWriter

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Camera, Settings, Store
-from agent.core.evidence.ledger import Configured, decode
+from agent.core.evidence.ledger.acts import Configured
+from agent.core.evidence.ledger.row import decode
 from agent.host.datagram import Outlet
 from agent.host.probes.volume import Volume
 from agent.host.stop import Stop

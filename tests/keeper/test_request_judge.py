@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.config.settings import Sharing, Ward
 from agent.core.contract import ulid
 from agent.core.contract.decisions import DecideRequest, DecisionAnswer
-from agent.core.evidence.ledger import Decided, canonical, decode
+from agent.core.evidence.ledger.acts import Decided
+from agent.core.evidence.ledger.row import canonical, decode
 from agent.core.household.sharing_rules import Decision
 from agent.host.setup_folders import SetupFolders
 from agent.keeper import damage

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.config.settings import Camera, Settings, Store, Ward
-from agent.core.evidence.ledger import canonical
+from agent.core.evidence.ledger.row import canonical
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop

@@ -13,7 +13,7 @@ import pytest
 
 from agent.config.settings import Camera, Settings, Store
 from agent.core.contract.facts import Beat
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.host.datagram import Inbox, Outlet
 from agent.host.stop import Stop
 from agent.keeper import room

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Camera, Settings, Store
-from agent.core.evidence.ledger import Flaw
+from agent.core.evidence.ledger.findings import Flaw
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper

@@ -2,7 +2,7 @@
 import contextlib
 import sqlite3
 
-from agent.core.evidence.ledger import Agreed
+from agent.core.evidence.ledger.acts import Agreed
 from agent.core.household.consent import TOLD
 from agent.store import membership
 from agent.store.decisions import consent

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import canonical
+from agent.core.evidence.ledger.row import canonical
 from agent.keeper import link_desk
 from agent.link.commands import COMMANDS_A_MINUTE
 from agent.link.verifier import LOOK_EVERY_S

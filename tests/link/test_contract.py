@@ -8,13 +8,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.household.labels import EventWord
 from agent.host.clock import SystemClock
 from agent.store import announce, clips, events, requests
 from agent.store.database import transaction
 from agent.store.outbox import keep
+from agent.ward import ward_side
 from agent.ward.command_signer import CommandKey
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from agent.core.contract.facts import Beat, CameraFacts, Poke
-from agent.core.evidence.ledger import Agreed
+from agent.core.evidence.ledger.acts import Agreed
 from agent.core.household import consent as consent_text
 from agent.store import outbox
 from agent.store.decisions import database as decisions

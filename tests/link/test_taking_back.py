@@ -13,7 +13,7 @@ import pytest
 from agent.core.contract.decisions import SOCKET, ChangeSettings, DecisionAnswer
 from agent.core.contract.facts import Poke
 from agent.core.contract.setup import SetSharing, SetWard
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.core.household.consent import KINDS_OF
 from agent.host.sockets import ask
 from agent.store import ledger

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from agent import __version__
 from agent.cli.update.__main__ import approve, refuse
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.trial import TrialPace
 from agent.host import command_key
 from agent.host.clock import SystemClock

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.core.evidence.ledger import check, check_card
+from agent.core.evidence.ledger.card_check import check_card
+from agent.core.evidence.ledger.check import check
 from agent.core.media.mp4.read import fragments, read_head, samples
 from agent.host.command_key import verifies
 from agent.host.datagram import Outlet

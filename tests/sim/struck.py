@@ -21,7 +21,7 @@ from agent.keeper import repair
 from agent.keeper.main import Keeper
 from agent.keeper.repair import open_own
 from agent.link import drain
-from agent.link.requests import upload_line
+from agent.link.requests import flow as request_flow
 from agent.store import (
     absences,
     boots,
@@ -226,7 +226,7 @@ class Household:
                                   for entry in drain._fetch(db, [], 0, 500)[0]],
             "bound": fold_outbox(0),
             "deferred": settle_deferred(),
-            "requests": lambda db: upload_line.look(db, True),
+            "requests": lambda db: request_flow.look(db, True),
             "follow": follow_commands("requests"),
             "notify": lambda db: [list(notify.events_after(db, 0, now)), notify.states(db)],
         }

@@ -18,7 +18,7 @@ from agent.core.media.mp4.head import HeadPlan, head
 from agent.store import boots, clips
 from agent.store.database import transaction
 from agent.store.export import Export, ExportError, prepare, prepare_clip, write
-from agent.store.export.summary import About, summary
+from agent.store.export.package import About, summary
 from agent.store.folders import Folders
 from tests.core.cut_material import packets_of, record, record_all
 from tests.core.mp4_material import encode, ffprobe

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.core.evidence.ledger import Agreed
+from agent.core.evidence.ledger.acts import Agreed
 from agent.core.household.consent import TOLD
 from agent.host.clock import Instant
 from agent.store import announce, boots, clips, events, membership, outbox, requests, ward_settings

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from agent.core.evidence.ledger import Updated
+from agent.core.evidence.ledger.acts import Updated
 from agent.keeper.canary import Canary
 from agent.store import clips, events, ledger, meta, numbers, outbox
 from agent.store.database import FILE, connect, transaction

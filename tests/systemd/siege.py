@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.store import ledger
 from agent.store.database import FILE
 from tests.rigs.cameras import footage

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.store import ledger
 from agent.store.database import FILE
 from tests.rigs.wait import Stopwatch, until

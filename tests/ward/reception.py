@@ -2,10 +2,10 @@
 import json
 from dataclasses import dataclass
 
-from agent.core.contract.wire.citytopics import WardTopics
 from agent.host.clock import Instant
 from agent.mqtt.connection import Arrived
 from agent.ward import database
+from agent.ward.citytopics import WardTopics
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics
 from agent.ward.quota import Quota

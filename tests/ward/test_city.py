@@ -4,8 +4,8 @@ import time
 import pytest
 import sqlalchemy as sql
 
-from agent.core.contract.wire.citytopics import CityTopics
 from agent.ward import database
+from agent.ward.citytopics import CityTopics
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sql
 
-from agent.core.contract.wire import ward_side
-from agent.ward import database, events, register
+from agent.ward import database, events, register, ward_side
 from agent.ward.device_cache import Came, DeviceCache, read_devices
 from agent.ward.register import Arrival
 from tests.rigs.device.link_role import LinkRig

@@ -2,8 +2,8 @@
 import msgspec
 import pytest
 
-from agent.core.contract.enrolment import bundle_text
 from agent.host.ward_folder import KEY, shown
+from agent.ward.enrolment.papers import bundle_text
 from tests.rigs.device.enrolling import Recorder, Talking
 from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.ward.enrolment import ServedWard

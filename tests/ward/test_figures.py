@@ -10,8 +10,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from agent.core.contract.wire import ward_side
-from agent.ward import reception
+from agent.ward import reception, ward_side
 from agent.ward.authority.findings import note
 from agent.ward.authority.places import Places
 from agent.ward.metrics import IngestMetrics, IntakeMetrics

@@ -22,7 +22,7 @@ import msgspec
 import pytest
 
 from agent.config.settings import Ward
-from agent.core.evidence.ledger import canonical, fingerprint
+from agent.core.evidence.ledger.row import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
 from agent.ward import quota

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract import wire
 from agent.core.contract.helper_messages import GOOD, UNKNOWN_KEY
-from agent.core.evidence.ledger import NotCanonical
+from agent.core.evidence.ledger.row import NotCanonical
 from agent.helpers.signature import judge
 from agent.host.clock import SystemClock
 from agent.mqtt.connection import Outgoing

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.core.contract.wire import ward_side
 from agent.host.clock import Instant
 from agent.host.stop import Stop
-from agent.ward import database, settings
+from agent.ward import database, settings, ward_side
 from agent.ward.device_cache import DeviceCache
 from agent.ward.events import Came
 from agent.ward.ingest import PRUNE_N, Ingest, IngestTempo

@@ -14,13 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, args
 from agent.helpers import signature
 from agent.host.clock import SystemClock
 from agent.link import answers
 from agent.mqtt.connection import Arrived
-from agent.ward import database, keys, requests
+from agent.ward import database, keys, requests, ward_side
 from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
 from agent.ward.request.main import says

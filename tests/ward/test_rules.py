@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.contract import ulid
-from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.inbound import REFUSED_MAX
+from agent.ward import ward_side
 from agent.ward.events import PrunedStretch, joined
 from agent.ward.presence import Standing, is_of_the_past, presence, until_ms
 from agent.ward.reception import Receipts

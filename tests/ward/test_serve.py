@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.core.contract.enrolment import new_claim
 from agent.ward.authority.certificates import common_name, pem
+from agent.ward.enrolment.papers import new_claim
 from agent.ward.enrolment.service import CERTIFICATES_N
 from tests.rigs.examples import examples
 from tests.rigs.wait import HANG_S, until

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.contract.wire import ward_side
-from agent.ward import database, register
+from agent.ward import database, register, ward_side
 from agent.ward.device_cache import Came, DeviceCache
 from agent.ward.register import Arrival
 from tests.rigs.wait import HANG_S, until

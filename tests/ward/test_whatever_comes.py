@@ -87,7 +87,7 @@ def test_what_we_stumble_over_is_set_aside_alone(monkeypatch, caplog):
     def stumbles(known, birth, text):
         raise ZeroDivisionError
     monkeypatch.setattr(register, "with_birth", stumbles)
-    monkeypatch.setattr("agent.core.contract.wire.ward_side.answer_in", lambda text: 1 / 0)
+    monkeypatch.setattr("agent.ward.ward_side.answer_in", lambda text: 1 / 0)
     ours, book, _ = reception()
     for seq in range(2, 20):
         ours.receive(Arrived(f"cam/v1/w07/{NEIGHBOUR}/evt", json.dumps(event(seq, NEIGHBOUR, kind="motion")).encode(),

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop

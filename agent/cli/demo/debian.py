@@ -217,7 +217,6 @@ def end(process: subprocess.Popen[bytes], within_s: float) -> None:
 
 
 def free_port(preferred: int) -> int:
-    """Returns `preferred` if that port is free on the loopback, else any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

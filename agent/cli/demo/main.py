@@ -93,7 +93,6 @@ def _store(stack: contextlib.ExitStack, cache: Path) -> Path:
 
 
 def _broker(stack: contextlib.ExitStack, named: str | None, cache: Path, store: Path) -> tuple[Address | None, str]:
-    """Returns the broker's address (None if there is no broker), and its description."""
     if named is not None:
         host, _, port = named.rpartition(":")
         if not host or not port.isdecimal():

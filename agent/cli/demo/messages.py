@@ -33,8 +33,6 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message of the recorder's."""
-
     kind: str               # an event's kind, "health" or "status"
     wall_s: float | None    # when it happened, None if unknown
     camera: str
@@ -66,7 +64,6 @@ class Subscriber:
                 self.dropped_n += 1
 
     def next(self, timeout_s: float) -> ReceivedMessage | None:
-        """Returns the next message, or None after `timeout_s`."""
         try:
             return self._queue.get(timeout=timeout_s)
         except queue.Empty:
@@ -178,7 +175,6 @@ def _message(kind: str, row: StoredEvent | Clip, data: dict[str, Any]) -> Receiv
 
 
 def line(message: ReceivedMessage, file_of: FileOf) -> Text:
-    """Formats one message."""
     clock = time.strftime("%H:%M:%S", time.localtime(message.wall_s)) if message.wall_s else "--:--:--"
     text = Text(clock, style="dim")
     text.append(f"  {message.kind:<8}", style=COLOURS.get(message.kind, "bold"))

@@ -9,7 +9,7 @@ from agent.cli.processes import at_work
 from agent.config.settings import Home, Ward
 from agent.core.delivery import certificate
 from agent.core.enrolment import renewal_due
-from agent.home import broker
+from agent.home import credentials as home_credentials
 from agent.host.clock import SystemClock
 from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_key
@@ -94,7 +94,7 @@ def _found(ward: Ward, known: Credentials, text: str) -> CheckVerdict:
 def examine_home(home: Home, store: Path) -> CheckVerdict:
     """Connects under another name than the link's. A problem is only a warning, because recording goes on."""
     try:
-        return ok(greet(home, broker.credentials(home, f"{own_id(store)}-doctor")))
+        return ok(greet(home, home_credentials(home, f"{own_id(store)}-doctor")))
     except LinkFault as fault:
         return warn(str(fault.to(HOUSEHOLD)), HOME_REMEDIES[fault.kind])
 

@@ -47,8 +47,6 @@ CODECS = {"h264": "H.264", "h265": "H.265"}
 
 
 class PacketCounter(Sink):
-    """A sink that counts packets, and keeps the first of them."""
-
     def __init__(self, clock: Clock, stop: Stop, keys_n: int) -> None:
         """Sets `stop` after enough time and `keys_n` keyframes."""
         self._clock, self._stop, self._keys_n = clock, stop, keys_n

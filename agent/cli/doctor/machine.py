@@ -102,7 +102,6 @@ def labels() -> CheckVerdict:
 
 
 def encoder(cameras: Sequence[Camera]) -> CheckVerdict:
-    """Which H.264 encoder there is, if the cameras need one."""
     device = read_board().encoder
     if not any(parse_source(camera.source).scheme in RAW for camera in cameras):
         if any(map(transcodes, cameras)):

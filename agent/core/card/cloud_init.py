@@ -21,7 +21,6 @@ class YamlFile:
     lines: Mapping[YamlPath, int]
 
     def at(self, *path: str | int) -> Any:
-        """Returns the value at this path; None if absent."""
         here = self.value
         for step in path:
             if isinstance(here, Mapping):

@@ -3,7 +3,6 @@
 The claim is a secret that works once. The device makes its own key, and the key never leaves the device.
 """
 import hashlib
-import json
 import re
 import tomllib
 from typing import Annotated, Literal, TypeVar
@@ -11,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.core.contract.ulid import ALPHABET, crockford
+from agent.core.contract.ulid import ALPHABET
 
 CLAIM_RANDOM_B = 16             # 128 bits, written as 26 letters and digits of Crockford's base 32
 CLAIM_N = 26
@@ -122,19 +121,9 @@ def device_id(public_key_der: bytes) -> str:
     return "c-" + hashlib.sha256(public_key_der).hexdigest()[:ID_DIGITS_N]
 
 
-def new_claim(random: bytes) -> str:
-    """Makes a claim from `CLAIM_RANDOM_B` random bytes."""
-    return crockford(int.from_bytes(random[:CLAIM_RANDOM_B], "big"), CLAIM_N)
-
-
 def claim_digest(claim: str) -> str:
     """Returns the SHA-256 of a claim in hex, which the ward stores. 128 random bits need no salt."""
     return hashlib.sha256(claim.encode()).hexdigest()
-
-
-def bundle_text(bundle: Bundle) -> str:
-    """Writes the bundle as TOML."""
-    return "# For one device, and good once: whoever reads this can take the device's place.\n" + _toml(bundle)
 
 
 def parse_bundle(text: str) -> Bundle:
@@ -142,21 +131,9 @@ def parse_bundle(text: str) -> Bundle:
     return _parse(text, Bundle)
 
 
-def card_text(card: CardSettings) -> str:
-    """Writes the card's settings as TOML."""
-    return _toml(card)
-
-
 def parse_card(text: str) -> CardSettings:
     """Reads the card's settings from TOML. Raises BundleError."""
     return _parse(text, CardSettings)
-
-
-def _toml(values: Struct) -> str:
-    """JSON's quoted strings are valid in TOML, except for DEL."""
-    written = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
-               for key, value in msgspec.structs.asdict(values).items())
-    return "".join(written).replace("\x7f", "\\u007f")
 
 
 def _parse(text: str, kind: type[_Kind]) -> _Kind:

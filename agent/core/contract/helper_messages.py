@@ -11,7 +11,6 @@ from msgspec import Struct
 from agent.core.household.labels import EventWord
 from agent.core.media.model import Box, Packet, StreamInfo
 
-SEARCH_B_MAX = 262_144
 AT_N_MAX = 300
 
 
@@ -46,9 +45,6 @@ class SearchAnswer(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     cameras: list[SeenCamera] = []
     problem: Literal["", "no_network", "no_such_address"] = ""
-
-
-TRIAL_B_MAX = 16_384
 
 
 class HomeQuestion(Struct, kw_only=True, frozen=True, omit_defaults=True):

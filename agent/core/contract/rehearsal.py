@@ -24,8 +24,6 @@ class RehearsalQuestion(Struct, kw_only=True, frozen=True):
 
 
 class RehearsalProgress(Struct, kw_only=True, frozen=True, tag="progress"):
-    """The progress."""
-
     pct: int
 
 

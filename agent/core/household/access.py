@@ -16,7 +16,7 @@ LOCKED_S = 300.0
 
 
 def code_from(random: bytes) -> str:
-    """Makes a pairing code from `CODE_RANDOM_B` random bytes: 8 letters and digits that look different."""
+    """Writes bytes as letters and digits that look different, 8 for 5 bytes: `CODE_RANDOM_B` make a pairing code."""
     number = int.from_bytes(random, "big")
     return "".join(ALPHABET[number >> shift & 31] for shift in range(8 * len(random) - 5, -1, -5))
 

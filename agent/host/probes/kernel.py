@@ -93,7 +93,6 @@ WDIOF_CARDRESET = 0x20              # linux/watchdog.h: the last boot was caused
 
 
 def temperature_c(root: Path) -> float | None:
-    """Returns the chip's temperature in °C."""
     for zone in some(root / "sys/class/thermal", "thermal_zone*"):
         if text(zone / "type") in SOC_ZONES and (milli_c := number(zone / "temp")) is not None:
             return milli_c / 1000

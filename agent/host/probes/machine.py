@@ -25,7 +25,6 @@ class Probes:
         self._voltage = kernel.Voltage(root)
 
     def read(self, now_mono_s: float) -> HostFacts:
-        """Returns the facts known now; unknown ones are None."""
         root = self._root
         throttle = kernel.throttle_bits(root)
         mem_avail_b, mem_total_b = kernel.memory_b(root)
@@ -58,7 +57,6 @@ def _is_up(root: Path, interface: str | None) -> bool | None:
 
 
 def _bytes_b(root: Path, interface: str | None) -> tuple[int | None, int | None]:
-    """Returns the bytes sent and received by the interface since it came up."""
     if interface is None:
         return None, None
     counters = root / "sys/class/net" / interface / "statistics"
@@ -85,7 +83,6 @@ class RouteColumns(NamedTuple):
 
 
 def _routes(path: Path, is_default: Callable[[list[str]], bool], at: RouteColumns) -> list[tuple[int, str]]:
-    """Returns metric and interface of each usable default route."""
     routes = []
     for fields in (line.split() for line in (kernel.text(path) or "").splitlines()):
         with contextlib.suppress(ValueError, IndexError):

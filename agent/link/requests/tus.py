@@ -80,7 +80,6 @@ class TusClient:
         return self._place(_expect(answer, 201).headers.get("location", ""))
 
     def offset_b(self, place: str) -> int:
-        """Returns how many bytes the intake has."""
         return _offset_b(_kept(self._ask("HEAD", place), 200))
 
     def send(self, place: str, offset_b: int, piece: bytes, send: Send) -> int:
@@ -101,7 +100,6 @@ class TusClient:
         return _kept(answer, 200).body
 
     def forget(self, request: str) -> None:
-        """Asks the intake to delete all bytes of that request."""
         self._ask("DELETE", f"{self._url.path}/{request}")
 
     def close(self) -> None:

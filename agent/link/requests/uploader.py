@@ -111,7 +111,6 @@ class Uploader(threading.Thread):
         return self._clock.mono_s() - self._progress_mono_s if self.fault else 0.0
 
     def hold(self, held: bool) -> None:
-        """Pauses or resumes the upload."""
         (self._held.set if held else self._held.clear)()
 
     def stop(self) -> None:

@@ -43,8 +43,6 @@ DOOR = Audience(texts={
 
 
 class DoorRefused(Exception):
-    """The ward has refused."""
-
     def __init__(self, refused: Refused) -> None:
         super().__init__(f"{refused.code}: {refused.text}")
         self.code = refused.code

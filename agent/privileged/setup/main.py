@@ -119,7 +119,6 @@ class Setup:
             _log.error("%s", error)
 
     def _first_configuration(self) -> bool:
-        """Writes one if there never was any. Returns whether it did."""
         if self.config.exists() or self._good.exists():
             return False
         from agent.privileged.setup.local_cameras import first_text, write_first

@@ -16,7 +16,7 @@ from agent.core.key_slots import KeySlots
 from agent.core.release import BUNDLE_B, Release, ReleaseRefused, believed, tree_digest
 from agent.host import release_file, tar
 from agent.host.release_file import ArMember, bad
-from agent.host.tar import NotPlainTar, UnpackedReader
+from agent.host.tar import NotPlainTar, unpacked
 
 HOME = "usr/lib/taimat/"
 FILES_MAX = 20_000
@@ -67,7 +67,7 @@ def _skip(file: tar.Reader, size_b: int) -> None:
 def _take_out(file: BinaryIO, data: ArMember, into: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
     """Writes the wanted folders; returns for each the SHA-256 of its files by path."""
     found: dict[str, dict[str, str]] = {name: {} for name in wanted}
-    packed = UnpackedReader(data.name, file, data.size_b)
+    packed = unpacked(data.name, file, data.size_b)
     for name, size_b in tar.members(packed, BUNDLE_B, over=PASSED_OVER):
         tree, _, path = name.removeprefix("./").removeprefix(HOME).partition("/")
         if not name.removeprefix("./").startswith(HOME) or tree not in found:

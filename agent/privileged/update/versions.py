@@ -48,7 +48,6 @@ class Versions:
         return str(self.folder(version) / "bin" / "taimat")
 
     def whole(self) -> list[str]:
-        """Lists the versions that can run, oldest first."""
         found = [path.name for path in (self.root / "versions").glob("*")
                  if is_version(path.name) and (path / "bin/taimat").exists()]
         return sorted(found, key=order)

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 
 from agent.core.contract.decisions import PairedBrowser
-from agent.core.evidence.ledger import BrowserPaired, BrowserUnpaired, RoleGiven
+from agent.core.evidence.ledger.acts import BrowserPaired, BrowserUnpaired, RoleGiven
 from agent.core.household import access
 from agent.core.household.access import BrowserRole
 from agent.host.clock import Instant
@@ -47,8 +47,7 @@ def use_first_code(own: sqlite3.Connection, code: str) -> bool:
 def pair(own: sqlite3.Connection, db: sqlite3.Connection, name: str, now: Instant, *, as_owner: bool = False) -> str:
     """Pairs a browser; returns its token. Beyond `BROWSERS_MAX` the oldest are forgotten, viewers first. `db` is the
     shared database. Its ledger is written first: a power cut in between keeps out a browser that will try again, and
-    never lets one in without a row. Raises sqlite3.Error.
-    """
+    never lets one in without a row. Raises sqlite3.Error."""
     token = secrets.token_urlsafe(32)
     digest = _digest(token)
     with transaction(own):

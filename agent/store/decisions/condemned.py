@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
 
-from agent.core.evidence.ledger import Deletion
+from agent.core.evidence.ledger.acts import Deletion
 from agent.host.clock import Instant
 from agent.store import clips, holds, ledger
 from agent.store.database import transaction
@@ -32,8 +32,7 @@ def condemn(own: sqlite3.Connection, db: sqlite3.Connection, names: Iterable[str
 
 def show(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> None:
     """Makes the shared rows agree with the list; the ledger gets a row for new ones. Raises sqlite3.Error. The shared
-    rows are read first, because another writer enters a clip here first and there last.
-    """
+    rows are read first, because another writer enters a clip here first and there last."""
     shown = {clip.name for clip in clips.in_state(db, "deleting")}
     doomed = {row["clip"]: row["why"] for row in own.execute("SELECT clip, why FROM condemned")}
     if shown == doomed.keys():

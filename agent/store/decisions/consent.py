@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.core.evidence.ledger import Agreed, canonical
+from agent.core.evidence.ledger.acts import Agreed
+from agent.core.evidence.ledger.row import canonical
 from agent.core.household import consent
 from agent.core.household.consent import BY_CARD, BY_PAGE, Switch
 from agent.core.household.labels import PEOPLE
@@ -105,8 +106,7 @@ def refuse(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> Non
 
 def follow(own: sqlite3.Connection, db: sqlite3.Connection, now: Instant) -> bool:
     """Makes the shared copy agree; returns True if it did not. Raises sqlite3.Error. Deletes what was kept for a ward
-    that was left, and what the ward may no longer get.
-    """
+    that was left, and what the ward may no longer get."""
     if membership.read(own) == membership.read(db):
         return False
     with transaction(own), transaction(db):         # the household may leave at this moment

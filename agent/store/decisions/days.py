@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import HouseholdKeySet
+from agent.core.evidence.ledger.acts import HouseholdKeySet
 from agent.host.clock import Instant
 from agent.store import ledger, meta, outbox
 from agent.store.database import transaction
@@ -65,8 +65,7 @@ def household(own: sqlite3.Connection) -> bytes | None:
 
 def install_household(own: sqlite3.Connection, db: sqlite3.Connection, public: bytes, now: Instant) -> None:
     """Makes the device wrap all its day keys for this key, and for no other. Raises sqlite3.Error. Ledger and message
-    are written first: after a power cut in between they name a key that opens nothing yet.
-    """
+    are written first: after a power cut in between they name a key that opens nothing yet."""
     was = household(own)
     with transaction(own):
         meta.put(own, HOUSEHOLD, public.hex())

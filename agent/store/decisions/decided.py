@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.core.contract import wire
-from agent.core.evidence.ledger import Decided
+from agent.core.evidence.ledger.acts import Decided
 from agent.core.household.sharing_rules import Decision, State, may_become
 from agent.host.clock import Instant
 from agent.store import boots, ledger, meta, outbox, requests
@@ -81,8 +81,7 @@ def take_up(own: sqlite3.Connection, db: sqlite3.Connection, found: RequestDecis
 def decide(own: sqlite3.Connection, db: sqlite3.Connection, request_id: str, digest: str, code: Decision, by: str,
            now: Instant, shown: str = "") -> WardRequest:
     """Decides on what has this digest, and on the clips with the digest `shown` ("": on the present ones). Returns the
-    request's present state. Raises sqlite3.Error, and RequestError if it is too late or if something else was shown.
-    """
+    request's present state. Raises sqlite3.Error, and RequestError if it is too late or if something else was shown."""
     tell(own, db)
     with transaction(own):
         known, row = find(own, request_id), requests.find(db, request_id)

@@ -83,8 +83,7 @@ def _wrapping_key(shared: bytes, ephemeral: bytes, public: bytes) -> bytes:
 
 class Encrypter:
     """Encrypts one file record by record: write `head` first, then what `body` returns, then what `final_head` returns.
-    Nonces are random: a torn recording may be continued, and a counter would repeat.
-    """
+    Nonces are random: a torn recording may be continued, and a counter would repeat."""
 
     def __init__(self, kind: int, day: int, public: bytes, name: str) -> None:
         file_head, key = new_file(kind, day, public, name)
@@ -100,7 +99,6 @@ class Encrypter:
         return record
 
     def final_head(self, data: bytes, end_us: int, frames_n: int) -> Record:
-        """Returns a record that replaces the file's first bytes."""
         return self._record(FINAL_HEAD, 0, data, end_us, frames_n)
 
     def _record(self, kind: int, offset: int, data: bytes, end_us: int, frames_n: int) -> Record:

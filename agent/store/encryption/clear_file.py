@@ -44,8 +44,7 @@ def head_of(handle: int) -> FileHead | None:
 
 class DecryptedFile:
     """An encrypted file. It keeps the last record decrypted, because readers usually go on from there. Its methods
-    import the cryptography library, which costs a role 7 MB; most roles never open such a file.
-    """
+    import the cryptography library, which costs a role 7 MB; most roles never open such a file."""
 
     def __init__(self, handle: int, name: str, file_key: FileKey) -> None:
         """`name` is what the key was bound to. Raises OSError, DamagedError and LockedError."""
@@ -132,8 +131,7 @@ class PlainFile:
 
 def open_clear(path: Path, file_key: FileKey, handle: int | None = None) -> ClearFile:
     """Opens the file at `path`, or of `handle`; its key is bound to its name without endings. Raises OSError, and for
-    an encrypted file LockedError and DamagedError.
-    """
+    an encrypted file LockedError and DamagedError."""
     handle = open_plain(path) if handle is None else handle
     try:
         return DecryptedFile(handle, path.name.partition(".")[0], file_key) if head_of(handle) else PlainFile(handle)

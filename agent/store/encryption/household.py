@@ -7,17 +7,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from agent.core.evidence.encrypted import DamagedError, LockedError
-from agent.core.household.access import ALPHABET, code_from, tidy
+from agent.core.household.access import ALPHABET, tidy
 from agent.store.encryption.ciphers import EPHEMERAL_B, KEY_B, public_of, unwrap
 from agent.store.encryption.file_keys import Household, living
 from agent.store.folders import Folders
 
 SECRET_B = 20               # 160 bits, 32 letters: it cannot be guessed, and fits on a label
-
-
-def secret_from(random: bytes) -> str:
-    """Returns the secret that `SECRET_B` random bytes make, as it is written down, without dashes."""
-    return code_from(random)
 
 
 def public_half(secret: str) -> bytes:

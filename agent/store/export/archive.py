@@ -1,6 +1,5 @@
 """Files as a tar or zip archive, in pieces, without a disk. The libraries are imported when an archive is made."""
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -61,23 +60,3 @@ class _Sink:
         data = b"".join(self._parts)
         self._parts.clear()
         return data
-
-
-@dataclass(slots=True)
-class PieceReader:
-    pieces: Iterator[bytes]
-    _rest: bytes = b""
-
-    def read(self, size_b: int = -1) -> bytes:
-        """Returns the next bytes, fewer than asked for only at the end."""
-        parts, have_b = [self._rest], len(self._rest)
-        while size_b < 0 or have_b < size_b:
-            piece = next(self.pieces, None)
-            if piece is None:
-                break
-            parts.append(piece)
-            have_b += len(piece)
-        data = b"".join(parts)
-        end = len(data) if size_b < 0 else size_b
-        self._rest = data[end:]
-        return data[:end]

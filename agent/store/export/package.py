@@ -1,16 +1,25 @@
-"""An export as a package that a stranger can check: a folder, or one file encrypted for named recipients."""
+"""An export as a package that a stranger can check: a folder, or one file encrypted for named recipients.
+
+In it is a page to print, in Vietnamese and English: what was exported, what is missing, and how to check it.
+"""
+import functools
 import hashlib
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 import agent
-from agent.core.evidence.ledger import ClipSigned, WardIdentity, fingerprint, seals, stretch
+from agent.core.evidence.ledger import seals, stretch
+from agent.core.evidence.ledger.acts import ClipSigned, WardIdentity
 from agent.core.evidence.ledger.claim import (
+    NOT_AGREED,
+    STILL_RECORDED,
     Claim,
     ClipTold,
     ExportWish,
@@ -20,21 +29,86 @@ from agent.core.evidence.ledger.claim import (
     Manifest,
     StretchTold,
 )
+from agent.core.evidence.ledger.row import fingerprint
 from agent.core.media.mp4.cut import CutFilm
+from agent.core.moment import moment
 from agent.host.files import write_durably
+from agent.host.tar import PieceReader
 from agent.store import identity, ledger, meta
 from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip
 from agent.store.database import StoreConnection
-from agent.store.export.archive import Item, PieceReader, tar
-from agent.store.export.prepare import Export, ExportError, spell
+from agent.store.export.archive import Item, tar
+from agent.store.export.prepare import BRIEF_MS, Export, ExportError, spell
 from agent.store.export.signature import Sign, told_by
-from agent.store.export.summary import LANGUAGES, About, summary
 from agent.store.export.write import Tell, file_draft, folder_draft, require_room, stream, write
 
+if TYPE_CHECKING:
+    import jinja2
+
+LANGUAGES = ("vi", "en")
+REASONS = {STILL_RECORDED: "recording", NOT_AGREED: "not_agreed"}
+HERE = Path(__file__).parent
+NEAR_MS = 2_000                     # smaller differences do not matter
 CHECKER = "verify.py"
 ENDING = ".tar.age"
 SOFTWARE = f"taimat {agent.__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    device: str
+    serial: str | None              # the board's
+    key: str | None                 # fingerprint of the device's key
+    is_signed: bool
+
+
+def summary(claim: Claim, about: About, language: str) -> bytes:
+    words = _words()[language]
+    page = _template().render(
+        language=language, words=words, claim=claim, about=about, files=seals, clocks=_clocks(claim.clips, words),
+        purposes=[(words[part], getattr(claim.wish, part)) for part in ("case", "purpose", "officer")])
+    return page.encode()
+
+
+@functools.cache
+def _words() -> Mapping[str, Mapping[str, str]]:
+    return {name: tomllib.loads((HERE / f"summary.{name}.toml").read_text()) for name in LANGUAGES}
+
+
+@functools.cache
+def _template() -> "jinja2.Template":
+    import jinja2  # exports are rare, and the keeper would carry it in memory for good
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+                             trim_blocks=True, lstrip_blocks=True)
+    env.filters |= {
+        "local": _local, "missing": _missing,
+        "utc": lambda wall_ms: f"{moment(wall_ms, UTC):%Y-%m-%d %H:%M:%S}",
+        "minutes": lambda dur_ms: f"{dur_ms // 60_000}:{dur_ms // 1000 % 60:02d}",
+        "megabytes": lambda size_b: f"{size_b / 1e6:.1f} MB",
+        "why": lambda gap, words: gap.why if gap.is_damage else words[REASONS.get(gap.why, "nothing")]}
+    return env.get_template("summary.html")
+
+
+def _clocks(clips: Sequence[ClipTold], words: Mapping[str, str]) -> list[str]:
+    said = [words[f"clock_{state}"] for state in ("ntp", "rtc", "saved", "unset")
+            if any(clip.clock == state for clip in clips)]
+    off_ms = [clip.off_ms for clip in clips if abs(clip.off_ms) >= NEAR_MS]
+    if off_ms:
+        said.append(words["clock_off"].format(least=min(off_ms) // 1000, most=max(off_ms) // 1000))
+    return said
+
+
+def _local(wall_ms: int) -> str:
+    zoned = moment(wall_ms).astimezone()
+    return f"{zoned:%Y-%m-%d %H:%M:%S %z}"
+
+
+def _missing(gap: GapTold, words: Mapping[str, str]) -> str:
+    gap_ms = gap.end_ms - gap.begin_ms
+    if gap_ms >= BRIEF_MS:
+        return f"{_local(gap.begin_ms)} – {_local(gap.end_ms)}"
+    return words["brief"].format(seconds=f"{gap_ms / 1000:.1f}".replace(".", words["decimal"]), at=_local(gap.begin_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +129,7 @@ class Packer:
 
     def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
         """Writes the package as the new folder `target`; calls `tell` with the bytes done. Raises ExportError,
-        sqlite3.Error.
-        """
+        sqlite3.Error."""
         with folder_draft(target) as draft:
             written = write(found, draft / f"{name(found)}.mp4", tell=tell)
             films = [FileTold(file=film.path.name, bytes=film.size_b, sha256=film.sha256) for film in written]
@@ -77,8 +150,7 @@ class Packer:
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
         """Returns the signed package as files to send; films are read later. Raises ExportError, OSError,
-        sqlite3.Error.
-        """
+        sqlite3.Error."""
         films = _hashed(found, tell)
         manifest, papers = self._papers(found, wish, films)
         return manifest, [*(Item(file, len(data), [data]) for file, data in papers.items()),
@@ -131,8 +203,7 @@ def describe(found: Export, wish: ExportWish, films: Sequence[FileTold], signed:
              ward: WardIdentity | None = None, require_rows: bool = True) -> Claim:
     """Returns the claim of an export whose `films` have these names and digests and whose clips have these rows. `ward`
     is the certificate by which a ward knows the recorder. Raises ExportError for a clip without a row; if rows are not
-    demanded, the claim leaves the clip out. The keeper makes the claim again before it signs.
-    """
+    demanded, the claim leaves the clip out. The keeper makes the claim again before it signs."""
     used = dict.fromkeys(number for film in found.films for number in film.strips)
     clips = [found.clips[number] for number in used]
     if require_rows and (unsigned := next((clip.name for clip in clips if clip.name not in signed), None)):

@@ -143,8 +143,7 @@ def _heads(folders: Folders, found: Sequence[Clip], file_key: FileKey,
 def _gaps(films: Sequence[CutFilm], spans: Sequence[tuple[Clip, int]], begin_us: int, first_us: int,
           end_us: int, only: Collection[str] | None) -> list[ExportGap]:
     """Lists the time between the stretches, before the first and after the last; a clip that should be there is named.
-    At `first_us` the first frame is decoded. With B-frames it is shown later, but nothing is missing before it.
-    """
+    At `first_us` the first frame is decoded. With B-frames it is shown later, but nothing is missing before it."""
     stretches = [stretch for film in films for stretch in film.stretches]
     ends = [begin_us, *(stretch.end_us for stretch in stretches)]
     begins = [first_us, *(stretch.begin_us for stretch in stretches[1:]), end_us]
@@ -176,8 +175,7 @@ def _nothing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int) ->
 def places_us(clips: Sequence[Clip]) -> list[int]:
     """Returns where each clip, in recording order, begins on the line of time that they share (wall clock,
     microseconds). Within a boot the monotonic clock gives the distances. Between boots the wall clock does, but never
-    back into earlier footage.
-    """
+    back into earlier footage."""
     shifts_ms: dict[str, int] = {}
     places: list[int] = []
     end_ms = 0

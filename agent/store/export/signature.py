@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.core.contract.facts import Poke
-from agent.core.evidence.ledger import LedgerLine, Row, RowHead, RowMoment, canonical, decode
 from agent.core.evidence.ledger.claim import Claim, Manifest, RowRef
 from agent.core.evidence.ledger.clocks import offsets
+from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, RowMoment, canonical, decode
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
 from agent.store import identity, ledger, meta, signing_requests
@@ -40,8 +40,7 @@ Sign = Callable[[Claim], SigningAnswer]
 @dataclass(frozen=True, slots=True)
 class AskKeeper:
     """Asks the keeper and waits; `is_there` says whether there is one to wait for. A caller that may not write the
-    database passes its own `ask` and `take_back`.
-    """
+    database passes its own `ask` and `take_back`."""
 
     db: sqlite3.Connection
     outlet: Outlet
@@ -88,8 +87,7 @@ def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int
                  is_there: Callable[[], bool]) -> int | None:
     """Returns up to where these recordings can be signed (wall time, ms): before the open clip; None: all of them. It
     waits a little for a clip that has just ended, while the keeper `is_there`. Raises ExportError if nothing can be
-    signed, and sqlite3.Error.
-    """
+    signed, and sqlite3.Error."""
     if not is_there():
         raise ExportError(NO_KEEPER)
     until_mono_s = time.monotonic() + PATIENCE_S

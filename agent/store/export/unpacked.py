@@ -2,7 +2,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.core.evidence.ledger import FoundFile, Package, seals, stretch
+from agent.core.evidence.ledger import seals, stretch
+from agent.core.evidence.ledger.card_check import FoundFile
+from agent.core.evidence.ledger.package import Package
 from agent.host.files import sha256
 from agent.store.database import StoreError
 

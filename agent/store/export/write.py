@@ -121,8 +121,7 @@ class FilmFile:
 
 def write(export: Export, target: Path, replace: bool = False, tell: Tell = lambda done_b: None) -> list[Written]:
     """Writes the films: the first to `target`, others beside it as NAME-2, NAME-3. Calls `tell` with the bytes done.
-    Existing files stay unless `replace`. Raises ExportError; then only whole films have their final names.
-    """
+    Existing files stay unless `replace`. Raises ExportError; then only whole films have their final names."""
     paths = [target, *(target.with_stem(f"{target.stem}-{n}") for n in range(2, len(export.films) + 1))]
     _check(export, paths, replace)
     written, done_b = [], 0

@@ -175,13 +175,13 @@ P12 = Annotated[Path | None, option(
 def card(device: CardSerial, bundles: Bundles = Path("bundles"), boot: BootFolder = None, image: CardImage = None,
          packages: CardPackages = None) -> None:
     """Prepare a freshly flashed card, or its image, for one recorder: bundle, code, network. Then read it back."""
-    from agent.cli.card import provision
     from agent.cli.card.main import report
+    from agent.ward.cli import card as cards
     if (boot is None) == (image is None):
         raise typer.BadParameter("give --boot, or --image, and not both")
     debs = [deb for name in PACKAGES for deb in sorted(packages.glob(f"{name}_*.deb"))] if packages else []
-    made = (provision.on_card(bundles / device, boot, debs) if boot
-            else provision.in_image(bundles / device, image, debs))
+    made = (cards.on_card(bundles / device, boot, debs) if boot
+            else cards.in_image(bundles / device, image, debs))
     try:
         with made as read_back:
             report(read_back, str(boot or image))

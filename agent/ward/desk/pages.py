@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from agent.core.contract.wire.requests import Receipt
-from agent.core.contract.wire.ward_side import Code, Line
 from agent.core.health.conditions import ConditionText
 from agent.core.household.sharing_rules import Kind
 from agent.host.clock import Clock
@@ -36,6 +35,7 @@ from agent.ward.desk.rows import PAGE_N, WORST_FIRST, DeskBoard, DeskRow, chosen
 from agent.ward.request.desk import BadOrder
 from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.settings import Settings
+from agent.ward.ward_side import Code, Line
 
 HERE = Path(__file__).parent
 NAVIGATION = (

@@ -16,9 +16,9 @@ import msgspec
 import sqlalchemy as sql
 
 from agent.core.contract.enrolment import Ready
-from agent.core.contract.wire import ward_side
 from agent.core.health.conditions import CAMERA, CARD
 from agent.host.clock import Clock
+from agent.ward import ward_side
 from agent.ward.authority import findings
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.device_cache import read_devices

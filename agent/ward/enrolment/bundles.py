@@ -22,6 +22,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from agent.core.contract import enrolment as contract
 from agent.ward.authority.issuer import AuthorityFault
+from agent.ward.enrolment.papers import bundle_text, card_text
 
 OWN_ONLY, OWN_FOLDER = 0o600, 0o700
 
@@ -51,8 +52,8 @@ def write(folder: Path, made: CardBundle) -> None:
     target, draft = folder / made.bundle.serial, folder / f".{made.bundle.serial}.part"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(OWN_FOLDER)
-    for name, text in ((contract.BUNDLE_FILE, contract.bundle_text(made.bundle)),
-                       (contract.CODE_FILE, f"{made.code}\n"), (contract.CARD_FILE, contract.card_text(made.card))):
+    for name, text in ((contract.BUNDLE_FILE, bundle_text(made.bundle)),
+                       (contract.CODE_FILE, f"{made.code}\n"), (contract.CARD_FILE, card_text(made.card))):
         with open(os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWN_ONLY), "w", encoding="utf-8") as file:
             file.write(text)
     with contextlib.suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ from agent.config.check import check_table
 from agent.config.load import EXIT_BAD_CONFIG, ConfigError
 from agent.core.card import cloud_init
 from agent.core.card.boot_judge import OURS, SENSORS
-from agent.core.contract.enrolment import CLAIM_RANDOM_B, Bundle, CardSettings, new_claim
+from agent.core.contract.enrolment import CLAIM_RANDOM_B, Bundle, CardSettings
 from agent.core.household.access import CODE_RANDOM_B, UNLIKE_MIN_N, code_from, grouped
 from agent.host.clock import SystemClock
 from agent.host.files import write_durably
@@ -30,6 +30,7 @@ from agent.ward.authority.revoke import throw_out
 from agent.ward.enrolment import bundles
 from agent.ward.enrolment.book import DevicePlace, EnrolmentBook, Entries, IssuedCertificate
 from agent.ward.enrolment.bundles import CardBundle
+from agent.ward.enrolment.papers import new_claim
 from agent.ward.enrolment.service import roots
 from agent.ward.exits import EXIT_NOT_WRITTEN, ended
 from agent.ward.settings import Settings

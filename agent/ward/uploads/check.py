@@ -16,9 +16,10 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from agent.core.evidence.ledger import PackageVerdict as Holds
-from agent.core.evidence.ledger import check_package, seals
+from agent.core.evidence.ledger import seals
 from agent.core.evidence.ledger.claim import ExportWish
+from agent.core.evidence.ledger.package import PackageVerdict as Holds
+from agent.core.evidence.ledger.package import check_package
 from agent.core.household.sharing_rules import Kind
 from agent.host import tar
 from agent.host.command_key import verifies

@@ -14,7 +14,7 @@ from agent.core.contract.decisions import AskSharing, DecideRequest, DecisionAns
 from agent.core.contract.facts import Poke
 from agent.core.contract.wire.inbound import BadPayload
 from agent.core.contract.wire.requests import receipt
-from agent.core.evidence.ledger import fingerprint
+from agent.core.evidence.ledger.row import fingerprint
 from agent.host.clock import Instant
 from agent.look.forms import number
 from agent.look.words import PageWords

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side
+from agent.ward import ward_side
 from taimat_conformance.transcript import table
 
 CONSTANT = {"specversion": "1.0", "datacontenttype": "application/json"}

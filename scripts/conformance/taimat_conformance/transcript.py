@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from agent.core.contract import wire
-from agent.core.contract.wire import ward_side
+from agent.ward import ward_side
 
 Kind = TypeVar("Kind")
 ON_THE_WAY = ("accepted", "waiting_consent", "running")     # states of a command before its last one

@@ -2,7 +2,7 @@
 import sqlite3
 
 from agent.config.settings import Camera, Settings, Store, Ward
-from agent.core.evidence.ledger import decode
+from agent.core.evidence.ledger.row import decode
 from agent.host.datagram import Outlet
 from agent.host.stop import Stop
 from agent.keeper.main import Keeper

@@ -46,6 +46,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.store.link_questions import LinkAnswer
 from agent.store.notify import PlaceState
+from agent.ward.enrolment import papers
 from agent.web.health.health_page import health_of, health_view
 from agent.web.server.render import HERE as WEB
 from tests.core.ledger_material import week
@@ -232,5 +233,5 @@ SEEDS: dict[str, list[Any]] = {
     "package": [{"manifest": _parcel().manifest.decode(),
                  "ledger": [line.decode().strip() for line in _parcel().ledger]}],
     "release": [RELEASE],
-    "bundle": [enrolment.card_text(enrolment.CardSettings(hostname="gate")).encode()]}
+    "bundle": [papers.card_text(enrolment.CardSettings(hostname="gate")).encode()]}
 assert stretch.read(b"".join(_parcel().ledger)), "a stretch of the ledger goes along"

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.core.contract import wire
 from agent.core.contract.helper_messages import BAD, GOOD, UNKNOWN_KEY
-from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.commands import COMMANDS, plain
 from agent.core.evidence.ledger.row import canonical, fingerprint
 from agent.core.household.ward_settings import KEYS, outcome
@@ -23,6 +22,7 @@ from agent.link import answers
 from agent.mqtt.connection import Arrived
 from agent.store.export.archive import Item
 from agent.store.export.archive import tar as packed
+from agent.ward import ward_side
 
 TOPICS = wire.Topics("w07", "c-7f3a9c21b04d")
 NOW = Instant("9f2c1a7e", 864_123_400, 1_795_561_300_000, "ntp")

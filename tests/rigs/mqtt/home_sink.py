@@ -7,12 +7,12 @@ from agent.core.delivery.backoff import Waits
 from agent.core.health.facts import HostFacts
 from agent.core.health.report import Report
 from agent.core.household.labels import EventWord, LabelWord
-from agent.home.broker import HomeContext
+from agent.home import HomeContext
 from agent.host.clock import SystemClock
 from agent.host.setup_folders import SetupFolders
 from agent.keeper.desk import DecisionDesk
 from agent.keeper.ward_signature import WardSignature
-from agent.link.home.sink import HomeThread
+from agent.link.home_sink import HomeThread
 from agent.store import events, identity
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders

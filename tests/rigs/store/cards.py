@@ -4,7 +4,10 @@ import sqlite3
 from agent.capture.row_queue import RowQueue
 from agent.cli.verify import CardContent, read_card
 from agent.core.evidence.encrypted import FileKey
-from agent.core.evidence.ledger import Flaw, Row, check, check_card, decode
+from agent.core.evidence.ledger.card_check import check_card
+from agent.core.evidence.ledger.check import check
+from agent.core.evidence.ledger.findings import Flaw
+from agent.core.evidence.ledger.row import Row, decode
 from agent.host.clock import Clock, Instant
 from agent.host.command_key import verifies
 from agent.host.datagram import Outlet

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.core.evidence.ledger import PackageVerdict, check_package
 from agent.core.evidence.ledger.claim import Claim, ExportWish
+from agent.core.evidence.ledger.package import PackageVerdict, check_package
 from agent.host.command_key import verifies
 from agent.keeper.main import Keeper
 from agent.store import signing_requests

@@ -14,7 +14,6 @@ import sqlalchemy as sql
 from msgspec import Struct
 
 from agent.core.contract import wire
-from agent.core.contract.wire.citytopics import WardTopics
 from agent.core.delivery.outbox import BOUND_B, OutboxPace
 from agent.link.audit import Audit, EventWriter
 from agent.link.drain import Drain
@@ -24,6 +23,7 @@ from agent.store import outbox
 from agent.store.database import connect, transaction
 from agent.store.outbox import keep
 from agent.ward import database
+from agent.ward.citytopics import WardTopics
 from agent.ward.database import open_engine
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics

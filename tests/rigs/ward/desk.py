@@ -8,8 +8,7 @@ from pathlib import Path
 import sqlalchemy as sql
 
 from agent.core.contract.enrolment import Ready
-from agent.core.contract.wire import ward_side
-from agent.ward import database, keys, register
+from agent.ward import database, keys, register, ward_side
 from agent.ward.device_cache import DeviceCache
 from agent.ward.enrolment.book import CloneAlarm, DevicePlace, EnrolmentBook, IssuedCertificate
 from agent.ward.register import Arrival

@@ -18,9 +18,9 @@ from agent.core.contract.enrolment import (
     Ready,
     Refused,
     RenewAsk,
-    bundle_text,
     device_id,
 )
+from agent.ward.enrolment.papers import bundle_text
 from tests.rigs.pki import Authority
 
 CLAIM, ROOTS_NAME = "0123456789ABCDEFGHJKMNPQRS", "ward-root"

@@ -40,12 +40,3 @@ from agent.core.contract.wire.inbound import Ack, BadPayload, Command, Rejected,
 from agent.core.contract.wire.topics import Topics
 
 VERSION = 1
-
-__all__ = [
-    "VERSION", "KINDS", "Topics", "Entry", "CloudEvent", "cloud_event", "rfc3339", "encode", "decode", "BadPayload",
-    "MotionData", "LabelData", "TamperData", "ClipRef", "ClipData", "ClockData", "StorageData", "CameraData",
-    "SecurityData", "CommandData", "ConfigData", "ConsentData", "DeliveryData", "GapData", "Hour",
-    "Status", "Birth", "BirthCamera", "Health", "HealthCamera", "HealthCondition", "LedgerHead", "Response",
-    "Reported",
-    "Ack", "Rejected", "Command", "WardState",
-]

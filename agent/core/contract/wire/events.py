@@ -116,8 +116,7 @@ class CameraData(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 
 class SecurityData(Struct, kw_only=True, omit_defaults=True, frozen=True):
-    """kind "security": incidents, counted instead of repeated; or a change of what hides a camera's masks.
-    """
+    """kind "security": incidents, counted instead of repeated; or a change of what hides a camera's masks."""
 
     code: str                           # oversize, rejected, bad_payload, retained, elsewhere, mask_by_camera, ...
     n: int = 1                          # how often since the last such message

@@ -46,12 +46,10 @@ class Topics:
 
     @property
     def ward_state(self) -> str:
-        """Whether the ward's ingest is at work."""
         return f"{ROOT}/{self.ward}/_ward/state"
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """All topics that this device subscribes to."""
         return f"{self.root}/cmd/#", self.ack, f"{ROOT}/{self.ward}/_all/cmd/#", self.ward_state
 
     def response(self, who: str, command_id: str) -> str:

@@ -40,6 +40,8 @@ class KnownClip:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
+    """The files on a card, and the rows of its database that the check needs."""
+
     files: Mapping[str, FoundFile]
     known: Mapping[str, KnownClip]
     boots: Mapping[str, Collection[int]] = field(default_factory=dict)     # offsets_ms that date a boot's rows
@@ -57,6 +59,7 @@ class _LedgerSummary:
 
 
 def check_card(checked: Checked, card: CardContents) -> list[Flaw]:
+    """Returns the flaws of the card's files and rows, compared with the ledger's rows."""
     summary, waiting = _summary(checked.rows), _summary(card.waiting)
     summary.deleted |= waiting.deleted
     if not checked.rows and not checked.last_n:
@@ -64,7 +67,9 @@ def check_card(checked: Checked, card: CardContents) -> list[Flaw]:
                 if each.sha256 and each.state in FINISHED and each.name not in waiting.signed]
         return [Flaw(FlawCode.LEDGER_MISSING, "there are signed clips, but not one row of a ledger")] if lost else []
     digests = {clip.sha256: name for name, (_, clip) in summary.signed.items()}
-    findings = [*summary.malformed, *(_resigned(n, clip) for n, clip in summary.resigned)]
+    resigned = "signs another content than the first row of this clip: it was changed and handed in again"
+    findings = [*summary.malformed, *(Flaw(FlawCode.CLIP_RESIGNED, f"row {n} {resigned}", n, clip.clip)
+                                      for n, clip in summary.resigned)]
     for name, (n, clip) in summary.signed.items():
         findings += _file(n, clip, card, name in summary.deleted, digests)
         findings += _database(n, clip, card.known.get(name))
@@ -101,11 +106,6 @@ def number(clip: str) -> int:
     """Returns the clip's number, which ends its name; 0 if the name has no number."""
     digits = clip.rpartition("-")[2]
     return int(digits) if digits.isdecimal() else 0
-
-
-def _resigned(n: int, clip: ClipSigned) -> Flaw:
-    return Flaw(FlawCode.CLIP_RESIGNED, f"row {n} signs another content than the first row of this clip: it was "
-                                       "changed and handed in again", n, clip.clip)
 
 
 def _file(n: int, clip: ClipSigned, card: CardContents, deleted: bool, digests: Mapping[str, str]) -> Iterator[Flaw]:

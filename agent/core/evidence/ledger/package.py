@@ -26,6 +26,8 @@ NEAR_MS = 2_000         # a shorter gap is none, because a film begins with its 
 
 @dataclass(frozen=True, slots=True)
 class Package:
+    """The files of an export, read but not checked."""
+
     manifest: bytes
     ledger: bytes
     small: Mapping[str, bytes]              # signatures and keys: the files of core.evidence.ledger.seals
@@ -34,6 +36,8 @@ class Package:
 
 @dataclass(slots=True)
 class PackageVerdict:
+    """The result of a check; `manifest` is None if it cannot be read."""
+
     manifest: Manifest | None
     checked: Checked
     findings: list[Flaw] = field(default_factory=list)

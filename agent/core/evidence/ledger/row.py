@@ -116,6 +116,7 @@ def chained(prev: bytes, doc: bytes) -> bytes:
 
 
 def message(row_hash: bytes) -> bytes:
+    """Returns the bytes that a signature of this row signs."""
     return PURPOSE + row_hash
 
 

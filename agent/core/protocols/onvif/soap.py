@@ -57,11 +57,9 @@ class Node:
         return printable(self.raw(*path))
 
     def number(self, *path: str) -> float | None:
-        """Returns the text as a finite number; None if it is not a number."""
         return number(self.raw(*path))
 
     def whole(self, *path: str) -> int | None:
-        """Returns the text as a whole number; None if it is not a number."""
         value = self.number(*path)
         return None if value is None else int(value)
 

@@ -25,8 +25,8 @@ class Challenge:
         if self.scheme != "digest":
             return self.scheme if self.scheme == "basic" else ""
         algorithm = self.values.get("algorithm", "md5").lower().removesuffix("-sess")
-        offers = self.values.get("qop", "auth").lower()
-        return algorithm if algorithm in HASHES and "nonce" in self.values and "auth" in _words(offers) else ""
+        offers = re.split(r"[\s,]+", self.values.get("qop", "auth").lower())
+        return algorithm if algorithm in HASHES and "nonce" in self.values and "auth" in offers else ""
 
 
 def challenges(headers: Iterable[str]) -> list[Challenge]:
@@ -89,7 +89,3 @@ class Login:
         said += [f"algorithm={algorithm}"] if algorithm else []
         said += [f'opaque="{values["opaque"]}"'] if "opaque" in values else []
         return said + ([f'qop=auth, nc={count}, cnonce="{self._cnonce}"'] if "qop" in values else [])
-
-
-def _words(text: str) -> list[str]:
-    return re.split(r"[\s,]+", text)

@@ -53,7 +53,6 @@ class RtspMessage:
         return next(iter(self.every(name)), "")
 
     def number(self, name: str) -> int | None:
-        """Returns a header as a whole number; None if it is missing or not a number."""
         value = self.header(name)
         return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 

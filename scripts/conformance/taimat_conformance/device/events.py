@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-from agent.core.contract.wire import ward_side
+from agent.ward import ward_side
 from taimat_conformance.transcript import HeardMessage, Transcript, table
 from taimat_conformance.verdict import ContractRule
 

@@ -3,8 +3,8 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.topics import ROOT
+from agent.ward import ward_side
 from taimat_conformance.channels import FROM_DEVICE, TO_DEVICE, Channel, carriage, on
 from taimat_conformance.form import bounds, faults
 from taimat_conformance.transcript import Transcript

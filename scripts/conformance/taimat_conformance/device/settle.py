@@ -3,9 +3,9 @@
 Nobody keeps these events: it is for a device on a bench, at a broker without an ingest.
 """
 from agent.core.contract import wire
-from agent.core.contract.wire.citytopics import WardTopics
 from agent.mqtt.connection import Outgoing
 from agent.ward import settings
+from agent.ward.citytopics import WardTopics
 from taimat_conformance.channels import WARD_LIVES_S
 from taimat_conformance.device import receipts
 from taimat_conformance.visit import Visit, VisitRecord

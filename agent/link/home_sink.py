@@ -1,4 +1,7 @@
-"""Sends Home Assistant the device's states, and handles its switches. Best effort: nothing is stored for later."""
+"""Sends Home Assistant the device's states, and handles its pause switch and update button. docs/design/household.md.
+
+Best effort: nothing is stored for later.
+"""
 import functools
 import logging
 import math
@@ -6,21 +9,23 @@ import os
 import sqlite3
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from agent.core.contract.decisions import PictureForHome
+from agent.core.contract.decisions import PauseFromHome, PictureForHome
 from agent.core.contract.facts import Beat, Message, Poke
 from agent.core.health.report import Report
-from agent.core.home_assistant import discovery
+from agent.core.home_assistant import INSTALL, discovery
 from agent.core.household.pause import Pauses
-from agent.home.broker import FORGET_S, HomeContext, HomeSession, remove, status
+from agent.core.rate import RateLimit
+from agent.home import FORGET_S, HomeContext, HomeSession, remove, status
+from agent.host.datagram import Outlet
 from agent.link.context import ask_desk
-from agent.link.home.commands import HomeCommands
-from agent.link.home.state_publisher import DeviceView, StatePublisher
+from agent.link.home_states import DeviceView, StatePublisher
 from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
 from agent.mqtt.connection import Arrived, Outgoing
@@ -29,7 +34,7 @@ from agent.store import home as home_store
 from agent.store import pause, updates
 from agent.store.folders import Folders
 from agent.store.home import RetainedTopics
-from agent.store.link_questions import show_home
+from agent.store.link_questions import approve_update, show_home
 from agent.store.updates import UpdateOrder
 
 TICK_S = 1.0                # also between looks at the store, in case a poke was lost
@@ -40,6 +45,8 @@ MOVED_S = 30.0              # for the broker that was used before
 PATIENT_S = 7 * 86_400.0    # if the sink is switched off: the broker may be off, too
 FAREWELL_S = 1.0
 WAITING_MAX = 64
+COMMANDS_A_MINUTE = 30
+SWITCH = {b"ON": True, b"OFF": False}
 
 _log = logging.getLogger(__name__)
 
@@ -63,11 +70,9 @@ class Mailbox:
         self.ring()
 
     def ring(self) -> None:
-        """Wakes up the reader."""
         os.eventfd_write(self._bell, 1)
 
     def empty(self) -> list[Message | Report]:
-        """Removes and returns everything."""
         try:
             os.eventfd_read(self._bell)
         except BlockingIOError:
@@ -77,8 +82,6 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class StoreView:
-    """One look at the store."""
-
     motions: home_store.Motions
     pauses: Pauses
     order: UpdateOrder | None
@@ -136,6 +139,49 @@ class Announcer:
         self._session.post(status(self._home, "online"))
 
 
+class HomeCommands:
+    """Does what the switches order. It refuses retained commands, because each reconnection would repeat them."""
+
+    def __init__(self, home: HomeContext, store: StoreThread, changed: Callable[[], None]) -> None:
+        self._home, self._store, self._changed = home, store, changed
+        self._topics, self._outlet, self._rate = home.topics, Outlet(home.runtime), RateLimit(COMMANDS_A_MINUTE)
+
+    def handle(self, message: Arrived) -> None:
+        if message.topic == self._topics.update_set:
+            self._update(message)
+        elif camera := self._topics.paused_camera(message.topic):
+            self._pause(message, camera)
+
+    def _pause(self, message: Arrived, camera: str) -> None:
+        on, home = SWITCH.get(message.payload), self._home
+        if (message.retained or on is None or camera not in home.cameras
+                or not self._rate.allows(home.clock.mono_s())):
+            _log.info("a pause command was refused: retained, not ON or OFF, for no camera of ours, or one too many")
+            return
+
+        def job(_: sqlite3.Connection) -> None:
+            try:
+                answer = ask_desk(home.runtime, PauseFromHome(camera=camera, paused=on))
+            except OSError as error:
+                _log.error("the keeper, which pauses cameras, does not answer: %s", error)
+                return
+            if answer.why:
+                _log.error("the keeper does not pause %s for Home Assistant: %s", camera, answer.why)
+
+        self._store.ask(job, lambda _: self._changed())
+
+    def _update(self, message: Arrived) -> None:
+        if message.retained or message.payload != INSTALL.encode():
+            _log.info("a press of the update button was refused: retained, or not %s", INSTALL)
+            return
+        self._store.ask(approve_update(), self._approved)
+
+    def _approved(self, waited: bool | None) -> None:
+        if waited:
+            self._outlet.send(Poke(what="updates"), "link")
+        self._changed()
+
+
 class HomeSink:
     """One thread's loop around a session with the household's broker."""
 
@@ -153,7 +199,6 @@ class HomeSink:
 
     @property
     def fault(self) -> str | None:
-        """Returns the fault of the connection in a line; for any thread."""
         return str(self._session.fault) if self._session.fault else None
 
     def run(self, stop: threading.Event) -> None:
@@ -251,13 +296,11 @@ class HomeThread(SideThread):
         self._mailbox.put(piece)
 
     def report(self, report: Report | None) -> None:
-        """Passes on the newest report if it is another one."""
         if report is not None and report is not self._reported:
             self._reported = report
             self._mailbox.put(report)
 
     def state(self) -> tuple[Literal["off", "connected", "unreachable"], str | None]:
-        """Returns whether the household's broker is reached, and why not."""
         sink = self._sink
         if sink is None:
             return "off", None

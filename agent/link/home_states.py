@@ -10,7 +10,7 @@ from agent.core.contract.facts import CameraFacts
 from agent.core.health.report import Report
 from agent.core.home_assistant import on_off
 from agent.core.household.pause import Pauses
-from agent.home.broker import TEXT, HomeContext
+from agent.home import TEXT, HomeContext
 from agent.host.clock import Instant
 from agent.mqtt.connection import Outgoing
 from agent.mqtt.session import Session
@@ -23,8 +23,6 @@ REFRESH_S = 300.0
 
 @dataclass(slots=True)
 class DeviceView:
-    """The device as far as it is known here."""
-
     facts: dict[str, CameraFacts] = field(default_factory=dict)     # by camera
     report: Report | None = None
     pauses: Pauses = field(default_factory=Pauses)
@@ -40,8 +38,6 @@ class DeviceView:
 
 
 class StatePublisher:
-    """Remembers what was published in this connection."""
-
     def __init__(self, home: HomeContext, session: Session, motion_ended: Callable[[str], None]) -> None:
         """`motion_ended` is called with a camera whose motion sensor has gone off."""
         self._home, self._session, self._motion_ended = home, session, motion_ended
@@ -53,26 +49,25 @@ class StatePublisher:
         self._published.clear()
 
     def publish(self, device: DeviceView) -> None:
-        """Publishes what has changed."""
         now = self._home.clock.now()
         for camera in self._home.cameras:
             facts = device.facts.get(camera)
             self.move(camera, states.moves(device.open, camera, facts))
-            self._switch(self._topics.recording(camera), states.records(facts))
-            self._publish(self._topics.moved(camera), device.moved.get(camera, UNKNOWN).encode(), TEXT)
-            self._switch(self._topics.pause(camera), device.is_paused(camera, now))
+            self._switch(self._topics.live(camera, "recording"), states.records(facts))
+            self._publish(self._topics.live(camera, "moved"), device.moved.get(camera, UNKNOWN).encode(), TEXT)
+            self._switch(self._topics.live(camera, "pause"), device.is_paused(camera, now))
             if device.report:
-                self._state(self._topics.problem(camera), states.camera_state(device.report, camera, self._texts))
+                wrong = states.camera_state(device.report, camera, self._texts)
+                self._state(self._topics.live(camera, "health"), wrong)
         self._state(self._topics.update, _software(device.order))
         if device.report:
             self._state(self._topics.health, states.device_state(device.report, self._texts, self._home.labels))
 
     def move(self, camera: str, moving: bool) -> None:
-        if self._switch(self._topics.motion(camera), moving) and not moving:
+        if self._switch(self._topics.live(camera, "motion"), moving) and not moving:
             self._motion_ended(camera)
 
     def _switch(self, topic: str, on: bool) -> bool | None:
-        """Publishes ON or OFF. Returns what was published before."""
         before = self._published.get(topic)
         self._publish(topic, on_off(on), TEXT)
         return before[0] == on_off(True) if before else None

@@ -3,8 +3,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.topics import ROOT, Topics
+from agent.ward import ward_side
 
 
 @dataclass(frozen=True, slots=True)
