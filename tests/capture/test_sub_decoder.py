@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 from msgspec import structs
@@ -15,8 +16,8 @@ from agent.core.vision.luma import Luma
 from agent.core.vision.motion import Look, Reason
 from agent.host.decoder import BoundedDecoder
 from tests.capture.motion_stage import BEGIN_MONO_S, FPS, GOP_S, VISITOR, Film, NotingPipe, Stage, film, in_full
-from tests.rigs.cameras.h264 import movie
-from tests.scenes import Walk
+from tests.rigs.cameras.h264 import encoded, movie
+from tests.scenes import Walk, noise, pictures
 
 LEARNED_S = 8           # from then on a quiet scene is left alone
 
@@ -110,6 +111,18 @@ def test_keyframes_that_become_rare_while_nothing_happens_are_noticed(sub: Sub, 
     sub.show([*quiet, *moved])
     assert sum(sub.decoded[LEARNED_S * FPS:12 * FPS]) == 2
     assert 17.6 < sub.pipe.moving_s()[0] < 19 and max(np.diff(sub.looked_s(15))) < 0.5
+
+
+def test_pictures_that_are_sent_out_of_order_wake_it_too(sub: Sub):
+    scene = pictures(30, FPS, VISITOR, noise(1.5))
+    frames = (av.VideoFrame.from_ndarray(luma.y, "gray").reformat(format="yuv420p") for luma in scene)
+    info, packets = encoded(frames, FPS, 20, bf="2", tune="film", preset="veryfast", b="300k")
+    assert any(later.pts_us < earlier.pts_us for earlier, later in pairwise(packets))
+    sub.feed.stream(info)
+    sub.show([replace(packet, dts_us=number * 1_000_000 // FPS) for number, packet in enumerate(packets)])
+    assert sum(sub.decoded[LEARNED_S * FPS:20 * FPS]) <= 20 / GOP_S
+    assert 20.6 < sub.pipe.moving_s()[0] < 22.6
+    assert all(earlier < later for (earlier, _), (later, _) in pairwise(sub.pipe.seen))
 
 
 @pytest.mark.parametrize("jump_s", [7200, -7200])
