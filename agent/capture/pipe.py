@@ -64,8 +64,9 @@ class Pipe:
             if not self._paused_by:
                 self.record.sound(sound, now_us)
 
-    def wants_luma(self, mono_s: float) -> bool:
-        return not self._paused_by and self.watch.wants_luma(mono_s)
+    def wants_luma(self, mono_s: float, every_n: int = 1) -> bool:
+        """Whether motion wants a picture of this time; `every_n` is above 1 if fewer than usual are enough."""
+        return not self._paused_by and self.watch.wants_luma(mono_s, every_n)
 
     def wants_main_luma(self) -> bool:
         """Whether the main stream must be decoded for motion, because there is no small stream or it is silent."""
