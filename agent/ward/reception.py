@@ -13,7 +13,7 @@ from agent.core.contract.wire import ward_side
 from agent.core.contract.wire.citytopics import CityTopics, WardTopics
 from agent.core.contract.wire.inbound import REFUSED_MAX, Ack, Rejected
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import register
 from agent.ward.database import DatabaseFault, UnfitValue
 from agent.ward.device_cache import Committed, DeviceCache, TooManyDevices

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.core.contract.wire.citytopics import WardTopics
 from agent.host.clock import Instant
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import database
 from agent.ward.device_cache import DeviceCache
 from agent.ward.metrics import IngestMetrics

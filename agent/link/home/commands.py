@@ -11,7 +11,7 @@ from agent.home.broker import HomeContext
 from agent.host.datagram import Outlet
 from agent.link.context import ask_desk
 from agent.link.store_thread import StoreThread
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.store.link_questions import approve_update
 
 COMMANDS_A_MINUTE = 30

@@ -4,7 +4,7 @@ Nobody keeps these events: it is for a device on a bench, at a broker without an
 """
 from agent.core.contract import wire
 from agent.core.contract.wire.citytopics import WardTopics
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.ward import settings
 from taimat_conformance.channels import WARD_LIVES_S
 from taimat_conformance.device import receipts
