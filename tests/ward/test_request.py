@@ -18,7 +18,7 @@ from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, 
 from agent.helpers import signature
 from agent.host.clock import SystemClock
 from agent.link import answers
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import database, keys, requests, ward_side
 from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
