@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from agent import __version__
 from agent.config.settings import Home, Settings
@@ -13,12 +14,15 @@ from agent.core.home_assistant import HomeDevice, HomeTexts, HomeTopics, compone
 from agent.host import board
 from agent.host.clock import Clock
 from agent.look.device_words import home_texts
-from agent.mqtt.connection import Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import Credentials, load
 from agent.mqtt.fault import HOUSEHOLD, LinkFault
+from agent.mqtt.messages import ConnectOptions, Outgoing
 from agent.mqtt.session import Acknowledged, Down, Session
 from agent.store.folders import Folders
 from agent.store.home import RetainedTopics
+
+if TYPE_CHECKING:
+    from agent.mqtt.connection import Connection
 
 
 def credentials(home: Home, client_id: str) -> Credentials:
@@ -88,8 +92,9 @@ class HomeSession(Session):
 
     def __init__(self, home: HomeContext, where: tuple[str, int], name: str) -> None:
         """Connects to the broker at `where`, as client `name`, once `wait` is called."""
-        def connect() -> Connection:
+        def connect() -> "Connection":
             """The broker keeps no session: a waiting command could pause a camera much later."""
+            from agent.mqtt.connection import Connection
             return Connection(*where, credentials(home.home, name), home.topics.subscriptions,
                               ConnectOptions(KEEPALIVE_S, status(home, "offline"), session_s=0))
 

@@ -15,6 +15,7 @@ from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.rigs.examples import THOROUGH_N
 from tests.rigs.house.webdriver import end_kept
+from tests.rigs.mqtt.broker import Broker
 from tests.rigs.store.joined import join
 
 # How long one example takes says how busy the machine is, not how good the code.
@@ -151,3 +152,10 @@ def own(folders: Folders) -> Iterator:
     connection = decisions.connect(folders)
     yield connection
     connection.close()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A running broker. It starts in 10 ms of processor time: too little to share one between tests."""
+    with Broker(tmp_path / "broker") as broker:
+        yield broker

@@ -6,7 +6,6 @@ a device, systemd starts it in a unit with limits of its own (systemd/label-taim
 import logging
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -125,6 +124,7 @@ class Labeller:
         looks = [ShownLook(info=look.info, packets=list(look.packets), box=Box(*look.boxes[0]))
                  for look in task.looks if look.info is not None]
         question = label_message(LabelQuestion(looks=looks))
+        import subprocess
         try:
             answer = ask_at(self._door, question) if self._door.exists() else _ask_child(question)
             return label_answer(answer).label
@@ -148,6 +148,7 @@ def ask_at(door: Path, question: bytes) -> bytes:
 
 def _ask_child(question: bytes) -> bytes:
     """Raises OSError and subprocess.SubprocessError."""
+    import subprocess
     done = subprocess.run([sys.executable, "-P", "-m", PROGRAM], input=question, stdout=subprocess.PIPE,
                           timeout=TIMEOUT_S, check=True)
     return done.stdout

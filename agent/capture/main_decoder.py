@@ -13,6 +13,7 @@ from agent.capture.pipe import Pipe
 from agent.core.media.gop_queue import GopQueue
 from agent.core.media.model import Packet, StreamInfo
 from agent.core.vision.closer_look import CloserLook, GlancePace
+from agent.core.vision.luma import Luma
 from agent.core.vision.packet_sizes import PacketSizes
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable
 from agent.host.luma import LOOKING, luma_of
@@ -112,19 +113,79 @@ class Decoder:
         return frames[-1] if frames else None
 
 
-class MainDecoder:
-    """Decodes one stream of one format, from the first packet that motion depends on to the last."""
+class LookDecoder:
+    """Decodes one stream of one format from the first packet that motion depends on to the last."""
+
+    def __init__(self, info: StreamInfo, pipe: Pipe, closer: CloserLook, *, small: bool = False) -> None:
+        """Raises TooLarge."""
+        self._pipe, self._closer, self._decoder = pipe, closer, Decoder(info, small)
+        self._changed = threading.Condition()       # guards what two threads may use: `_closer`, and the next three
+        self._buffer, self._pace = GopBuffer(), GlancePace()
+        self._buffer.follow()
+        self._key: TimedPacket | None = None            # the newest keyframe, until the decoder has glanced at it
+        self._looked_key_mono_s: float | None = None    # when the latest keyframe of a closer look came
+        self.over = False               # the decoding has ended
+
+    def step(self) -> bool:
+        """Decodes one packet, if there is a reason to; whether there was."""
+        with self._changed:
+            key, self._key = self._key, None
+            timed = self._buffer.next() if key is None else None
+        if key is not None:
+            self._glance(key)
+        elif timed is not None:
+            self._look(timed)
+        return key is not None or timed is not None
+
+    def _glance(self, key: TimedPacket) -> None:
+        """Looks at a keyframe. If there is more to see, it first goes back to the stretch that this keyframe ended."""
+        luma = self._luma(key, self._decoder.decode_alone(key.packet))
+        if luma is None:
+            return
+        look = self._pipe.watch.peek(luma)
+        with self._changed:
+            if self._closer.keyframe(look, key.mono_s):
+                self._buffer.follow(before=True)
+                return
+        self._pipe.luma(luma)
+
+    def _look(self, timed: TimedPacket) -> None:
+        luma = self._luma(timed, self._decoder.decode(timed.packet))
+        if luma is None:
+            return
+        look = self._pipe.luma(luma)
+        with self._changed:
+            if self._closer.wanted:
+                self._closer.looked(look, timed.mono_s)
+            else:
+                self._closer.keyframe(look, timed.mono_s)
+            if not self._closer.wanted and self._skips:
+                self._buffer.stop()
+
+    @property
+    def _skips(self) -> bool:
+        """Whether keyframes are enough while nothing happens."""
+        return True
+
+    def _luma(self, timed: TimedPacket, picture: av.VideoFrame | None) -> Luma | None:
+        """Returns a decoded picture if motion wants it."""
+        if timed.packet.key:
+            self._looked_key_mono_s = timed.mono_s
+        if picture is None or self.over or not self._wants(timed):
+            return None
+        return luma_of(picture, timed.mono_s, self._looked_key_mono_s)
+
+    def _wants(self, timed: TimedPacket) -> bool:
+        return self._pipe.wants_luma(timed.mono_s)
+
+
+class MainDecoder(LookDecoder):
+    """Decodes a main stream in a thread of its own."""
 
     def __init__(self, info: StreamInfo, pipe: Pipe, now_mono_s: float) -> None:
         """Raises TooLarge."""
-        self._pipe, self._decoder = pipe, Decoder(info)
-        self._changed = threading.Condition()       # guards what both threads use, below
-        self._sizes, self._closer, self._buffer = PacketSizes(), CloserLook(pipe.over_after_s, now_mono_s), GopBuffer()
-        self._buffer.follow()
-        self._pace = GlancePace()
-        self._key: TimedPacket | None = None               # the newest keyframe, until the decoder has glanced at it
-        self._looked_key_mono_s: float | None = None    # when the latest keyframe of a closer look came
-        self.over = False               # the decoding has ended
+        super().__init__(info, pipe, CloserLook(pipe.over_after_s, now_mono_s))
+        self._sizes = PacketSizes()
         self._warned_n, self._warned_mono_s = 0, now_mono_s
 
     def start(self) -> None:
@@ -167,39 +228,3 @@ class MainDecoder:
             except TooLarge as error:       # although the stream's format said otherwise
                 self._pipe.watch.too_large = str(error)
                 self.end()
-
-    def step(self) -> bool:
-        """Decodes one packet, if there is a reason to; whether there was."""
-        with self._changed:
-            key, self._key = self._key, None
-            timed = self._buffer.next() if key is None else None
-        if key is not None:
-            self._glance(key)
-        elif timed is not None:
-            self._look(timed)
-        return key is not None or timed is not None
-
-    def _glance(self, key: TimedPacket) -> None:
-        """Looks at a keyframe. If there is more to see, it first goes back to the stretch that this keyframe ended."""
-        picture = self._decoder.decode_alone(key.packet)
-        if picture is None or self.over or not self._pipe.wants_luma(key.mono_s):
-            return
-        luma = luma_of(picture, key.mono_s, key.mono_s)
-        look = self._pipe.watch.peek(luma)
-        with self._changed:
-            if self._closer.keyframe(look, key.mono_s):
-                self._buffer.follow(before=True)
-                return
-        self._pipe.luma(luma)
-
-    def _look(self, timed: TimedPacket) -> None:
-        picture = self._decoder.decode(timed.packet)
-        if timed.packet.key:
-            self._looked_key_mono_s = timed.mono_s
-        if picture is None or self.over or not self._pipe.wants_luma(timed.mono_s):
-            return
-        look = self._pipe.luma(luma_of(picture, timed.mono_s, self._looked_key_mono_s))
-        with self._changed:
-            self._closer.looked(look, timed.mono_s)
-            if not self._closer.wanted:
-                self._buffer.stop()

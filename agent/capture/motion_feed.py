@@ -1,22 +1,19 @@
 """Motion's pictures from the packets of encoded streams, at the lowest cost.
 
-A main stream is recorded as it comes, and decoded only if motion needs it. A sub-stream serves only motion, so every
-packet is decoded as it comes.
+A main stream is recorded as it comes, and decoded only if motion needs it. A sub-stream serves only motion.
 """
 import logging
 from collections.abc import Sequence
 
-import av
-
 from agent.cameras.masks import MaskOverlay
-from agent.capture.main_decoder import Decoder, MainDecoder
+from agent.capture.main_decoder import MainDecoder
 from agent.capture.pipe import Pipe
+from agent.capture.sub_decoder import SubDecoder
 from agent.capture.writer_jobs import CameraGap
 from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.vision.luma import Luma
 from agent.host.clock import Clock
 from agent.host.decoder import TooLarge, is_small
-from agent.host.luma import luma_of
 
 TRY_AGAIN_S = 10.0          # other cameras' decoders may have freed memory by then
 
@@ -107,32 +104,23 @@ class SubFeed:
     def __init__(self, pipe: Pipe, clock: Clock, masks: Sequence[Sequence[tuple[float, float]]] = ()) -> None:
         """`masks` are hidden from motion, because this stream comes from the camera without them."""
         self._pipe, self._clock, self._overlay = pipe, clock, MaskOverlay(masks)
-        self._decoder: Decoder | None = None
-        self._key_mono_s: float | None = None
+        self._decoder: SubDecoder | None = None
 
     def stream(self, info: StreamInfo) -> None:
         """Makes a decoder; none for pictures that are too large for the thread that serves all cameras."""
         try:
-            self._decoder = Decoder(info, small=True)
+            self._decoder = SubDecoder(info, self._pipe, self._clock, self._overlay)
         except TooLarge as error:
             self._decoder = None
             _log.warning("a sub-stream of %s is too large for motion and is not used", error)
 
     def packet(self, packet: Packet) -> None:
         """Decodes it in the receiving thread, which costs less than a handover."""
-        picture = self._decoded(packet)
-        now_mono_s = self._clock.mono_s()
-        if packet.key:
-            self._key_mono_s = now_mono_s
-        if picture is not None and self.wants_luma(now_mono_s):
-            self._pipe.luma(self._overlay.over(luma_of(picture, now_mono_s, self._key_mono_s)))
-
-    def _decoded(self, packet: Packet) -> av.VideoFrame | None:
         try:
-            return self._decoder.decode(packet) if self._decoder is not None else None
+            if self._decoder is not None:
+                self._decoder.packet(packet)
         except TooLarge:
             self._decoder = None
-            return None
 
     def wants_luma(self, mono_s: float) -> bool:
         """Called for each picture, so the small stream is alive."""

@@ -137,8 +137,8 @@ class WatchPath:
 
     # For any thread, without a lock.
 
-    def wants_luma(self, mono_s: float) -> bool:
-        return self.camera.motion.enabled and self._turns.due(mono_s)
+    def wants_luma(self, mono_s: float, every_n: int = 1) -> bool:
+        return self.camera.motion.enabled and self._turns.due(mono_s, every_n)
 
     def sub_came(self, mono_s: float) -> None:
         self._sub_mono_s, self.sub_silent = mono_s, False

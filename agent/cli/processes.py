@@ -3,8 +3,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from agent.core.contract.facts import Poke
 from agent.host.datagram import Outlet
 from agent.host.files import open_plain
@@ -23,12 +21,15 @@ class Process:
 def processes() -> list[Process]:
     """Lists all other processes of any Taimat on this machine that this user can see."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
+    for pid in sorted(int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:         # it has ended
+            continue
         room, _, role = words[words.index("-m") + 1].partition(".") if "-m" in words[:-1] else ("", "", "")
-        if process.pid != os.getpid() and room == "agent" and role in ROLES:
+        if pid != os.getpid() and room == "agent" and role in ROLES:
             config = words[words.index("--config") + 1] if "--config" in words[:-1] else None
-            found.append(Process(process.pid, role.removeprefix("cli."), config))
+            found.append(Process(pid, role.removeprefix("cli."), config))
     return found
 
 

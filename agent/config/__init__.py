@@ -1,0 +1,1 @@
+import agent.core  # noqa: F401 (before msgspec)

@@ -4,7 +4,6 @@ The exit code is the outcome. A failed try keeps its part, and the next one cont
 because it may take hours and must not grow in the link's memory.
 """
 import contextlib
-import http.client
 import os
 import re
 import shutil
@@ -12,11 +11,15 @@ import ssl
 import sys
 import urllib.parse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.config.settings import Ward
 from agent.host.files import open_plain, rename_durably, sha256
 from agent.mqtt.credentials import context
 from agent.mqtt.fault import LinkFault
+
+if TYPE_CHECKING:
+    import http.client
 
 FETCHED, AGAIN, NEVER, NO_ROOM = 0, 75, 1, 73       # exit codes
 SILENCE_S = 60.0                # of the server, or of the line
@@ -36,6 +39,7 @@ def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
         return
     where = urllib.parse.urlsplit(url)
     path = urllib.parse.urlunsplit(("", "", where.path or "/", where.query, ""))
+    import http.client
     with contextlib.closing(http.client.HTTPSConnection(where.hostname or "", where.port or 443, timeout=SILENCE_S,
                                                         context=tls)) as server:
         server.request("GET", path, headers={"Range": f"bytes={had_b}-"} if had_b else {})
@@ -53,7 +57,7 @@ def fetch(url: str, size_b: int, target: Path, tls: ssl.SSLContext) -> None:
         raise ConnectionError("the line broke")
 
 
-def _begins_b(answer: http.client.HTTPResponse, size_b: int) -> int:
+def _begins_b(answer: "http.client.HTTPResponse", size_b: int) -> int:
     """Returns the position of the answer's body in the bundle. Raises ConnectionError if a later try may work."""
     if answer.status >= 500:
         raise ConnectionError(f"the server answers {answer.status}")
@@ -67,6 +71,7 @@ def _begins_b(answer: http.client.HTTPResponse, size_b: int) -> int:
 
 
 def main(argv: list[str]) -> int:
+    import http.client
     url, size_b, digest, name, ca, cert, key = argv
     target, part = Path(name), Path(f"{name}.part")
     try:

@@ -26,7 +26,7 @@ from agent.keeper.evidence import Evidence
 from agent.keeper.health_notes import HealthNotes
 from agent.keeper.key import KeyFault
 from agent.keeper.link_desk import LinkDesk, open_key_socket
-from agent.keeper.pack import Packager
+from agent.keeper.packager import Packager
 from agent.keeper.renewal import admit_writers, forget_cached_log, reserve_log
 from agent.keeper.request_judge import RequestJudge
 from agent.keeper.retention import Retention

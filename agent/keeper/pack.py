@@ -4,17 +4,14 @@
 footage takes longer than a round of the keeper may. It may be killed at any moment: it reports only a complete file,
 and is started again.
 """
-import argparse
 import contextlib
 import hashlib
 import logging
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -25,13 +22,14 @@ from agent.core.evidence.ledger.card_check import number
 from agent.core.evidence.ledger.claim import ExportWish
 from agent.core.evidence.ledger.row import canonical
 from agent.host import log
-from agent.host.clock import Clock, Instant, SystemClock
+from agent.host.clock import Instant, SystemClock
 from agent.host.datagram import Outlet
 from agent.host.files import write_durably
 from agent.host.prctl import die_with_parent
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
 from agent.keeper.key import LineVerifier
+from agent.keeper.packager import AGAIN, DONE, FAULT
 from agent.store import bound, clips, holds, requests
 from agent.store.clips import reaching_into
 from agent.store.database import StoreError, connect, transaction
@@ -49,100 +47,11 @@ from agent.store.holds import HoldError
 from agent.store.requests import RequestError, WardRequest
 from agent.store.retention_queries import Space
 
-AGAIN_S = 30.0              # between two tries
-FAULTS_MAX = 5              # of one request, then it has failed
-DONE, AGAIN, FAULT = 0, 75, 70      # sysexits.h: EX_TEMPFAIL, EX_SOFTWARE
 NICE = 19
 PICTURE_TRIES_N, BETWEEN_S = 12, 5.0        # a camera may just be starting; a paused one shows nothing
-PICTURE_WITHIN_MS = 120_000         # after the approval: enough for a keeper that was killed
 MODE = 0o640                        # only the link reads it, as a member of the store's group
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Packager:
-    """A part of the keeper's round, which it never delays: the work is a process of its own."""
-
-    folders: Folders
-    runtime: Path
-    floor_pct: float
-    clock: Clock
-    own: sqlite3.Connection             # what the household has decided: agent/store/decisions
-    _at_work: dict[str, tuple[str, subprocess.Popen[bytes]]] = field(default_factory=dict, init=False)  # by kind
-    _not_before_mono_s: dict[str, float] = field(default_factory=dict, init=False)
-    _faults_n: dict[str, int] = field(default_factory=dict, init=False)
-
-    def look(self, db: sqlite3.Connection) -> None:
-        """Packs what was approved, and removes files whose requests are over. Raises OSError and sqlite3.Error."""
-        lie_there = list(self.folders.exports.iterdir())        # before reading the rows, which come first
-        open_ones = {request.id: request for request in requests.open_ones(db) if self._is_released(request)}
-        for kind in list(self._at_work):
-            self._check_process(db, kind, open_ones)
-        for memory in (self._not_before_mono_s, self._faults_n):
-            for request_id in memory.keys() - open_ones.keys():
-                del memory[request_id]
-        for path in lie_there:
-            if path.name.lstrip(".").partition(".")[0] not in open_ones:    # released for no other purpose
-                path.unlink(missing_ok=True)
-        holds.release_ended(db)
-        for request in open_ones.values():
-            if request.state == "packed" and not self.folders.export(request.id, request.kind).exists():
-                _log.error("the file of request %d is gone; it is made again", request.n)
-                requests.unpacked(db, request.id)
-            elif request.state == "approved" and request.kind not in self._at_work:
-                self._begin(db, request)
-
-    def _is_released(self, request: WardRequest) -> bool:
-        """Whether the household approved exactly these pictures, and recently enough."""
-        known, now = decided.find(self.own, request.id), self.clock.now()
-        return (known is not None and known.releases(request) and request.state in decided.UNDER_WAY
-                and now.wall_ms - known.when.wall_ms <= decided.RELEASED_MS)
-
-    def close(self) -> None:
-        for _, process in self._at_work.values():
-            process.kill()
-
-    def _check_process(self, db: sqlite3.Connection, kind: str, open_ones: dict[str, WardRequest]) -> None:
-        request_id, process = self._at_work[kind]
-        request = open_ones.get(request_id)
-        if process.poll() is None:
-            if request is None:             # the request is over
-                process.kill()
-            return
-        del self._at_work[kind]
-        if request is not None and process.returncode != DONE:
-            self._not_before_mono_s[request_id] = self.clock.mono_s() + AGAIN_S
-            if process.returncode != AGAIN:
-                self._count_fault(db, request)
-
-    def _count_fault(self, db: sqlite3.Connection, request: WardRequest) -> None:
-        faults_n = self._faults_n[request.id] = self._faults_n.get(request.id, 0) + 1
-        _log.error("packing request %d failed (%d of %d times)", request.n, faults_n, FAULTS_MAX)
-        if faults_n >= FAULTS_MAX:
-            with contextlib.suppress(RequestError):
-                requests.fail(db, request.id, "not_packed")
-
-    def _begin(self, db: sqlite3.Connection, request: WardRequest) -> None:
-        if self.clock.mono_s() < self._not_before_mono_s.get(request.id, 0.0):
-            return
-        if request.kind == "snapshot" and not self._is_of_this_moment(request.id):
-            _log.warning("request %d: its picture was approved too long ago", request.n)
-            with contextlib.suppress(RequestError):
-                requests.fail(db, request.id, "no_picture")
-            return
-        command = [sys.executable, "-m", "agent.keeper.pack", str(os.getpid()), str(self.folders.root),
-                   str(self.runtime), str(self.floor_pct), request.id]
-        self._at_work[request.kind] = request.id, subprocess.Popen(command, stdin=subprocess.DEVNULL)
-
-    def _is_of_this_moment(self, request_id: str) -> bool:
-        """Whether a picture of now is the one that the household approved.
-
-        Without this limit, an attacker who repeats the request or removes the last picture could watch the camera.
-        """
-        known, now = decided.find(self.own, request_id), self.clock.now()
-        return (known is not None and known.when.boot == now.boot
-                and now.mono_ms - known.when.mono_ms <= PICTURE_WITHIN_MS)
 
 
 class Hopeless(Exception):
@@ -286,6 +195,7 @@ def main(argv: list[str]) -> int:
     die_with_parent()
     with contextlib.suppress(PermissionError):      # a systemd unit forbids it, but sets it itself
         os.nice(NICE)
+    import argparse
     parser = argparse.ArgumentParser(prog="python -m agent.keeper.pack")
     parser.add_argument("keeper", type=int, help="its process id; if it has died, nothing is done")
     parser.add_argument("store", type=Path)

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import sqlite3
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,6 +255,7 @@ def _fill(new: StoreConnection, old: sqlite3.Connection, folders: Folders,
 
 def _copied(new: StoreConnection, folders: Folders, stack: contextlib.ExitStack) -> sqlite3.Connection | None:
     """Returns a connection to a copy with its schema restored; None without space for one."""
+    import subprocess
     stack.callback(remove, folders.root / COPY)
     try:
         copy_damaged(folders.root / FILE, folders.root / COPY)
@@ -303,6 +303,7 @@ def open_own(folders: Folders, patience: Patience = lambda: None) -> tuple[Store
     except StoreError as error:
         if not may_be_damage(error):
             raise
+    import subprocess
     try:
         _rebuild_own(folders, path, patience)
     except subprocess.SubprocessError as error:

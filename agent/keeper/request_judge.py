@@ -14,7 +14,7 @@ from agent.core.contract import wire
 from agent.core.contract.wire.commands import ClipCancel, args
 from agent.core.household.sharing_rules import Rule
 from agent.host.clock import Instant
-from agent.keeper.pack import Packager
+from agent.keeper.packager import Packager
 from agent.keeper.ward_signature import NotGenuine, WardSignature
 from agent.store import boots, membership, outbox, requests
 from agent.store.damage import surviving

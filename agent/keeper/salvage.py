@@ -16,16 +16,18 @@ import resource
 import selectors
 import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.host.prctl import die_with_parent
 from agent.store.database import PAGE_B, StoreError
 from agent.store.row_check import TableForm, as_written
+
+if TYPE_CHECKING:
+    import subprocess
 
 COPY_WITHIN_S = 600
 UNREAD_N_MAX = 64           # blocks of 4 KB
@@ -61,6 +63,7 @@ def copy_damaged(source: Path, target: Path) -> None:
     Raises SubprocessError and OSError, and StoreError if more than UNREAD_N_MAX blocks cannot be read: then the card
     fails.
     """
+    import subprocess
     for side in ("", WAL):
         if os.path.exists(f"{source}{side}"):
             done = subprocess.run(["dd", f"if={source}{side}", f"of={target}{side}", "bs=4096",
@@ -114,6 +117,7 @@ class Salvage:
 
     def by_tool(self, file: Path) -> bool:
         """Saves the rows that SQLite's recovery finds in `file`; False if the tool is missing or did not finish."""
+        import subprocess
         if shutil.which(TOOL) is None:
             return False
         with contextlib.closing(_evaluator()) as evaluator:
@@ -221,6 +225,7 @@ def _evaluator() -> sqlite3.Connection:
 
 def _said_by_tool(file: Path, patience: Patience) -> Iterator[str]:
     """Yields the tool's lines. Raises OSError and SubprocessError if it does not finish in time."""
+    import subprocess
     command = (TOOL, "-batch", "-init", os.devnull, str(file), ".recover --ignore-freelist")
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env={"PATH": os.environ.get("PATH", os.defpath), "SQLITE_TMPDIR": str(file.parent)},
@@ -238,8 +243,9 @@ def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_B, MEMORY_B))
 
 
-def _lines(process: subprocess.Popen[bytes], patience: Patience) -> Iterator[str]:
+def _lines(process: "subprocess.Popen[bytes]", patience: Patience) -> Iterator[str]:
     """Yields whole lines as they come; a row is one line, because the tool writes line feeds by a function."""
+    import subprocess
     assert process.stdout is not None
     until_mono_s, pending = time.monotonic() + WITHIN_S, b""
     with selectors.DefaultSelector() as selector:

@@ -27,7 +27,7 @@ from agent.link.presence import Presence
 from agent.link.report import Reporter
 from agent.link.requests.flow import RequestFlow
 from agent.link.update_flow import UpdateFlow
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.process.orders import ask_restart, set_log_level
 from agent.store import ward_settings
 from agent.store.schema import SCHEMA

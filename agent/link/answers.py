@@ -8,7 +8,7 @@ from agent.core.contract import wire
 from agent.core.contract.wire.commands import AHEAD_MAX_MS, COMMANDS, Rule, args
 from agent.core.contract.wire.device_side import CommandState
 from agent.host.clock import Instant
-from agent.mqtt.connection import Arrived, Outgoing
+from agent.mqtt.messages import Arrived, Outgoing
 from agent.store.commands import Ordered
 
 EXPIRY_S = 7 * 86_400

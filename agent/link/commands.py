@@ -15,7 +15,7 @@ from agent.link.actions import Actions
 from agent.link.answers import Outcome, judge, rule_of
 from agent.link.context import LinkContext
 from agent.link.flow import Flow, FlowRunner, SignatureCheck, StoreJob
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.store import commands
 from agent.store.commands import Ordered, state
 from agent.store.link_questions import finish_command, got_answer, note_command

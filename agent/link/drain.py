@@ -14,8 +14,8 @@ from agent.host.clock import Clock, Instant
 from agent.link.audit import Audit
 from agent.link.outbox_upkeep import REUSED, Deferral, Leap
 from agent.link.store_thread import StoreThread
-from agent.mqtt.connection import Outgoing
 from agent.mqtt.fault import LinkFault
+from agent.mqtt.messages import Outgoing
 from agent.mqtt.session import Session
 from agent.store import outbox
 from agent.store.link_questions import SEQS_MAX, settle_messages

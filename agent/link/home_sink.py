@@ -28,7 +28,7 @@ from agent.link.context import ask_desk
 from agent.link.home_states import DeviceView, StatePublisher
 from agent.link.side_thread import SideThread
 from agent.link.store_thread import StoreThread
-from agent.mqtt.connection import Arrived, Outgoing
+from agent.mqtt.messages import Arrived, Outgoing
 from agent.mqtt.session import Acknowledged, Session, SessionEvent, Up
 from agent.store import home as home_store
 from agent.store import pause, updates

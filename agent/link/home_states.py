@@ -12,7 +12,7 @@ from agent.core.home_assistant import on_off
 from agent.core.household.pause import Pauses
 from agent.home import TEXT, HomeContext
 from agent.host.clock import Instant
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.mqtt.session import Session
 from agent.store.updates import UpdateOrder
 

@@ -5,7 +5,6 @@ Apprise takes 50 MB, which the link would otherwise keep until its end.
 import logging
 import os
 import re
-import subprocess
 import sys
 
 import msgspec
@@ -25,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 def send(message: SendNotification) -> NotificationSent:
     """Delivers the message by a process, which is killed after PATIENCE_S. Returns the outcome."""
+    import subprocess
     try:
         done = subprocess.run([sys.executable, "-m", __name__], input=msgspec.json.encode(message),
                               stdout=subprocess.PIPE, timeout=PATIENCE_S, check=True)

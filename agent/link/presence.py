@@ -16,8 +16,8 @@ from agent.core.passwords import redact
 from agent.host import board
 from agent.host.clock import Clock
 from agent.link.outbox_upkeep import OutboxBacklog
-from agent.mqtt.connection import Outgoing
 from agent.mqtt.credentials import Credentials
+from agent.mqtt.messages import Outgoing
 
 ONLINE_EXPIRY_S = 1200          # an "online" that is not refreshed expires: the broker may die together with the device
 REFRESH_S = 600.0

@@ -11,7 +11,7 @@ from agent.host.clock import Clock, Instant
 from agent.host.probes.machine import Probes
 from agent.link.audit import EventWriter
 from agent.link.outbox_upkeep import OutboxBacklog
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.mqtt.session import Session
 from agent.process.monitor import Monitor
 from agent.store.folders import Folders

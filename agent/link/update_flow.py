@@ -7,9 +7,9 @@ import contextlib
 import logging
 import random
 import sqlite3
-import subprocess
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.release import Code
@@ -20,6 +20,9 @@ from agent.link.flow import Flow, FlowRunner, FollowedView, Follower, StoreJob, 
 from agent.store import commands, updates
 from agent.store.link_questions import move_update
 from agent.store.updates import State, UpdateOrder
+
+if TYPE_CHECKING:
+    import subprocess
 
 LOOK_EVERY_S = 2.0          # while an order is open
 TRIES_N = 24                # to fetch: with the longest waits, four hours
@@ -114,6 +117,7 @@ class UpdateFlow(Follower[UpdateView]):
         command = [sys.executable, "-m", "agent.helpers.fetch", order.url, str(order.bytes), order.sha256,
                    str(target), ward.ca, ward.cert, ward.key]
         try:
+            import subprocess
             self._process = process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         except OSError as error:            # no memory for a process
             _log.warning("the update can't be fetched now: %s", error)

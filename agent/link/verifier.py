@@ -5,16 +5,19 @@ badly signed orders delays a good one by seconds, but does not keep the machine 
 """
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agent.core.contract.helper_messages import CODES, SignedPayload
 from agent.core.rate import BurstLimit
 from agent.host.clock import Clock
+
+if TYPE_CHECKING:
+    import subprocess
 
 UNCHECKED, BUSY = "unchecked", "busy"
 PATIENCE_S = 20.0           # a Zero needs two seconds to load the library
@@ -71,6 +74,7 @@ class Verifier:
         self._batch, self._waiting, self._since_mono_s = self._waiting, [], now_mono_s
         command = [sys.executable, "-m", "agent.helpers.signature", self._key_file, str(self._kept)]
         try:
+            import subprocess
             with os.fdopen(os.memfd_create("signed"), "w+b") as work:       # a pipe would not hold it all
                 work.write(msgspec.json.encode([signed for signed, _ in self._batch]))
                 work.seek(0)

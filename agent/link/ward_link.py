@@ -2,7 +2,7 @@
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -13,13 +13,16 @@ from agent.core.household.consent import Switch
 from agent.link.actions import WardParts
 from agent.link.commands import CommandHandler
 from agent.link.context import LinkContext, LinkTempo
-from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
 from agent.mqtt.credentials import load
+from agent.mqtt.messages import Arrived, ConnectOptions, Outgoing
 from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent, Up
 from agent.store import membership
 from agent.store.commands import is_final
 from agent.store.link_questions import count_connection
 from agent.store.membership import Membership
+
+if TYPE_CHECKING:
+    from agent.mqtt.connection import Connection
 
 COUNT_WITHIN_S = 1.0        # for the card to count a connection
 LOOK_EVERY_S = 10.0         # whether the household is in the ward, in case the keeper's poke gets lost
@@ -220,7 +223,7 @@ class WardLink:
             self._session.post(self._parts.presence.birth(
                 topics, connection.credentials, report.cameras if report else (), self._parts.meter.backlog))
 
-    def _connect(self, own_id: str, will_delay_s: int) -> Connection:
+    def _connect(self, own_id: str, will_delay_s: int) -> "Connection":
         """Prepares the next connection, counted and with its will. Raises LinkFault."""
         ward = self._link.settings.ward
         credentials = load(ward, own_id)
@@ -230,6 +233,7 @@ class WardLink:
             self._inbound = Inbound(self._link, topics, self._parts, self._new_handler(topics))
         counted = self._link.store.wait_for(count_connection(), COUNT_WITHIN_S)
         will = self._parts.presence.next_connection(topics, counted)
+        from agent.mqtt.connection import Connection
         return Connection(ward.host, ward.port, credentials, topics.subscriptions,
                           ConnectOptions(ward.keepalive_s, will, will_delay_s, confirm_later=True))
 

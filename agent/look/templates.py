@@ -7,13 +7,17 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from agent.look.words import LANGUAGES, PageWords
+
+if TYPE_CHECKING:
+    import jinja2
 
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "language"
@@ -36,11 +40,17 @@ class PageTemplates:
         """`own` or its rooms have the page's templates/ and static/; `language` is for browsers that chose none."""
         self._language, self._words = language, words
         self._static = {path.name: _static(path) for path in _files(own, "static")}
-        texts = {path.name: path.read_text(encoding="utf-8") for path in _files(own, "templates")}
-        self.environment = jinja2.Environment(
-            loader=jinja2.DictLoader(texts), cache_size=len(texts), autoescape=True, auto_reload=False,
+        self._texts = {path.name: path.read_text(encoding="utf-8") for path in _files(own, "templates")}
+
+    @cached_property
+    def environment(self) -> "jinja2.Environment":
+        """The templates. The library is only loaded for a page (3 MB)."""
+        import jinja2
+        made = jinja2.Environment(
+            loader=jinja2.DictLoader(self._texts), cache_size=len(self._texts), autoescape=True, auto_reload=False,
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        self.environment.globals["static"] = self.address
+        made.globals["static"] = self.address
+        return made
 
     def words(self, request: Request) -> PageWords:
         """Returns the browser's language: just chosen (?lang=), chosen earlier (a cookie), or the page's."""

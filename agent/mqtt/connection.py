@@ -12,7 +12,6 @@ import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -26,9 +25,20 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from agent.core.contract.wire.inbound import LARGEST_B
 from agent.mqtt.credentials import Credentials
 from agent.mqtt.fault import OVERSIZED, LinkFault, of_error, of_text
+from agent.mqtt.messages import (
+    Accepted,
+    Acknowledged,
+    Arrived,
+    ConnectOptions,
+    ConnectRefused,
+    Ended,
+    Happening,
+    Outgoing,
+    Subscribed,
+    Tag,
+)
 
 CONNECT_TIMEOUT_S = 15.0        # a broker that serves a whole ward at once needs it (docs/design/ward.md)
-SESSION_S = 3600                # how long the broker keeps commands and receipts for a device
 IN_FLIGHT_MAX = 20
 OVERHEAD_B = 256                # of a PUBLISH around topic and payload, including our properties
 PACKET_MAX_B = 268_435_455      # MQTT 5.0, 1.5.5
@@ -37,74 +47,6 @@ UNSENT_MAX_N = 1000             # packets that a broker does not read before we 
 READS_A_TURN = 50
 # Errors that the library raises for bytes that are not a packet.
 BROKEN = (MQTTException, PropertyException, struct.error, ValueError, LookupError)
-Tag = int | str
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
-    expiry_s: int | None = None
-    content_type: str = "application/json"
-    correlation: bytes | None = None
-    response_topic: str | None = None   # if an answer is wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The broker's CONNACK: connection accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectRefused:
-    """The broker's CONNACK: connection refused."""
-
-    reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """The broker's SUBACK, with the number of refused subscriptions."""
-
-    refused_n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The broker's PUBACK for the message with `tag`; reason 0: delivered; 16: no subscriber; from 128: refused."""
-
-    tag: Tag
-    reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message on one of the subscribed topics."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    response_topic: str | None
-    correlation: bytes | None
-    expiry_s: int | None = None         # the rest of its lifetime
-    confirm: Callable[[], object] = lambda: None    # tells the broker that it is stored here: see `confirm_later`
-    qos: int = 1
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The end of the connection, with the broker's reason, if any, and the library's message."""
-
-    reason: int | None
-    text: str
-
-
-Happening = Accepted | ConnectRefused | Subscribed | Acknowledged | Arrived | Ended
 
 
 class Client(paho.Client):
@@ -139,17 +81,6 @@ class Client(paho.Client):
             return super()._ssl_wrap_socket(tcp_sock)
         finally:
             self._keepalive = keepalive_s
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectOptions:
-    """What CONNECT asks of the broker."""
-
-    keepalive_s: int
-    will: Outgoing | None = None
-    will_delay_s: int = 0
-    session_s: int = SESSION_S          # the session lives so long after the connection; 0 also drops an earlier one
-    confirm_later: bool = False         # each message comes again on the next connection until `confirm` was called
 
 
 class Connection:

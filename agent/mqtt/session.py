@@ -8,15 +8,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.core.delivery.backoff import HOPELESS, Backoff
 from agent.host.clock import Clock
-from agent.mqtt.connection import (
+from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
+from agent.mqtt.messages import (
     Accepted,
     Acknowledged,
     Arrived,
-    Connection,
     ConnectRefused,
     Ended,
     Happening,
@@ -24,7 +24,9 @@ from agent.mqtt.connection import (
     Subscribed,
     Tag,
 )
-from agent.mqtt.fault import DEVICE, Audience, LinkFault, of_reason, of_text
+
+if TYPE_CHECKING:
+    from agent.mqtt.connection import Connection
 
 ANSWER_S = 15.0             # for CONNACK and for SUBACK
 DIALLING_TICK_S = 0.1
@@ -55,7 +57,7 @@ SessionEvent = Up | Down | Acknowledged | Arrived
 class Dial(threading.Thread):
     """One attempt to connect, on its own thread, because nothing interrupts the resolver."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: "Connection") -> None:
         super().__init__(name="dial", daemon=True)
         self.connection = connection
         self.fault: LinkFault | None = None
@@ -72,7 +74,7 @@ class Dial(threading.Thread):
 class Session:
     """Keeps one connection up. The owner calls `turn` when `socket` is readable, or after `wait_s`."""
 
-    def __init__(self, connect: Callable[[], Connection], clock: Clock, backoff: Backoff,
+    def __init__(self, connect: Callable[[], "Connection"], clock: Clock, backoff: Backoff,
                  draw: Callable[[], float], audience: Audience = DEVICE) -> None:
         """`connect` makes a connection or raises LinkFault; `draw` is random in [0, 1); `audience` reads faults."""
         self._connect, self._clock, self._draw, self._audience = connect, clock, draw, audience
@@ -189,7 +191,7 @@ class Session:
             self.connection = dial.connection
             self._since_mono_s = self._heard_mono_s = now_mono_s
 
-    def _drive(self, connection: Connection, readable: bool, now_mono_s: float) -> list[SessionEvent]:
+    def _drive(self, connection: "Connection", readable: bool, now_mono_s: float) -> list[SessionEvent]:
         if readable:
             self._heard_mono_s = now_mono_s
         news: list[SessionEvent] = []
@@ -201,7 +203,7 @@ class Session:
             self._flush(connection)
         return news
 
-    def _handle(self, connection: Connection, happening: Happening, now_mono_s: float) -> list[SessionEvent]:
+    def _handle(self, connection: "Connection", happening: Happening, now_mono_s: float) -> list[SessionEvent]:
         match happening:
             case Acknowledged() | Arrived():
                 return [happening]
@@ -219,7 +221,7 @@ class Session:
                 return self._end(of_text(text, where) if reason is None else of_reason(reason, where), now_mono_s)
         return []
 
-    def _mark_up(self, connection: Connection, answer: Subscribed) -> None:
+    def _mark_up(self, connection: "Connection", answer: Subscribed) -> None:
         self.up, self.fault = True, None
         self.connects_n += 1
         _log.info("connected to %s", self._where(connection))
@@ -227,7 +229,7 @@ class Session:
             _log.warning("the broker refused %d of our subscriptions: no receipts or commands from there; see its ACL",
                          answer.refused_n)
 
-    def _silence(self, connection: Connection, now_mono_s: float) -> LinkFault | None:
+    def _silence(self, connection: "Connection", now_mono_s: float) -> LinkFault | None:
         since_mono_s, patience_s = self._since_mono_s, ANSWER_S
         if self.up:
             since_mono_s, patience_s = self._heard_mono_s, SILENCES * connection.keepalive_s
@@ -255,7 +257,7 @@ class Session:
         _log.warning("%s", self.fault)
         _log.debug("next try in %.1f s", wait_s)
 
-    def _flush(self, connection: Connection) -> None:
+    def _flush(self, connection: "Connection") -> None:
         while self._posted and (self._posted[0][0].qos == 0 or connection.room_n > 0):
             connection.publish(*self._posted.popleft())
 
@@ -266,5 +268,5 @@ class Session:
         self.dropped_n += len(self._posted)
         self._posted.clear()
 
-    def _where(self, connection: Connection) -> str:
+    def _where(self, connection: "Connection") -> str:
         return f"{connection.host}:{connection.port}"

@@ -3,9 +3,10 @@ import select
 import time
 
 from agent.config.settings import Home, Ward
-from agent.mqtt.connection import SESSION_S, Accepted, Connection, ConnectOptions, ConnectRefused, Ended
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import Credentials
 from agent.mqtt.fault import LinkFault, of_reason, of_text
+from agent.mqtt.messages import SESSION_S, Accepted, ConnectOptions, ConnectRefused, Ended
 
 CONNECT_S = 8.0
 KEEPALIVE_S, TICK_S = 60, 0.2

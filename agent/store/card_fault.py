@@ -4,7 +4,7 @@ import errno
 import os
 import resource
 import sqlite3
-import subprocess
+import sys
 from pathlib import Path
 
 from agent.host.probes.volume import refuses
@@ -39,7 +39,8 @@ def fault_of(error: BaseException, folder: Path) -> str | None:
         return OWN
     if number in FULL or code == sqlite3.SQLITE_FULL:
         return lack(folder) or "card_full"
-    if isinstance(cause, subprocess.SubprocessError):       # only its output says why
+    # Only its output says why. The library is here already, if it raised this; a card that fails can load nothing.
+    if "subprocess" in sys.modules and isinstance(cause, sys.modules["subprocess"].SubprocessError):
         return lack(folder)
     if number == errno.EROFS or code == sqlite3.SQLITE_READONLY:
         return "card_read_only"

@@ -20,9 +20,10 @@ from agent.core.delivery.outbox import Offers, OutboxPace
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.host.systemd import notify
-from agent.mqtt.connection import Acknowledged, Arrived, Connection, ConnectOptions, Outgoing
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import FORWARDER
+from agent.mqtt.messages import Acknowledged, Arrived, ConnectOptions, Outgoing
 from agent.mqtt.session import Down, Session, SessionEvent, Up
 from agent.ward import database, events, settings
 from agent.ward.citytopics import ForwardTopics

@@ -21,9 +21,10 @@ from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
 from agent.host.stop import Stop
 from agent.host.systemd import notify
-from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import load as load_credentials
 from agent.mqtt.fault import LinkFault
+from agent.mqtt.messages import Arrived, ConnectOptions, Outgoing
 from agent.mqtt.session import Acknowledged, Session, SessionEvent, Up
 from agent.ward import register, settings
 from agent.ward.authority.findings import CertificateEnds, FindingsFigures

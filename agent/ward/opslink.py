@@ -12,9 +12,10 @@ import msgspec
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import WARD_DESK, WARD_PAGE
+from agent.mqtt.messages import Arrived, ConnectOptions, Outgoing
 from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent
 from agent.ward.settings import Settings
 

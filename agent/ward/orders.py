@@ -20,7 +20,7 @@ from agent.core.release import Release, ReleaseRefused, message, read
 from agent.host import files, release_file
 from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import verifies
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.ward import settings
 from agent.ward.citytopics import WardTopics
 from agent.ward.command_signer import CommandKey

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent.core.contract.wire.inbound import REFUSED_MAX, Ack, Rejected
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import register, ward_side
 from agent.ward.citytopics import CityTopics, WardTopics
 from agent.ward.database import DatabaseFault, UnfitValue

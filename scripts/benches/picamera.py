@@ -15,7 +15,7 @@ from typing import Any
 from scripts.benches.needs import Missing
 from scripts.benches.plan import Plan, tell
 from scripts.benches.table import Spread, Table, Verdict
-from tests.rigs.picamera import environment as picamera_venv
+from tests.rigs.picamera import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENT_LOOP, LISTENER, SENSOR = "thread_func", "listen", "virtual-sensor"     # threads of picamera2, and one of the rig
@@ -38,8 +38,8 @@ LIBRARIES = Path("/usr/lib")
 def run(plan: Plan) -> list[Table]:
     """Measure CPU for each scene, taking turns, and memory without footage in it. Raises Missing."""
     try:
-        interpreter = picamera_venv.python(wheels=True)
-    except picamera_venv.NoPicamera as missing:
+        interpreter = environment.python(wheels=True)
+    except environment.NoPicamera as missing:
         raise Missing(f"picamera2 can't run here: {missing}") from None
     shares: dict[str, list[dict[str, float]]] = {scene: [] for scene in SCENES}
     for number in range(plan.rounds(3)):

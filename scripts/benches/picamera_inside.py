@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tests.rigs.cameras import footage
-from tests.rigs.picamera import virtual as virtualcam
+from tests.rigs.picamera.virtual import install
 
 SIZES = (1280, 720), (320, 180)
 NOISE_LEVELS, PICTURES_N = 1.5, 16
@@ -110,7 +110,7 @@ def watch(warm_s: float, measure_s: float) -> None:
 def main(config: str, scene_name: str, warm_s: str, measure_s: str) -> int:
     """Measure one run. Returns the role's exit code."""
     os.environ["LIBCAMERA_LOG_LEVELS"] = "*:FATAL"
-    clock = virtualcam.install()
+    clock = install()
     clock.picture = scene(scene_name)
     import libcamera
 

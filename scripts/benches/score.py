@@ -104,7 +104,7 @@ def score_clip(truth: dict, reports: Iterable[Report]) -> Score:
     real, quiet = (labels == 1) & counted, _quiet(labels, fps) & counted
     score = Score(found_s=float((real & motion).sum() / fps), missed_s=float((real & ~motion).sum() / fps),
                   false_s=float((quiet & motion).sum() / fps), still_s=float((quiet & ~motion).sum() / fps))
-    _events(score, real, motion, fps)
+    _events(score, real_events(truth), motion, fps)
     alarms = merged(spans(motion & quiet), MERGE_S * fps)
     score.false_events = sum(-(-(last - first + 1) // max(1, int(UNIT_S * fps))) for first, last in alarms)
     if not (labels == 1).any():
@@ -151,10 +151,15 @@ def _quiet(labels: np.ndarray, fps: float) -> np.ndarray:
     return quiet
 
 
-def _events(score: Score, real: np.ndarray, motion: np.ndarray, fps: float) -> None:
-    for first, last in merged(spans(real), GAP_S * fps):
-        if last - first + 1 < EVENT_S * fps:
-            continue
+def real_events(truth: dict) -> list[Span]:
+    """What a clip has to find."""
+    labels, fps = np.array(truth["labels"]), truth["fps"]
+    real = (labels == 1) & (np.arange(len(labels)) >= int(WARM_UP_S * fps))
+    return [(first, last) for first, last in merged(spans(real), GAP_S * fps) if last - first + 1 >= EVENT_S * fps]
+
+
+def _events(score: Score, events: Iterable[Span], motion: np.ndarray, fps: float) -> None:
+    for first, last in events:
         score.events += 1
         begin = max(0, first - _frames(LEAD_S, fps))
         seen = np.flatnonzero(motion[begin:last + _frames(LATE_S, fps) + 1])

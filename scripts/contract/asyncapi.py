@@ -13,7 +13,7 @@ from agent.core.contract import wire
 from agent.core.contract.wire.commands import COMMANDS, Nothing
 from agent.core.contract.wire.inbound import LARGEST_B
 from agent.core.contract.wire.topics import ROOT
-from agent.mqtt.connection import SESSION_S
+from agent.mqtt.messages import SESSION_S
 from scripts.contract.channels import CHANNELS, CLOUD_EVENT, JSON, ORDER, PARAMETERS, TOPICS, Channel
 from scripts.contract.samples import samples
 

@@ -8,7 +8,7 @@ import pytest
 from agent.core.media.model import Packet
 from tests.core.mp4_material import encode
 from tests.rigs.cameras.h264 import encoded
-from tests.rigs.house.household import Household
+from tests.rigs.house.household import house_of
 from tests.rigs.house.run_of_clips import Kept
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import Stopwatch
@@ -50,10 +50,7 @@ def film():
     return info, [Packet(each.data, each.pts_us + start_us, each.dts_us + start_us, each.key) for each in packets]
 
 
-@pytest.fixture
-def house(tmp_path) -> Iterator[Household]:
-    with Household(tmp_path, language="en") as house:
-        yield house
+house = house_of(language="en")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from agent.store.database import connect, transaction
 from tests.browser.measures import SMALL_TARGETS
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
-from tests.rigs.house.household import FRAME_US, Household, happen, write_clip
+from tests.rigs.house.household import FRAME_US, happen, house_of, write_clip
 from tests.rigs.house.webdriver import CHROMIUM, DRIVER, Browser
 from tests.rigs.wait import Stopwatch, until
 
@@ -20,12 +20,7 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium a
 GATE = Camera(name="gate", source="file:/gate.mp4", off=["Mon-Fri 07:00-17:00"], privacy_mask="camera",
               masks=[[(0.1, 0.1), (0.4, 0.1), (0.4, 0.5)]])
 YARD = Camera(name="yard", source="file:/yard.mp4")
-
-
-@pytest.fixture
-def house(tmp_path) -> Iterator[Household]:
-    with Household(tmp_path, cameras=[GATE, YARD]) as house:
-        yield house
+house = house_of(cameras=[GATE, YARD])
 
 
 @pytest.fixture

@@ -91,12 +91,6 @@ class Family(House):
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
 def family(tmp_path: Path, broker: Broker) -> Iterator[Family]:
     with Tus(Authority(tmp_path / "pki", "ward")) as tus, Family(tmp_path / "house", broker, tus) as family:
         family.start_page()

@@ -16,6 +16,8 @@ from agent.core.contract.facts import CameraFacts
 from agent.host.clock import SystemClock
 from agent.store import clips, events, outbox
 from agent.store.folders import Folders
+from tests.capture.motion_stage import Stage
+from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S
 
 
@@ -72,5 +74,12 @@ def rig(tmp_path: Path, folders: Folders, db: sqlite3.Connection) -> Iterator[Ri
     runtime = tmp_path / "run"
     runtime.mkdir()
     made = Rig(folders, runtime, db)
+    yield made
+    made.finish()
+
+
+@pytest.fixture
+def stage(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(folders, hand_clock, tmp_path)
     yield made
     made.finish()

@@ -7,7 +7,7 @@ import resource
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,110 +16,18 @@ import numpy as np
 import pytest
 
 from agent.cameras.demux import Packets
-from agent.capture.clip_rows import ClipRules
 from agent.capture.main_decoder import Decoder, MainDecoder
 from agent.capture.motion_feed import MainFeed, SubFeed
-from agent.capture.pipe import Pipe
-from agent.capture.recorder import Recorder
-from agent.capture.sockets import LiveSocket
-from agent.config.settings import Camera, Motion
-from agent.core.media.model import Packet, StreamInfo
+from agent.config.settings import Motion
+from agent.core.media.model import Packet
 from agent.core.vision.luma import Luma
-from agent.core.vision.motion import Look
-from agent.host.datagram import Outlet
 from agent.host.luma import luma_of
 from agent.store import events
-from agent.store.folders import Folders
-from tests.conftest import HandClock
+from tests.capture.motion_stage import BEGIN_MONO_S, FPS, GOP_S, VISITOR, Film, Stage, film, in_full
 from tests.rigs.cameras import footage
-from tests.rigs.cameras.h264 import encoded, movie
+from tests.rigs.cameras.h264 import movie
 from tests.rigs.wait import HANG_S, until
 from tests.scenes import Walk, noise, pictures, rain
-
-FPS, GOP = 10, 20
-GOP_S = GOP / FPS
-BEGIN_MONO_S = HandClock().mono
-
-VISITOR = Walk(start_s=20.6, stop_s=26)     # comes between two keyframes
-
-Film = tuple[StreamInfo, Sequence[Packet]]
-
-
-def film(seconds: float, *happenings, gop: int = GOP) -> Film:
-    """A scene as a camera sends it."""
-    frames = (av.VideoFrame.from_ndarray(luma.y, "gray").reformat(format="yuv420p")
-              for luma in pictures(seconds, FPS, *happenings, noise(1.5)))
-    return encoded(frames, FPS, gop, b="300k", maxrate="450k", bufsize="600k")
-
-
-class NotingPipe(Pipe):
-    """The real pipe, and which pictures its detector got, and said of them."""
-
-    def __init__(self, *parts) -> None:
-        super().__init__(*parts)
-        self.seen: list[tuple[float, Look]] = []
-        self.shapes: set[tuple[int, ...]] = set()
-
-    def luma(self, picture: Luma) -> Look:
-        look = super().luma(picture)
-        self.seen.append((picture.mono_s - BEGIN_MONO_S, look))
-        self.shapes.add(picture.y.shape)
-        return look
-
-    def moving_s(self) -> list[float]:
-        """When something moved, in seconds of the film."""
-        return [at_s for at_s, look in self.seen if look.moving]
-
-
-@dataclass
-class Stage:
-    """A camera's pipe with its real recorder, and time that goes on with the film."""
-
-    folders: Folders
-    clock: HandClock
-    place: Path
-    lives: list[LiveSocket] = field(default_factory=list)
-    recorders: list[Recorder] = field(default_factory=list)
-
-    def pipe(self, has_sub: bool = False, **keys) -> NotingPipe:
-        """Another camera with these settings."""
-        name = f"gate-{len(self.lives)}"
-        camera = Camera(name=name, source="rtsp://h/1", sub="rtsp://h/2" if has_sub else "", **keys)
-        self.lives.append(LiveSocket(self.place / f"{name}.sock"))
-        self.recorders.append(Recorder(name, self.folders, self.clock, Outlet(self.place),
-                                       ClipRules(1, camera.pre_roll_s)))
-        self.recorders[-1].start()
-        return NotingPipe(camera, self.recorders[-1], self.lives[-1], self.clock)
-
-    def coming(self, packets: Sequence[Packet]) -> Iterator[Packet]:
-        """The film's packets, each at its time."""
-        for packet in packets:
-            self.clock.mono = BEGIN_MONO_S + packet.dts_us / 1e6
-            yield packet
-
-    def watched(self, shown: Film, pipe: Pipe) -> list[int]:
-        """Show it to a decoder that is never late; the packets that it decoded as each one came."""
-        decoder = MainDecoder(shown[0], pipe, BEGIN_MONO_S)
-        decoded = []
-        pipe.stream(shown[0])
-        for packet in self.coming(shown[1]):
-            pipe.packet(packet)
-            decoder.offer(packet, self.clock.mono)
-            decoded.append(sum(iter(decoder.step, False)))
-        return decoded
-
-    def finish(self) -> None:
-        for live in self.lives:
-            live.close()
-        for recorder in self.recorders:
-            recorder.finish(HANG_S)
-
-
-@pytest.fixture
-def stage(folders: Folders, hand_clock: HandClock, tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(folders, hand_clock, tmp_path)
-    yield made
-    made.finish()
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +59,11 @@ def test_of_a_quiet_scene_only_keyframes_are_decoded(stage: Stage, quiet: Film):
 def test_who_comes_is_seen_from_where_full_decoding_sees_them_and_told_within_a_gop(stage: Stage, weather):
     cheap, full, visit = stage.pipe(), stage.pipe(), film(30, VISITOR, *weather)
     decoder, found_s = MainDecoder(visit[0], cheap, BEGIN_MONO_S), None
-    feed = SubFeed(full, stage.clock)
-    feed.stream(visit[0])
+    in_full(full, visit, stage.clock)
     for packet in stage.coming(visit[1]):
         decoder.offer(packet, stage.clock.mono)
         while decoder.step():
             pass
-        feed.packet(packet)
         if found_s is None and cheap.moving_s():
             found_s = stage.clock.mono - BEGIN_MONO_S
     assert cheap.moving_s()[0] == pytest.approx(full.moving_s()[0], abs=0.4)
@@ -325,27 +231,6 @@ def test_the_main_stream_is_watched_while_the_small_one_is_silent(stage: Stage):
     assert watched[98:101] == [False, False, True] and all(watched[101:150])       # silent for more than 5 s
     assert not any(watched[:98])
     until(lambda: decoders_n() == before_n)
-
-
-# The small stream.
-
-def test_every_picture_of_the_small_stream_is_decoded_at_once(stage: Stage, visit: Film):
-    pipe = stage.pipe(has_sub=True)
-    feed = SubFeed(pipe, stage.clock)
-    feed.stream(visit[0])
-    for packet in stage.coming(visit[1]):
-        feed.packet(packet)
-    assert len(pipe.seen) == pytest.approx(40 * 5, abs=5)
-    assert 20.6 < pipe.moving_s()[0] < 22
-
-
-def test_motion_is_blind_under_a_mask_of_the_small_stream(stage: Stage, visit: Film):
-    pipe = stage.pipe(has_sub=True)
-    feed = SubFeed(pipe, stage.clock, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]])
-    feed.stream(visit[0])
-    for packet in stage.coming(visit[1]):
-        feed.packet(packet)
-    assert len(pipe.seen) > 100 and not pipe.moving_s()
 
 
 # The decoder.

@@ -6,7 +6,7 @@ import pytest
 
 from scripts.onboard import machine
 from tests.host import trees
-from tests.rigs.picamera import environment as picamera_venv
+from tests.rigs.picamera import environment
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN_HERE = {"hardware encoder", "camera memory (CMA) lost", "power and heat"}
@@ -14,8 +14,8 @@ UNKNOWN_HERE = {"hardware encoder", "camera memory (CMA) lost", "power and heat"
 
 def on_device(*words: str) -> subprocess.CompletedProcess[str]:
     try:
-        interpreter = picamera_venv.python()
-    except picamera_venv.NoPicamera as missing:
+        interpreter = environment.python()
+    except environment.NoPicamera as missing:
         pytest.skip(f"picamera2 can't run here: {missing}")
     return subprocess.run([interpreter, ROOT / "scripts" / "on_device", "--virtual", *words], capture_output=True,
                           text=True, timeout=400)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rigs.picamera import environment as picamera_venv
+from tests.rigs.picamera import environment
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 400         # hangs are what picamera2 does when something is wrong
@@ -36,8 +36,8 @@ def _play(interpreter: Path, scenario: str) -> Saw:
 def started(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Saw]]]:
     """The scenarios of all tests that will run, some at the same time, in the tests' order."""
     try:
-        interpreter = picamera_venv.python()
-    except picamera_venv.NoPicamera as missing:
+        interpreter = environment.python()
+    except environment.NoPicamera as missing:
         pytest.skip(f"picamera2 can't run here: {missing}")
     wanted = {name: None for item in request.session.items if item.fspath == request.fspath
               for name in getattr(item.function, "scenarios", ())}

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from agent.config.settings import Motion
-from tests.capture import python_rtsp_server as pyserver
+from tests.capture import python_rtsp_server
 from tests.capture.conftest import Rig
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.rtsp import RtspCamera, missing
@@ -130,12 +130,12 @@ def test_every_shape_is_recorded_as_it_comes_from_its_very_first_frame_on(rig: R
         record_all_of(rig, film, camera.url, way)
 
 
-@pytest.mark.skipif(bool(pyserver.missing()), reason=pyserver.missing() or "-")
+@pytest.mark.skipif(bool(python_rtsp_server.missing()), reason=python_rtsp_server.missing() or "-")
 @pytest.mark.parametrize("reader", ["own", "libav"])
 @pytest.mark.parametrize("shape", ["h264", "h265"])        # it dates frames with B-frames as they are decoded
 def test_so_is_what_another_makers_server_sends(rig: Rig, reader: str, shape: str):
     film = footage.clip(640, 360, 15, 30, 500, seconds=FILM_S, **SHAPES[shape])
-    with pyserver.PyCamera(film) as camera:
+    with python_rtsp_server.PyCamera(film) as camera:
         record_all_of(rig, film, camera.url, {"reader": reader})
 
 

@@ -8,7 +8,7 @@ from agent.cameras import rtsp
 from agent.cameras.rtsp.libav import LibavSource
 from agent.config.settings import Camera, Motion
 from agent.host.clock import SystemClock
-from tests.capture import vlc_server as vlc
+from tests.capture import vlc_server
 from tests.capture.conftest import Rig
 from tests.rigs.cameras import footage
 from tests.rigs.cameras.odd_camera import Habits, OddCamera, Viewer
@@ -35,11 +35,11 @@ def words(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "is read by libav" in record.getMessage()]
 
 
-@pytest.mark.skipif(bool(vlc.missing()), reason=vlc.missing() or "-")
+@pytest.mark.skipif(bool(vlc_server.missing()), reason=vlc_server.missing() or "-")
 def test_a_camera_that_only_knows_udp_is_recorded_by_libav_and_that_is_said_once(
         rig: Rig, open_folder: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
-    with vlc.VlcCamera(footage.clip(640, 360, 10, 10, 500), open_folder) as camera:
+    with vlc_server.VlcCamera(footage.clip(640, 360, 10, 10, 500), open_folder) as camera:
         rig.start(camera.url, record="continuous", motion=NO_MOTION)
         until(lambda: rig.facts().recording)
         assert words(caplog) == [f"{camera.url}: is read by libav, for it answers SETUP with 461"]

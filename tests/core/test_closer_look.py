@@ -12,6 +12,8 @@ from agent.core.vision.closer_look import (
     BLIND_MAX_S,
     CALM_S,
     CHANGED_MIN,
+    CLOSE_N,
+    CLOSE_S,
     GLANCE_WITHIN_S,
     LOUD,
     LOUD_HALVES_S,
@@ -19,6 +21,7 @@ from agent.core.vision.closer_look import (
     START_S,
     CloserLook,
     GlancePace,
+    KeyIntervals,
 )
 from agent.core.vision.motion import Look, Reason
 
@@ -80,13 +83,14 @@ def test_a_quiet_scene_is_never_decoded_in_full(camera: Camera):
     assert camera.show(600, NOTHING) == 0
 
 
-@pytest.mark.parametrize("look", [MOVING, SOMETHING, LEFTOVER, Look(False, reasons=(Reason.GLOBAL_CHANGE,))])
+@pytest.mark.parametrize("look", [MOVING, SOMETHING, LEFTOVER, Look(False, reasons=(Reason.GLOBAL_CHANGE,)),
+                                  Look(False, reasons=(Reason.SETTLING,))])
 def test_a_keyframe_with_something_in_it_begins_one(camera: Camera, look: Look):
     assert camera.closer.keyframe(look, camera.mono_s) and camera.closer.wanted
 
 
 @pytest.mark.parametrize("look", [NOTHING, Look(False, score=0.9 * CHANGED_MIN),
-                                  Look(False, reasons=(Reason.SETTLING, Reason.BUSY))])
+                                  Look(False, reasons=(Reason.FROZEN, Reason.BUSY))])
 def test_a_keyframe_without_does_not(camera: Camera, look: Look):
     assert not camera.closer.keyframe(look, camera.mono_s) and not camera.closer.wanted
 
@@ -177,6 +181,42 @@ def test_however_keyframes_come_none_is_left_out_for_long(gops_s):
         if pace.due(mono_s):
             looked_mono_s = mono_s
         assert mono_s - looked_mono_s < GLANCE_WITHIN_S
+
+
+def close_until(intervals: KeyIntervals, seconds: float, gop_s: float, mono_s: float = 1000.0,
+                camera_s: float = 0.0) -> list[bool]:
+    """Whether keyframes are close together at each of ten packets a second; the first one is a keyframe."""
+    gop_n = round(10 * gop_s)
+    return [intervals.close(n % gop_n == 0, camera_s + n / 10, mono_s + n / 10) for n in range(round(10 * seconds))]
+
+
+@pytest.mark.parametrize("gop_s", [0.1, 1, 2, 2.2])
+def test_keyframes_that_are_close_together_are_known_after_a_few(gop_s: float):
+    known = close_until(KeyIntervals(), 20, gop_s)
+    first_n = round(10 * gop_s * CLOSE_N)
+    assert not any(known[:first_n]) and all(known[first_n:])
+
+
+@pytest.mark.parametrize("gop_s", [CLOSE_S + 0.05, 4, 10, 1e6])
+def test_keyframes_that_are_far_apart_are_never_close(gop_s: float):
+    assert not any(close_until(KeyIntervals(), 60, gop_s))
+
+
+def test_a_keyframe_that_stays_away_is_noticed_before_it_comes():
+    intervals = KeyIntervals()
+    assert close_until(intervals, 20, 2)[-1]
+    later = close_until(intervals, 30, 10, 1020.0, 20.0)
+    assert later[:23] == [True] * 23 and not any(later[23:])
+
+
+def test_delayed_packets_change_nothing_and_a_jump_of_the_cameras_clock_is_measured_anew():
+    intervals = KeyIntervals()
+    close_until(intervals, 20, 2)
+    assert all(intervals.close(n % 20 == 0, 20 + n / 10, 1020.9 + n // 10) for n in range(100))
+    for jump_s in (3600.0, -3600.0):
+        jumped = close_until(intervals, 20, 2, 1040.0, 40 + jump_s)
+        assert jumped.index(True) == round(10 * 2 * CLOSE_N)
+    assert not any(intervals.close(False, 40 + jump_s + 20, 1065.0 + n) for n in range(10))    # it stands still
 
 
 @given(scenes, st.floats(0.5, 4))

@@ -7,7 +7,7 @@ import pytest
 from agent.cli.card.boot_partition import judge
 from agent.core.card import boot_block
 from agent.core.card.config_txt import BOARDS, overlays, parameters, seen_by, settings
-from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import taimat_process
 from tests.rigs.machine.boot_card import CMDLINE, CONFIG, README, stock
 
 PAPER = Path(__file__).parents[2] / "docs" / "design" / "device.md"
@@ -104,14 +104,14 @@ def test_words_that_somebody_added_later_stay():
 
 def test_the_command_fits_a_card_and_takes_it_back(tmp_path: Path):
     card = stock(tmp_path / "card")
-    assert taimat(tmp_path, "card", "fit", card).returncode == 0
+    assert taimat_process(tmp_path, "card", "fit", card).returncode == 0
     assert boot_block.BEGIN in (card / "config.txt").read_text() and "panic=10" in (card / "cmdline.txt").read_text()
-    assert "as it was" in taimat(tmp_path, "card", "fit", card).stdout
-    assert taimat(tmp_path, "card", "fit", "--undo", card).returncode == 0
+    assert "as it was" in taimat_process(tmp_path, "card", "fit", card).stdout
+    assert taimat_process(tmp_path, "card", "fit", "--undo", card).returncode == 0
     assert ((card / "config.txt").read_text(), (card / "cmdline.txt").read_text()) == (CONFIG, CMDLINE)
 
 
 def test_a_folder_that_is_no_card_is_left_alone(tmp_path: Path):
-    told = taimat(tmp_path, "card", "fit", tmp_path)
+    told = taimat_process(tmp_path, "card", "fit", tmp_path)
     assert told.returncode == 73 and "first partition" in told.stderr and "Traceback" not in told.stderr
     assert not list(tmp_path.glob("*.txt"))

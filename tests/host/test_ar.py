@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.host import release_file
 from agent.host.release_file import NotAnArchive
-from tests.rigs.device.bundles import ar as packed
+from tests.rigs.device.bundles import ar
 
 FILES = [("debian-binary", b"2.0\n"), ("_release.json", b"{} "), ("_release.sig", bytes(64)), ("data.tar.xz", b"")]
 
@@ -26,7 +26,7 @@ def test_it_reads_what_binutils_pack(tmp_path: Path):
     for name, data in FILES:
         (tmp_path / name).write_bytes(data)
     subprocess.run(["ar", "rc", "all.ar", *(name for name, _ in FILES)], cwd=tmp_path, check=True)
-    assert contents((tmp_path / "all.ar").read_bytes()) == FILES == contents(packed(FILES))
+    assert contents((tmp_path / "all.ar").read_bytes()) == FILES == contents(ar(FILES))
 
 
 @pytest.mark.parametrize("spoil", [
@@ -36,12 +36,12 @@ def test_it_reads_what_binutils_pack(tmp_path: Path):
     lambda data: data.replace(b"debian-binary", b"debian binary", 1)])
 def test_what_is_wrong_is_refused(spoil):
     with pytest.raises(NotAnArchive):
-        contents(spoil(packed(FILES)))
+        contents(spoil(ar(FILES)))
 
 
 def test_it_is_bounded():
     with pytest.raises(NotAnArchive, match="larger"):
-        contents(packed(FILES), most_b=70)
+        contents(ar(FILES), most_b=70)
 
 
 @given(st.binary(max_size=300))

@@ -17,8 +17,7 @@ from agent.store import clips, ledger, signing_requests
 from agent.store.database import transaction
 from agent.store.export import ExportError, prepare
 from agent.store.export.package import Packer
-from tests.cli.cli import on_terminal
-from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import on_terminal, taimat_process
 from tests.core.cut_material import packets_of
 from tests.keeper.packing import checked
 from tests.rigs.cameras.h264 import movie
@@ -176,7 +175,7 @@ def test_no_word_of_a_package_passes_for_the_verdict(keeper, tmp_path, text):
     path.write_text(json.dumps(manifest))
     (made.path / text[:80].replace("/", "_")).touch()
     for said, columns in ((checked(made.path).stdout, 80), (on_terminal(tmp_path, 80, "verify", made.path), 80),
-                          (taimat(tmp_path, "verify", made.path).stdout, 1_000_000)):
+                          (taimat_process(tmp_path, "verify", made.path).stdout, 1_000_000)):
         assert not [each for each in said if not each.isprintable() and each not in "\n\t"], said
         seen = [line[at:at + columns] for line in said.split("\n") for at in range(0, len(line), columns)]
         assert [line for line in seen if "does not hold" in line or "not all of it holds" in line], said

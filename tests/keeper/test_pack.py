@@ -17,7 +17,7 @@ from agent.core.evidence.ledger.row import decode
 from agent.host.clock import SystemClock
 from agent.keeper.deletion import retain
 from agent.keeper.main import Keeper
-from agent.keeper.pack import AGAIN_S
+from agent.keeper.packager import AGAIN_S
 from agent.store import clips, holds, ledger, requests
 from agent.store.database import transaction
 from tests.core.cut_material import record_all

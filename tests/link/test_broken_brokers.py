@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.mqtt import connection
-from agent.mqtt.connection import IN_FLIGHT_MAX, Acknowledged, Arrived, Outgoing
+from agent.mqtt.connection import IN_FLIGHT_MAX
+from agent.mqtt.messages import Acknowledged, Arrived, Outgoing
 from agent.mqtt.session import Down, Up
 from tests.rigs.examples import examples
 from tests.rigs.mqtt.scripted_broker import (

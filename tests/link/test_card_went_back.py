@@ -1,8 +1,7 @@
 """A card that is as it was at an earlier time: the ward has more than it knows, and refuses nothing of what comes."""
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -11,19 +10,12 @@ from agent.store import meta, outbox
 from agent.store.database import FILE, connect
 from agent.store.numbers import BELIEVED_MAX, LEAP, PAGE, WENT_BACK
 from tests.rigs.device.link_role import LinkRig
-from tests.rigs.mqtt.broker import Broker
 from tests.rigs.store.joined import join
 from tests.rigs.wait import until
 from tests.rigs.ward.ingest import WardIngest
 from tests.rigs.ward.receiver import Ingest
 
 RECEIPTS = 'delivery = "receipt"'
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
 
 
 class Strict(Ingest):

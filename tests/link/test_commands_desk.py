@@ -17,7 +17,7 @@ from agent.core.evidence.ledger.row import canonical
 from agent.keeper import link_desk
 from agent.link.commands import COMMANDS_A_MINUTE
 from agent.link.verifier import LOOK_EVERY_S
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.store.database import StoreConnection, connect, transaction
 from agent.store.outbox import append
 from tests.rigs.device.command_desk import NOW, TOPICS, ULID, DeskRig, HandClock, arrived, command

@@ -2,20 +2,12 @@
 import random
 import time
 
-import pytest
-
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import Stopwatch, until
 from tests.rigs.ward.receiver import Ingest
 
 PUBACK = 'delivery = "puback"'
-
-
-@pytest.fixture
-def broker(tmp_path):
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
 
 
 def storm(rig, broker, end_broker, broker_ends_n, link_kills_n):

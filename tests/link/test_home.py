@@ -21,12 +21,6 @@ ENDED = b"\xff\xd9"         # of a JPEG
 
 
 @pytest.fixture
-def broker(tmp_path):
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
 def assistant(broker):
     with Assistant(broker.port) as assistant:
         yield assistant

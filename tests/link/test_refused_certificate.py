@@ -6,8 +6,9 @@ import pytest
 from agent.cli.doctor import broker as doctor
 from agent.config.settings import Ward
 from agent.mqtt import credentials
-from agent.mqtt.connection import Accepted, Connection, ConnectOptions, ConnectRefused, Ended
+from agent.mqtt.connection import Connection
 from agent.mqtt.fault import LinkFault, of_text
+from agent.mqtt.messages import Accepted, ConnectOptions, ConnectRefused, Ended
 from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until

@@ -3,7 +3,6 @@ import contextlib
 import time
 
 import msgspec
-import pytest
 
 from agent.core.contract import wire
 from tests.rigs.device.link_role import LinkRig
@@ -11,12 +10,6 @@ from tests.rigs.mqtt.broker import Broker, Tls
 from tests.rigs.pki import Authority
 from tests.rigs.wait import until
 from tests.rigs.ward.receiver import Ingest
-
-
-@pytest.fixture
-def broker(tmp_path):
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
 
 
 def test_a_link_makes_up_no_name_and_waits_for_the_keeper_s(tmp_path, broker):

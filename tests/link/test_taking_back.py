@@ -34,12 +34,6 @@ def tus(tmp_path: Path) -> Iterator[Tus]:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
 def house(tmp_path: Path, broker: Broker, tus: Tus) -> Iterator[House]:
     with House(tmp_path / "house", broker, tus, 'allow = ["theft"]') as house:
         yield house

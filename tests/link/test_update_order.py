@@ -22,7 +22,7 @@ from agent.privileged.update.root import Root
 from agent.privileged.update.versions import Versions
 from agent.privileged.update.work import RESTART
 from agent.store import updates
-from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import taimat_process
 from tests.link.depot import Depot
 from tests.rigs.device.bundles import Maker
 from tests.rigs.device.link_role import LinkRig
@@ -192,12 +192,12 @@ def desk(site: Site, folder: Path) -> None:
 def test_the_ward_s_own_command_orders_it_and_shows_what_devices_say(site: Site, tmp_path: Path):
     (tmp_path / "9.update").write_bytes(site.bundle)
     desk(site, tmp_path)
-    said = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "--wait", "4", "9.update",
-                  site.depot.url("taimat_9.0.0.update"), DEV, "c-000000000000")
+    said = taimat_process(tmp_path, "ward", "update", "--config", "ward.toml", "--wait", "4", "9.update",
+                          site.depot.url("taimat_9.0.0.update"), DEV, "c-000000000000")
     assert said.returncode == 1 and f"{DEV}\twaiting_consent" in said.stdout, said.stderr
     assert "c-000000000000\tsilent" in said.stdout
     assert updates.read(site.rig.db).version == NEW
-    wrong = taimat(tmp_path, "ward", "update", "--config", "ward.toml", "ward.toml", "https://x", DEV)
+    wrong = taimat_process(tmp_path, "ward", "update", "--config", "ward.toml", "ward.toml", "https://x", DEV)
     assert wrong.returncode == 78 and "it takes a release of scripts/package" in wrong.stderr
 
 
@@ -211,8 +211,8 @@ def test_the_ward_has_a_device_obey_the_maker_s_next_key(site: Site, tmp_path: P
     def rotate(bundle: bytes):
         site.bundle = site.depot.files["taimat_9.0.0.update"] = bundle
         (tmp_path / "9.update").write_bytes(bundle)
-        return taimat(tmp_path, "ward", "rotate", "release", "--config", "ward.toml", "--wait", "4", "9.update",
-                      site.depot.url("taimat_9.0.0.update"), DEV)
+        return taimat_process(tmp_path, "ward", "rotate", "release", "--config", "ward.toml", "--wait", "4", "9.update",
+                              site.depot.url("taimat_9.0.0.update"), DEV)
 
     keys = {"ver": 1, "current": current, "next": after}
     assert "it names no keys" in rotate(following.bundle(NEW, light=True)).stderr

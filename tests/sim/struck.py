@@ -41,7 +41,7 @@ from agent.store.folders import Folders
 from agent.store.link_questions import LinkQuestion, close_interrupted, fold_outbox, follow_commands, settle_deferred
 from agent.store.requests import WardRequest
 from tests.conftest import HandClock
-from tests.rigs.house import month as past
+from tests.rigs.house import month
 from tests.rigs.store.joined import join
 from tests.rigs.store.kept_store import KeptStore
 from tests.sim.day import STORE, Day
@@ -75,7 +75,7 @@ def live(place: Path) -> Folders:
 def _fill(day: Day) -> None:
     """What no camera writes."""
     db, own, now = day.link_db, day.keeper.own, day.clock.now()
-    past.live_through(day.folders, now, days_n=2)
+    month.live_through(day.folders, now, days_n=2)
     kept = clips.finished(db, limit=12)
     holds.place(own, day.keeper_db, kept[:6], "police", None, now, 1 << 40)
     with transaction(db):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scripts.packaging.wheels import NoWheel
-from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import taimat_process
 from tests.machines.debian import NotDebian
 from tests.rigs.cameras import footage, rtsp
 from tests.rigs.cameras.rtsp import RtspCamera
@@ -274,7 +274,7 @@ def test_removing_keeps_what_is_the_households_and_purging_the_footage(home: Hom
 
 def test_another_computer_reads_the_card(home: Home, tmp_path: Path) -> None:
     """With the program of this checkout."""
-    checked = taimat(tmp_path, "verify", home.machine.root / STORE.lstrip("/"), "--json")
+    checked = taimat_process(tmp_path, "verify", home.machine.root / STORE.lstrip("/"), "--json")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     told = json.loads(checked.stdout.splitlines()[-1])
     assert told["holds"] and told["clips_hold_n"] >= len(home.footage) > 0

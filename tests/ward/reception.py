@@ -3,7 +3,7 @@ import json
 from dataclasses import dataclass
 
 from agent.host.clock import Instant
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import database
 from agent.ward.citytopics import WardTopics
 from agent.ward.device_cache import DeviceCache

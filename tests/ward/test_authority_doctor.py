@@ -17,16 +17,10 @@ from tests.rigs.pki import Authority
 from tests.rigs.wait import Stopwatch, until
 from tests.rigs.ward.authority import now
 from tests.rigs.ward.ingest import WardIngest
-from tests.rigs.ward.machine import ROOT, WardMachine
+from tests.rigs.ward.machine import ROOT
 from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
-
-
-@pytest.fixture
-def ward(tmp_path):
-    with WardMachine(tmp_path / "ward") as ward:
-        yield ward
 
 
 def examined(ward) -> dict[str, list[dict]]:

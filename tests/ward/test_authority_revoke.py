@@ -8,18 +8,12 @@ from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.wait import Stopwatch, until
 from tests.rigs.ward.ingest import WardIngest
-from tests.rigs.ward.machine import WardMachine, serial
+from tests.rigs.ward.machine import serial
 from tests.rigs.ward.proxy import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 DEV, OTHER = "c-7f3a9c21b04d", "c-0123456789ab"
 REFUSED = "certificate verify failed"
-
-
-@pytest.fixture
-def ward(tmp_path):
-    with WardMachine(tmp_path / "ward") as ward:
-        yield ward
 
 
 def status(ward, certificate) -> int:

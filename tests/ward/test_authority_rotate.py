@@ -17,12 +17,6 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 OLD, NEW = "c-7f3a9c21b04d", "c-0123456789ab"
 
 
-@pytest.fixture
-def ward(tmp_path):
-    with WardMachine(tmp_path / "ward") as ward:
-        yield ward
-
-
 def shown(ward, dev: str) -> Pass:
     """A device's certificate, as the CA of this moment signs it."""
     certificate, key = ward.device(dev)

@@ -7,7 +7,6 @@ import sqlalchemy as sql
 from agent.ward import database
 from agent.ward.citytopics import CityTopics
 from tests.rigs.device.link_role import LinkRig
-from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
 from tests.rigs.ward import postgres
 from tests.rigs.ward.ingest import WardIngest
@@ -15,12 +14,6 @@ from tests.rigs.ward.ingest import WardIngest
 DEV = "c-7f3a9c21b04d"
 NEEDS_POSTGRES = pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing())
 SHARED = 'wards = ["all"]\nshared = true\nname = "ingest-%d"'
-
-
-@pytest.fixture
-def broker(tmp_path):
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
 
 
 def up(ingest):

@@ -11,8 +11,7 @@ from agent.config.load import ConfigError
 from agent.store import ward_settings
 from agent.store.database import transaction
 from agent.ward.configure import asked_for
-from tests.cli.cli import environment
-from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import environment, taimat_process
 from tests.rigs.device.link_role import ROOT, LinkRig
 from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.mqtt.broker import Broker
@@ -115,9 +114,9 @@ def test_what_is_wrong_at_our_end_is_said_before_anything_is_sent(ward, tmp_path
 def test_without_a_broker_or_a_key_it_ends_with_the_remedy(tmp_path):
     config = tmp_path / "ward.toml"
     config.write_text(f'[ward]\nhost = "127.0.0.1"\nport = {deaf_port()}\ntls = false\n')
-    said = taimat(tmp_path, "ward", "configure", AWAY, "--set", "retention_d=5", "--config", config)
+    said = taimat_process(tmp_path, "ward", "configure", AWAY, "--set", "retention_d=5", "--config", config)
     assert said.returncode == 78 and "[ops] command_key: is not set" in said.stderr
-    said = taimat(tmp_path, "ward", "configure", AWAY, "--config", config)
+    said = taimat_process(tmp_path, "ward", "configure", AWAY, "--config", config)
     assert said.returncode == 69 and said.stderr.count("nothing listens there") == 1
 
 

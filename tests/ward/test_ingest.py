@@ -4,21 +4,13 @@ import random
 import sqlite3
 import time
 
-import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
 from tests.rigs.device.link_role import LinkRig
-from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
 from tests.rigs.ward.ingest import WardIngest
 from tests.rigs.ward.reporting_device import Teller
-
-
-@pytest.fixture
-def broker(tmp_path):
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
 
 
 def test_nothing_is_lost_over_kills_of_ingest_broker_and_link(tmp_path, broker):

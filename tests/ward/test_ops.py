@@ -11,7 +11,7 @@ from agent.core.contract.helper_messages import GOOD, UNKNOWN_KEY
 from agent.core.evidence.ledger.row import NotCanonical
 from agent.helpers.signature import judge
 from agent.host.clock import SystemClock
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.ward.command_signer import CommandKey, SigningKeyFault
 from agent.ward.opslink import OpsFault, OpsLink
 from agent.ward.settings import parse

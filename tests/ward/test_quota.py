@@ -6,7 +6,7 @@ import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import database, quota
 from agent.ward.ingest import Echo
 from agent.ward.quota import BURST_B, DAY_S, LASTS_S, MESSAGE_B, PACE_B_PER_S, Quota

@@ -18,7 +18,7 @@ from agent.core.contract.wire.commands import ClipCancel, ClipExport, Snapshot, 
 from agent.helpers import signature
 from agent.host.clock import SystemClock
 from agent.link import answers
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import database, keys, requests, ward_side
 from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
@@ -27,8 +27,7 @@ from agent.ward.requests import OPEN, PictureRequest, PictureRequests
 from agent.ward.uploads.checker import Spool
 from agent.ward.uploads.headers import Announced
 from agent.ward.uploads.service import UploadService
-from tests.cli.cli import REPO, environment
-from tests.cli.cli import taimat_process as taimat
+from tests.cli.cli import REPO, environment, taimat_process
 from tests.conftest import HandClock
 from tests.rigs.device.link_role import LinkRig
 from tests.rigs.mqtt.broker import Broker
@@ -240,7 +239,7 @@ def test_what_stands_in_the_way_has_its_remedy(tmp_path, capsys):
 
 
 def test_as_it_is_typed(ward, device):
-    said = taimat(ward.config.parent, "ward", "request", *words(), "--json", "--config", ward.config)
+    said = taimat_process(ward.config.parent, "ward", "request", *words(), "--json", "--config", ward.config)
     assert said.returncode == 0 and json.loads(said.stdout)["id"] == device.command("clip.export")[0]["id"]
 
 

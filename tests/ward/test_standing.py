@@ -6,16 +6,9 @@ import pytest
 import sqlalchemy as sql
 
 from agent.ward import database
-from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import until
 from tests.rigs.ward.ingest import WardIngest
 from tests.rigs.ward.reporting_device import Teller
-
-
-@pytest.fixture
-def broker(tmp_path):
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.core.contract import wire
 from agent.core.contract.wire.inbound import DEPTH_MAX, is_too_deep
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.ward import database, register
 from agent.ward.device_cache import DeviceCache
 from tests.rigs.examples import examples

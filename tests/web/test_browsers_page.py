@@ -6,16 +6,11 @@ from agent.core.household.pause import Pauses
 from agent.store import pause
 from agent.store.decisions import browsers
 from agent.web.pairing.pair import browser_name
-from tests.rigs.house.household import Household, happen
+from tests.rigs.house.household import Household, happen, house_of
 
 PHONE = ("Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile "
          "Safari/537.36")
-
-
-@pytest.fixture
-def house(tmp_path):
-    with Household(tmp_path, language="en") as house:
-        yield house
+house = house_of(language="en")
 
 
 def code_of(house: Household) -> str:

@@ -9,19 +9,14 @@ from agent.core.vision.replay.outcome import SILENCES
 from agent.web.server import words
 from agent.web.settings.present_picture import busy_view
 from tests.rigs.cameras.busy_areas import BusyCam, busy_at
-from tests.rigs.house.household import Household
+from tests.rigs.house.household import Household, house_of
 
 CAMERAS = [Camera(name="gate", source="file:/gate.mp4"),
            Camera(name="yard", source="file:/yard.mp4", motion=Motion(enabled=False)),
            Camera(name="shed", source="file:/shed.mp4", enabled=False)]
 WINDY = busy_at([(0, 0, 0.04), (15, 8, 0.5)], "busy")
 VI, EN = words.load("vi"), words.load("en")
-
-
-@pytest.fixture
-def house(tmp_path):
-    with Household(tmp_path, cameras=CAMERAS) as house:
-        yield house
+house = house_of(cameras=CAMERAS)
 
 
 def drawn(text: str) -> list[tuple[str, ...]]:

@@ -11,18 +11,12 @@ from agent.store.database import connect, transaction
 from tests.core.cut_material import packets_of
 from tests.core.mp4_material import encode
 from tests.core.sound_material import hear
-from tests.rigs.house.household import Household
+from tests.rigs.house.household import Household, house_of
 from tests.rigs.house.run_of_clips import Kept
 
 SECOND_MS = 1000
-
-
-@pytest.fixture
-def house(tmp_path):
-    cameras = [Camera(name="gate", source="file:/gate.mp4", title="Cổng: trước"),
-               Camera(name="yard", source="file:/yard.mp4")]
-    with Household(tmp_path, cameras) as house:
-        yield house
+house = house_of(cameras=[Camera(name="gate", source="file:/gate.mp4", title="Cổng: trước"),
+                          Camera(name="yard", source="file:/yard.mp4")])
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 """/settings/home: a real broker is tried before it is saved, and its password goes to the keeper alone."""
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -7,15 +6,11 @@ import pytest
 
 from agent.config.settings import Home
 from agent.core.contract.setup import SetHome
-from tests.rigs.house.household import Answer, Household
+from tests.rigs.house.household import Answer, Household, house_of
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import deaf_port
 
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
-    with Household(tmp_path, language="en", may_change=True) as house:
-        yield house
+house = house_of(language="en", may_change=True)
 
 
 def save(house: Household, **form: object) -> Answer:

@@ -16,14 +16,10 @@ from agent.web.live import streams as live
 from agent.web.live.streams import DurationGuess
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.cameras.live_camera import LiveCam
-from tests.rigs.house.household import FRAME_US, Household
+from tests.rigs.house.household import FRAME_US, Household, house_of
 from tests.rigs.wait import HANG_S, Stopwatch, until
 
-
-@pytest.fixture
-def house(tmp_path):
-    with Household(tmp_path) as house:
-        yield house
+house = house_of()
 
 
 @pytest.fixture

@@ -16,18 +16,13 @@ from agent.web.live.present_camera import camera_switch, house_switch, paused_no
 from agent.web.server import questions, words
 from agent.web.server.words import hours_text
 from tests.rigs.cameras.h264 import movie
-from tests.rigs.house.household import Household
+from tests.rigs.house.household import Household, house_of
 from tests.rigs.wait import until
 
 PHONE = {"host": "192.168.1.7:8088"}
 VI, EN = words.load("vi"), words.load("en")
 GATE = Camera(name="gate", source="file:/gate.mp4")
-
-
-@pytest.fixture
-def house(tmp_path):
-    with Household(tmp_path) as house:
-        yield house
+house = house_of()
 
 
 def word_on(house: Household, camera: str) -> Pause | None:

@@ -14,7 +14,7 @@ from agent.core.media.model import Box
 from agent.host.runtime import camera_socket
 from agent.web.server import words
 from agent.web.settings import picture_form
-from tests.rigs.house.household import Household, name_some
+from tests.rigs.house.household import Household, house_of, name_some
 from tests.rigs.wait import HANG_S, until
 
 VI, EN = words.load("vi"), words.load("en")
@@ -28,12 +28,7 @@ DRAWN = Camera(name="yard", source="rtsp://h/2", masks=[AREA], privacy_mask="tra
 SENSOR = Camera(name="pi", source="picamera:0", masks=[AREA], sensor=Sensor(flip="none"),
                 zone=[Zone(name="vạch", rule="cross", line=LINE, direction="left")])
 PAGE = "/cameras/gate/picture"
-
-
-@pytest.fixture
-def house(tmp_path):
-    with Household(tmp_path, cameras=[GATE, DRAWN, SENSOR], may_change=True) as house:
-        yield house
+house = house_of(cameras=[GATE, DRAWN, SENSOR], may_change=True)
 
 
 def form(*rows: dict[str, str], **keys: str) -> str:

@@ -2,7 +2,6 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -15,15 +14,11 @@ from agent.store.decisions import browsers
 from agent.web.recordings import preview
 from agent.web.server.access import COOKIE
 from tests.core.mp4_material import encode
-from tests.rigs.house.household import Household
+from tests.rigs.house.household import Household, house_of
 from tests.rigs.house.run_of_clips import Kept
 from tests.rigs.wait import until
 
-
-@pytest.fixture
-def house(tmp_path) -> Iterator[Household]:
-    with Household(tmp_path) as house:
-        yield house
+house = house_of()
 
 
 @pytest.fixture

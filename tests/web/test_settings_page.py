@@ -1,6 +1,5 @@
 """/settings: what holds now, what a form has changed, and the newest change put back."""
 import re
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
@@ -22,20 +21,15 @@ from agent.core.household.pause import DAYS, all_hours
 from agent.web.server import words
 from agent.web.settings.form import BadForm, parsed
 from agent.web.settings.pages import RetentionSettings, hours_from, retention_text
-from tests.rigs.house.household import Household
+from tests.rigs.house.household import Household, house_of
 
 EN = words.load("en")
 OFF = ["Mon-Fri 07:00-17:00", "Sun"]
 PAGES = ("/settings", "/settings/recording/gate", "/settings/recording/yard", "/settings/retention", "/settings/device",
          "/settings/home", "/settings/afar")
-
-
-@pytest.fixture
-def house(tmp_path) -> Iterator[Household]:
-    cameras = [Camera(name="gate", title="Cổng trước", source="rtsp://192.168.1.2/1", off=OFF),
-               Camera(name="yard", title="Sân", source="picamera:0")]
-    with Household(tmp_path, cameras=cameras, language="en", title="Nhà", may_change=True) as house:
-        yield house
+house = house_of(language="en", title="Nhà", may_change=True, cameras=[
+    Camera(name="gate", title="Cổng trước", source="rtsp://192.168.1.2/1", off=OFF),
+    Camera(name="yard", title="Sân", source="picamera:0")])
 
 
 @pytest.mark.parametrize("path", PAGES)

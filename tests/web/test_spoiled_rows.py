@@ -10,8 +10,7 @@ import pytest
 from agent.host.clock import Instant, SystemClock
 from agent.store import requests
 from agent.store.database import connect, transaction
-from tests.cli.cli import taimat_process as taimat
-from tests.cli.cli import write_config
+from tests.cli.cli import taimat_process, write_config
 from tests.rigs.house.household import Household, happen
 from tests.rigs.ward.requests import insert
 
@@ -84,7 +83,7 @@ def test_a_terminal_too(house, tmp_path: Path):
     config = write_config(tmp_path)
     config.write_text(config.read_text().replace(f"{tmp_path}/store", str(house.folders.root)))
     for command, rows_n in (("events", 1), ("clips list", 1), ("clips holds", 1), ("requests list", 0)):
-        shown = taimat(tmp_path, *command.split(), "-c", config)
+        shown = taimat_process(tmp_path, *command.split(), "-c", config)
         assert shown.returncode == 0 and "Traceback" not in shown.stderr
         assert len([line for line in shown.stdout.splitlines() if line.strip()]) == rows_n, command
 

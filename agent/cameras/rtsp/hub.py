@@ -1,6 +1,5 @@
 """One thread receives for all network cameras, because passing data on costs more (docs/design/recording.md)."""
 import contextlib
-import functools
 import logging
 import os
 import selectors
@@ -142,6 +141,8 @@ class Hub:
         guest.ended.set()
 
 
-@functools.cache
+_HUB = Hub(SystemClock().mono_s)        # made here, because two threads that import a module get the same one
+
+
 def the_hub() -> Hub:
-    return Hub(SystemClock().mono_s)
+    return _HUB

@@ -10,8 +10,12 @@ usual size is learned from packets before a picture without motion, which is dec
 from agent.core.vision.motion import Look, Reason
 
 GLANCE_WITHIN_S = 2.5       # a keyframe may be skipped if the next one comes within this time
+CLOSE_S = 2.25              # keyframes this close together are enough while nothing happens,
+CLOSE_N = 3                 # if as many came so in a row
+DELAYED_S = 1.0             # packets may be delayed by this much on their way
 START_S = 5.0               # the detector learns a new scene in this time
-CHANGED_MIN = 0.0004        # of the picture: even so little change in a keyframe may be the trace of a person
+CHANGED_MIN = 0.0004        # of the picture: even so little change in a keyframe may be the trace of a person,
+CHANGED_ONLY_MIN = 0.0002   # and even less if keyframes are the only hint
 CALM_S = 2.0                # the closer look ends after this time without a detection
 LOUD = 1.5                  # packets this many spreads above their quiet level are a hint,
 LOUD_TIMES = 1.5            # if they are also this much louder than others without motion,
@@ -19,8 +23,11 @@ LOUD_HALVES_S = 120.0       # whose level halves in this time
 BLIND_MAX_S = 11.0          # if no keyframe comes for this long, the stream is decoded until one does
 
 
+_LEARNING = {Reason.GLOBAL_CHANGE, Reason.SETTLING}     # a new scene is learned from every picture
+
+
 def _lively(look: Look) -> bool:
-    return look.moving or look.tracks_n > 0 or Reason.GLOBAL_CHANGE in look.reasons
+    return look.moving or look.tracks_n > 0 or not _LEARNING.isdisjoint(look.reasons)
 
 
 class GlancePace:
@@ -38,18 +45,43 @@ class GlancePace:
         return True
 
 
+class KeyIntervals:
+    """Measures how far apart a stream's keyframes are: by the camera's clock, because packets are delayed, and roughly
+    by the device's, because a camera's clock may jump or stand still."""
+
+    def __init__(self) -> None:
+        self._key_camera_s, self._key_mono_s = 0.0, float("-inf")
+        self._close_n = 0
+
+    def close(self, key: bool, camera_s: float, mono_s: float) -> bool:
+        """Takes the next packet and its time by both clocks. Returns whether keyframes are close together now."""
+        since_s = max(camera_s - self._key_camera_s, mono_s - self._key_mono_s - DELAYED_S)
+        if camera_s < self._key_camera_s or since_s > CLOSE_S:
+            self._close_n = 0
+        elif key:
+            self._close_n += 1
+        if key:
+            self._key_camera_s, self._key_mono_s = camera_s, mono_s
+        return self._close_n >= CLOSE_N
+
+
 class CloserLook:
     """The decision for one stream. It begins with a closer look to learn the scene."""
 
-    def __init__(self, event_s: float, now_mono_s: float) -> None:
-        """`event_s` is the time without motion after which an event ends."""
-        self._event_s = event_s
-        self._begin(now_mono_s)
-        self._until_mono_s = now_mono_s + START_S
+    def __init__(self, event_s: float, now_mono_s: float, changed_min: float = CHANGED_MIN) -> None:
+        """`event_s` is the time without motion after which an event ends, `changed_min` the share of the picture whose
+        change begins a closer look."""
+        self._event_s, self._changed_min = event_s, changed_min
+        self.learn(now_mono_s)
         self._rare = False                      # continues because keyframes come too rarely
         self._loudest = 0.0                     # of the packets since the last decoded picture
         self._vain, self._vain_mono_s = 0.0, now_mono_s     # loudness of packets without motion, and its time
         self._seen_mono_s = now_mono_s          # time of the last decoded picture
+
+    def learn(self, now_mono_s: float) -> None:
+        """Begins a closer look that lasts long enough to learn the scene."""
+        self._begin(now_mono_s)
+        self._until_mono_s = now_mono_s + START_S
 
     def _begin(self, now_mono_s: float) -> None:
         self.wanted, self._fruitful = True, False       # wanted: decode every packet
@@ -80,7 +112,7 @@ class CloserLook:
         self._seen_mono_s = now_mono_s
         if self.wanted:
             return False
-        begins = _lively(look) or look.score >= CHANGED_MIN
+        begins = _lively(look) or look.score >= self._changed_min
         self._judge_loudest(not begins, now_mono_s)
         if begins:
             self._begin(now_mono_s)

@@ -4,7 +4,6 @@ It follows no redirect, checks all of an answer before any use, and bounds its s
 """
 import base64
 import hashlib
-import http.client
 import json
 import re
 import socket
@@ -67,6 +66,7 @@ class TusClient:
     def __init__(self, url: str, tls: ssl.SSLContext, connected: Callable[[socket.socket], None]) -> None:
         """`url` is where uploads are created; `connected` gets each new socket."""
         self._url, self._connected = urllib.parse.urlsplit(url), connected
+        import http.client
         self._http = http.client.HTTPSConnection(self._url.hostname or "", self._url.port or 443,
                                                  timeout=CONNECT_S, context=tls)
 
@@ -118,6 +118,7 @@ class TusClient:
             return self._answer()
         except BaseException as error:
             self.close()
+            import http.client
             if isinstance(error, http.client.HTTPException | ValueError) and not isinstance(error, OSError):
                 raise UploadBroken(f"no answer of an intake: {type(error).__name__}") from error
             raise

@@ -28,9 +28,9 @@ from agent.host.prctl import die_with_parent
 from agent.host.tar import NotPlainTar, TarMember
 from agent.store.database import StoreError
 from agent.store.export import unpacked
-from agent.ward.uploads.headers import PICTURE_B
 
 MEMORY_B = 1_500_000_000
+PICTURE_B = 30_000_000          # of one JPEG picture
 JPEG = b"\xff\xd8\xff"
 EXPORT, PICTURE = "export", "snapshot.jpg"      # what the upload becomes, in its folder
 FINDINGS_MAX, LINE_MAX = 20, 200

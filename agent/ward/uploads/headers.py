@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.core.contract.wire import requests
 from agent.core.household.sharing_rules import Kind
 from agent.ward.proxied import CERTIFICATE, client_certificate, client_name
+from agent.ward.uploads.check import PICTURE_B
 
 PIECE_TYPE = "application/offset+octet-stream"
 NUMBER = re.compile(r"[0-9]{1,15}")
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 SHA256_B = 32
-PICTURE_B = 30_000_000          # of one JPEG picture
 KINDS: dict[str, Kind] = {"clip": "clip", "snapshot": "snapshot"}
 
 

@@ -2,10 +2,10 @@
 import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -14,6 +14,9 @@ from agent.config.settings import Settings
 from agent.look.templates import PageTemplates, Place
 from agent.look.words import LANGUAGES
 from agent.web.server import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parents[1]        # with static/ and i18n/; each room has its templates/
 PLACES = (
@@ -31,9 +34,14 @@ class Renderer(PageTemplates):
         super().__init__(HERE, {language: words.load(language, labels) for language in LANGUAGES},
                          settings.device.language)
         self._place = settings.device.title or settings.device.site     # stands beside the name
-        self.environment.filters |= {"runs": _runs, "qr": _qr}
-        self.environment.globals |= {name: _Macros(self.environment, f"{name}.html") for name in ("controls", "parts")}
-        self.environment.globals["icon"] = lambda name: _Macros(self.environment, "icons.html").icon(name)
+
+    @cached_property
+    def environment(self) -> "Environment":
+        made = super().environment
+        made.filters |= {"runs": _runs, "qr": _qr}
+        made.globals |= {name: _Macros(made, f"{name}.html") for name in ("controls", "parts")}
+        made.globals["icon"] = lambda name: _Macros(made, "icons.html").icon(name)
+        return made
 
     def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
              bare: bool = False, **values: object) -> HTMLResponse:
@@ -50,7 +58,7 @@ class Renderer(PageTemplates):
 class _Macros:
     """Macros that every template may use without an import, compiled at their first use."""
 
-    def __init__(self, environment: Environment, template: str) -> None:
+    def __init__(self, environment: "Environment", template: str) -> None:
         self._environment, self._template = environment, template
 
     def __getattr__(self, macro: str) -> Any:

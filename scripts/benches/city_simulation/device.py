@@ -8,9 +8,10 @@ from agent.core.contract import wire
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.core.delivery.outbox import OutboxPace
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived, Connection, ConnectOptions
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import load
 from agent.mqtt.fault import LinkFault
+from agent.mqtt.messages import Arrived, ConnectOptions
 from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent, Up
 from scripts.benches.city_simulation import payloads
 from scripts.benches.city_simulation.outbox import Outbox

@@ -2,7 +2,7 @@
 from agent.core.contract import wire
 from agent.core.delivery.outbox import Offers, OutboxPace, is_late
 from agent.host.clock import Instant
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.mqtt.session import Session
 from scripts.benches.city_simulation.tally import DeviceTally
 

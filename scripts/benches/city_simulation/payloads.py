@@ -5,7 +5,7 @@ from agent import __version__
 from agent.core.contract import wire
 from agent.core.contract.wire.events import encode
 from agent.host.clock import Clock, Instant
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.mqtt.session import Session
 
 STATUS_LIVES_S, STATUS_EVERY_S = 1200, 600.0

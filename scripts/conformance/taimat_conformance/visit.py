@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from agent.core.delivery.backoff import Backoff, Waits
 from agent.host.clock import Clock
-from agent.mqtt.connection import Arrived, Connection, ConnectOptions, Outgoing
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import BrokerAccount, load
 from agent.mqtt.fault import DEVICE, Audience, LinkFault
+from agent.mqtt.messages import Arrived, ConnectOptions, Outgoing
 from agent.mqtt.session import Acknowledged, Down, Session, SessionEvent
 from agent.ward import settings
 from taimat_conformance.transcript import HeardMessage, SaidMessage, Transcript

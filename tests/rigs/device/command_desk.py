@@ -24,7 +24,7 @@ from agent.link.report import Reporter
 from agent.link.requests.flow import RequestFlow
 from agent.link.update_flow import UpdateFlow
 from agent.link.verifier import Verifier
-from agent.mqtt.connection import Arrived, Outgoing
+from agent.mqtt.messages import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.folders import COMMAND_KEYS, Folders
 from agent.store.link_questions import close_interrupted

@@ -4,14 +4,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from tests.rigs.fuzz import camera as fuzz_camera
-from tests.rigs.fuzz import inside as fuzz_inside
-from tests.rigs.fuzz import wire as fuzz_wire
+from tests.rigs.fuzz import camera, inside, wire
 
-TARGETS: dict[str, Callable[[bytes], None]] = fuzz_wire.TARGETS | fuzz_inside.TARGETS | fuzz_camera.TARGETS
+TARGETS: dict[str, Callable[[bytes], None]] = wire.TARGETS | inside.TARGETS | camera.TARGETS
 SEEDS: dict[str, list[bytes]] = {
     name: [seed if isinstance(seed, bytes) else json.dumps(seed).encode() for seed in seeds]
-    for name, seeds in (fuzz_wire.SEEDS | fuzz_inside.SEEDS | fuzz_camera.SEEDS).items()}
+    for name, seeds in (wire.SEEDS | inside.SEEDS | camera.SEEDS).items()}
 ODD: tuple[Any, ...] = (None, True, 0, -1, 1 << 31, 1 << 53, (1 << 63) - 1, 1 << 64, -(1 << 63), 0.1, 1e308, "",
                         "x" * 300, "\x00\x1b[2J\u202e\n", "../../etc", [], {}, [[]], [None], {"": 0})
 

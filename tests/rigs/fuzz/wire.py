@@ -19,7 +19,7 @@ from agent.helpers import signature
 from agent.host import tar
 from agent.host.clock import Instant
 from agent.link import answers
-from agent.mqtt.connection import Arrived
+from agent.mqtt.messages import Arrived
 from agent.store.export.archive import Item
 from agent.store.export.archive import tar as packed
 from agent.ward import ward_side

@@ -3,13 +3,17 @@
 The keeper's desk is real; one browser is paired, and visits unless told otherwise.
 """
 import contextlib
+import copy
 import http.client
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from agent.capture.still import thumbnail
 from agent.config.derived import agreed, digest
@@ -262,3 +266,12 @@ class Household:
         now_mono_s, role = self.clock.mono_s(), unit.partition("@")[0]
         Outlet(self.runtime).send(Beat(role=role, unit=unit, pid=1, mono_s=now_mono_s, up_s=100.0, starts_n=1,
                                        cameras=list(cameras), facts=own_facts(role, **facts)), "web")
+
+
+def house_of(**fields: Any) -> Callable[[Path], Iterator[Household]]:
+    """A fixture for a test module's `house`: one with these fields for each test, whose page is up."""
+    @pytest.fixture
+    def house(tmp_path: Path) -> Iterator[Household]:
+        with Household(tmp_path, **copy.deepcopy(fields)) as made:
+            yield made
+    return house

@@ -8,8 +8,9 @@ from typing import Any
 
 from agent.core.contract import wire
 from agent.core.delivery.backoff import Backoff
-from agent.mqtt.connection import Connection, ConnectOptions, Outgoing
+from agent.mqtt.connection import Connection
 from agent.mqtt.credentials import Credentials
+from agent.mqtt.messages import ConnectOptions, Outgoing
 from agent.mqtt.session import Session, SessionEvent, Up
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, until

@@ -1,6 +1,6 @@
 """What the real picamera2 does under our source, one scenario a process: prints what it saw as one line of JSON.
 
-    picamera_scenarios.py NAME          run in the interpreter of picamera_venv.py; hangs are for the caller to end
+    scenarios.py NAME          run in the interpreter of environment.py; hangs are for the caller to end
 """
 import json
 import logging
@@ -21,7 +21,6 @@ from agent.config.settings import Sensor
 from agent.core.media import headroom
 from agent.host.board import Board
 from agent.host.clock import SystemClock
-from tests.rigs.picamera import virtual as virtualcam
 from tests.rigs.picamera.stage import (
     FPS,
     HIDDEN,
@@ -38,10 +37,11 @@ from tests.rigs.picamera.stage import (
     steps_s,
     walk_by,
 )
+from tests.rigs.picamera.virtual import SensorClock, install
 from tests.rigs.wait import HANG_S, Stopwatch
 
 
-def records(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def records(clock: SensorClock) -> dict[str, Any]:
     """Five seconds of footage, opening included."""
     show_footage(clock)
     sink = Keeper()
@@ -59,7 +59,7 @@ def records(clock: virtualcam.SensorClock) -> dict[str, Any]:
             "metadata": (luma.exposure_us, luma.gain, luma.lux, luma.focus), "spread": float(frames[-1].std())}
 
 
-def hides(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def hides(clock: SensorClock) -> dict[str, Any]:
     """A privacy mask over the middle of the picture."""
     show_footage(clock)
     sink = Keeper()
@@ -76,7 +76,7 @@ def _inside(pictures: np.ndarray) -> np.ndarray:
     return pictures[:, height // 4:height * 3 // 4, width // 4:width * 3 // 4]
 
 
-def goes_blind(_: virtualcam.SensorClock) -> dict[str, Any]:
+def goes_blind(_: SensorClock) -> dict[str, Any]:
     """A frame that can't be masked: nothing may be handed on from then on."""
     from picamera2 import MappedArray
     sink, healthy, broken = Keeper(), MappedArray.__init__, threading.Event()
@@ -93,7 +93,7 @@ def goes_blind(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {**told, "brightest": float(np.array(decoded(sink))[:, 100:260, 170:470].max()), **again()}
 
 
-def encoder_raises(_: virtualcam.SensorClock) -> dict[str, Any]:
+def encoder_raises(_: SensorClock) -> dict[str, Any]:
     """x264 fails in the middle, in the camera's own event loop."""
     sink, healthy, broken = Keeper(), SoftwareEncoder.encode, threading.Event()
 
@@ -109,7 +109,7 @@ def encoder_raises(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {**told, "packets": len(sink.packets), **again()}
 
 
-def stalls(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def stalls(clock: SensorClock) -> dict[str, Any]:
     """After two seconds no frame comes any more, and no error either."""
     from agent.cameras.picamera.session import PicameraSession
     sink, fell_silent_s, gave_up_s, close = Keeper(), [], [], PicameraSession.close
@@ -130,7 +130,7 @@ def stalls(clock: virtualcam.SensorClock) -> dict[str, Any]:
             **again()}
 
 
-def meets_errors(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def meets_errors(clock: SensorClock) -> dict[str, Any]:
     """One second of spoilt frames in the middle."""
     sink = Keeper()
     for at_s, spoilt in ((1.5, True), (2.5, False)):
@@ -139,7 +139,7 @@ def meets_errors(clock: virtualcam.SensorClock) -> dict[str, Any]:
     return {**told, "packets": len(sink.packets), "decoded": len(decoded(sink)), "longest_step_s": max(steps_s(sink))}
 
 
-def bad_sink(_: virtualcam.SensorClock) -> dict[str, Any]:
+def bad_sink(_: SensorClock) -> dict[str, Any]:
     """The sink breaks its promise and raises."""
     sink = Keeper()
 
@@ -152,7 +152,7 @@ def bad_sink(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {**failure(lambda: run(sink, 10)), "packets": len(sink.packets), **again()}
 
 
-def slow_sink(_: virtualcam.SensorClock) -> dict[str, Any]:
+def slow_sink(_: SensorClock) -> dict[str, Any]:
     """The sink sleeps for two seconds once; the camera must not wait for it."""
     sink, slept = Keeper(), []
 
@@ -167,7 +167,7 @@ def slow_sink(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {"slept": len(slept), "longest_step_s": max(steps_s(sink)), "dropped": source.dropped_n}
 
 
-def no_encoder(_: virtualcam.SensorClock) -> dict[str, Any]:
+def no_encoder(_: SensorClock) -> dict[str, Any]:
     """The board tells of an encoder whose device can't be opened; the camera must be free again each time."""
     machine = Board(model=None, ram_b=416 << 20, serial=None, encoder=Path("/dev/video11"))
 
@@ -179,12 +179,12 @@ def no_encoder(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {"tries": tries, "then": sink.formats(), "packets": len(sink.packets)}
 
 
-def no_camera(_: virtualcam.SensorClock) -> dict[str, Any]:
+def no_camera(_: SensorClock) -> dict[str, Any]:
     """A camera number that does not exist."""
     return failure(lambda: run(Keeper(), 5, PicameraSource(camera(), 3, SystemClock(), SOFTWARE)))
 
 
-def in_use(_: virtualcam.SensorClock) -> dict[str, Any]:
+def in_use(_: SensorClock) -> dict[str, Any]:
     """Another user has the camera open."""
     from picamera2 import Picamera2
     other = Picamera2(0)
@@ -193,7 +193,7 @@ def in_use(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {**told, **again()}
 
 
-def hangs(_: virtualcam.SensorClock) -> dict[str, Any]:
+def hangs(_: SensorClock) -> dict[str, Any]:
     """The camera does not come back from closing."""
     from picamera2 import Picamera2
 
@@ -203,7 +203,7 @@ def hangs(_: virtualcam.SensorClock) -> dict[str, Any]:
     return failure(lambda: run(Keeper(), 2))
 
 
-def reopens(_: virtualcam.SensorClock) -> dict[str, Any]:
+def reopens(_: SensorClock) -> dict[str, Any]:
     """Fifty sessions one after the other, each ended after three frames."""
     import psutil
     me, seen = psutil.Process(), []
@@ -215,7 +215,7 @@ def reopens(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {"packets": packets, "files": files, "threads": threads, "rss_mb": [each / 1e6 for each in rss_b]}
 
 
-def adjusts(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def adjusts(clock: SensorClock) -> dict[str, Any]:
     """Other settings at run time, from another thread: a mask, exposure, focus, the pace at night."""
     show_footage(clock)
     sink, source = Keeper(), PicameraSource(camera(), 0, SystemClock(), SOFTWARE)
@@ -239,7 +239,7 @@ def adjusts(clock: virtualcam.SensorClock) -> dict[str, Any]:
             "last_luma": float(_inside(sink.lumas[-1].y[None]).max())}
 
 
-def darkens(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def darkens(clock: SensorClock) -> dict[str, Any]:
     """Night falls, and frames take three times as long."""
     sink = Keeper()
     later(2, lambda: setattr(clock, "dark", True))
@@ -252,7 +252,7 @@ def darkens(clock: virtualcam.SensorClock) -> dict[str, Any]:
             "age_s": SystemClock().mono_s() - sink.packets[-1].pts_us / 1e6, "slowness": watch.slowness}
 
 
-def steps_down(_: virtualcam.SensorClock) -> dict[str, Any]:
+def steps_down(_: SensorClock) -> dict[str, Any]:
     """A machine on which hardly anything fits."""
     headroom.CORE_SHARE_MAX = 1e-6
     sink = Keeper()
@@ -260,7 +260,7 @@ def steps_down(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {"infos": sink.formats(), "asked": sink.infos[0].reduced_from, "packets": len(sink.packets)}
 
 
-def lags(_: virtualcam.SensorClock) -> dict[str, Any]:
+def lags(_: SensorClock) -> dict[str, Any]:
     """Encoding takes longer than measured, but for the smallest picture."""
     effort.WINDOW_S = 1.5
     healthy = SoftwareEncoder.encode
@@ -275,7 +275,7 @@ def lags(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {**told, "infos": sink.formats(), "longest_step_s": max(steps_s(sink))}
 
 
-def too_old(_: virtualcam.SensorClock) -> dict[str, Any]:
+def too_old(_: SensorClock) -> dict[str, Any]:
     """A picamera2 whose masks may not reach the encoder: with masks nothing is opened, without it records."""
     from agent.cameras import picamera
     picamera.found_version = lambda: "0.3.31"
@@ -286,7 +286,7 @@ def too_old(_: virtualcam.SensorClock) -> dict[str, Any]:
             "takes_masks": source.adjust(camera(masks=[HIDDEN])), "takes_others": source.adjust(camera())}
 
 
-def chooses_a_mode(_: virtualcam.SensorClock) -> dict[str, Any]:
+def chooses_a_mode(_: SensorClock) -> dict[str, Any]:
     """A sensor with modes: picamera2 is told which one, and the stream tells how much it shows."""
     from picamera2 import Picamera2
 
@@ -313,7 +313,7 @@ def chooses_a_mode(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {"asked": asked, "views": [(info.view_pct, info.whole_up_to_fps) for info in infos]}
 
 
-def flips_and_tunes(_: virtualcam.SensorClock) -> dict[str, Any]:
+def flips_and_tunes(_: SensorClock) -> dict[str, Any]:
     """The picture upside down, by a tuning file of our own; then as it comes, by libcamera's."""
     import libcamera
     from picamera2 import Picamera2
@@ -336,7 +336,7 @@ def flips_and_tunes(_: virtualcam.SensorClock) -> dict[str, Any]:
     return {"seen": seen, "looked": looked}
 
 
-def odd_sizes(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def odd_sizes(clock: SensorClock) -> dict[str, Any]:
     """Sizes that no camera has, and a picture format in which no mask can be painted."""
     import libcamera
     odd, adjusted = Keeper(enough_n=5), Keeper(enough_n=5)
@@ -346,7 +346,7 @@ def odd_sizes(clock: virtualcam.SensorClock) -> dict[str, Any]:
     return {"odd": odd.formats(), "adjusted": adjusted.formats(), **failure(lambda: run(Keeper(), 5))}
 
 
-def films_an_event(clock: virtualcam.SensorClock) -> dict[str, Any]:
+def films_an_event(clock: SensorClock) -> dict[str, Any]:
     """The whole capture role: a still yard, people crossing it, the still yard again."""
     walk_by(clock, 7, 11)
     db = capture_role(HANG_S, lambda db: db.execute("SELECT 1 FROM clip WHERE state = 'done'").fetchone() is not None,
@@ -356,7 +356,7 @@ def films_an_event(clock: virtualcam.SensorClock) -> dict[str, Any]:
     return {"events": [tuple(event) for event in events], "clip": tuple(clip)}
 
 
-SCENARIOS: dict[str, Callable[[virtualcam.SensorClock], dict[str, Any]]] = {
+SCENARIOS: dict[str, Callable[[SensorClock], dict[str, Any]]] = {
     call.__name__: call for call in (
         records, hides, goes_blind, encoder_raises, stalls, meets_errors, bad_sink, slow_sink, no_encoder, no_camera,
         in_use, hangs, reopens, adjusts, darkens, steps_down, lags, too_old, chooses_a_mode,
@@ -367,7 +367,7 @@ def main(name: str) -> None:
     """Run one scenario; the process ends at once, whatever the camera's threads do."""
     os.environ["LIBCAMERA_LOG_LEVELS"] = "*:FATAL"
     logging.basicConfig(level="WARNING")
-    print(json.dumps(SCENARIOS[name](virtualcam.install())), flush=True)
+    print(json.dumps(SCENARIOS[name](install())), flush=True)
     os._exit(0)
 
 

@@ -26,7 +26,7 @@ from agent.host.clock import SystemClock
 from agent.host.stop import Stop
 from agent.store.database import StoreError, connect
 from tests.rigs.cameras import footage
-from tests.rigs.picamera import virtual as virtualcam
+from tests.rigs.picamera.virtual import SensorClock
 from tests.rigs.wait import HANG_S, Stopwatch
 
 FPS = 15
@@ -116,7 +116,7 @@ def steps_s(sink: Keeper) -> list[float]:
     return [float(step) / 1e6 for step in np.diff([packet.pts_us for packet in sink.packets])]
 
 
-def show_footage(clock: virtualcam.SensorClock) -> None:
+def show_footage(clock: SensorClock) -> None:
     """The sensor sees the surveillance footage instead of colour bars."""
     clip = footage.clip(640, 360, 10, 20, 1000, seconds=8)
     films = {size: [frame.ravel() for frame in footage.frames(*size, clip)] for size in ((640, 360), (320, 180))}
@@ -144,7 +144,7 @@ def again() -> dict[str, Any]:
     return {"packets_again": len(sink.packets), "back_s": watch.fair_s}
 
 
-def walk_by(clock: virtualcam.SensorClock, from_s: float, to_s: float) -> None:
+def walk_by(clock: SensorClock, from_s: float, to_s: float) -> None:
     """The sensor sees an empty yard, and people in it between these times, from its first picture on."""
     sizes, clip = ((640, 360), (320, 180)), footage.clip(640, 360, 10, 20, 1000, seconds=8)
     first_s: list[float] = []

@@ -1,6 +1,6 @@
 """Lets the real picamera2 run on libcamera's own "virtual" camera: no sensor, no /dev/dma_heap, no screen.
 
-    clock = virtualcam.install()        # before anything imports picamera2
+    clock = install()        # before anything imports picamera2
     from picamera2 import Picamera2     # as it comes from PyPI
 
 What Debian's libcamera 0.4.0 lacks for that is added below picamera2, one function a gap; of picamera2 itself only the

@@ -18,7 +18,7 @@ from agent.core.delivery.outbox import BOUND_B, OutboxPace
 from agent.link.audit import Audit, EventWriter
 from agent.link.drain import Drain
 from agent.link.outbox_upkeep import measure
-from agent.mqtt.connection import Arrived, Outgoing
+from agent.mqtt.messages import Arrived, Outgoing
 from agent.store import outbox
 from agent.store.database import connect, transaction
 from agent.store.outbox import keep

@@ -13,13 +13,15 @@ class Turns:
 
     def __init__(self, fps: float) -> None:
         self._period_s = 1 / fps
-        self._next_s = float("-inf")
+        self._next_s = self._took_s = float("-inf")
 
-    def due(self, at_s: float) -> bool:
-        return at_s >= self._next_s - _ROUNDING_S
+    def due(self, at_s: float, every_n: int = 1) -> bool:
+        """Whether to take a picture; only every so many-th one if `every_n` is more than 1."""
+        next_s = self._next_s if every_n == 1 else self._took_s + every_n * self._period_s
+        return at_s >= next_s - _ROUNDING_S
 
     def took(self, at_s: float) -> None:
-        self._next_s = max(self._next_s + self._period_s, at_s + self._period_s / 2)
+        self._next_s, self._took_s = max(self._next_s + self._period_s, at_s + self._period_s / 2), at_s
 
 
 Area = tuple[Point, ...]

@@ -9,7 +9,7 @@ import msgspec
 
 from agent.core.contract import wire
 from agent.core.contract.wire.commands import AHEAD_MAX_MS, plain
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 
 ANSWER_S = 10.0                 # an answer must come within this
 LIVES_S = 60

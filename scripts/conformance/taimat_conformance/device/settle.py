@@ -3,7 +3,7 @@
 Nobody keeps these events: it is for a device on a bench, at a broker without an ingest.
 """
 from agent.core.contract import wire
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.ward import settings
 from agent.ward.citytopics import WardTopics
 from taimat_conformance.channels import WARD_LIVES_S

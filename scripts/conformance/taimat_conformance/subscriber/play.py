@@ -4,9 +4,9 @@ from typing import Any
 
 from agent.core.contract import wire
 from agent.host.clock import Clock
-from agent.mqtt.connection import Outgoing
 from agent.mqtt.credentials import BrokerAccount
 from agent.mqtt.fault import TESTED_SUBSCRIBER
+from agent.mqtt.messages import Outgoing
 from agent.ward import settings
 from taimat_conformance.subscriber.rules import (
     ANSWER_S,

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.core.contract import wire
 from agent.host.clock import Instant
-from agent.mqtt.connection import Outgoing
+from agent.mqtt.messages import Outgoing
 from agent.ward import ward_side
 from agent.ward.presence import HEALTH_LIVES, STATUS_LIVES_S
 from taimat_conformance.channels import ANSWER_LIVES_S, CLOUD_EVENT
