@@ -30,14 +30,14 @@ class SubDecoder(LookDecoder):
     def packet(self, packet: Packet) -> None:
         """Takes the next packet, and decodes for a short time if there is a reason to."""
         self._now_mono_s = self._clock.mono_s()
-        self._take(packet, self._now_mono_s)
+        self._enqueue(packet, self._now_mono_s)
         decoded_n = 0
         while self.step():
             decoded_n += 1
             if decoded_n >= SLICE_MIN_N and self._clock.mono_s() - self._now_mono_s >= SLICE_S:
                 break
 
-    def _take(self, packet: Packet, mono_s: float) -> None:
+    def _enqueue(self, packet: Packet, mono_s: float) -> None:
         if self._pipe.watch.sub_silent:         # nothing is known, or the main stream's pictures were learned
             self._closer.learn(mono_s)
         self._close = self._intervals.close(packet.key, packet.dts_us / 1e6, mono_s)

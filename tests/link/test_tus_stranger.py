@@ -16,7 +16,7 @@ from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
 
 VERSIONS = {"@tus/server": "2.4.5", "@tus/file-store": "2.1.1"}
-SERVER = Path(__file__).parents[1] / "rigs" / "tus_stranger.mjs"
+SERVER = Path(__file__).parents[1] / "rigs/ward/tus_stranger.mjs"
 REQUEST = "01KAV0Z6V6M3W2Q8T1B7N5D4XE"
 
 
