@@ -24,6 +24,7 @@ def test_all_roles_are_up_on_a_card_that_cannot_be_written(tmp_path: Path, hand_
         agent.path.write_text(agent.path.read_text().replace(str(tmp_path / "store"), str(agent.folders.root)))
         with agent:
             until(lambda: any(agent.folders.clips.glob("*/*.part")), "recording")
+            until(lambda: "the page is at" in agent.log, "each role has made its files")
             assert agent.interrupt()[0] == 0
         with contextlib.closing(agent.db()) as db:
             db.execute("DELETE FROM anchor")
