@@ -1,4 +1,4 @@
-"""The installed package on a card that fails for three seconds, and with the power cut while it records.
+"""The installed package on a card that fails for three seconds, then without power; in a thorough run cut anywhere.
 
 The short form of `scripts/bench powercut`, which has 45 faults and eight phases. Times are judged there, on an idle
 machine.
@@ -44,6 +44,7 @@ def test_what_was_announced_survives_writes_that_fail_and_a_cut_after_them(rig: 
         pytest.skip(f"no machine: {reason}")
 
 
+@pytest.mark.thorough
 def test_what_was_announced_survives_a_cut_at_any_write(rig: Rig, seed: int) -> None:
     try:
         for outcome in cuts(rig, "recording", CUTS_N, seed):
