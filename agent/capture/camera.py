@@ -3,7 +3,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from agent.cameras import MayWait, Source, open_source
+from agent.cameras import MayWait, Source, never, open_source
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.transcode import MaskTranscoder
 from agent.capture.clip_rows import ClipRules
@@ -34,7 +34,8 @@ OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s",
                  "max_clip_s", "audio"}
 
 
-def open_main(camera: CameraSettings, clock: Clock, came: Rate, pins: CertificatePins, may_wait: MayWait) -> Source:
+def open_main(camera: CameraSettings, clock: Clock, came: Rate, pins: CertificatePins,
+              may_wait: MayWait = never) -> Source:
     """Returns a new source of what is recorded, for one attempt. `came` counts the frames that a transcoder gets.
     `may_wait` is open_source's; a transcoder's small queue needs packets as they come."""
     if transcodes(camera):
