@@ -7,8 +7,9 @@ import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from agent.host.pieces import PieceReader
 
 BLOCK_B = tarfile.BLOCKSIZE
 PIECE_B = 1 << 20
@@ -74,25 +75,6 @@ def exactly(file: Reader, size_b: int) -> bytes:
 
 MEMORY_B = 80 << 20         # xz -9 needs 65 MB to unpack; a file that needs more is hostile
 GZIP = 31                   # wbits: a gzip header, zlib's largest window
-
-
-@dataclass(slots=True)
-class PieceReader:
-    """Reads pieces of any size as one file."""
-
-    pieces: Iterator[bytes]
-    _rest: bytes = b""
-
-    def read(self, size_b: int = -1) -> bytes:
-        """Returns the next bytes, fewer than asked for only at the end. Raises what the pieces raise."""
-        parts, have_b = [self._rest], len(self._rest)
-        while (size_b < 0 or have_b < size_b) and (piece := next(self.pieces, None)) is not None:
-            parts.append(piece)
-            have_b += len(piece)
-        data = b"".join(parts)
-        end = len(data) if size_b < 0 else size_b
-        self._rest = data[end:]
-        return data[:end]
 
 
 def unpacked(name: str, file: Reader, size_b: int) -> PieceReader:

@@ -206,7 +206,7 @@ def test_an_encoder_that_falls_behind_goes_down_step_by_step_and_stays_there(saw
 def test_the_picture_is_flipped_and_libcamera_finds_the_tuning_file(saw: Saw) -> None:
     assert saw["seen"] == [[True, True], [False, False], [False, False]]
     tuned, missing, plain = " ".join(str(each) for each in saw["looked"]).split("closed")[:3]
-    assert tuned.split()[-1].endswith("picamera_scenarios.py")
+    assert tuned.split()[-1].endswith("picamera/scenarios.py")
     assert set(missing.split()) == set(plain.split()) == {"None"}
 
 

@@ -33,7 +33,7 @@ from agent.core.evidence.ledger.row import fingerprint
 from agent.core.media.mp4.cut import CutFilm
 from agent.core.moment import moment
 from agent.host.files import write_durably
-from agent.host.tar import PieceReader
+from agent.host.pieces import PieceReader
 from agent.store import identity, ledger, meta
 from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip
