@@ -53,7 +53,10 @@ def door() -> Iterator[Door]:
 @pytest.mark.parametrize("reader", ["own", "libav"])
 def test_doctor_s_camera_is_read_by_nobody_where_no_package_is(tmp_path: Path, door: Door, reader: str):
     config = write_config(tmp_path, f"rtsp://127.0.0.1:{door.port}/live", f'reader = "{reader}"\n')
-    assert "127.0.0.1 closed the connection" in taimat_process(tmp_path, "doctor", "-c", config).stdout
+    # libav says something else if the camera hangs up before it has asked anything.
+    told = ("127.0.0.1 closed the connection", "127.0.0.1 gives no answer that makes sense")
+    said = taimat_process(tmp_path, "doctor", "-c", config).stdout
+    assert any(each in said for each in told), said
     assert door.users == {NOBODY}
 
 
