@@ -15,6 +15,7 @@ from agent.host.clock import Clock
 
 SLICE_S = 0.03          # decoding for one packet ends after this time,
 SLICE_MIN_N = 3         # but not before so many packets, so that a slow machine catches up before the next keyframe
+KEYS_ENOUGH_FPS = 5.0   # a household that wants more looks a second wants news sooner than keyframes bring them
 
 
 class SubDecoder(LookDecoder):
@@ -24,7 +25,7 @@ class SubDecoder(LookDecoder):
         """`overlay` hides parts of the pictures from motion."""
         super().__init__(info, pipe, CloserLook(pipe.over_after_s, clock.mono_s(), CHANGED_ONLY_MIN), small=True)
         self._clock, self._overlay = clock, overlay
-        self._intervals, self._close = KeyIntervals(), False    # whether keyframes are close together
+        self._intervals, self._close = KeyIntervals(), False    # whether keyframes are close enough together
         self._now_mono_s = 0.0                                  # when the newest packet came
 
     def packet(self, packet: Packet) -> None:
@@ -40,7 +41,8 @@ class SubDecoder(LookDecoder):
     def _enqueue(self, packet: Packet, mono_s: float) -> None:
         if self._pipe.watch.sub_silent:         # nothing is known, or the main stream's pictures were learned
             self._closer.learn(mono_s)
-        self._close = self._intervals.close(packet.key, packet.dts_us / 1e6, mono_s)
+        close = self._intervals.close(packet.key, packet.dts_us / 1e6, mono_s)
+        self._close = close and self._pipe.watch.camera.motion.fps <= KEYS_ENOUGH_FPS
         timed = TimedPacket(packet, mono_s, begins=packet.key and self._pace.due(mono_s))
         follows = self._closer.wanted or not self._close
         if timed.begins and not follows and not self._buffer.waiting:

@@ -77,6 +77,15 @@ def test_of_a_quiet_scene_only_keyframes_are_decoded(sub: Sub, visit: Film):
     assert not sub.pipe.wants_main_luma()
 
 
+def test_more_looks_a_second_than_usual_wait_for_no_keyframe(stage: Stage, visit: Film):
+    pipe = stage.pipe(has_sub=True, motion=Motion(fps=10))
+    feed = SubFeed(pipe, stage.clock)
+    feed.stream(visit[0])
+    for packet in stage.coming(visit[1][:20 * FPS]):
+        feed.packet(packet)
+    assert np.allclose(np.diff([at_s for at_s, _ in pipe.seen if at_s >= LEARNED_S]), 0.2)
+
+
 @pytest.mark.parametrize("fps", [5, 10])
 def test_who_comes_between_two_keyframes_is_seen_where_full_decoding_sees_them(stage: Stage, visit: Film, fps: int):
     cheap, full = (stage.pipe(has_sub=True, motion=Motion(fps=fps)) for _ in range(2))
