@@ -1,9 +1,9 @@
 """The capture role: cameras in, clips on the card. One process for all network cameras, one for each other camera."""
+import argparse
 import contextlib
 import logging
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from agent.core.contract.facts import CaptureFacts
 from agent.host import rescue
 from agent.host.prctl import small_pages_only
 from agent.process.orders import Reload
-from agent.process.role import Role, live, options
+from agent.process.role import Role, arguments, live
 from agent.store import pause
 from agent.store.database import StoreError, connect
 from agent.store.folders import Folders
@@ -96,19 +96,19 @@ def _end_stuck() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point of the role. Returns the exit code."""
-    given = options("capture", argv, "camera=", "network")
-    name, config = given.get("--camera"), Path(given["--config"])
-    if (name is None) != ("--network" in given):
-        print("taimat capture: needs --camera NAME, or --network for all network cameras and files", file=sys.stderr)
-        return 2
-    unit = f"capture@{name or 'network'}"
+    parser = arguments("capture")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--camera", help="the one camera of this process")
+    which.add_argument("--network", action="store_true", help="all network cameras and files")
+    options: argparse.Namespace = parser.parse_args(argv)
+    unit = f"capture@{options.camera or 'network'}"
     reload, ended = Reload().on_signal(), list[int]()
 
     def work(role: Role) -> None:
-        if name and not choose(role.settings, name):
+        if options.camera and not choose(role.settings, options.camera):
             known = ", ".join(camera.name for camera in role.settings.camera) or "none"
-            raise ConfigError(f"{config}: has no enabled camera called {name}; known: {known}")
+            raise ConfigError(f"{options.config}: has no enabled camera called {options.camera}; known: {known}")
         # Without network cameras it idles: the unit is there for the day that one is added.
-        ended.append(serve(role, config, name, reload))
+        ended.append(serve(role, options.config, options.camera, reload))
 
-    return live("capture", unit, config, work) or ended[0]
+    return live("capture", unit, options.config, work) or ended[0]

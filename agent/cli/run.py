@@ -31,7 +31,7 @@ from agent.host.stop import SignalBell, Stop
 from agent.host.users import Rights, as_owner, of_role
 from agent.process.heartbeat import Heartbeat
 from agent.process.orders import Reload
-from agent.process.role import claim, options
+from agent.process.role import arguments, claim
 from agent.store.database import StoreError
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
@@ -229,7 +229,7 @@ def page_address(web: Web) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Supervises all roles until a signal; one device per store. Returns the exit code."""
-    config = Path(options("run", argv)["--config"])
+    config = arguments("run").parse_args(argv).config
     if os.geteuid() == 0:
         os.umask(0o007)     # as in the units, so that the roles' users can use what root makes
     try:

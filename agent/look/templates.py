@@ -44,7 +44,7 @@ class PageTemplates:
 
     @cached_property
     def environment(self) -> "jinja2.Environment":
-        """The templates. The library is only loaded for a page (3 MB)."""
+        """The templates. The library is only loaded for a page (2 MB)."""
         import jinja2
         made = jinja2.Environment(
             loader=jinja2.DictLoader(self._texts), cache_size=len(self._texts), autoescape=True, auto_reload=False,

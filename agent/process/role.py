@@ -1,4 +1,5 @@
 """How every role starts (arguments, settings, log, lock, heartbeat), and how it ends after an error."""
+import argparse
 import logging
 import os
 import sqlite3
@@ -6,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from getopt import GetoptError, getopt
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,19 +74,11 @@ class Role:
     lock: Lock | None = field(default=None, init=False)     # of the unit, as long as the role lives
 
 
-def options(unit: str, argv: Sequence[str] | None, *more: str) -> dict[str, str]:
-    """Returns a unit's options: `--config`, and `more` in the form of getopt(3). Ends the process if others are given.
-
-    argparse would stay in each role's memory (1 MB).
-    """
-    try:
-        given, rest = getopt(sys.argv[1:] if argv is None else argv, "", ["config=", *more])
-        if rest:
-            raise GetoptError(f"argument {rest[0]} not recognized")
-    except GetoptError as error:
-        print(f"taimat {unit}: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    return {"--config": os.environ.get("TAIMAT_CONFIG", str(DEFAULT_PATH)), **dict(given)}
+def arguments(unit: str) -> argparse.ArgumentParser:
+    """Returns the arguments of every role; a role may add its own."""
+    parser = argparse.ArgumentParser(prog=f"taimat {unit}")
+    parser.add_argument("--config", type=Path, default=Path(os.environ.get("TAIMAT_CONFIG", DEFAULT_PATH)))
+    return parser
 
 
 def start(role: str, unit: str, config: Path) -> Role:
@@ -152,4 +144,4 @@ def live(role: str, unit: str, config: Path, serve: Callable[[Role], None]) -> i
 
 def main(role: str, serve: Callable[[Role], None], argv: Sequence[str] | None = None) -> int:
     """The entry point of a role without arguments of its own."""
-    return live(role, role, Path(options(role, argv)["--config"]), serve)
+    return live(role, role, arguments(role).parse_args(argv).config, serve)

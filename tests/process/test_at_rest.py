@@ -11,20 +11,19 @@ import pytest
 from tests.rigs.wait import HANG_S, free_port
 
 # Libraries from elsewhere, by role: only these. What is for one moment loads in that moment, or in another process.
-MSGSPEC = {"msgspec"}
+MSGSPEC = {"msgspec", "typing_extensions"}
 LIBRARIES = {
     "keeper": MSGSPEC | {"cryptography"},
     "link": MSGSPEC,
-    "web": MSGSPEC | {"anyio", "h11", "markupsafe", "multipart", "python_multipart", "starlette", "typing_extensions",
-                      "uvicorn"},
+    "web": MSGSPEC | {"anyio", "click", "h11", "markupsafe", "multipart", "python_multipart", "starlette", "uvicorn"},
     "capture": MSGSPEC | {"av", "cryptography", "cv2", "cython_runtime", "numpy"},
     "cli.run": MSGSPEC,
 }
 # Parts of Python of 0.3 MB and more, and the roles that use them at rest.
-LARGE = {"argparse", "asyncio", "configparser", "email", "html", "http", "multiprocessing", "pickle", "ssl",
+LARGE = {"asyncio", "configparser", "email", "html", "http", "multiprocessing", "pickle", "ssl",
          "subprocess", "tarfile", "unittest", "xml", "zipfile"}
 PARTS = {"keeper": set(), "link": {"ssl"}, "capture": {"pickle"}, "cli.run": {"subprocess"},
-         "web": {"asyncio", "configparser", "email", "html", "http", "pickle", "ssl", "subprocess"}}
+         "web": {"asyncio", "configparser", "email", "html", "http", "multiprocessing", "pickle", "ssl", "subprocess"}}
 OURS = {"agent", "sitecustomize"}
 ASKED = """
 import runpy, sys, threading

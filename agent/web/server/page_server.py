@@ -13,14 +13,15 @@ from functools import partial
 from typing import Any
 
 import h11
+import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.host.address import primary_address
 from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 from agent.store.identity import CERTIFICATE, KEY, page_folder
-from agent.web.server.lean_uvicorn import Config, H11Protocol, Server
 
 AWAKE_S = 2.0               # between two looks at messages of other roles, while a browser is connected
 END_WITHIN_S = 1
@@ -196,7 +197,7 @@ class EncryptedConnection(PageConnection):
 sslproto.SSLProtocol.max_size = READ_B      # of the buffer that each connection has: its 256 kB are for downloads
 
 
-class PageServer(Server):
+class PageServer(uvicorn.Server):
     """Serves until `stop`.
 
     The event loop calls `tick` when a heartbeat is due, and more often while a browser is connected. `tick` returns the
@@ -207,7 +208,7 @@ class PageServer(Server):
                  tls: ssl.SSLContext | None) -> None:
         """With `tls`, only loopback may use plain HTTP."""
         connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
-        super().__init__(Config(
+        super().__init__(uvicorn.Config(
             app, loop="asyncio", http=connection, ws="none", lifespan="off", log_config=None, log_level="warning",
             access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS_N_MAX,
             timeout_keep_alive=20, timeout_graceful_shutdown=END_WITHIN_S, h11_max_incomplete_event_size=16 * 1024))
