@@ -7,7 +7,6 @@ by how much.
 """
 import contextlib
 import http.client
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -36,6 +35,7 @@ from scripts.benches.processes import (
     wakeups_n,
 )
 from tests.rigs.cameras.rtsp import RtspCamera
+from tests.rigs.house.phone import reading
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.wait import accepts
 
@@ -175,7 +175,7 @@ def whole(sub: bool = True, more: str = "", watched: bool = False) -> Start:
 @contextlib.contextmanager
 def viewer(mine: Device) -> Iterator[None]:
     """A paired browser reads a live picture meanwhile."""
-    folders, over = Folders(mine.store), threading.Event()
+    folders = Folders(mine.store)
     with contextlib.closing(decisions.connect(folders)) as own, contextlib.closing(connect(folders.root)) as db:
         token = browsers.pair(own, db, "the bench's", SystemClock().now())
     wait_until(lambda: accepts(mine.port), START_S, "the page answers", mine.log)
@@ -185,17 +185,8 @@ def viewer(mine: Device) -> Iterator[None]:
     if answer.status != 200:
         raise BenchError(f"{WATCHED}: {answer.status}")
 
-    def read() -> None:
-        while not over.is_set() and answer.read1(65_536):
-            pass
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    yield
-    if not reader.is_alive():
-        raise BenchError(f"{WATCHED} ended by itself")
-    over.set()
-    reader.join()
+    with reading(answer, WATCHED):
+        yield
     line.close()
 
 

@@ -15,9 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
+from typing import Self
 
 from tests.rigs.network.wan import enter
-from tests.rigs.wait import HANG_S
+from tests.rigs.wait import HANG_S, Stopwatch
+
+ROOT = Path(__file__).resolve().parents[2]
 
 FORKS = multiprocessing.get_context("forkserver")
 # Those without threads of their own: a fork would leave them behind.
@@ -74,6 +77,41 @@ class Forked:
     def kill(self) -> None:
         """SIGKILL it."""
         self.send_signal(signal.SIGKILL)
+
+
+class Part:
+    """A process of ours with a configuration and a log, which can be killed and started again."""
+
+    started_as: tuple[str, ...]         # a module, or a function of one, and its first words
+    config: Path
+    log: Path
+    process: Forked | None = None
+
+    def start(self) -> Self:
+        """Start the process."""
+        main, *words = self.started_as
+        self.process = Forked(main, [*words, "--config", self.config], ROOT, os.environ, self.log)
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> float:
+        """SIGTERM it; returns the seconds that it took."""
+        assert self.process
+        with Stopwatch() as watch:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(HANG_S)
+        return watch.fair_s
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def forked(main: str, arguments: Sequence[object], cwd: Path, env: Mapping[str, str]) -> CompletedProcess[str]:

@@ -3,6 +3,7 @@
 The agent needs hundreds of megabytes of packages, which this computer has already: `borrow` lets its /usr show through
 below the machine's own, in no time and without a download.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -26,6 +27,9 @@ UNITS = Path(__file__).parents[2] / "systemd"
 SUITE = "trixie"
 PACKAGES = "systemd-sysv,dbus,python3,iproute2"
 PYTHON = "/usr/bin/python3"        # the machine's, see `borrow`
+CGROUPS = Path("/sys/fs/cgroup")
+# Moves itself into the cgroups whose number is its first word, then becomes the command behind them.
+INTO = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs"; shift; n=$((n - 1)); done; exec "$@"'
 TOOLS = ("systemd-nspawn", "debootstrap", "nsenter")
 BOOTED = ("running", "degraded")
 ANSWER_S = 20.0            # systemctl of a machine that goes on
@@ -79,6 +83,17 @@ class Machine:
         """What systemd-nspawn calls it; two of one name can't run at the same time."""
         return f"taimat-{os.getpid()}-{self._folder.name}"
 
+    @property
+    def _cgroups(self) -> list[Path]:
+        """Its place among this computer's cgroups: of two machines in one, units of one name get each other's rules."""
+        found = []
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, kind, path = line.split(":", 2)
+            if kind in ("", "name=systemd"):
+                root = CGROUPS / ("systemd" if kind else "unified")
+                found.append((root if root.is_dir() else CGROUPS) / path.lstrip("/") / self.name)
+        return found
+
     def _lay(self, below: Path | str, at: Path) -> None:
         """Mount the folder(s) `below` at `at`; changes go to a folder of this boot. Raises NoMachine."""
         layer = Path(tempfile.mkdtemp(prefix="layer-", dir=self._folder))
@@ -110,6 +125,10 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self._nspawn.kill()
                 self._nspawn.wait()
+        for cgroup in self._cgroups:
+            for folder in sorted(cgroup.rglob("*/"), reverse=True) + [cgroup]:
+                with contextlib.suppress(OSError):      # of one that was never booted there is none
+                    folder.rmdir()
         if self._is_copy:
             subprocess.run(["umount", "--lazy", self.root], check=True)
 
@@ -165,12 +184,14 @@ class Machine:
 
     def boot(self, enough: tuple[str, ...] = BOOTED) -> None:
         """Start PID 1 and wait until it says that the boot is over, or that it is in one of these states."""
-        self._enough = enough
+        self._enough, cgroups = enough, self._cgroups
+        for cgroup in cgroups:
+            cgroup.mkdir(exist_ok=True)
         with self._console.open("wb") as log:
             self._nspawn = subprocess.Popen(
-                [*self.before, "systemd-nspawn", *self.options, "--register=no", "--keep-unit", "--quiet",
-                 "--console=pipe", "--private-network", "--system-call-filter=bpf", f"--machine={self.name}", "-D",
-                 self.root, "-b"],
+                ["sh", "-c", INTO, "-", str(len(cgroups)), *cgroups, *self.before, "systemd-nspawn", *self.options,
+                 "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
+                 "--system-call-filter=bpf", f"--machine={self.name}", "-D", self.root, "-b"],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_up, f"boot, see {self._console}")

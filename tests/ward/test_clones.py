@@ -121,7 +121,7 @@ class CopiedCard(LinkRig):
     def start(self) -> "CopiedCard":
         (boot := self.folder / "boot_id").write_text("77777777-0000-4000-8000-000000000000\n")
         own = f'mount --bind {boot} /proc/sys/kernel/random/boot_id && exec "$@"'
-        link = (sys.executable, "-m", self.module, "--config", self.config)
+        link = (sys.executable, "-m", *self.started_as, "--config", self.config)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(["unshare", "--mount", "sh", "-c", own, "sh", *link], cwd=ROOT, stderr=log)
         return self

@@ -1,8 +1,6 @@
 """The link role as a process with the contract's waits made short: `python -m tests.rigs.device.link_role CONFIG`."""
 import dataclasses
-import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -27,10 +25,9 @@ from agent.process.role import main as live_as
 from agent.store import identity, outbox
 from agent.store.database import connect, transaction
 from agent.store.folders import Folders
-from tests.rigs.forked import Forked
+from tests.rigs.forked import Part
 from tests.rigs.store.joined import join
 from tests.rigs.store.kept_store import link_desk
-from tests.rigs.wait import HANG_S, Stopwatch
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = LinkTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
@@ -41,10 +38,10 @@ QUICK = LinkTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6
               update=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4))
 
 
-class LinkRig:
+class LinkRig(Part):
     """A store, a configuration, and a link process on them that can be killed."""
 
-    module = "tests.rigs.device.link_role"         # "agent.link" has the contract's waits
+    started_as = ("tests.rigs.device.link_role",)       # "agent.link" has the contract's waits
 
     def __init__(self, folder: Path, port: int, ward: str = "", more: str = "") -> None:
         """`ward` is TOML for the [ward] table beyond the usual, `more` further tables."""
@@ -65,32 +62,11 @@ class LinkRig:
         self.open_desk()
         self.outlet, self.inbox = Outlet(self.runtime), Inbox(self.runtime, "run")
         self.beats: list[tuple[float, Beat]] = []
-        self.process: Forked | None = None
         self.log = folder / "link.log"
 
     def open_desk(self) -> None:
         """Serve the keeper's desk by the configuration as it is now."""
         self.desk = link_desk(self.folder / "store", self.runtime, self.clock, load(self.config))
-
-    def start(self) -> "LinkRig":
-        """Start the process."""
-        self.process = Forked(self.module, ["--config", self.config], ROOT, os.environ, self.log)
-        return self
-
-    def kill(self) -> None:
-        """SIGKILL it."""
-        assert self.process
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> float:
-        """SIGTERM it; returns the seconds that it took."""
-        assert self.process
-        with Stopwatch() as watch:
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGTERM)
-            self.process.wait(HANG_S)
-        return watch.fair_s
 
     def append(self, kind: str = "motion", data: str = '{"event":1,"phase":"start","start_ms":5}',
                **when: object) -> int:
@@ -119,11 +95,8 @@ class LinkRig:
         """The device's id."""
         return identity.name(Folders(self.folder / "store"), self.db)
 
-    def __enter__(self) -> "LinkRig":
-        return self.start()
-
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        super().__exit__()
         self.desk.close()
         self.db.close()
         self.inbox.close()

@@ -83,23 +83,11 @@ class Phone:
     @contextlib.contextmanager
     def watching(self, path: str) -> Iterator[None]:
         """Reads a live picture meanwhile. Raises OSError if there is none, or if it ended by itself."""
-        over = threading.Event()
         with self._answer("GET", path, None) as answer:
             if answer.status != 200:
                 raise OSError(f"{path}: {answer.status}")
-
-            def read() -> None:
-                with contextlib.suppress(OSError):
-                    while not over.is_set() and answer.read1(65_536):
-                        pass
-
-            reader = threading.Thread(target=read, daemon=True)
-            reader.start()
-            yield
-            if not reader.is_alive():
-                raise OSError(f"{path} ended by itself")
-            over.set()
-            reader.join()
+            with reading(answer, path):
+                yield
 
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: str | None) -> Iterator[http.client.HTTPResponse]:
@@ -123,3 +111,24 @@ class Phone:
             yield answer
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def reading(answer: http.client.HTTPResponse, path: str) -> Iterator[None]:
+    """Reads an answer without an end meanwhile, as a viewer does. Raises OSError if it ended by itself."""
+    over = threading.Event()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while not over.is_set() and answer.read1(65_536):
+                pass
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield
+        if not reader.is_alive():
+            raise OSError(f"{path} ended by itself")
+    finally:
+        over.set()
+        reader.join()

@@ -123,7 +123,7 @@ class Street:
         self.rigs = [LinkRig(folder / f"link-{number}", port, f'delivery = "{delivery}"')
                      for number in range(storm.devices_n)]
         for rig in self.rigs if storm.contract_waits else ():
-            rig.module = "agent.link"
+            rig.started_as = ("agent.link",)
         self._every_s, self._due_s, self.events_n = 1 / storm.events_s, time.monotonic(), 0
 
     def live(self, seconds: float) -> None:

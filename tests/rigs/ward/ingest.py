@@ -1,6 +1,4 @@
 """The ward's ingest as a process for tests, with short waits: `python -m tests.rigs.ward.ingest --config CONFIG`."""
-import os
-import signal
 import sys
 import urllib.request
 from pathlib import Path
@@ -11,43 +9,19 @@ import sqlalchemy as sql
 from agent.core.delivery.backoff import Waits
 from agent.ward import database
 from agent.ward.ingest import IngestTempo, main
-from tests.rigs.forked import Forked
-from tests.rigs.wait import HANG_S, Stopwatch, free_port, until
+from tests.rigs.forked import Part
+from tests.rigs.wait import HANG_S, free_port, until
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = IngestTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
                     database_s=0.3, look_s=0.2, echo_s=0.5)
 
 
-class WardPart:
-    """A process of the ward's end that can be killed."""
+class WardPart(Part):
+    """A process of the ward's end."""
 
-    started_as: tuple[str, ...] = ("tests.rigs.ward.ingest",)       # a module, or a function of one and its first words
-    config: Path
-    log: Path
+    started_as = ("tests.rigs.ward.ingest",)
     metrics_port: int
-    process: Forked | None = None
-
-    def start(self) -> Self:
-        """Start the process."""
-        main, *words = self.started_as
-        self.process = Forked(main, [*words, "--config", self.config], ROOT, os.environ, self.log)
-        return self
-
-    def kill(self) -> None:
-        """SIGKILL it."""
-        assert self.process
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> float:
-        """SIGTERM it; returns the seconds that it took."""
-        assert self.process
-        with Stopwatch() as watch:
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGTERM)
-            self.process.wait(HANG_S)
-        return watch.fair_s
 
     def figures(self) -> dict[str, float]:
         """What Prometheus gets; nothing while the process does not answer."""
@@ -57,12 +31,6 @@ class WardPart:
         except OSError:
             return {}
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 class ListeningPart(WardPart):
