@@ -115,8 +115,10 @@ def test_a_request_is_looked_at_leaves_and_is_receipted_and_then_the_family_leav
         browser.open(family.link())
         order = family.clip(purpose="missing-person")
         family.hears(order, "waiting_consent")
-        browser.open(f"http://localhost:{family.port}/")
-        tap(browser, "a.alert[href='/sharing']")
+        alert = "a.alert[href='/sharing']"
+        until(lambda: (browser.open(f"http://localhost:{family.port}/"),
+                       browser.run("return document.querySelector(arguments[0]) !== null", alert))[1], "the page asks")
+        tap(browser, alert)
         at(browser, "/sharing")
         shown = browser.run("return document.querySelector('main').innerText")
         for said in ("Trần Văn B", "Người mất tích", "Nhà bạn đang tham gia với phường w07", "Báo tình trạng máy"):
