@@ -2,7 +2,6 @@
 
 A source makes one attempt: it returns or raises. Only `capture/pump.py` waits and tries again.
 """
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from agent.config.settings import Camera
@@ -93,21 +92,13 @@ class Source(Protocol):
         return False
 
 
-MayWait = Callable[[], bool]
-
-
-def never() -> bool:
-    return False
-
-
 def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False,
-                pins: "CertificatePins | None" = None, may_wait: MayWait = never) -> Source:
-    """Returns a new source for one attempt, with sound if `audio`; `pins` hold network cameras' certificates. While
-    `may_wait` says so, a network camera's packets may come up to 0.8 s late, which costs less."""
+                pins: "CertificatePins | None" = None) -> Source:
+    """Returns a new source for one attempt, with sound if `audio`; `pins` hold network cameras' certificates."""
     spec = parse_source(url)
     if spec.scheme in NETWORK:
         from agent.cameras.rtsp import open_rtsp
-        return open_rtsp(camera, spec.target, clock, audio, pins, may_wait)
+        return open_rtsp(camera, spec.target, clock, audio, pins)
     if spec.scheme == "file":
         from agent.cameras.file import FileSource
         return FileSource(Path(spec.target), clock, camera.loop, audio)

@@ -3,14 +3,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from agent.cameras import MayWait, Source, never, open_source
+from agent.cameras import Source, open_source
 from agent.cameras.rtsp.pins import CertificatePins
 from agent.cameras.transcode import MaskTranscoder
 from agent.capture.clip_rows import ClipRules
 from agent.capture.clipfile import choose_policy
 from agent.capture.labeller import Labeller
 from agent.capture.motion_feed import MainFeed, SubFeed
-from agent.capture.pipe import Pipe, may_wait
+from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
 from agent.capture.sockets import LiveSocket, LookSocket, busy_socket, snapshot_socket
@@ -34,13 +34,10 @@ OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s",
                  "max_clip_s", "audio"}
 
 
-def open_main(camera: CameraSettings, clock: Clock, came: Rate, pins: CertificatePins,
-              may_wait: MayWait = never) -> Source:
-    """Returns a new source of what is recorded, for one attempt. `came` counts the frames that a transcoder gets.
-    `may_wait` is open_source's; a transcoder's small queue needs packets as they come."""
-    if transcodes(camera):
-        return MaskTranscoder(open_source(camera, camera.source, clock, camera.audio, pins), camera, clock, came)
-    return open_source(camera, camera.source, clock, camera.audio, pins, may_wait)
+def open_main(camera: CameraSettings, clock: Clock, came: Rate, pins: CertificatePins) -> Source:
+    """Returns a new source of what is recorded, for one attempt. `came` counts the frames that a transcoder gets."""
+    source = open_source(camera, camera.source, clock, camera.audio, pins)
+    return MaskTranscoder(source, camera, clock, came) if transcodes(camera) else source
 
 
 class Camera:
@@ -92,8 +89,7 @@ class Camera:
 
     def _open(self) -> None:
         clock, self._stop = self._clock, Stop()
-        self._pumps = [Pump(self.settings.name, lambda: open_main(self.settings, clock, self._came, self._pins,
-                                                                  lambda: may_wait(self._pipe, clock.mono_s())),
+        self._pumps = [Pump(self.settings.name, lambda: open_main(self.settings, clock, self._came, self._pins),
                             MainFeed(self._pipe, clock), clock, self._stop, stuck=self._stuck, counts=self._counts)]
         self._pumps[0].start()
         self._update_sub()

@@ -13,7 +13,6 @@ from agent.core.media.model import AudioInfo, Packet, Sound, StreamInfo
 from agent.core.media.ring import Ring
 from agent.host.clock import Clock, at
 
-SOON_US = 200_000           # a flush is near: one turn of the hub
 SILENT_S = 1.0              # after so long without sound and packets, a clip stops waiting
 
 
@@ -53,11 +52,6 @@ class ClipWriter:
                 clip.add_sound(sound)
         self.batch += ClipBegin(info, first.dts_us, self._kind), Block(clip.head)
         return clip
-
-    def may_wait(self, now_us: int) -> bool:
-        """Whether packets may come late because no clip needs them: for a flush, or to close."""
-        clip = self._open
-        return self._closing is None and (clip is None or now_us < clip.flush_due_us - SOON_US)
 
     def add_sound(self, sound: Sound) -> None:
         """Adds a stretch of sound to the clip in whose time it begins."""

@@ -35,7 +35,6 @@ class Pipe:
         self.over_after_s = events.over_after_s     # the stillness that ends an event
         self.record = RecordPath(camera, recorder, live, clock, ring, events=events)
         self.watch = WatchPath(camera, self.record, events, clock, self._looking, lock=self._lock)
-        self.calm = True                            # nothing moved in the newest small picture
         self._paused_by: str | None = None
         self._reported = False                      # whether the ward knows if the camera is paused, and by whom
 
@@ -76,7 +75,6 @@ class Pipe:
     def luma(self, picture: Luma) -> Look:
         """Takes a small picture for motion, no older than the last one; returns the detector's look at it."""
         look, changes = self.watch.look(picture)
-        self.calm = not look.tracks_n
         with self._lock:
             if not self._paused_by:
                 self.watch.see(look, changes, picture)
@@ -146,9 +144,3 @@ class Pipe:
             self.record.end_run()
             self.record.add(*self.watch.end(STOPPED))
             self.record.send()
-
-
-def may_wait(pipe: Pipe, now_mono_s: float) -> bool:
-    """Whether the next packets may come some hundred milliseconds late: nobody sees it, and no power cut costs more for
-    it. Once something moves, the ring must have the pictures of the looks at it."""
-    return pipe.calm and not pipe.wants_main_luma() and pipe.record.may_wait(int(now_mono_s * 1e6))

@@ -124,9 +124,6 @@ class RecordPath:
                 self.send()
             self._live.packet(ours)
 
-    def may_wait(self, now_us: int) -> bool:
-        return not (self._live.watched or self._events.going_on) and self._clips.may_wait(now_us)
-
     def audio(self, info: AudioInfo | None, unsupported: str) -> None:
         if self._sound.learn(info, unsupported):
             self._ring.clear_sound()

@@ -112,10 +112,6 @@ class LiveSocket(StreamSocket):
         self._away = False
         super().__init__(path, "live", VIEWERS_MAX)
 
-    @property
-    def watched(self) -> bool:
-        return bool(self._viewers)
-
     def stream(self, info: StreamInfo) -> None:
         """Sets the format of the packets that follow."""
         with self._lock:

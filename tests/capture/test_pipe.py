@@ -12,7 +12,7 @@ import pytest
 from agent.cameras.demux import Packets
 from agent.capture.clip_rows import ClipRules
 from agent.capture.motion_feed import SubFeed
-from agent.capture.pipe import Pipe, may_wait
+from agent.capture.pipe import Pipe
 from agent.capture.recorder import Recorder
 from agent.capture.sockets import LiveSocket
 from agent.capture.writer_jobs import Block
@@ -103,50 +103,6 @@ def test_a_clip_whose_rest_the_queue_refused_is_kept_up_to_there(yard, folders, 
     clip, = clips.finished(db)
     assert (event.state, event.clip, clip.state) == ("done", clip.name, "recovered") and clip.dur_ms > 5000
     assert not clips.in_state(db, "open") and not list(folders.clips.glob("*/*.part"))
-
-
-@pytest.fixture
-def calm(recorder: Recorder, live: LiveSocket, hand_clock: HandClock) -> Yard:
-    """A camera that records all the time, with a small stream that motion looks at."""
-    pipe = Pipe(Camera(name="gate", source="rtsp://h/1", sub="rtsp://h/2", record="continuous"), recorder, live,
-                hand_clock)
-    pipe.stream(INFO)
-    return Yard(pipe, recorder, hand_clock)
-
-
-def waits(yard: Yard, seconds: float, walk: Walk | None = None) -> list[bool]:
-    """Whether packets may wait, at each of five pictures a second."""
-    answers = []
-    for picture in pictures(seconds, 5, *([walk] if walk else []), noise(1.5)):
-        at_us = yard.frames_n * 200_000
-        yard.pipe.packet(replace(MOVIE[yard.frames_n % len(MOVIE)], pts_us=at_us, dts_us=at_us))
-        yard.clock.advance(0.2)
-        yard.frames_n += 1
-        yard.pipe.watch.sub_came(yard.clock.mono)
-        yard.pipe.luma(replace(picture, mono_s=yard.clock.mono))
-        answers.append(may_wait(yard.pipe, yard.clock.mono))
-    return answers
-
-
-def test_packets_wait_in_a_calm_scene_but_not_when_a_flush_is_near(calm: Yard):
-    answers = waits(calm, 20)[25:]
-    assert sum(answers) > len(answers) / 2 and answers.count(False) >= 10, "a second of video is flushed each time"
-
-
-def test_packets_do_not_wait_while_something_moves(calm: Yard):
-    waits(calm, 20)
-    assert not any(waits(calm, 8, Walk(start_s=0, stop_s=8))[10:])
-
-
-def test_packets_do_not_wait_for_a_viewer_or_while_motion_needs_the_main_stream(calm: Yard, tmp_path: Path):
-    waits(calm, 10)
-    with socket.socket(socket.AF_UNIX) as viewer:
-        viewer.connect(str(tmp_path / "live.sock"))
-        until(lambda: not any(waits(calm, 2)), "the viewer is noticed")
-    until(lambda: any(waits(calm, 2)), "its end is noticed")
-    calm.clock.advance(10)
-    calm.pipe.tick()
-    assert calm.pipe.wants_main_luma() and not may_wait(calm.pipe, calm.clock.mono)
 
 
 def test_the_main_stream_takes_over_at_full_pace_when_the_small_one_falls_silent(recorder, live, hand_clock):

@@ -41,13 +41,6 @@ def test_sixty_seconds_stay_sixty_seconds_under_jitter():
     assert abs((dates[-1] - dates[0]) - 60_000_000) < 50_000
 
 
-def test_packets_that_are_read_in_bundles_keep_the_time_at_which_they_came():
-    bundle_us = 800_000
-    steps = [(n * 66_667, n * 66_667 if n < 12 else -(-n * 66_667 // bundle_us) * bundle_us) for n in range(15 * 3600)]
-    dates = run(steps)
-    assert dates[0] == 0 and abs(dates[-1] - steps[-1][0]) < 120_000, "half a bundle would be 0.4 s"
-
-
 @pytest.mark.parametrize("dts_us", [-1_000_000, 800_000, 30_000_000])
 def test_a_clock_that_jumps_ends_the_run(dts_us: int):
     timeline = Timeline()

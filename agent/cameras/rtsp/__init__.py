@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.cameras import MayWait, RecordSink, Sink, Source, SourceError, never
+from agent.cameras import RecordSink, Sink, Source, SourceError
 from agent.cameras.rtsp.connect import ConnectStopped
 from agent.cameras.rtsp.handshake import Opened, in_plain_words, open_camera
 from agent.cameras.rtsp.hub import the_hub
@@ -52,9 +52,8 @@ def received(track: OfferedTrack) -> Received:
 class OwnSource(Source):
     """One RTSP stream; nothing is decoded."""
 
-    def __init__(self, url: str, clock: Clock, audio: bool = False, pins: CertificatePins | None = None,
-                 may_wait: MayWait = never) -> None:
-        self._url, self._clock, self._audio, self._pins, self._may_wait = url, clock, audio, pins, may_wait
+    def __init__(self, url: str, clock: Clock, audio: bool = False, pins: CertificatePins | None = None) -> None:
+        self._url, self._clock, self._audio, self._pins = url, clock, audio, pins
         self._name = redact(url)
 
     def run(self, sink: Sink, stop: Stop) -> None:
@@ -76,8 +75,7 @@ class OwnSource(Source):
         if self._audio:
             sound = next((track.sound for track in tracks if track.sound), None)
             sink.audio(sound, opened.dialogue.unknown_sound)
-        return RtspStream(opened.line.socket, opened.dialogue, receiver, sink, self._name, now=self._clock.mono_s,
-                          may_wait=self._may_wait)
+        return RtspStream(opened.line.socket, opened.dialogue, receiver, sink, self._name, now=self._clock.mono_s)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -97,8 +95,8 @@ _for_libav: set[str] = set()        # addresses that only libav can read, as far
 
 
 def open_rtsp(camera: Camera, url: str, clock: Clock, audio: bool = False,
-              pins: CertificatePins | None = None, may_wait: MayWait = never) -> Source:
-    """Returns a new source for one attempt at one of the camera's streams, as `open_source` does."""
+              pins: CertificatePins | None = None) -> Source:
+    """Returns a new source for one attempt at one of the camera's streams, with sound if `audio`."""
     def libav(transport: str) -> "LibavSource":
         # imported here, because it takes 23 MB, and most cameras do not need it
         from agent.cameras.rtsp.libav import LibavSource
@@ -107,7 +105,7 @@ def open_rtsp(camera: Camera, url: str, clock: Clock, audio: bool = False,
     if camera.transport == "udp" or camera.reader == "libav":
         return libav(camera.transport)
     other = None if camera.reader == "own" else partial(libav, "any")
-    return _ChosenReader(OwnSource(url, clock, audio, pins, may_wait), url, other)
+    return _ChosenReader(OwnSource(url, clock, audio, pins), url, other)
 
 
 class _ChosenReader(Source):

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from agent.cameras import MayWait, RecordSink, SourceError
+from agent.cameras import RecordSink, SourceError
 from agent.cameras.rtsp.connect import waits_for
 from agent.core.media import audio
 from agent.core.media.model import Packet, Sound
@@ -22,32 +22,15 @@ FLOOD_B_PER_S = 32_000_000  # ten times the largest stream of any camera
 UNSENT_MAX_B = 65_536       # a camera that does not even read our keep-alives
 WORDS_MAX_N = 100           # messages of its own per second; good cameras send two a minute
 SETTLE_S = 2 * SETTLE_US / 1e6      # after a track's first unit: pictures and sound are aligned by their arrival
-TURNS_N = 4                 # packets that may wait are worked on every so many turns of the hub,
-WAITING_MAX_B = 1_000_000   # or when there are so many of them: 0.8 s at 10 Mbit/s
 BUSY_OVER_S = 5.0           # time over which a camera's share of the hub's thread is measured,
 BUSY_MAX = 0.7              # and the largest share: the thread serves every camera
-
-
-class _Bundle:
-    """What has come and waits, because work on packets costs less in large bundles."""
-
-    def __init__(self, may_wait: MayWait) -> None:
-        self._may_wait, self._turns_n, self.size_b = may_wait, 0, 0
-
-    def grows(self) -> bool:
-        """Whether what a turn brings waits; else the bundle ends with it."""
-        self._turns_n += 1
-        if self._turns_n < TURNS_N and self.size_b < WAITING_MAX_B and self._may_wait():
-            return True
-        self._turns_n = self.size_b = 0
-        return False
 
 
 class _StreamLoad:
     """The load that one camera causes. Raises SourceError if it is more than any camera should cause."""
 
-    def __init__(self, name: str, now_mono_s: float, may_wait: MayWait) -> None:
-        self._name, self.bundle = name, _Bundle(may_wait)
+    def __init__(self, name: str, now_mono_s: float) -> None:
+        self._name = name
         self._second_mono_s = self._busy_mono_s = now_mono_s    # when the short and the long count began
         self._came_b = self._words_n = 0
         self._busy_s = 0.0
@@ -81,8 +64,8 @@ class RtspStream:
     """One camera's connection in the hub. Raises SourceError, OSError and UnfitStream."""
 
     def __init__(self, connection: socket.socket, dialogue: Dialogue, receiver: Receiver, sink: RecordSink, name: str,
-                 now: Callable[[], float], may_wait: MayWait) -> None:
-        """`name` is the camera's address without its password, `may_wait` is open_source's."""
+                 now: Callable[[], float]) -> None:
+        """`name` is the camera's address without its password."""
         self.socket = connection
         self._dialogue, self._receiver, self._sink, self._name, self._now = dialogue, receiver, sink, name, now
         self._sounds = {track.channel: track.sound for track in dialogue.tracks if track.sound}
@@ -90,7 +73,7 @@ class RtspStream:
         self._begun = set[int]()    # tracks that have sent something
         self._settled_mono_s = float("inf")
         self._heard_mono_s = self._seen_mono_s = now()
-        self._load = _StreamLoad(name, self._heard_mono_s, may_wait)
+        self._load = _StreamLoad(name, self._heard_mono_s)
         self._speak_mono_s = self._heard_mono_s + dialogue.keep_alive_every_s
         self.seen_n = 0         # units of video
 
@@ -112,7 +95,7 @@ class RtspStream:
         return more
 
     def _receive(self, piece: memoryview) -> bool:
-        taken_b, later = 0, not self.settling and self._load.bundle.grows()
+        taken_b = 0
         while taken_b < len(piece):
             try:
                 size_b = self.socket.recv_into(piece)
@@ -124,22 +107,14 @@ class RtspStream:
                 raise SourceError("camera_unreachable", f"{self._name}: the camera closed the connection",
                                   "it may be restarting")
             taken_b += size_b
-            self.handle(piece[:size_b], later)
+            self.handle(piece[:size_b])
             if not hasattr(self.socket, "pending"):     # without encryption, once is enough
                 break
         return taken_b >= len(piece)
 
-    def handle(self, data: bytes | memoryview, later: bool = False) -> None:
-        """Takes data that has come, and works on it now or, with what comes next, `later`."""
+    def handle(self, data: bytes | memoryview) -> None:
         self._heard_mono_s = self._now()
         self._load.came(len(data), self._heard_mono_s)
-        if later:
-            self._load.bundle.size_b += len(data)
-            self._receiver.keep(data)
-        else:
-            self._work(data)
-
-    def _work(self, data: bytes | memoryview) -> None:
         for item in self._received(data):
             if self.settling and isinstance(item, EncodedUnit):
                 self._settle(item.track)
@@ -191,9 +166,7 @@ class RtspStream:
         return self._flush()
 
     def end(self) -> None:
-        """Works on what waits; then says goodbye, if there is room for it, and closes."""
-        with contextlib.suppress(Exception):        # the connection has its error already, or needs none
-            self._work(b"")
+        """Says goodbye, if there is room for it, and closes."""
         with contextlib.suppress(OSError):
             if not self._unsent and not self._dialogue.over:
                 self.socket.send(self._dialogue.farewell())

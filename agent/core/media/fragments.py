@@ -43,11 +43,6 @@ class Fragmenter:
         self.head = self._movie.init_segment()
 
     @property
-    def flush_due_us(self) -> int:
-        """The dts from which on the next packet makes a flush due."""
-        return self._flushed_us + self._flush_every_us
-
-    @property
     def dur_us(self) -> int:
         return self._movie.duration_us
 

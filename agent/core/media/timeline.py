@@ -17,8 +17,7 @@ SETTLE_US = 400_000         # a run's first packets may be a burst of old ones; 
 JUMP_US = 2_000_000         # no frame comes from this far in the future
 LAG_MAX_US = 10_000_000     # a source this far behind has another clock
 SLEW = 200 / 1_000_000      # at most 12 ms a minute: below one frame in any clip
-# Packets are read in bundles, up to 0.8 s late, and no packet comes early: so the least delay counts, as at the start.
-EARLIER, LATER = 1 / 16, 1 / 1024       # one frame's jitter of arrival must not move the clock
+SMOOTH = 1 / 64             # one frame's jitter of arrival must not move the clock
 
 
 class Jump(Exception):
@@ -52,8 +51,7 @@ class Timeline:
         late_us = arrival_us - dts_us - self._shift_us
         if late_us < -JUMP_US or late_us > LAG_MAX_US:
             raise Jump(f"clock is {late_us / 1e6:+.1f} s off")
-        error_us = self._error_us
-        error_us += (EARLIER if late_us < error_us else LATER) * (late_us - error_us)
+        error_us = self._error_us + SMOOTH * (late_us - self._error_us)
         most_us = SLEW * (dts_us - last_us)
         slew_us = most_us if error_us > most_us else -most_us if error_us < -most_us else error_us
         self._shift_us += slew_us

@@ -25,7 +25,7 @@ class InterleavingError(Exception):
 
 
 class Receiver:
-    """Receives one connection. It keeps no reference to its input; of `feed`'s, at most one frame or message."""
+    """Receives one connection. It keeps at most one frame or message, and no reference to its input."""
 
     def __init__(self, tracks: Mapping[int, RtpTrack]) -> None:
         """`tracks`: interleaved channel -> its medium. The channel above each carries RTCP, which is ignored."""
@@ -54,10 +54,6 @@ class Receiver:
     @property
     def dropped_n(self) -> int:
         return sum(track.dropped_n for track in self._tracks.values())
-
-    def keep(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes bytes for the next `feed`."""
-        self._held += data
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Item]:
         """Returns the items that these bytes complete, in order. Raises InterleavingError."""
