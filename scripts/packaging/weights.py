@@ -1,17 +1,20 @@
 """The weights by which events are named: out of a package of npm's, pinned by their hash, kept in the cache.
 
+    python3 -m scripts.packaging.weights     prints the folder that is to lie on Python's path
+
 MediaPipe's Objectron finds its objects by a detector of its own, an SSD MobileNetV2 for 24 classes of Open Images V4,
 half precision, under the Apache License 2.0. It lies among the package's assets; a script beside them says where.
 """
 import hashlib
 import re
-import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
 from agent.host.weights import FILE, FOLDER
+from scripts.packaging import npm
 from scripts.packaging.wheels import NoWheel, cache
 
 PACKAGE = "@mediapipe/objectron@0.4.1675468480"
@@ -41,10 +44,12 @@ def fetched() -> Path:
 
 def _packed(place: Path) -> Path:
     """Have npm fetch the package into `place`, without installing it. Raises NoWeights."""
-    if not shutil.which("npm"):
-        raise NoWeights("npm is not here, which fetches the weights that name events; on Debian: sudo apt install npm")
-    done = subprocess.run(["npm", "pack", "--silent", "--pack-destination", place, PACKAGE], capture_output=True,
-                          text=True)
+    try:
+        with npm.environment() as variables:
+            done = subprocess.run(["npm", "pack", "--silent", "--pack-destination", place, PACKAGE],
+                                  capture_output=True, text=True, env=variables)
+    except NoWheel as error:
+        raise NoWeights(str(error)) from None
     if done.returncode:
         raise NoWeights(f"npm could not fetch {PACKAGE}: {done.stderr.strip()}")
     return place / done.stdout.split()[-1]
@@ -59,3 +64,17 @@ def _extracted(package: Path) -> bytes:
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise NoWeights(f"{PACKAGE} has other weights than those that are pinned here")
     return data
+
+
+def main() -> int:
+    """Print the folder. Returns the exit code."""
+    try:
+        print(fetched())
+    except (NoWeights, OSError) as error:
+        print(f"events get no labels: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,7 +11,7 @@ from agent.core.delivery.backoff import Waits
 from agent.host.clock import SystemClock
 from agent.link.requests.tus import Upload
 from agent.link.requests.uploader import Uploader
-from tests.rigs.house.node_packages import installed
+from tests.rigs.house.node_packages import environment, installed
 from tests.rigs.pki import Authority
 from tests.rigs.wait import HANG_S, until
 
@@ -32,7 +32,7 @@ def test_a_stranger_s_server_gets_every_byte(node, tmp_path):
     there.mkdir()
     (tmp_path / "x.tar").write_bytes(data)
     server = subprocess.Popen(["node", SERVER, there, authority.ca, *authority.issue("intake")], cwd=node,
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                              env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = f"https://127.0.0.1:{int(server.stdout.readline())}/exports"
         parcel = Upload(REQUEST, "clip", len(data), hashlib.sha256(data).hexdigest(), 64 * "a")

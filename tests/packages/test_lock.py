@@ -13,7 +13,7 @@ from scripts.packaging import wheels
 from tests.rigs.wait import HANG_S
 
 REPO = Path(__file__).resolve().parents[2]
-SECTIONS = ("run", "ward", "test")
+SECTIONS = ("run", "ward", "npm", "test")
 
 
 def names(lines: str) -> list[Requirement]:
@@ -30,7 +30,7 @@ NEEDS = {
     "run": names(settings()["options"]["install_requires"]),
     "ward": [need for need in map(Requirement, tomllib.loads(
         (REPO / "agent/ward/pyproject.toml").read_text())["project"]["dependencies"]) if need.name != "taimat"],
-    "test": names(settings()["options.extras_require"]["test"])}
+    **{extra: names(settings()["options.extras_require"][extra]) for extra in ("npm", "test")}}
 
 
 def pinned(*sections: str) -> dict[str, str]:
