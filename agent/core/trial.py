@@ -2,7 +2,7 @@
 
 Pure. docs/design/device.md has the reasons.
 """
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +29,8 @@ class TrialPace:
     settle_s: float = 60.0          # everything must be well for this long without a break
     deadline_s: float = 300.0       # within this time, because recovery on a slow card takes minutes
     silent_s: float = 12.0          # a unit without a heartbeat for this long is not well
+    deaths_n: int = 3               # a unit that died so often ends the trial: each minute of it is a minute unrecorded
+    look_s: float = 3.0             # between two looks at the deaths, while anything is wrong
 
 
 def worked(beats: Iterable[Beat]) -> Before:
@@ -48,6 +50,7 @@ class Trial:
     since_mono_s: float
     _heard: dict[str, tuple[Beat, float]] = field(default_factory=dict)     # the latest of each unit, and its time
     _well_mono_s: float | None = None       # since when everything is well
+    _dying: list[str] = field(default_factory=list)     # units that died too often
 
     def receive(self, beat: Beat, now_mono_s: float) -> None:
         if beat.mono_s - beat.up_s < self.restart_mono_s:
@@ -57,7 +60,13 @@ class Trial:
             self._well_mono_s = None
         self._heard[beat.unit] = beat, now_mono_s
 
+    def receive_deaths(self, deaths: Mapping[str, int]) -> None:
+        """`deaths` says how often each unit has died since the restart."""
+        self._dying = [unit for unit in self.before.units if deaths.get(unit, 0) >= self.pace.deaths_n]
+
     def verdict(self, now_mono_s: float) -> Literal["well", "unwell"] | None:
+        if self._dying:
+            return "unwell"
         if self.wrong(now_mono_s):
             self._well_mono_s = None
         elif self._well_mono_s is None:
@@ -72,5 +81,6 @@ class Trial:
         beats = {unit: beat for unit, (beat, heard_mono_s) in self._heard.items()
                  if now_mono_s - heard_mono_s <= self.pace.silent_s}
         now = worked(beats.values())
-        return [*(unit for unit in self.before.units if unit not in now.units),
+        return [*(f"{unit} dies again and again" if unit in self._dying else unit
+                  for unit in self.before.units if unit in self._dying or unit not in now.units),
                 *(f"camera {name}" for name in self.before.cameras if name not in now.cameras)]

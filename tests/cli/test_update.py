@@ -62,6 +62,14 @@ def test_a_release_that_is_not_well_is_taken_back(device: Device):
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 3
 
 
+def test_a_release_whose_keeper_dies_again_and_again_is_taken_back_long_before_the_deadline(device: Device, caplog):
+    device.dying.add(NEW)
+    device.order(device.maker.bundle(NEW))
+    patient = replace(device.root, pace=replace(QUICK, deadline_s=10_000.0, look_s=0.05))
+    assert root.work(patient) == result(device) == Result(id=ORDER, version=NEW, code="unhealthy_rolled_back")
+    assert device.named() == (OLD, OLD) and "does not work: keeper dies again and again" in caplog.text
+
+
 def test_a_release_that_says_it_cannot_work_here_is_not_tried(device: Device):
     calls = device.run
 

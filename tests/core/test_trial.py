@@ -61,6 +61,14 @@ def test_who_falls_silent_begins_anew_and_who_starts_again_and_again_is_unwell()
     assert verdict(lambda now_s: well(pid=int(now_s // 50))) == ("unwell", PACE.deadline_s)
 
 
+def test_a_unit_that_dies_three_times_ends_the_trial_and_one_that_did_not_work_before_does_not():
+    for deaths, found in ({"keeper": 2, "link": 9}, None), ({"keeper": 3}, "unwell"):
+        trial = Trial(BEFORE, PACE, 0.0, 0.0)
+        trial.receive_deaths(deaths)
+        assert trial.verdict(1.0) == found
+    assert trial.wrong(1.0)[1] == "keeper dies again and again"
+
+
 def test_processes_of_the_old_version_that_nobody_has_ended_prove_nothing():
     old = [beat("capture@network", born_s=-60.0, gate="ok", hall="ok"), beat("keeper", born_s=-60.0)]
     assert verdict(lambda now_s: old) == ("unwell", PACE.deadline_s)

@@ -23,9 +23,9 @@ from tests.systemd.machine import BOOTED, Machine, NoMachine
 ROOT = Path(__file__).parents[2]
 INSTALLER, WATCH, GUARD = (f"update-taimat-{name}" for name in ("install.service", "install.path", "boot.service"))
 FIRST, GOOD, BAD, LATER = "0.1.0", "0.2.0", "0.3.0", "0.4.0"
-# Versions for tests judge sooner; nothing else about them is another.
-SOONER = (("listen_s: float = 16.0", "listen_s: float = 11.0"), ("settle_s: float = 60.0", "settle_s: float = 3.0"),
-          ("deadline_s: float = 300.0", "deadline_s: float = 12.0"))
+# Versions for tests judge sooner what works. What dies is judged as on a device: it must not take the five minutes that
+# a slow one is given.
+SOONER = (("listen_s: float = 16.0", "listen_s: float = 11.0"), ("settle_s: float = 60.0", "settle_s: float = 3.0"))
 CONFIG = """
 [[camera]]
 name = "gate"

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +31,7 @@ from agent.host.command_key import verifies
 from agent.host.files import AlreadyRunning, Lock, open_plain, write_durably
 from agent.host.updates import PACKAGE, Result, UpdateFolders, bundle, key_file
 from agent.privileged.update.bundle import unpack
+from agent.privileged.update.deaths import deaths
 from agent.privileged.update.versions import PROVEN, Versions
 from agent.privileged.update.work import Updater
 from agent.store.schema import SCHEMA
@@ -62,10 +63,11 @@ class Root:
     package: Path = PACKAGE
     booted: Path = Path("/run/systemd/system")      # exists if systemd runs
     pace: TrialPace = TrialPace()
+    deaths: Callable[[Sequence[str]], Mapping[str, int]] = deaths
 
     def updater(self, settings: Settings) -> Updater:
         return Updater(self.versions, self.doors, Path(settings.store.runtime), config=self.config, clock=self.clock,
-                       pace=self.pace)
+                       pace=self.pace, deaths=self.deaths)
 
 
 def work(root: Root) -> Result | None:

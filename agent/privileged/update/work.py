@@ -10,7 +10,7 @@ import itertools
 import logging
 import shutil
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.files import write_durably
 from agent.host.updates import WORK, Result, UpdateFolders
+from agent.privileged.update.deaths import deaths
 from agent.privileged.update.versions import CURRENT, PROVEN, Versions
 
 LISTENER = "update"             # of agent.process.heartbeat
@@ -60,6 +61,7 @@ class Updater:
     config: Path
     clock: Clock
     pace: TrialPace = TrialPace()
+    deaths: Callable[[Sequence[str]], Mapping[str, int]] = deaths
 
     @property
     def unpacked(self) -> Path:
@@ -170,11 +172,15 @@ class Updater:
         return self._back(work)
 
     def _is_well(self, trial: Trial) -> bool:
+        look_mono_s = 0.0
         with contextlib.closing(self._beats()) as beats:
             for beat in beats:
                 now_mono_s = self.clock.mono_s()
                 if beat:
                     trial.receive(beat, now_mono_s)
+                if now_mono_s >= look_mono_s and trial.wrong(now_mono_s):
+                    trial.receive_deaths(self.deaths(trial.before.units))
+                    look_mono_s = now_mono_s + self.pace.look_s
                 if verdict := trial.verdict(now_mono_s):
                     return verdict == "well"
         return False
