@@ -20,7 +20,7 @@ from agent.core.evidence.ledger.claim import ExportWish, GapTold
 from agent.core.evidence.ledger.row import fingerprint
 from agent.host.clock import SystemClock
 from agent.host.datagram import Outlet
-from agent.host.users import as_before
+from agent.host.users import as_before, give_to_caller
 from agent.store import boots, clips, holds
 from agent.store.bound import as_told
 from agent.store.clips import Clip, cameras
@@ -203,6 +203,8 @@ class _ExportRun:
         target = output or Path(f"{found.camera}-{spell(found.films[0].begin_ms, '%Y%m%d-%H%M%S')}.mp4")
         with as_before(), self._progress(found) as tell:
             written = write(found, target, replace, tell)
+            for one in written:
+                give_to_caller(one.path)
         if self.as_json:
             for one in written:
                 json_line(_film_json(found, one))
@@ -241,9 +243,10 @@ class _ExportRun:
                 lambda claim: unsigned(db, found.clips, claim))
             packer = Packer(db, sign, signed)
             with as_before(), self._progress(found) as tell, holds.while_read(db, found.clips, SystemClock().now()):
-                if keys:
-                    return packer.sealed(found, wish, output or Path(name(found) + ENDING), tell)
-                return packer.folder(found, wish, output or Path(name(found)), tell)
+                made = (packer.sealed(found, wish, output or Path(name(found) + ENDING), tell) if keys else
+                        packer.folder(found, wish, output or Path(name(found)), tell))
+                give_to_caller(made.path)
+                return made
 
     def _keeper_runs(self) -> bool:
         return "keeper" in at_work(self.folders.root)

@@ -21,7 +21,7 @@ from agent.host.clock import SystemClock
 from agent.host.files import write_output
 from agent.host.runtime import camera_socket
 from agent.host.sockets import ask
-from agent.host.users import as_before
+from agent.host.users import as_before, give_to_caller
 from agent.store import pause
 from agent.store.database import StoreError
 from agent.store.folders import Folders
@@ -59,6 +59,7 @@ def snapshot(camera: CameraName, output: Output = None, config: Config = None) -
     try:
         with as_before():
             write_output(target, jpeg)
+            give_to_caller(target)
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}; choose another place with -o FILE") from error
     console().print(f"[green]wrote[/green] {target} ({size(len(jpeg))}, {(found.age_ms or 0) / 1000:.1f} s old)")

@@ -5,6 +5,7 @@ On a device the owner is the keeper's user, and each role has a user; elsewhere 
 import grp
 import os
 import pwd
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +78,17 @@ def as_before() -> Iterator[None]:
         if was_down:
             _first[:] = [was_down]
             stepped_down.put_on()
+
+
+def give_to_caller(path: Path) -> None:
+    """Gives a file, or a folder with its contents, to the user who called sudo. Elsewhere, and for a device such as
+    /dev/null, it does nothing. Raises OSError."""
+    ids = [os.environ.get(name, "") for name in ("SUDO_UID", "SUDO_GID")]
+    if os.geteuid() != 0 or not all(map(str.isdecimal, ids)):
+        return
+    for each in (path, *path.rglob("*")):
+        if stat.S_IFMT(each.lstat().st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+            os.chown(each, *map(int, ids), follow_symlinks=False)
 
 
 def _step_up() -> Rights | None:

@@ -12,7 +12,7 @@ import pytest
 
 from agent.config.load import keep_as_good
 from agent.host.files import write_output
-from agent.host.users import as_before, step_down
+from agent.host.users import as_before, give_to_caller, step_down
 from agent.store import clips, pause
 from agent.store.database import connect
 from agent.store.decisions import database as decisions
@@ -105,6 +105,24 @@ def test_a_link_where_a_person_s_file_goes_is_replaced_and_a_device_is_written_t
     write_output(target, b"\xff\xd8")
     write_output(Path("/dev/null"), b"\xff\xd8")
     assert precious.read_text() == "mine" and target.read_bytes() == b"\xff\xd8" and not Path("/dev/null").is_file()
+
+
+def test_what_sudo_wrote_is_the_caller_s_but_never_what_a_link_leads_to_or_a_device(tmp_path, monkeypatch):
+    package, precious = tmp_path / "package", tmp_path / "precious"
+    (package / "proofs").mkdir(parents=True)
+    (package / "proofs/film.mp4").write_bytes(b"")
+    precious.write_text("root's")
+    (package / "link").symlink_to(precious)
+    give_to_caller(package)
+    assert set(owners(tmp_path).values()) == {0}, "without sudo nothing changes"
+    monkeypatch.setenv("SUDO_UID", "61999")
+    monkeypatch.setenv("SUDO_GID", "61998")
+    null = Path("/dev/null").stat()
+    give_to_caller(package)
+    give_to_caller(Path("/dev/null"))
+    assert owners(tmp_path) == {str(package): 61999, str(package / "proofs"): 61999, str(package / "link"): 0,
+                                str(package / "proofs/film.mp4"): 61999, str(precious): 0}
+    assert (package.stat().st_gid, Path("/dev/null").stat().st_uid) == (61998, null.st_uid)
 
 
 @pytest.mark.usefixtures("complete")
