@@ -91,15 +91,21 @@ def told(machine: Machine) -> dict[str, tuple[str, str]]:
 
 
 def test_doctor_says_what_the_unit_may_not(machine: Machine) -> None:
-    """A drop-in that takes the cameras' network away holds for the doctor, whose root could reach them."""
+    """A drop-in that takes the cameras' network away holds for the doctor, whose root could reach them. And a role that
+    somebody stopped is named."""
     dropin = f"/etc/systemd/system/{NETWORK}.d/50-none.conf"
     machine.write(dropin, "[Service]\nIPAddressAllow=\nIPAddressAllow=127.0.0.53\n")
     machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "stop", KEEPER)
     machine.run("sh", "-c", "taimat doctor --json > /srv/told", check=False)
-    machine.run("sh", "-c", f"rm {dropin} && systemctl daemon-reload")
+    machine.run("sh", "-c", f"rm {dropin} && systemctl daemon-reload && systemctl start {KEEPER}")
     assert {state for state, _ in told(machine).values()} == {"bad"}, told(machine)
     assert {text.rpartition(": ")[2] for _, text in told(machine).values()} <= {
         f"{address} does not answer" for address in (PLAIN_CAMERA, ONVIF_CAMERA)}
+    roles = next(each for each in map(json.loads, (machine.root / "srv/told").read_text().splitlines())
+                 if each["check"] == "roles")
+    assert roles["state"] == "bad" and "keeper does not run: inactive" in roles["text"], roles
+    assert "web does not run" not in roles["text"] and f"sudo systemctl restart {KEEPER}" in roles["remedy"], roles
 
 
 def test_root_s_other_commands_read_as_capture(machine: Machine) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.doctor import Check, CheckVerdict, bad, broker, camera, card, machine
+from agent.cli.doctor import Check, CheckVerdict, bad, broker, camera, card, machine, roles
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line, working
@@ -70,6 +70,7 @@ def checks(settings: Settings, config: Path) -> list[Check]:
         return Check(f"camera {it.name}", partial(camera.examine, it, store, unit), camera.DEADLINE_S, it.title)
 
     found = [
+        Check("roles", partial(roles.examine, settings, config), roles.DEADLINE_S),
         Check("board", partial(machine.board, store)),
         Check("clock", machine.clock),
         Check("memory limits", machine.memory_limits),
