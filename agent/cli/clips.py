@@ -13,7 +13,7 @@ from agent.cli.own_decisions import open_decisions
 from agent.cli.place import open_store
 from agent.cli.processes import poke
 from agent.cli.terminal import MARKS, console, count, json_line, length, local, size, table, when
-from agent.cli.typed import length_ms, meant, moment_ms, titles
+from agent.cli.typed import length_ms, moment_ms, recorded, titles
 from agent.config.derived import limits
 from agent.core.household.pause import TRUSTED
 from agent.host.clock import Instant, SystemClock
@@ -56,7 +56,7 @@ def hold(reason: Reason, clip: ClipNames = None, camera: HeldCamera = None, sinc
         raise typer.BadParameter(f"--reason takes 1 to {REASON_LETTERS_MAX} letters that say later what it was for")
     if bool(clip) == (since is not None):
         raise typer.BadParameter('say which: names of clips, or --from "2026-11-25 14:00" --to 14:10')
-    name = camera and meant(settings.camera, camera)
+    name = camera and recorded(settings.camera, cameras(db), camera)
     wanted = _clips_named(db, clip) if clip else _of_time(db, name, since, until, now)
     long_ms = length_ms(length, "--for")
     until_wall_ms = now.wall_ms + long_ms if now.clock in TRUSTED else None     # else the hold has no end
@@ -184,7 +184,7 @@ def list_clips(camera: OnlyCamera = None, last: Last = 20, json: Json = False, c
     """List the newest clips: begin, length, size and file."""
     settings, folders, db = open_store(config)
     called = titles(settings)
-    camera = camera and meant(settings.camera, camera)
+    camera = camera and recorded(settings.camera, cameras(db), camera)
     shown = list(islice(newest(db, camera), last))[::-1]     # the newest last, as a terminal is read
     if json:
         for clip in shown:

@@ -128,13 +128,16 @@ def check(config: Config = None) -> None:
 
 
 def _missing(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
-    """Yields named files that this user cannot use, with the remedy, and whether nothing is recorded."""
+    """Yields named files that this user cannot use, with the remedy; and what records nothing, or costs too much."""
     if not any(camera.enabled for camera in settings.camera):
         yield ("camera",), "there is none (or none is enabled), so nothing is recorded: add a [[camera]]"
     for index, camera in enumerate(settings.camera):
         spec = parse_source(camera.source)
         if camera.enabled and spec.scheme in ("file", "v4l2") and (trouble := _trouble(spec.target)):
             yield ("camera", index, "source"), trouble
+        if camera.enabled and camera.sub == camera.source:
+            yield ("camera", index, "sub"), ("is the same stream as source, so each picture of it is decoded: take the "
+                                             "camera's small one, or leave sub out")
     for table, keys in (("ward", ("ca", "cert", "key", "password_file")), ("home", ("ca", "password_file"))):
         values = getattr(settings, table)
         for key in keys if values.enabled else ():

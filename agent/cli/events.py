@@ -13,10 +13,11 @@ from rich.markup import escape
 from agent.cli.options import Config, Json, Last, OnlyCamera
 from agent.cli.place import open_store
 from agent.cli.terminal import MARKS, console, json_line, length, table, when
-from agent.cli.typed import meant, titles
+from agent.cli.typed import recorded, titles
 from agent.core.harmless import one_line
 from agent.store import boots
 from agent.store import events as rows
+from agent.store.clips import cameras
 from agent.store.events import StoredEvent
 
 Titles = Mapping[str, str]  # a camera's title by its name
@@ -34,7 +35,8 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Also show new even
 def events(camera: OnlyCamera = None, last: Last = 20, kind: Kind = None, follow: Follow = False, json: Json = False,
            config: Config = None) -> None:
     settings, _, db = open_store(config)
-    camera, called = camera and meant(settings.camera, camera), titles(settings)
+    camera = camera and recorded(settings.camera, cameras(db), camera)
+    called = titles(settings)
     with contextlib.suppress(KeyboardInterrupt):
         listed = rows.latest(db, camera, last, what=kind)[::-1]         # the newest last, as a terminal is read
         if json:

@@ -13,7 +13,7 @@ from agent.cli.options import Config, Force, From, Json, To
 from agent.cli.place import open_store
 from agent.cli.processes import at_work
 from agent.cli.terminal import console, json_line, length, size, working
-from agent.cli.typed import length_ms, meant, moment_ms
+from agent.cli.typed import length_ms, moment_ms, recorded
 from agent.config.settings import Settings
 from agent.core.evidence.encrypted import LockedError
 from agent.core.evidence.ledger.claim import ExportWish, GapTold
@@ -89,14 +89,12 @@ class FootageOptions:
 
     def span(self, settings: Settings, db: sqlite3.Connection) -> tuple[str, int, int]:
         """Returns camera, begin and end (Unix milliseconds) of a given time."""
+        if self.camera:
+            return recorded(settings.camera, cameras(db), self.camera), *self._range_ms(db)
         known = list(dict.fromkeys([*(camera.name for camera in settings.camera), *cameras(db)]))
-        name = self.camera and meant(settings.camera, self.camera)
-        if name is None and len(known) == 1:
-            name = known[0]
-        if name not in known:
-            wrong = "say which camera: --camera NAME" if name is None else f"there is no camera called {name}"
-            raise typer.BadParameter(f"{wrong}; known: {', '.join(known) or 'none'}")
-        return name, *self._range_ms(db)
+        if len(known) != 1:
+            raise typer.BadParameter(f"say which camera: --camera NAME; known: {', '.join(known) or 'none'}")
+        return known[0], *self._range_ms(db)
 
     def _range_ms(self, db: sqlite3.Connection) -> tuple[int, int]:
         now = SystemClock().now()

@@ -30,6 +30,15 @@ def find(cameras: Sequence[Camera], typed: str, kind: str = "camera") -> Camera:
     raise typer.BadParameter(f"there is no {kind} called {typed}; known: {known(cameras)}")
 
 
+def recorded(cameras: Sequence[Camera], before: Iterable[str], typed: str) -> str:
+    """Returns the name of a camera that is configured, or of which there are recordings from `before`."""
+    name, former = meant(cameras, typed), set(before) - {camera.name for camera in cameras}
+    if name in former or any(camera.name == name for camera in cameras):
+        return name
+    names = [*([known(cameras)] if cameras else []), *(f"{each} (no longer configured)" for each in sorted(former))]
+    raise typer.BadParameter(f"there is no camera called {typed}; known: {', '.join(names) or 'none'}")
+
+
 def known(cameras: Sequence[Camera]) -> str:
     """Lists the cameras for a person: "gate (Cổng trước), yard"."""
     return ", ".join(f"{camera.name} ({camera.title})" if camera.title else camera.name for camera in cameras) or "none"

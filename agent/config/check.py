@@ -84,7 +84,7 @@ def expects(key: str, kind: Any) -> str:
         low = meta.ge if meta.ge is not None else meta.gt
         high = meta.le if meta.le is not None else meta.lt
         if low is not None and high is not None:
-            text += f" from {low:g} to {high:g}"
+            text += f" above {low:g}, at most {high:g}" if meta.ge is None else f" from {low:g} to {high:g}"
         elif low is not None:
             text += f", at least {low:g}"
         if meta.max_length is not None:

@@ -72,6 +72,8 @@ def load(path: Path) -> Settings:
         return parse(read_text(path), str(path))
     except PermissionError as error:
         raise ConfigError(f"{path}: this user may not read it") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path} is a folder: name the file in it, as in {path / DEFAULT_PATH.name}") from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make one with: taimat config init {path}") from error
 

@@ -174,6 +174,14 @@ def test_the_document_of_any_settings_reads_back_as_the_same_settings(site: str,
     assert parse("\n".join(document(settings)), "t.toml") == settings
 
 
+def test_a_small_stream_that_is_the_large_one_is_a_warning_and_a_folder_is_no_file(tmp_path: Path):
+    config = write_config(tmp_path, "rtsp://127.0.0.1/1", 'sub = "rtsp://127.0.0.1/1"\n')
+    said = taimat(tmp_path, "config", "check", "-c", config)
+    assert said.returncode == 1 and "camera[1].sub: is the same stream as source" in said.stdout + said.stderr
+    said = taimat(tmp_path, "config", "check", "-c", tmp_path)
+    assert said.returncode == 78 and f"{tmp_path} is a folder: name the file in it" in said.stderr
+
+
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path):
     said = taimat(tmp_path, "config", "show", "-c", tmp_path / "none.toml")
     assert said.returncode == 78 and "taimat config init" in said.stderr

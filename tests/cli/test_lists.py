@@ -176,6 +176,18 @@ def test_a_camera_is_shown_by_its_title_and_found_by_it(tmp_path: Path, folders:
     assert paused.stdout.startswith("paused  Cổng [trước], until") and not paused.stderr
 
 
+def test_a_camera_that_there_never_was_is_named_with_those_that_there_are(tmp_path: Path, db: sqlite3.Connection):
+    add_clip(db, "gone", NTP)
+    config = write_config(tmp_path)
+    for words in (["events"], ["clips", "list"], ["clips", "hold", "--from", "00:00", "--reason", "x"],
+                  ["export", "--last", "1h"]):
+        said = taimat(tmp_path, *words, "--camera", "nix", "-c", config)
+        assert said.returncode == 2, words
+        told = " ".join(said.stderr.replace("│", " ").split())
+        assert "there is no camera called nix; known: gone (no longer configured)" in told
+    assert taimat(tmp_path, "clips", "list", "--camera", "gone", "-c", config).returncode == 0
+
+
 def test_a_typo_does_not_stop_a_look_while_recording_goes_on(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
     add_clip(db, "gate", NTP)
     config = write_config(tmp_path, f"file:{tmp_path}/a.mp4")
