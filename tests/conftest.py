@@ -42,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="campaigns in full length, and more examples")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where the answer takes a process, a test's mark has the function that says what is missing."""
+    for why in (missing() for marker in item.iter_markers("needs") for missing in marker.args):
+        if why:
+            pytest.skip(why)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Before the tests are imported: their decorators ask the profile.
 

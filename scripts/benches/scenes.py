@@ -4,7 +4,7 @@ The yard is the median of real footage, in colour. Two trees, the sensor's grain
 film is to have them wind, and people and vehicles (tests/rigs/worlds). Numbers are seeded: a film is always the same.
 """
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -32,22 +32,24 @@ WALKERS = ("coat", "red", "jeans", "stooped", "hood", "phone")
 
 class Visit(NamedTuple):
     """A kind of visitor: the look, the way (feet, fractions of the picture), the speed in heights of a person a second.
+
+    The look is made when a film needs it: the first walker that is cut out takes seconds and a gigabyte.
     """
 
     kind: str
-    look: Look
+    look: Callable[[], Look]
     way: tuple[Spot, ...]
     speed: float
 
 
 # Of 360 lines a near person has 100 and a far one 50. The slow ones have not left after SHOWN_S; they vanish.
 VISITS = (
-    Visit("a near person", cut("coat"), ((-0.06, 0.93), (1.06, 0.93)), 1.1),
-    Visit("a far person", cut("red"), ((1.04, 0.36), (0.3, 0.36)), 1.0),
-    Visit("a car that approaches", auto(190), ((1.05, 0.12), (0.7, 0.3), (0.4, 1.3)), 1.6),
-    Visit("a car that leaves", auto(60), ((-0.15, 0.62), (0.5, 0.45), (1.1, 0.12)), 1.6),
-    Visit("a car that crosses in 3 s", auto(150), ((1.15, 0.5), (-0.15, 0.5)), 4.4),
-    Visit("a two-wheeler", rider(Clothes(180, 60), 120), ((-0.1, 0.55), (1.1, 0.55)), 3.2))
+    Visit("a near person", lambda: cut("coat"), ((-0.06, 0.93), (1.06, 0.93)), 1.1),
+    Visit("a far person", lambda: cut("red"), ((1.04, 0.36), (0.3, 0.36)), 1.0),
+    Visit("a car that approaches", lambda: auto(190), ((1.05, 0.12), (0.7, 0.3), (0.4, 1.3)), 1.6),
+    Visit("a car that leaves", lambda: auto(60), ((-0.15, 0.62), (0.5, 0.45), (1.1, 0.12)), 1.6),
+    Visit("a car that crosses in 3 s", lambda: auto(150), ((1.15, 0.5), (-0.15, 0.5)), 4.4),
+    Visit("a two-wheeler", lambda: rider(Clothes(180, 60), 120), ((-0.1, 0.55), (1.1, 0.55)), 3.2))
 VISITORS_S = len(VISITS) * (EMPTY_S + SHOWN_S)
 
 
@@ -112,7 +114,7 @@ def visiting(place: Place) -> list[Actor]:
     for number, visit in enumerate(VISITS):
         begins_s = number * (EMPTY_S + SHOWN_S) + EMPTY_S
         way = route(place, begins_s, *visit.way, speed=visit.speed)
-        actors.append(Actor(visit.look, _until(way, begins_s + SHOWN_S), shadow=0.3))
+        actors.append(Actor(visit.look(), _until(way, begins_s + SHOWN_S), shadow=0.3))
     return actors
 
 

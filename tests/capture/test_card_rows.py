@@ -19,7 +19,7 @@ from tests.rigs.cameras import footage
 from tests.rigs.powercut.disk import Disk, logged_disk, missing
 from tests.rigs.wait import Stopwatch, until
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.needs.with_args(missing)
 
 CARD_B = 64 << 20
 STALL_S = 3.0

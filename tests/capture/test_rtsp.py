@@ -23,7 +23,7 @@ FILM_S = 30          # long before it begins anew, however busy the machine is, 
 SHAPES = {"h264": {}, "h265": {"codec": "h265"}, "b-frames": {"b_frames": 2},
           "h265-b-frames": {"codec": "h265", "b_frames": 2}}
 MAIN, SUB = footage.clip(640, 360, 10, 10, 500), footage.clip(320, 180, 5, 5, 100)
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+pytestmark = pytest.mark.needs.with_args(missing)
 
 
 @pytest.fixture(params=WAYS)

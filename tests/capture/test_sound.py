@@ -75,7 +75,7 @@ def test_a_files_sound_is_recorded_as_it_is_across_cuts(rig: Rig):
     assert_passed_through(rig, film, cuts_n=2)
 
 
-@pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+@pytest.mark.needs.with_args(missing)
 @pytest.mark.parametrize(("reader", "codec", "rate_hz", "told"), [
     ("own", "aac", 16_000, "aac"), ("libav", "aac", 16_000, "aac"), ("libav", "pcm_alaw", 8_000, "pcma")])
 def test_a_network_cameras_sound_is_recorded_as_it_comes(rig: Rig, reader: str, codec: str, rate_hz: int, told: str):

@@ -1,6 +1,7 @@
 """`taimat demo`: real processes and a real broker, from a file to events, clips and a clean end."""
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -59,6 +60,7 @@ def test_what_is_no_video_is_refused_with_its_name(tmp_path: Path):
 def test_without_real_footage_a_scene_is_drawn_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(demo_footage, "INSIDE", str(tmp_path / "nowhere.avi"))
     monkeypatch.setattr(demo_footage.Apt, "fetch", lambda *_: (_ for _ in ()).throw(NotToBeHad("no network")))
+    monkeypatch.setattr(demo_footage, "SCENE", replace(demo_footage.SCENE, frames_n=20))
     film = choose(None, tmp_path)
     assert "generated scene" in film.text and "no network" in film.text
     assert codec_of(Path(film.source.removeprefix("file:"))) == ("h264", 768, 400)

@@ -117,7 +117,7 @@ def test_multicast_finds_a_camera(monkeypatch: pytest.MonkeyPatch):
     assert told.services[0] == f"http://{camera.address}:{camera.port}/onvif/device_service"
 
 
-@pytest.mark.skipif(bool(lan.missing()), reason=lan.missing() or "")
+@pytest.mark.needs.with_args(lan.missing)
 def test_a_whole_network_is_searched(tmp_path: Path):
     with lan.Lan() as network:
         network.plug_in_cameras()

@@ -51,7 +51,7 @@ def test_a_scan_finds_the_open_doors_of_a_network():
     assert len(hosts) == 254 and found == {address: ports}
 
 
-@pytest.mark.skipif(bool(rtsp.missing()), reason=rtsp.missing() or "")
+@pytest.mark.needs.with_args(rtsp.missing)
 def test_a_real_server_is_described_with_its_size(tmp_path: Path):
     film = footage.clip(640, 360, 10, 10, 500)
     with rtsp.RtspCamera(film, film, login="admin:right") as camera:

@@ -59,7 +59,7 @@ def test_a_file_that_is_no_video_is_bad_and_the_exit_code_says_so(tmp_path: Path
     assert code == 2 and told["camera yard"]["state"] == "bad" and told["camera yard"]["remedy"]
 
 
-@pytest.mark.skipif(bool(rtsp.missing()), reason=rtsp.missing() or "")
+@pytest.mark.needs.with_args(rtsp.missing)
 def test_network_cameras_wrong_password_and_wrong_path_are_told_apart_without_the_password(tmp_path: Path, film: Path):
     with rtsp.RtspCamera(film, film, login="admin:right-s3cret") as camera:
         def cameras(*urls: str) -> Path:

@@ -18,13 +18,11 @@ from agent.store.folders import Folders
 from tests.cli.cli import taimat_process, write_config
 from tests.rigs.cameras import footage
 
-WHOLE_S = 79.4
-
 
 @pytest.fixture(scope="module")
 def film() -> Path:
-    """People who cross a yard all the time, 80 s."""
-    return footage.clip(320, 180, 10, 10, 300)
+    """People who cross a yard all the time, 35 s."""
+    return footage.clip(320, 180, 10, 10, 300, seconds=35)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +53,8 @@ def test_a_film_is_looked_at_as_set_and_four_other_ways(tmp_path: Path, film: Pa
     assert [each["variant"] for each in others] == [
         "sensitivity low", "sensitivity high", "smallest 0.05 %", "smallest 0.2 %"]
     assert (now["variant"], now["sensitivity"], now["fps"]) == ("now", "normal", 5.0)
-    assert now["events_n"] == len(now["events"]) >= 1 and now["moving_s"] > 20
-    assert 380 <= now["looks_n"] <= 400 and now["silent_s"]["settling"] >= 1
+    assert now["events_n"] == len(now["events"]) >= 1 and now["moving_s"] > 8
+    assert 165 <= now["looks_n"] <= 180 and now["silent_s"]["settling"] >= 1
     assert now["missed"] == now["added"] == []
     assert now["events"][0]["at"].startswith(f"{film.name} 0:0") and len(now["events"][0]["largest"]) == 4
 
@@ -72,7 +70,7 @@ def test_what_if_is_one_variant_of_everything_that_was_asked_for(tmp_path: Path,
 
 def test_tables_tell_events_and_variants(tmp_path: Path, film: Path):
     said = taimat_process(tmp_path, "tune", film, film)
-    assert said.returncode == 0 and f"{film.name} and 1 more, 2:38 min" in said.stdout
+    assert said.returncode == 0 and f"{film.name} and 1 more, 1:09 min" in said.stdout
     rows = [line.split("\t") for line in said.stdout.splitlines() if "\t" in line]
     assert rows[0][0].startswith(film.name) and "% of the picture: " in rows[0][3]
     assert [row[0] for row in rows if row[0] == "now" or row[0].startswith("sens")] == [

@@ -117,10 +117,10 @@ def test_byte_code_is_made_with_the_paths_that_the_files_have(device: Device):
 def test_cut_off_before_any_effect_it_ends_with_one_version_that_works(tmp_path: Path, end: str, thorough: bool):
     """A process that was killed is started again; a machine that lost its power starts, and asks anew what was lost.
 
-    Usually before every third effect, each end before others.
+    Usually before every sixth effect, each end before others.
     """
     codes = set()
-    for effects_n in itertools.count() if thorough else itertools.count(end == "power", 3):
+    for effects_n in itertools.count() if thorough else itertools.count(3 * (end == "power"), 6):
         with Device(tmp_path / str(effects_n)) as device:
             device.order(device.maker.bundle(NEW, size=2))
             KILLER.after(effects_n)
@@ -363,7 +363,7 @@ DEBIAN = "/usr/bin/python3"
 
 @functools.cache
 def lacks() -> str:
-    """What Debian's Python lacks to run the agent; "" for nothing."""
+    """What of Debian's packages its Python lacks to run the agent; "" for nothing."""
     needed = "import cryptography, jinja2, msgspec, numpy, paho, psutil, rich, segno, starlette, typer, uvicorn"
     try:
         tried = subprocess.run([DEBIAN, "-c", needed], capture_output=True, text=True)
@@ -372,7 +372,7 @@ def lacks() -> str:
     return tried.stderr.strip().rpartition("\n")[2]
 
 
-@pytest.mark.skipif(bool(lacks()), reason=f"Debian's packages are incomplete: {lacks()}")
+@pytest.mark.needs.with_args(lacks)
 def test_releases_of_this_checkout_are_installed_and_say_themselves_that_they_are_ready(tmp_path: Path):
     """The maker's tool makes them; first the whole package, whose libraries the light one then shares."""
     try:

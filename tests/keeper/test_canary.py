@@ -27,7 +27,7 @@ def test_a_card_that_is_well_is_looked_at_now_and_then_and_says_nothing(folders,
     assert again.trouble is None
 
 
-@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.needs.with_args(missing)
 def test_a_card_that_forgets_what_it_took_is_found_at_the_next_look(tmp_path: Path, hand_clock):
     with logged_disk(tmp_path / "disk", CARD_B) as disk:
         folders = Folders(disk.mount / "store").create()

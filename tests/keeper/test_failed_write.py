@@ -31,7 +31,7 @@ from tests.rigs.store.cards import findings
 from tests.sim.day import FRAME_S, GATE
 from tests.sim.parts import Writer
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.needs.with_args(missing)
 
 CARD_B = 64 << 20
 ROOT = Path(__file__).parents[2]

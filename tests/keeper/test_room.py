@@ -156,7 +156,7 @@ def opening(full: FullCard) -> Exception:
     return raised.value
 
 
-@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.needs.with_args(missing)
 def test_a_power_cut_at_any_write_leaves_no_clip_gone_without_its_act(tmp_path: Path, hand_clock: HandClock):
     seed = random.randrange(1 << 30)
     print("seed", seed)

@@ -24,7 +24,7 @@ from tests.sim.struck import Household
 
 CARD_B, BLOCK_B = 64 << 20, 4096
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.needs.with_args(missing)
 
 
 @pytest.fixture

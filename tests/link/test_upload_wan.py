@@ -9,11 +9,10 @@ from tests.rigs.network.bad_line import Line
 from tests.rigs.network.far import Far
 from tests.rigs.wait import until
 
-MISSING = wan.missing()
 BAD = Line(delay_s=0.15, loss=0.03, rate_bps=4e6)
 NARROW = Line(delay_s=0.01, rate_bps=4e6)
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+pytestmark = pytest.mark.needs.with_args(wan.missing)
 
 
 def test_over_loss_and_a_cut_in_the_middle_every_byte_comes_once(tmp_path):

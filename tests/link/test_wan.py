@@ -15,11 +15,10 @@ from tests.rigs.pki import Authority
 from tests.rigs.wait import accepts, until
 from tests.rigs.ward.receiver import Ingest
 
-MISSING = wan.missing()
 BAD = Line(delay_s=0.15, loss=0.03, rate_bps=4e6)
 DEV, INSIDE = "c-7f3a9c21b04d", 1883
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+pytestmark = pytest.mark.needs.with_args(wan.missing)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from tests.rigs.network.bad_line import Lane, Line
 from tests.rigs.network.wan import WARD, Wan
 from tests.rigs.wait import HANG_S, Stopwatch
 
-MISSING = wan.missing()
 PORT = 5000
 
 
@@ -95,7 +94,7 @@ def send(line, size_b):
     return (connected_s, connecting.fair_s), (time.monotonic() - began_s, watch.fair_s)
 
 
-@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+@pytest.mark.needs.with_args(wan.missing)
 def test_the_kernels_tcp_meets_the_line_that_was_asked_for(line):
     line.become(Line(delay_s=0.15))
     (least_s, most_s), _ = send(line, 10)

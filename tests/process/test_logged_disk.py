@@ -14,7 +14,7 @@ from tests.rigs.powercut.disk import Disk, logged_disk, missing
 from tests.rigs.powercut.log import Log, Replay
 from tests.rigs.wait import until
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.needs.with_args(missing)
 DISK_B = 48 << 20
 BLOCK_B = 4096
 

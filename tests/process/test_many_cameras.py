@@ -19,7 +19,7 @@ from tests.rigs.cameras.rtsp import RtspCamera, missing
 from tests.rigs.store.decrypted import clear
 from tests.rigs.wait import HANG_S, until
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+pytestmark = pytest.mark.needs.with_args(missing)
 
 CONFIG = """
 [camera_defaults]

@@ -13,7 +13,7 @@ CUTS_N = 24
 OPEN_LOSS_MAX_S = 2.0
 BUSY_S = 1.0                # other tests run beside this one: a late thread costs what a slow card does
 
-needs_disk = pytest.mark.skipif(bool(missing()), reason=missing())
+needs_disk = pytest.mark.needs.with_args(missing)
 
 
 @needs_disk

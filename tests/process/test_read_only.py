@@ -14,7 +14,7 @@ from tests.rigs.wait import until
 CARD_B = 64 << 20
 ROLES = {"capture", "keeper", "link", "web"}
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.needs.with_args(missing)
 
 
 def test_all_roles_are_up_on_a_card_that_cannot_be_written(tmp_path: Path, hand_clock):

@@ -18,7 +18,7 @@ from tests.sim.day import STORE
 from tests.sim.judge import Cut, judge
 from tests.sim.promise import lay_out, read
 
-pytestmark = pytest.mark.skipif(bool(tape.missing()), reason=tape.missing())
+pytestmark = pytest.mark.needs.with_args(tape.missing)
 
 SEED = 1
 FATES = list(Fate)

@@ -16,7 +16,7 @@ from tests.sim.promise import FINISHED, Promise, read
 from tests.sim.stalled import FRAMES_N
 from tests.sim.unwell import TIMES_N
 
-pytestmark = pytest.mark.skipif(bool(tape.missing()), reason=tape.missing())
+pytestmark = pytest.mark.needs.with_args(tape.missing)
 
 SEED = 1
 FAIL_N = {"fdatasync": 4, "pwrite64": 4, "writev": 2, "rename": 2}       # so many in a row

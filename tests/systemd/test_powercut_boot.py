@@ -16,7 +16,7 @@ from tests.rigs.powercut.judge import Outcome
 from tests.rigs.powercut.whole import Rig, cuts, fault
 from tests.systemd.machine import NoMachine
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.needs.with_args(missing)
 CUTS_N = 3
 
 

@@ -22,7 +22,7 @@ from tests.systemd.booted import FETCH, KEEPER, NETWORK, ROOT, SETTINGS, WEB, cl
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine
 
-pytestmark = pytest.mark.skipif(bool(rtsp.missing()), reason=rtsp.missing() or "-")
+pytestmark = pytest.mark.needs.with_args(rtsp.missing)
 # Of the last one's address ours learns with its first answer that it knows UDP alone, and leaves it to libav.
 READERS = {"own": (PLAIN_CAMERA, 'reader = "own"'), "libav": (PLAIN_CAMERA, 'reader = "libav"'),
            "udp": (PLAIN_CAMERA, 'transport = "udp"'), "auto": (ONVIF_CAMERA, "")}

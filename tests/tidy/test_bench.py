@@ -192,7 +192,7 @@ def test_readme_says_of_memory_what_was_measured(readme: str, says: str):
 
 
 @pytest.mark.skipif(not broker.MOSQUITTO, reason="no mosquitto")
-@pytest.mark.skipif(bool(rtsp.missing()), reason="no RTSP server")
+@pytest.mark.needs.with_args(rtsp.missing)
 @pytest.mark.timeout(1200)
 def test_a_tiny_run_measures_and_leaves_nothing_running():
     with streams.camera("visitors"):

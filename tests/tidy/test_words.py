@@ -1,11 +1,11 @@
 """One word for each thing (docs/reference/glossary.md), and no file or class too small or too large to be read."""
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "agent").rglob("*.py"))
-TREES = {path: ast.parse(path.read_text()) for path in FILES}
 
 # The tables of a configuration bear the names of what they configure, and the wire's two sides name one message.
 MAY_REPEAT = ("agent/config/settings.py", "agent/ward/settings.py", "agent/ward/ward_side.py")
@@ -16,12 +16,17 @@ FRAGMENT_LINES, PUBLIC_MAX, FIELDS_MAX = 60, 15, 15
 WIDE = {"agent/core/vision/motion/track.py", "agent/core/protocols/rtp/video.py"}
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
 def classes(path: Path) -> list[ast.ClassDef]:
-    return [node for node in ast.walk(TREES[path]) if isinstance(node, ast.ClassDef)]
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
 
 
 def functions(node: ast.Module | ast.ClassDef) -> list[str]:
@@ -64,7 +69,7 @@ def importers() -> dict[Path, set[Path]]:
     by_name = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
     found = defaultdict(set)
     for path in FILES:
-        for node in ast.walk(TREES[path]):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ImportFrom) and node.module:
                 for alias in node.names:
                     target = by_name.get(f"{node.module}.{alias.name}") or by_name.get(node.module)
@@ -81,7 +86,7 @@ def test_no_file_is_only_a_fragment():
     found = importers()
     fragments = []
     for path in FILES:
-        heading = (ast.get_docstring(TREES[path]) or "").rstrip(".")
+        heading = (ast.get_docstring(tree(path)) or "").rstrip(".")
         short = path.read_text().count("\n") < FRAGMENT_LINES and path.stem not in DOORS
         if short and len(found[path]) == 1 and ". " not in heading and "\n" not in heading:
             fragments.append(f"{name_of(path)}, of {name_of(*found[path])}")

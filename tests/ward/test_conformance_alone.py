@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.rigs.machine.wheel import BUILDER, wheel
+from tests.rigs.machine.wheel import builder, wheel
 from tests.rigs.mqtt.broker import MOSQUITTO, Broker
 from tests.rigs.wait import HANG_S
 from tests.rigs.ward.rogue_device import Rogue
@@ -39,7 +39,7 @@ def needed(names: set[str]) -> Iterator[importlib.metadata.Distribution]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Path:
     """The folder of commands of a fresh environment with the tool, and of this one's libraries what it asks for."""
-    if not BUILDER or not importlib.util.find_spec("ensurepip"):
+    if not builder() or not importlib.util.find_spec("ensurepip"):
         pytest.skip("no setuptools of 70.1 or newer, or no pip: apt install python3-venv")
     folder = tmp_path_factory.mktemp("alone")
     venv.create(folder, with_pip=True)

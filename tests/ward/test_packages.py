@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.rigs.machine.wheel import BUILDER, wheel
+from tests.rigs.machine.wheel import builder, wheel
 from tests.rigs.wait import HANG_S
 
 REPO = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def said(folder: Path, code: str, *words: str) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory) -> tuple[Path, Path]:
-    if not BUILDER:
+    if not builder():
         pytest.skip("no setuptools of 70.1 or newer")
     source = tmp_path_factory.mktemp("source")
     for name in ("setup.cfg", "pyproject.toml", "README.md"):

@@ -17,6 +17,7 @@ REPO = Path(__file__).parents[3]
 
 
 @functools.cache
+@functools.cache
 def missing() -> str:
     """Why there can be no network here, or "" if there can."""
     try:

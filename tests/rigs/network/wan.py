@@ -15,6 +15,7 @@ root and /dev/net/tun, no module of the kernel's beyond that. Namespaces and dev
 import contextlib
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import select
@@ -35,6 +36,7 @@ TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 PACKET_MAX_B, IPV4 = 65_536, 4
 
 
+@functools.cache
 def missing() -> str:
     """Why there can be no such line here, or "" if there can."""
     try:
