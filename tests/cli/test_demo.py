@@ -63,7 +63,7 @@ def test_without_real_footage_a_scene_is_drawn_and_said(tmp_path: Path, monkeypa
     monkeypatch.setattr(demo_footage, "SCENE", replace(demo_footage.SCENE, frames_n=20))
     film = choose(None, tmp_path)
     assert "generated scene" in film.text and "no network" in film.text
-    assert codec_of(Path(film.source.removeprefix("file:"))) == ("h264", 768, 400)
+    assert codec_of(Path(film.source.removeprefix("file:"))) == ("h264", 768, 20)
 
 
 def test_a_port_that_is_taken_is_left_alone():

@@ -51,7 +51,8 @@ def test_salvage_of_a_whole_file_is_its_close(name):
     assert salvage(read_at(part)).frames_n == movie.frames_n
 
 
-def test_a_file_cut_at_any_byte_keeps_every_whole_fragment():
+def test_a_file_cut_at_any_byte_keeps_every_whole_fragment(thorough: bool):
+    """Usually at every fifth, and next to each end of a fragment."""
     stream, packets = encode("h264-uneven")
     packets = packets[:24]
     _, part = write(stream, packets, most_n=5, index_entries_max=2)
@@ -59,7 +60,8 @@ def test_a_file_cut_at_any_byte_keeps_every_whole_fragment():
     for fragment in fragments(read_at(part), read_head(read_at(part))):
         ends.append(fragment.offset + fragment.size_b)
     assert len(ends) == len(frames_n) and ends[-1] == len(part)
-    for cut in range(len(part)):
+    near = {end + n for end in ends for n in (-1, 0, 1)}
+    for cut in sorted({*range(0, len(part), 1 if thorough else 5)} | near):
         whole_n = sum(end <= cut for end in ends)
         if whole_n:
             found = salvage(read_at(part[:cut]))

@@ -23,8 +23,8 @@ def die_at(statement_n: int, folders: Folders, clock: HandClock) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-def die_everywhere(root: str) -> None:
-    """Kill a keeper before its first statement, the next one before its second, until one gets through its round."""
+def die_everywhere(root: str, step: int) -> None:
+    """Kill a keeper before its first statement, the next one `step` later, until one gets through its round."""
     folders, clock = Folders(Path(root)), HandClock()
     db, statement_n, killed = connect(folders.root), 1, True
     while killed:
@@ -33,6 +33,6 @@ def die_everywhere(root: str) -> None:
         killed = die_at(statement_n, folders, clock)
         assert codes(folders) == set(), f"killed before statement {statement_n}"
         clock.advance(3 * 86_400)
-        statement_n += 1
+        statement_n += step
     assert statement_n > 30 and ledger.waiting(db) == [] and "deletion" in kinds(db)
     assert all(clip.sha256 for clip in clips.finished(db))
