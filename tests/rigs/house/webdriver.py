@@ -19,7 +19,8 @@ KEYS = {"TAB": "\ue004", "ENTER": "\ue007", "DELETE": "\ue017", "ARROW_LEFT": "\
 # What a browser does for its user beside showing pages, a fifth of what its start takes.
 SPARED = ["--disable-extensions", "--disable-background-networking", "--disable-component-update", "--disable-sync",
           "--disable-default-apps", "--in-process-gpu",
-          "--disable-features=Translate,OptimizationHints,MediaRouter,GlobalMediaControls"]
+          "--renderer-process-limit=1", "--disable-site-isolation-trials",
+          "--disable-features=Translate,OptimizationHints,MediaRouter,GlobalMediaControls,SpareRendererForSitePerProcess,IsolateOrigins,site-per-process"]
 PHONE = {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}
 
 
