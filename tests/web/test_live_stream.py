@@ -50,18 +50,29 @@ def take(answer: http.client.HTTPResponse, seconds: float) -> bytes:
     return data
 
 
+def read_on(answer: http.client.HTTPResponse, size_b: int) -> bytes:
+    data = b""
+    while len(data) < size_b:
+        piece = answer.read1(65536)
+        assert piece, "it has ended"
+        data += piece
+    return data
+
+
 def test_the_stream_is_the_recorded_video_as_it_comes(house, cam, tmp_path):
     answer = watch(house)
     assert answer.status == 200
     assert re.fullmatch(r'video/mp4; codecs="avc1\.[0-9a-f]{6}"', answer.getheader("content-type"))
     assert answer.getheader("cache-control") == "no-store"
     file = tmp_path / "seen.mp4"
-    file.write_bytes(frames(answer, 15))
+    with Stopwatch() as taken:
+        file.write_bytes(frames(answer, 15))
     answer.close()
     command = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", file]
     stream = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["streams"][0]
     assert (stream["codec_name"], stream["width"], stream["height"]) == ("h264", 320, 180)
-    assert 15 <= int(stream["nb_read_frames"]) <= 40      # a fragment for what comes together: at first a whole GOP
+    # A fragment for what comes together: at first a whole GOP, and what a busy machine was late for.
+    assert 15 <= int(stream["nb_read_frames"]) <= 40 * taken.slowness
 
 
 def test_many_viewers_are_one_to_the_camera_and_none_is_none(house, cam):
@@ -92,10 +103,10 @@ def test_a_viewer_that_takes_nothing_loses_whole_gops_and_holds_up_nobody(tmp_pa
     with Household(tmp_path) as house:
         cam = LiveCam(house.runtime, "gate", info, heavy, FRAME_US // 2)
         lazy, nimble = watch(house), watch(house)
-        start_s = time.monotonic()
-        seen = take(nimble, 4)
-        assert len(seen) > 4 * 20 * 100_000 * 0.9 and house.get("/").status == 200
-        late = take(lazy, time.monotonic() - start_s)
+        with Stopwatch() as taken:
+            read_on(nimble, 4 * 20 * 100_000)
+        assert taken.fair_s < 6 and house.get("/").status == 200
+        late = read_on(lazy, 4 * 20 * 100_000)
         lazy.close()
         nimble.close()
         cam.close()
