@@ -72,8 +72,9 @@ def cuts(day: Day, fates: Callable[[int], Iterable[Fate]], seed: int) -> Iterato
             yield Verdict(index_n, step, fate, seed, judged(card.cut(fate, _dice(seed, index_n, fate)), cut))
 
 
-def cuts_of_a_restart(day: Day, index_n: int, fate: Fate, seed: int, place: Path) -> Iterator[Verdict]:
-    """Cut behind one index, start again in `place`, and cut behind each index of that start, too."""
+def cuts_of_a_restart(day: Day, index_n: int, fate: Fate, seed: int, place: Path, every: int = 1) -> Iterator[Verdict]:
+    """Cut behind one index, start again in `place`, and cut behind each index of that start, too, or `every` so many.
+    """
     card, cut = next((card, cut) for number, _, card, cut in moments(day) if number == index_n)
     image = card.cut(fate, _dice(seed, index_n, fate))
     place.mkdir(exist_ok=True)
@@ -84,7 +85,9 @@ def cuts_of_a_restart(day: Day, index_n: int, fate: Fate, seed: int, place: Path
     replay = Replay(place, STORE, MARKS, Card.of(image))
     for number, step in enumerate(replay.run(tape.calls(place / "calls"))):
         assert isinstance(step, Index)
-        again = list(Fate)[number % len(Fate)]
+        if number % every:
+            continue
+        again = list(Fate)[number // every % len(Fate)]
         yield Verdict(number, step, again, seed, judged(replay.card.cut(again, _dice(seed, number, again)), cut))
 
 

@@ -21,7 +21,7 @@ from tests.sim import struck
 from tests.sim.day import STORE
 from tests.sim.struck import Household
 
-TRIALS_N, THOROUGH_N = 20, 120
+TRIALS_N, THOROUGH_N = 8, 120
 TURNS_N = 8                 # of seven seconds
 DEAF_N = 3                  # turns in which a camera may be without its database
 # What a row of the ledger that the damage took, or one that it cost its clip, leads to.
@@ -109,7 +109,7 @@ def test_random_bytes_in_the_schema_end_nobodys_work(lived, tmp_path, thorough):
     schema = [sector for kind, found in struck.sectors(Folders(lived / STORE)).items() for sector in found
               if kind.startswith("sqlite_schema")]
     wrong = {}
-    for seed in range(THOROUGH_N if thorough else 5):
+    for seed in range(THOROUGH_N if thorough else 3):
         dice = Random(f"schema {seed}")
         with copied(lived, tmp_path / str(seed)) as folders:
             struck.strike(folders, dice.choice(schema), dice)

@@ -13,6 +13,7 @@ from agent.ward.authority import accounts, init, issuer
 from agent.ward.authority.accounts import renew
 from agent.ward.authority.findings import CertificateEnds
 from agent.ward.settings import TEMPLATE
+from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.ward.authority import WARD_NAME, now
 from tests.rigs.ward.machine import PASSPHRASE, ROOT, WardMachine, serial
 
@@ -103,8 +104,7 @@ def test_wishes_that_can_not_be_are_told_with_the_remedy(tmp_path, ward):
             ("--passphrase-file", short, "take 12 or more"), ("--passphrase-file", tmp_path / "none", "No such file"),
             ("--token", "pkcs11:x?pin-value=1", "has no PIN"), ("--passphrase-file", "", "there is no terminal")):
         words = [f"{name}={value}" for name, value in (good | {option: wish}).items() if value]
-        done = subprocess.run([*COMMAND, f"--prefix={tmp_path}/new", *words], stdin=subprocess.DEVNULL, cwd=ROOT,
-                              capture_output=True, text=True, check=False)
+        done = forked(TAIMAT, ["ward", "init", f"--prefix={tmp_path}/new", *words], ROOT, os.environ)
         assert done.returncode == 1 and said in done.stderr, done.stderr
         assert not list(tmp_path.glob("new/**/*.key"))
 
