@@ -19,8 +19,7 @@ KEYS = {"TAB": "\ue004", "ENTER": "\ue007", "DELETE": "\ue017", "ARROW_LEFT": "\
 # What a browser does for its user beside showing pages, a fifth of what its start takes.
 SPARED = ["--disable-extensions", "--disable-background-networking", "--disable-component-update", "--disable-sync",
           "--disable-default-apps", "--in-process-gpu",
-          "--renderer-process-limit=1", "--disable-site-isolation-trials",
-          "--disable-features=Translate,OptimizationHints,MediaRouter,GlobalMediaControls,SpareRendererForSitePerProcess,IsolateOrigins,site-per-process"]
+          "--disable-features=Translate,OptimizationHints,MediaRouter,GlobalMediaControls"]
 PHONE = {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}
 
 
@@ -48,9 +47,10 @@ class Process:
     """chromedriver, and the browser with a profile of its own that it has started."""
 
     def __init__(self, kind: Kind) -> None:
-        self.kind, self._port = kind, free_port()
-        self._driver = subprocess.Popen([DRIVER, f"--port={self._port}"], stdout=subprocess.DEVNULL,
+        self.kind, port = kind, free_port()
+        self._driver = subprocess.Popen([DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
         self._session = ""
         try:
             self._wait_for_driver()
@@ -60,6 +60,7 @@ class Process:
             self._session = f"/session/{made['sessionId']}"
             self._size = self.call("GET", "/window/rect")
         except BaseException:
+            self._connection.close()
             self._driver.kill()
             raise
 
@@ -68,6 +69,7 @@ class Process:
         try:
             self.call("DELETE", "")
         finally:
+            self._connection.close()
             self._driver.terminate()
             self._driver.wait(HANG_S)
 
@@ -99,13 +101,13 @@ class Process:
 
     def call(self, method: str, path: str, body: dict | None = None) -> Any:
         """What the browser answers to one command of its session; RuntimeError with its word if it refuses."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HANG_S)
+        text = None if body is None else json.dumps(body)
         try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, self._session + path, text, {"content-type": "application/json"})
-            value = json.loads(connection.getresponse().read())["value"]
-        finally:
-            connection.close()
+            self._connection.request(method, self._session + path, text, {"content-type": "application/json"})
+            value = json.loads(self._connection.getresponse().read())["value"]
+        except BaseException:
+            self._connection.close()        # the next call connects anew
+            raise
         if isinstance(value, dict) and "error" in value:
             raise RuntimeError(f"{value['error']}: {value['message']}")
         return value
