@@ -16,7 +16,7 @@ FAILING = (errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EREMOTEIO, errno.ENODE
            errno.ETIMEDOUT, errno.ESHUTDOWN)
 OWN = "process"             # no condition of the card: see agent/process/heartbeat.py
 SPENT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-FILES_N = 4                 # that a database opens
+FILES_N = 16                # a database opens 4; other threads may have closed some since it failed
 SQLITE_FAILING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 NO_ROOM = ("card_full", "inodes_low")
 # Files beside an open database. SQLite does not say why it can't make or extend them.

@@ -237,6 +237,20 @@ def test_a_database_that_finds_no_file_number_free_does_not_blame_the_card(recor
     assert recorder.fault is None and recorder.recording
 
 
+def test_nor_does_one_after_whose_failure_other_threads_have_closed_some(folders):
+    """SQLite does not say why it could open nothing; numbers are counted only then."""
+    gc.collect()
+    before, handles = resource.getrlimit(resource.RLIMIT_NOFILE), os.listdir("/proc/self/fd")
+    failed = sqlite3.OperationalError("unable to open database file")
+    failed.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    assert fault_of(failed, folders.root) == "card_io"
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(handles) + 8, before[1]))
+        assert fault_of(failed, folders.root) == OWN
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 def test_a_flush_that_took_far_too_long_is_told_for_two_minutes(recorder, hand_clock, monkeypatch):
     flush = os.fdatasync
     begin, end = clip()
