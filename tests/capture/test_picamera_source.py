@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_opening_and_closing_fifty_times_leaks_nothing(saw: Saw) -> None:
     for kind in ("files", "threads"):       # one may just be ending when they are counted; what leaks is there to stay
         assert min(saw[kind][-10:]) <= max(saw[kind][:5])
     early_mb, late_mb = saw["rss_mb"][10:25], saw["rss_mb"][35:]
-    assert min(late_mb) - min(early_mb) < 6     # where it settles; it varies by more. 25 frames lost are 7.5 MB
+    assert median(late_mb) - median(early_mb) < 6       # one alone may be far off. 25 frames lost are 7.5 MB
 
 
 @plays("records")
