@@ -8,7 +8,7 @@ import pytest
 
 from agent.cameras.discovery import network
 from agent.config.load import load, parse
-from tests.cli.cli import environment, taimat_process, write_config
+from tests.cli.cli import environment, taimat, taimat_process, write_config
 from tests.cli.discovering import ask, ask_json, at
 from tests.rigs.cameras.onvif import Camera, Encoder, OnvifCamera
 from tests.rigs.cameras.rtsp_door import RtspDoor
@@ -186,5 +186,5 @@ def test_write_leaves_a_configuration_alone_that_is_wrong_or_missing(tmp_path: P
     (["--user", "admin"], "TAIMAT_CAMERA_PASSWORD"), (["--password-file", "x"], "--user NAME"),
     (["--user", "admin", "--password-file", "/none"], "/none")])
 def test_a_wish_that_can_t_be_is_told_with_what_would_be_right(tmp_path: Path, arguments: list[str], said: str):
-    answer = taimat_process(tmp_path, "discover", *arguments)
+    answer = taimat(tmp_path, "discover", *arguments)
     assert answer.returncode == 2 and said in " ".join(answer.stderr.replace("│", " ").split()).replace("- ", "-")

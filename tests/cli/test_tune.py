@@ -15,7 +15,7 @@ from agent.host.clock import Instant, SystemClock
 from agent.store import clips, events
 from agent.store.database import transaction
 from agent.store.folders import Folders
-from tests.cli.cli import taimat_process, write_config
+from tests.cli.cli import taimat, taimat_process, write_config
 from tests.rigs.cameras import footage
 
 
@@ -193,6 +193,6 @@ def test_a_mistake_is_told_with_its_remedy(tmp_path: Path, folders: Folders, db:
                                            name: str):
     words, code, told = MISTAKES[name]
     config = write_config(tmp_path, "rtsp://yard")
-    said = taimat_process(tmp_path, "tune", "-c", config, *[short if word == "FILM" else word for word in words])
+    said = taimat(tmp_path, "tune", "-c", config, *[short if word == "FILM" else word for word in words])
     shown = " ".join(said.stderr.replace("│", " ").split())
     assert said.returncode == code and told in shown and "Traceback" not in shown
