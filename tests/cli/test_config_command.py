@@ -62,8 +62,8 @@ def test_home_is_the_machines_for_root_and_the_users_own_else(tmp_path: Path, mo
 def test_check_run_and_each_role_name_the_mistake_and_exit_78(tmp_path: Path, text: str, told: str):
     path = tmp_path / "taimat.toml"
     path.write_text(text)
-    for command in (("config", "check"), ("run",)):
-        said = taimat_process(tmp_path, *command, "--config", path)
+    for run, command in ((taimat, ("config", "check")), (taimat_process, ("run",))):
+        said = run(tmp_path, *command, "--config", path)
         assert said.returncode == 78 and told in said.stderr and "Traceback" not in said.stderr
         assert "s3cret" not in said.stdout + said.stderr
 
@@ -114,8 +114,9 @@ def test_show_prints_what_is_in_effect_with_notes_and_without_passwords(tmp_path
 @pytest.mark.parametrize("url", ["rtsp://u:p@ss#s3cret@host/1", "rtsp://u:p@ss s3cret@host/1"])
 def test_no_command_prints_a_password_that_breaks_its_address(tmp_path: Path, url: str):
     path = write_config(tmp_path, url)
-    for command in (("config", "check"), ("config", "show"), ("doctor",), ("run",)):
-        said = taimat_process(tmp_path, *command, "--config", path)
+    for run, command in ((taimat, ("config", "check")), (taimat, ("config", "show")), (taimat_process, ("doctor",)),
+                         (taimat_process, ("run",))):
+        said = run(tmp_path, *command, "--config", path)
         assert said.returncode == 78 and "write @ as %40" in said.stderr and "s3cret" not in said.stdout + said.stderr
 
 
