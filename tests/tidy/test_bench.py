@@ -142,9 +142,12 @@ def test_every_bench_can_be_imported(name: str):
     importlib.import_module(f"scripts.benches.{name}")
 
 
-@pytest.mark.parametrize("name", ["shelf", "week"])
+@pytest.mark.parametrize("name", ["shelf", pytest.param("week", marks=pytest.mark.thorough)])
 def test_a_small_bench_runs_through(name: str):
-    """What it calls may have changed; others need half a minute or more, a card of their own, or a city."""
+    """What it calls may have changed; others need half a minute or more, a card of their own, or a city.
+
+    tests/link/test_week.py lives most of the same week.
+    """
     answer = bench("--quick", "--rounds", "1", name)
     assert answer.returncode == 0, answer.stderr
 
