@@ -1,12 +1,22 @@
 """A booted machine with the agent under its units: its names, what is installed on it, and questions to its page."""
 import contextlib
 import json
+import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
+from dataclasses import asdict
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from agent.store.clips import newest
+from agent.store.database import StoreError, connect
+from agent.store.folders import Folders
 from tests.rigs.cameras import footage
+from tests.rigs.house.phone import dial_within
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine, NoMachine
 
@@ -38,29 +48,7 @@ IMPATIENT = "[Service]\nWatchdogSec=12\nTimeoutAbortSec=2\n"
 SERVICE = ("[Unit]\nStartLimitIntervalSec=0\n"      # the loopback device may come up late
            "[Service]\nExecStart={}\nRestart=on-failure\nRestartSec=100ms\nDynamicUser=yes\n"
            "[Install]\nWantedBy=multi-user.target\n")
-COOKIES = "/root/cookies"
-FETCH = f"""
-import os, sys, urllib.request
-from http.cookiejar import LWPCookieJar
-jar = LWPCookieJar("{COOKIES}")
-if os.path.exists(jar.filename):
-    jar.load()
-pages = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-sys.stdout.buffer.write(pages.open(sys.argv[1], timeout=5).read())
-jar.save()
-"""
-# As a paired browser: what it asks for, where that leads to, and the page.
-BROWSE = """
-import http.client, os, sys
-method, path, body, cookie = sys.argv[1], sys.argv[2], sys.argv[3], "/root/cookie"
-line = http.client.HTTPConnection("localhost", 8088, timeout=20)
-known = {"Cookie": open(cookie).read()} if os.path.exists(cookie) else {}
-line.request(method, path, body or None, {"Origin": "http://localhost:8088", **known})
-answer = line.getresponse()
-if answer.getheader("set-cookie"):
-    open(cookie, "w").write(answer.getheader("set-cookie").partition(";")[0])
-print(answer.status, answer.getheader("location"), answer.read().decode())
-"""
+COOKIE = "root/cookie"
 
 
 def demand_libraries() -> None:
@@ -88,16 +76,59 @@ def furnish(machine: Machine, agent: Path = ROOT / "agent", version: str = "0.1.
 
 
 def clips(machine: Machine) -> list[dict[str, Any]]:
-    """Finished clips, oldest first, as a technician lists them."""
-    return [json.loads(line) for line in machine.run("taimat", "clips", "list", "--json").splitlines()]
+    """Finished clips, oldest first, as `taimat clips list` shows them.
+
+    They are read from outside: a start of the command costs as much as the roles do in seconds.
+    """
+    folders = Folders(machine.root / STORE.lstrip("/"))
+    try:
+        with closing(connect(folders.root, read_only=True)) as db:
+            shown = [*newest(db, None)][::-1]
+    except (StoreError, sqlite3.OperationalError):
+        return []           # no role has made it yet
+    return [{**asdict(clip), "file": f"/{folders.clip(clip.seq, clip.name).relative_to(machine.root)}"}
+            for clip in shown]
 
 
-def fetch(machine: Machine, address: str) -> str:
-    """What the page answers to a browser that a link lets in; "" while it does not."""
-    if not (machine.root / COOKIES.lstrip("/")).exists():
-        link = machine.run("taimat", "pair", "--link", "-c", SETTINGS, check=False).strip()
-        machine.run("python3", "-c", FETCH, link, check=False)
-    return machine.run("python3", "-c", FETCH, f"http://localhost:8088{address}", check=False)
+def ask_page(machine: Machine, method: str, path: str, body: str = "") -> tuple[int, str, bytes]:
+    """Status, place to go on and body: what the page answers to a browser on the machine, whose cookie is in COOKIE.
+
+    The browser is this process, in the machine's network. Raises OSError and HTTPException.
+    """
+    cookie = machine.root / COOKIE
+    known = {"Cookie": cookie.read_text()} if cookie.exists() else {}
+    with closing(HTTPConnection("localhost", 8088)) as line:
+        line.sock = dial_within(int(machine.leader), "127.0.0.1")(8088)
+        line.request(method, path, body or None, {"Origin": "http://localhost:8088", **known})
+        answer = line.getresponse()
+        if given := answer.getheader("set-cookie"):
+            cookie.write_text(given.partition(";")[0])
+        return answer.status, answer.getheader("location", ""), answer.read()
+
+
+def browse(machine: Machine, method: str, path: str, body: str = "") -> str:
+    """Status, place to go on and text of the page's answer; "" while there is none: it restarts with a change."""
+    try:
+        status, goal, text = ask_page(machine, method, path, body)
+    except (OSError, HTTPException):
+        return ""
+    return f"{status} {goal} {text.decode()}"
+
+
+def pair(machine: Machine) -> None:
+    """Have the browser let in by a link, if the page answers."""
+    link = machine.run("taimat", "pair", "--link", "-c", SETTINGS, check=False).strip()
+    browse(machine, "GET", re.sub("^https?://[^/]*", "", link) or "/")
+
+
+def fetch(machine: Machine, address: str) -> bytes:
+    """What the page answers to a browser that a link lets in; b"" while it does not."""
+    if not (machine.root / COOKIE).exists():
+        pair(machine)
+    with contextlib.suppress(OSError, HTTPException):
+        status, _, data = ask_page(machine, "GET", address)
+        return data if status == HTTPStatus.OK else b""
+    return b""
 
 
 def health(machine: Machine) -> dict[str, Any]:

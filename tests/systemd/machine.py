@@ -23,6 +23,7 @@ from agent.privileged.update.versions import Versions
 from agent.store.schema import READABLE_FROM
 from tests.rigs.wait import HANG_S, until
 
+CACHE = Path.home() / ".cache" / "taimat-tests"
 UNITS = Path(__file__).parents[2] / "systemd"
 SUITE = "trixie"
 PACKAGES = "systemd-sysv,dbus,python3,iproute2"
@@ -43,10 +44,9 @@ class NoMachine(Exception):
 
 def root_image() -> Path:
     """The cached folder with a minimal Debian, made on first use; raises NoMachine."""
-    cache = Path.home() / ".cache" / "taimat-tests"
-    image = cache / f"{SUITE}-{PACKAGES.replace(',', '+')}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+    image = CACHE / f"{SUITE}-{PACKAGES.replace(',', '+')}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)      # two test runs must not build the same image
         if not image.exists():
             part = image.with_suffix(".part")
@@ -65,8 +65,11 @@ class Machine:
     before: tuple[str, ...] = ()        # a command that starts systemd-nspawn
     options: tuple[str, ...] = ()       # more of systemd-nspawn's
 
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
-        """Lay the copy into `folder`, or have all of `root` for its own instead. Raises NoMachine."""
+    def __init__(self, folder: Path, root: Path | None = None, stock: Path | None = None) -> None:
+        """Lay the copy into `folder`, or have all of `root` for its own instead. Raises NoMachine.
+
+        `stock` is a layer above the image, see stock.py.
+        """
         if os.geteuid() != 0:
             raise NoMachine("booting a machine needs root")
         if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
@@ -74,7 +77,7 @@ class Machine:
         self.root, self._folder, self._is_copy = root or folder / "root", folder, root is None
         if self._is_copy:
             self.root.mkdir()
-            self._lay(root_image(), self.root)
+            self.changes = self._lay(f"{stock}:{root_image()}" if stock else root_image(), self.root)
         self._console = folder / "console.log"
         self._nspawn: subprocess.Popen[bytes] | None = None
 
@@ -94,8 +97,8 @@ class Machine:
                 found.append((root if root.is_dir() else CGROUPS) / path.lstrip("/") / self.name)
         return found
 
-    def _lay(self, below: Path | str, at: Path) -> None:
-        """Mount the folder(s) `below` at `at`; changes go to a folder of this boot. Raises NoMachine."""
+    def _lay(self, below: Path | str, at: Path) -> Path:
+        """Mount the folder(s) `below` at `at`; changes go to the folder that it returns. Raises NoMachine."""
         layer = Path(tempfile.mkdtemp(prefix="layer-", dir=self._folder))
         layer.chmod(0o755)
         for name in ("changes", "work"):
@@ -105,6 +108,7 @@ class Machine:
                                  capture_output=True, text=True)
         if mounted.returncode:
             raise NoMachine(mounted.stderr.strip())
+        return layer / "changes"
 
     def borrow(self, *folders: str) -> None:
         """Let folders of this computer show through below the machine's own; before `boot`. Raises NoMachine."""

@@ -1,9 +1,11 @@
 """Run in a unit's place, with its user and sandbox, or by a process of nobody's: works for a while against what the
 household was promised of its recordings.
 
-    promise_attacks.py rows            rows and files are changed, once
-    promise_attacks.py siege SECONDS   all that a role may hold, fill and flood, at the same time
+    promise_attacks.py rows                   rows and files are changed, once
+    promise_attacks.py siege SECONDS          all that a role may hold, fill and flood, at the same time
+    promise_attacks.py short-siege SECONDS    the same; floods pause longer, and the processor rests between bursts
 
+SIGTERM ends a siege early.
 Prints one JSON object: by attack how often it was refused and done. What came of it is seen from outside.
 """
 import contextlib
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -26,7 +29,8 @@ FORTY_DAYS_MS = 40 * 86_400_000
 WRITERS_BYTE = 120          # of the index: whoever has locked it writes, by SQLite's rules
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
 FILL_B, FILES_N, PIDS_N = 64 << 20, 2000, 1 << 15
-LOUD_S, PACE_S = 0.5, 0.002
+LOUD_S, PACE_S, SHORT_PACE_S = 0.5, 0.002, 0.02
+BURST_S, SHORT_REST_S = 1.0, 3.0
 STRANGE = ("\n", "\udcff", "a" * 255, "gate-00000000-999999999999.mp4", "own-00000000-4503599627370496.mp4.part",
            "own-Asia\\Ho_Chi_Minh-000001.mp4", "-rf", "\x1b[2J", "..mp4", "%s%n.mp4", "days.json", "wanted",
            "taimat.toml.last-good.keeper", "ladder-own.json", "ballast", "keeper.lock", "kept.json", "CON", "‮4pm.mp4")
@@ -176,7 +180,7 @@ def slow(over: threading.Event) -> None:
             line.close()
 
 
-def questions(over: threading.Event) -> None:
+def questions(over: threading.Event, pace_s: float) -> None:
     """Whole questions without a pause, valid ones in bad order among them."""
     asked = [("decisions", {"ask": "pause", "token": "x"}),
              ("decisions", {"ask": "home", "camera": "own", "paused": True}),
@@ -196,10 +200,10 @@ def questions(over: threading.Event) -> None:
                 line.sendall(json.dumps(question).encode() + b"\n")
                 done = b'"why"' not in line.recv(65_536)
                 TALLY.setdefault(f"asked {question['ask']}", [0, 0])[done] += 1
-            over.wait(PACE_S)
+            over.wait(pace_s)
 
 
-def forge(over: threading.Event) -> None:
+def forge(over: threading.Event, pace_s: float) -> None:
     """Heartbeats in the name of each unit, and pokes, as fast as they are taken."""
     beats = [json.dumps({"type": "beat", "role": role, "unit": unit, "pid": 1, "mono_s": time.monotonic(), "up_s": 99,
                          "cameras": [{"camera": name, "state": "ok", "recording": True} for name in cameras]}).encode()
@@ -215,7 +219,7 @@ def forge(over: threading.Event) -> None:
                     with contextlib.suppress(OSError):
                         line.sendto(word, str(inbox))
                         TALLY.setdefault("datagrams", [0, 0])[1] += 1
-            over.wait(PACE_S)
+            over.wait(pace_s)
 
 
 def other_processes() -> None:
@@ -230,26 +234,30 @@ def other_processes() -> None:
                 os.pidfd_open(int(folder.name)), signal.SIGSTOP))
 
 
-def burn(over: threading.Event) -> None:
-    """Processor, watches and memory, up to the unit's bounds."""
+def burn(over: threading.Event, rest_s: float) -> None:
+    """Processor, watches and memory, up to the unit's bounds; with a rest after each burst."""
     hoard: list[bytearray] = []
     with contextlib.suppress(MemoryError):
         hoard = [bytearray(1 << 20) for _ in range(48)]
-    while not over.is_set():
-        sum(range(20_000))
+    while not over.wait(rest_s):
+        until_s = time.monotonic() + BURST_S
+        while time.monotonic() < until_s and not over.is_set():
+            sum(range(20_000))
     hoard.clear()
 
 
-def siege(seconds: float) -> None:
+def siege(seconds: float, is_short: bool) -> None:
     """All of it at once."""
-    over = threading.Event()
+    over, pace_s = threading.Event(), SHORT_PACE_S if is_short else PACE_S
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
     other_processes()
     spoil()
-    parts = (hold_writing, hold_transaction, litter, slow, questions, forge, burn)
+    parts = (hold_writing, hold_transaction, litter, slow, partial(questions, pace_s=pace_s),
+             partial(forge, pace_s=pace_s), partial(burn, rest_s=SHORT_REST_S if is_short else 0))
     threads = [threading.Thread(target=part, args=(over,), daemon=True) for part in parts]
     for thread in threads:
         thread.start()
-    time.sleep(seconds)
+    over.wait(seconds)
     over.set()
     for thread in threads:
         thread.join(2)
@@ -262,5 +270,5 @@ if __name__ == "__main__":
         older()
         forgotten()
     else:
-        siege(float(sys.argv[2]))
+        siege(float(sys.argv[2]), sys.argv[1] == "short-siege")
     print(json.dumps({name: f"{refused} refused, {done} done" for name, (refused, done) in TALLY.items()}), flush=True)

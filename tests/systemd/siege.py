@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from agent.store import ledger
 from agent.store.database import FILE
 from tests.rigs.cameras import footage
 from tests.rigs.wait import Stopwatch, until
-from tests.systemd.booted import BROWSE, KEEPER, NETWORK, SETTINGS, STORE, stem
+from tests.systemd.booted import COOKIE, KEEPER, NETWORK, SETTINGS, STORE, browse, health, pair, stem
 from tests.systemd.machine import Machine
 
 PAUSED_WITHIN_S, STILL_S = 5.0, 2.0
 GAPS = {"row_missing", "row_removed", "tail_cut"}      # what a check says of rows that are gone
-PROGRAM, BROWSER = "/usr/lib/promise_attacks.py", "/usr/lib/browse.py"
+PROGRAM = "/usr/lib/promise_attacks.py"
 OWN = "taimat-own.service"              # a camera of its own, which root's set-up leaves alone
 CAMERAS = {"gate": (640, 360), "own": (320, 180)}
 OWN_CAMERA = """
@@ -50,7 +50,6 @@ def two_cameras(machine: Machine) -> None:
     machine.write(f"/etc/systemd/system/{OWN}", (units / "taimat-capture@.service").read_text().replace("%i", "own"))
     machine.write(f"/etc/systemd/system/{NETWORK}.d/91-alone.conf", NETWORK_ALONE)
     shutil.copy(Path(__file__).with_name("promise_attacks.py"), machine.root / PROGRAM.lstrip("/"))
-    machine.write(BROWSER, BROWSE)
     machine.write(f"/etc/systemd/system/{KEEPER}.d/91-patient.conf", "[Service]\nWatchdogSec=60\n")      # as shipped
     machine.enable(OWN)
 
@@ -72,15 +71,14 @@ class Growth(threading.Thread):
 
     def run(self) -> None:
         """Until it is over."""
-        best, since = self.house.sizes(self.camera), Stopwatch()
-        with ExitStack() as watches:
-            watches.enter_context(since)
+        best, grown_at_s = self.house.sizes(self.camera), 0.0
+        with Stopwatch() as watch:
             while not self._over.wait(0.2):
                 sizes = self.house.sizes(self.camera)
                 more_b = sum(max(0, size_b - best.get(name, 0)) for name, size_b in sizes.items())
-                self.longest_s = max(self.longest_s, since.fair_s)
+                self.longest_s = max(self.longest_s, watch.fair_s - grown_at_s)
                 if more_b:
-                    self.grown_b, best, since = self.grown_b + more_b, best | sizes, watches.enter_context(Stopwatch())
+                    self.grown_b, best, grown_at_s = self.grown_b + more_b, best | sizes, watch.fair_s
 
     def __enter__(self) -> "Growth":
         self.start()
@@ -98,14 +96,13 @@ class Household:
     machine: Machine
 
     def page(self, method: str, path: str, body: str = "") -> str:
-        return self.machine.run("python3", BROWSER, method, path, body, check=False)
+        return browse(self.machine, method, path, body)
 
     def pair(self) -> None:
         """With another browser of an owner's, from now on."""
-        self.machine.run("rm", "-f", "/root/cookie")
-        link = self.machine.run("taimat", "pair", "--link").strip()
-        path = re.sub("^https?://[^/]*", "", link)
-        until(lambda: self.page("GET", path).startswith(("200", "303")), f"paired by {link}")
+        (self.machine.root / COOKIE).unlink(missing_ok=True)
+        pair(self.machine)
+        until(lambda: self.page("GET", "/health").startswith("200"), "it is paired")
 
     def switch(self, camera: str, how: str) -> None:
         """By the page's switch: "open" pauses."""
@@ -191,14 +188,8 @@ class Household:
         before = self.sizes(camera)
         until(lambda: self.sizes(camera).keys() - before.keys(), f"{camera} is recorded again")
 
-    def health(self) -> dict[str, Any]:
-        """As the page tells it; empty while it doesn't."""
-        with suppress(ValueError):
-            return json.loads(self.page("GET", "/health.json").partition(" None ")[2])
-        return {}
-
     def misses(self, camera: str) -> bool:
         """Whether the page says that a camera isn't recorded, or its unit is down."""
-        told = self.health()
+        told = health(self.machine)
         return any(each["code"] in ("role_down", "not_recording") and each.get("unit") == f"capture@{camera}"
                    for each in told.get("conditions", ()))

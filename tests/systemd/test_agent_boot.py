@@ -2,7 +2,6 @@
 
 One boot, and the tests go on from one another. What each sandbox refuses is in test_boot.py.
 """
-import base64
 import hashlib
 import io
 import json
@@ -17,7 +16,6 @@ from tests.rigs.wait import Stopwatch, until
 from tests.systemd.booted import (
     CAMERA,
     CONFIG,
-    FETCH,
     KEEPER,
     LINK,
     NETWORK,
@@ -29,6 +27,7 @@ from tests.systemd.booted import (
     clips,
     conditions,
     demand_libraries,
+    fetch,
     furnish,
     health,
     open_parts,
@@ -164,8 +163,7 @@ def test_a_clip_is_hashed_announced_and_shown_in_the_clear(machine: Machine) -> 
     until(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears")
     on_card = (machine.root / clip["file"].lstrip("/")).read_bytes()
     assert hashlib.sha256(on_card).hexdigest() == clip["sha256"] and on_card.startswith(MAGIC)
-    served = machine.run("sh", "-c", f"python3 -c '{FETCH}' http://localhost:8088/clips/{clip['name']}.mp4 | base64")
-    with av.open(io.BytesIO(base64.b64decode(served))) as film:
+    with av.open(io.BytesIO(fetch(machine, f"/clips/{clip['name']}.mp4"))) as film:
         assert sum(1 for _ in film.decode(video=0)) == clip["frames"]
 
 

@@ -7,10 +7,10 @@ import json
 import re
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -53,8 +53,9 @@ MAY = {("web", "past"), ("web", "live"), ("capture", "live"), ("capture", "datab
        ("link", "ward_key")}
 KEPT = {promise: ["holds"] * 4 for promise in ("film", "days", "ledger", "recording", "stop")} | {
     "told": ["its own", "holds", "its own", "holds"]}
-SIEGE_S = 30.0
+SIEGE_S = 30.0              # a short one ends as soon as all is seen
 DOWN_WITHIN_S, STALLED_S = 20.0, 12.0       # a silence that is told; and how long a clip may rest, by fair seconds
+WATCHED_S = STALLED_S + 1                   # less would see no rest that is too long
 INSIDE = {"capture": NETWORK, "link": LINK, "web": WEB}
 ASKED = ("database", "outbox", "approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past",
          "page", "code", "role", "settings", "ward_key", "live", "health")
@@ -190,60 +191,79 @@ def test_rows_and_files_of_recordings_mislead_nobody(machine: Machine, household
     household.holds_ledger()
 
 
-def besiege(machine: Machine, role: str, how: str, seconds: float) -> dict[str, str]:
-    """All that a role may hold, fill and flood, for so long."""
-    program = f"{PROGRAM} siege {seconds}"
-    if how == "inside":
-        return machine.in_place_of(INSIDE[role], program)
-    return json.loads(machine.run("setpriv", *user_of(role), "python3", *program.split()))
+@dataclass
+class Siege:
+    """All that lost roles may hold, fill and flood, from entry to exit: each (role, how)."""
+
+    machine: Machine
+    lost: tuple[tuple[str, str], ...]
+    thorough: bool
+    done: list[dict[str, str]] = field(default_factory=list)
+
+    def __enter__(self) -> "Siege":
+        program = f"{PROGRAM} {'siege' if self.thorough else 'short-siege'} {SIEGE_S}"
+        self._roles = ThreadPoolExecutor()
+        self._sieges = [self._roles.submit(self._run, role, how, program) for role, how in self.lost]
+        until(lambda: self._under_way_n() == len(self.lost), "the siege begins")
+        return self
+
+    def _run(self, role: str, how: str, program: str) -> dict[str, str]:
+        if how == "inside":
+            return self.machine.in_place_of(INSIDE[role], program)
+        return json.loads(self.machine.run("setpriv", *user_of(role), "python3", *program.split()))
+
+    def _under_way_n(self) -> int:
+        return self.machine.run("ps", "-o", "args=", "-C", "python3", check=False).count(PROGRAM)
+
+    def seen(self, watch: Stopwatch) -> None:
+        """Wait until that is long enough to see a rest that is too long, or the siege is over."""
+        until(lambda: watch.fair_s > WATCHED_S or all(siege.done() for siege in self._sieges))
+
+    def __exit__(self, *_: object) -> None:
+        """A thorough one has all its time."""
+        if not self.thorough:
+            self.machine.run("pkill", "-TERM", "-f", f"^\\S*python3 {PROGRAM}", check=False)
+        self.done = [siege.result() for siege in self._sieges]
+        self._roles.shutdown()
+        print(self.lost, self.done)
 
 
-def under_way(machine: Machine) -> None:
-    """Wait until the attack has begun."""
-    until(lambda: PROGRAM in machine.run("ps", "-o", "args=", "-C", "python3", check=False), "the siege begins")
-
-
-def test_a_besieged_household_records_pauses_and_knows_what_is_down(machine: Machine, household: Household) -> None:
+def test_a_besieged_household_records_pauses_and_knows_what_is_down(machine: Machine, household: Household,
+                                                                    thorough: bool) -> None:
     """By the link, and by a process of nobody's."""
-    lost = (("link", "inside"), ("nobody", "user"))
-    with ThreadPoolExecutor() as roles:
-        sieges = [roles.submit(besiege, machine, role, how, SIEGE_S) for role, how in lost]
-        under_way(machine)
+    with Siege(machine, (("link", "inside"), ("nobody", "user")), thorough) as siege:
         with Stopwatch() as watch, Growth(household, "gate") as gate:
             machine.run("systemctl", "stop", OWN)
             until(lambda: household.misses("own"), "the page tells that a camera is not recorded")
             told_s = watch.fair_s
+            siege.seen(watch)
         household.pauses("gate")
-        print(told_s, gate, [siege.result() for siege in sieges])
+        print(told_s, gate)
     machine.run("systemctl", "start", OWN)
     household.resumes("gate")
     assert told_s < DOWN_WITHIN_S
     assert gate.grown_b > 100_000 and gate.longest_s < STALLED_S
 
 
-def test_while_capture_of_the_network_is_lost_another_camera_is_recorded_and_paused(machine: Machine,
-                                                                                   household: Household) -> None:
-    with ThreadPoolExecutor() as roles:
-        siege = roles.submit(besiege, machine, "capture", "inside", SIEGE_S)
-        under_way(machine)
-        with Growth(household, "own") as own:
-            time.sleep(SIEGE_S / 2)
+def test_while_capture_of_the_network_is_lost_another_camera_is_recorded_and_paused(
+        machine: Machine, household: Household, thorough: bool) -> None:
+    with Siege(machine, (("capture", "inside"),), thorough) as siege:
+        with Growth(household, "own") as own, Stopwatch() as watch:
+            siege.seen(watch)
         print(own)
         household.pauses("own")
-        done = siege.result()
     for attack in ("signals", "memory"):
-        assert done[attack].endswith(" 0 done"), done
+        assert siege.done[0][attack].endswith(" 0 done"), siege.done
     household.resumes("own")
     assert own.grown_b > 100_000 and own.longest_s < STALLED_S
 
 
-def test_while_the_page_is_lost_cameras_are_recorded_and_paused_by_command(machine: Machine,
-                                                                          household: Household) -> None:
-    with ThreadPoolExecutor() as roles, Growth(household, "own") as own:
-        siege = roles.submit(besiege, machine, "web", "inside", SIEGE_S / 2)
-        under_way(machine)
+def test_while_the_page_is_lost_cameras_are_recorded_and_paused_by_command(machine: Machine, household: Household,
+                                                                          thorough: bool) -> None:
+    lost = (("web", "inside"),)
+    with Growth(household, "own") as own, Siege(machine, lost, thorough) as siege, Stopwatch() as watch:
         household.pauses("gate", by_page=False)
-        print(siege.result())
+        siege.seen(watch)
     household.resumes("gate")
     assert own.grown_b > 100_000 and own.longest_s < STALLED_S
 

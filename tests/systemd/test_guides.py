@@ -5,19 +5,21 @@ edits the configuration, a film is written into it as the camera `gate`, so that
 """
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts.packaging.wheels import NoWheel
-from tests.machines.debian import Archive, NotDebian
+from tests.machines.debian import NotDebian, supply
 from tests.rigs.cameras import footage
 from tests.rigs.machine.guides import GUIDES, NEEDS, Block, blocks
-from tests.rigs.machine.packaged import packaged
+from tests.rigs.machine.packaged import MACHINE, packaged
 from tests.rigs.machine.stick import STICK, Stick
 from tests.rigs.wait import until
-from tests.systemd.machine import Machine, NoMachine, root_image
+from tests.systemd.booted import clips
+from tests.systemd.machine import Machine, NoMachine
+from tests.systemd.stock import DPKG, stocked
 from tests.systemd.typist import USER, Typist
 
 SETTINGS = "/etc/taimat/taimat.toml"
@@ -73,16 +75,7 @@ class Desk:
         until(path.exists, "the first configuration")
         if CAMERA not in path.read_text():
             path.write_text(path.read_text() + CAMERA)
-            until(lambda: machine.run("taimat", "clips", "list", "--json", check=False), "the first clip")
-
-
-def furnish(machine: Machine, packages: Sequence[Path]) -> Typist:
-    """Somebody at a fresh machine, which has a film for a camera."""
-    needed = Archive("amd64").fresh().needed(root_image() / "var/lib/dpkg/status", *packages, "sudo")
-    shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
-    typist = Typist(machine, "taimat")
-    typist.move_in(packages, needed)
-    return typist
+            until(lambda: clips(machine), "the first clip")
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +83,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """At a machine that nobody has touched yet."""
     folder = tmp_path_factory.mktemp("desk")
     try:
-        with Machine(folder) as machine:
-            made = packaged()
-            typist = furnish(machine, [made.deb])
+        made = packaged()
+        with Machine(folder, stock=stocked(made.deb, "sudo")) as machine:
+            shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
+            typist = Typist(machine, "taimat")
+            typist.move_in([made.deb], supply(MACHINE, machine.root / DPKG, made.deb, "sudo"))
             Stick(machine.root / STICK.lstrip("/"), folder / "gpg").add(made.deb, made.board)
             yield Desk(typist)
     except (NoMachine, NotDebian, NoWheel) as reason:

@@ -26,9 +26,10 @@ from tests.rigs.machine.packaged import BROKEN, SOONER, Edit, packaged
 from tests.rigs.machine.stick import STICK, Stick, take_off_line
 from tests.rigs.network.lan import PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import HANG_S, until
-from tests.systemd.booted import KEEPER, NETWORK, SETTINGS, STORE, WEB
+from tests.systemd.booted import KEEPER, NETWORK, SETTINGS, STORE, WEB, clips
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine
+from tests.systemd.stock import stocked
 
 FIRST, LATER, LIGHT, BAD = "0.1.0", "0.2.0", "0.3.0", "0.4.0"
 ROLES = (KEEPER, WEB, NETWORK)
@@ -81,9 +82,8 @@ class Home:
             self.machine.until(unit, "ActiveState", "active")
 
     def clips(self) -> list[str]:
-        """Files of finished clips, newest first, below the store."""
-        said = self.machine.run("taimat", "clips", "list", "--last", "999", "--json")
-        return [json.loads(line)["file"] for line in said.splitlines()]
+        """Files of finished clips, below the store."""
+        return [clip["file"] for clip in clips(self.machine)]
 
     def until_recorded(self) -> None:
         """Wait for a clip that was not there before; all that was is there and as it was, says `taimat verify`, too."""
@@ -104,7 +104,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     folder = tmp_path_factory.mktemp("life")
     try:
         first = packaged(FIRST, edit=SOONER)
-        with Machine(folder) as machine:
+        with Machine(folder, stock=stocked(first.deb)) as machine:
             take_off_line(machine.root, first.deb)
             stick = Stick(machine.root / STICK.lstrip("/"), folder / "gpg")
             stick.add(first.deb)

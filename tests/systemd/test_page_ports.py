@@ -11,7 +11,7 @@ import pytest
 
 from tests.rigs.network.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
-from tests.systemd.booted import BROWSE, KEEPER, NETWORK, ROOT, SETTINGS, WEB, demand_libraries
+from tests.systemd.booted import KEEPER, NETWORK, ROOT, SETTINGS, WEB, browse, demand_libraries
 from tests.systemd.machine import Machine, NoMachine
 
 SETUP, PATHS = "setup-taimat.service", ("setup-taimat.path", "setup-taimat-news.path")
@@ -54,7 +54,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             for unit, command in UNITS.items():
                 made.write(f"/etc/systemd/system/{unit}", SERVICE.format(command))
             made.write("/usr/lib/search.py", SEARCH)
-            made.write("/usr/lib/browse.py", BROWSE)
             made.enable("taimat.target", KEEPER, WEB, SETUP, *PATHS)
             made.boot()
             plug_in(made)
@@ -100,11 +99,6 @@ def test_cameras_are_found_within_the_page_s_sandbox(machine: Machine) -> None:
         return {each["address"]: each.get("ready", False) for each in seen}
 
     until(lambda: found() == {ONVIF_CAMERA: True, PLAIN_CAMERA: True}, "both cameras")
-
-
-def browse(machine: Machine, method: str, path: str, body: str = "") -> str:
-    """"" while the page does not answer: it restarts with a change."""
-    return machine.run("python3", "/usr/lib/browse.py", method, path, body, check=False)
 
 
 def test_a_household_finds_its_cameras_and_they_are_recorded(machine: Machine) -> None:

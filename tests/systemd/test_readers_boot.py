@@ -3,7 +3,6 @@ clip plays, and `taimat doctor` says of each what the unit can do. One boot, and
 
 V4L2 has no place here: a container has no camera's node. Files that play a camera are in test_agent_boot.py.
 """
-import base64
 import io
 import json
 import re
@@ -18,7 +17,7 @@ from tests.rigs.cameras import footage, rtsp
 from tests.rigs.cameras.rtsp import RtspCamera
 from tests.rigs.network.lan import ONVIF_CAMERA, PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import until
-from tests.systemd.booted import FETCH, KEEPER, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries, fetch
+from tests.systemd.booted import KEEPER, NETWORK, ROOT, SETTINGS, WEB, clips, demand_libraries, fetch
 from tests.systemd.house import House
 from tests.systemd.machine import Machine, NoMachine
 
@@ -63,9 +62,7 @@ def test_it_records_and_a_clip_plays(machine: Machine, reader: str) -> None:
     def finished() -> list[dict[str, Any]]:
         return [clip for clip in clips(machine) if clip["camera"] == reader and clip["sha256"]]
     clip = until(finished, f"{reader} records; {machine.journal('--unit', NETWORK, '--lines=20')}")[0]
-    fetch(machine, "/")         # pairs
-    served = machine.run("sh", "-c", f"python3 -c '{FETCH}' http://localhost:8088/clips/{clip['name']}.mp4 | base64")
-    with av.open(io.BytesIO(base64.b64decode(served))) as film:
+    with av.open(io.BytesIO(fetch(machine, f"/clips/{clip['name']}.mp4"))) as film:
         assert sum(1 for _ in film.decode(video=0)) == clip["frames"] > 50
 
 

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,9 +32,10 @@ from tests.rigs.machine.guides import ROOT, blocks
 from tests.rigs.machine.packaged import MACHINE, packaged
 from tests.rigs.network.lan import PLAIN_CAMERA, RECORDER
 from tests.rigs.wait import HANG_S, Stopwatch, until
-from tests.systemd.booted import KEEPER, LINK, SETTINGS, SETUP
+from tests.systemd.booted import KEEPER, LINK, SETTINGS, SETUP, clips
 from tests.systemd.house import House
-from tests.systemd.machine import Machine, NoMachine, root_image
+from tests.systemd.machine import Machine, NoMachine
+from tests.systemd.stock import DPKG, stocked
 from tests.systemd.typist import TYPING_S, USER, Typist
 
 GUIDES = ROOT / "docs/guide"
@@ -46,9 +48,11 @@ RELOAD, RENEW, BACKUP = "ward-taimat-proxy-reload.path", "ward-taimat-renew.serv
 ETC, STATE, AUTHORITY = "/etc/taimat-ward", "/var/lib/taimat-ward", "/var/lib/taimat-ward-authority"
 BACKUPS, FINDINGS = "/var/backups/taimat-ward", f"{AUTHORITY}/findings.json"
 DATABASE, BROKERS_CACHE = f"{STATE}/ward.db", "/var/lib/mosquitto/mosquitto.db"
+WATCHER, ROWS = "watcher.service", "/srv/rows"
 DOCTOR = "sudo taimat ward doctor\n"
 ENROL, FOLDER, BOOT = "enrol-taimat.service", "/etc/taimat/ward", "/boot/firmware"
 CARD = f"/media/{USER}/bootfs"
+OF_WARD, OF_RECORDER = ("sudo", "curl", "mosquitto-clients"), ("sudo",)       # of Debian, beside what ours needs
 OUT_S = 5.0                     # from the word to revoke until broker and proxy keep a device out
 # A container's kernel may know no FAT, so a folder plays the boot partition. The set-up is the real one in its sandbox;
 # only the list of mounts is another.
@@ -126,10 +130,17 @@ class Pair:
             journal = self.recorder.machine.journal("--unit", "enrol-taimat*", "--unit", "setup-taimat*", "--lines=60")
             raise AssertionError(f"{error}\n{journal}") from None
 
-    def row(self) -> dict[str, object]:
-        """What the desk shows of the household's device."""
-        said = self.ward.machine.run("taimat", "ward", "watch", "--desk", "--once", "--json")
-        return next(row for row in map(json.loads, said.splitlines()) if row["serial"] == SERIAL)
+    def row(self) -> dict[str, Any]:
+        """What the desk shows of the household's device; a look is at most some seconds old. Empty before the first.
+
+        One watcher writes the changes down: a start of it for each look would cost more than all else here.
+        """
+        machine, shown = self.ward.machine, self.ward.machine.root / ROWS.lstrip("/")
+        if not shown.exists():
+            machine.run("systemd-run", "--quiet", f"--unit={WATCHER}", "--property=Restart=always",
+                        f"--property=StandardOutput=append:{ROWS}", "taimat", "ward", "watch", "--desk", "--json")
+        lines = shown.read_text().rpartition("\n")[0].splitlines() if shown.exists() else ()
+        return next((row for row in map(json.loads, reversed(lines)) if row["serial"] == SERIAL), {})
 
     def at_the_door(self) -> str:
         """What the proxy answers the recorder."""
@@ -150,9 +161,9 @@ class Pair:
 
 def move_in(ward: Typist, recorder: Typist) -> None:
     """Both at once: Debian on two fresh machines, our packages at home."""
-    made, status = packaged(), root_image() / "var/lib/dpkg/status"
-    of_ward = supply(MACHINE, status, made.ward, "sudo", "curl", "mosquitto-clients")
-    of_recorder = supply(MACHINE, status, made.deb, "sudo")
+    made = packaged()
+    of_ward = supply(MACHINE, ward.machine.root / DPKG, made.ward, *OF_WARD)
+    of_recorder = supply(MACHINE, recorder.machine.root / DPKG, made.deb, *OF_RECORDER)
     with ThreadPoolExecutor() as both:
         for done in (both.submit(ward.move_in, [made.ward], of_ward, "curl"),
                      both.submit(recorder.move_in, [made.deb], of_recorder)):
@@ -166,7 +177,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         pytest.skip(reason)
     try:
         with ExitStack() as ends:
-            machines = [ends.enter_context(Machine(tmp_path_factory.mktemp(name))) for name in ("ward", "recorder")]
+            made = packaged()
+            stocks = {"ward": stocked(made.ward, *OF_WARD), "recorder": stocked(made.deb, *OF_RECORDER)}
+            machines = [ends.enter_context(Machine(tmp_path_factory.mktemp(name), stock=stock))
+                        for name, stock in stocks.items()]
             house = ends.enter_context(House(PLAIN_CAMERA))
             film = footage.clip(640, 360, 10, 10, 500)
             camera = ends.enter_context(RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=house.pid))
@@ -261,7 +275,7 @@ def test_a_recorder_is_its_ward_s_by_its_card_though_the_power_is_cut(pair: Pair
     until(lambda: not (machine.root / FOLDER.lstrip("/") / "enrol.toml").exists(), "the claim is destroyed")
     assert not (machine.root / BOOT.lstrip("/") / "taimat/enrol.toml").exists()
     pair.dev = json.loads(machine.run("cat", f"{FOLDER}/current/enrolment.json"))["dev"]
-    assert pair.row()["dev"] == pair.dev
+    until(lambda: pair.row().get("dev") == pair.dev, "the desk knows it")
     key = f"{FOLDER}/current/device.key"
     assert machine.run("stat", "--dereference", "--format=%U:%G %a", key) == "root:taimat-exports 640"
     for user, may in (("taimat-link", True), ("taimat-web", False), ("taimat-capture", False), ("nobody", False)):
@@ -275,8 +289,8 @@ def test_its_row_turns_green_and_its_household_joins(pair: Pair) -> None:
     machine = pair.recorder.machine
     machine.write(SETTINGS, machine.run("cat", SETTINGS) + CAMERA.format(pair.camera.url))
     owner.pair(pair.phone, (pair.ward.home / "cards" / SERIAL / "taimat-code.txt").read_text().strip())
-    until(lambda: machine.run("taimat", "clips", "list", "--json", check=False), "the first clip")
-    until(lambda: pair.row()["lights"] == dict.fromkeys(("camera", "card", "clock", "broker"), "good"), "green")
+    until(lambda: clips(machine), "the first clip")
+    until(lambda: pair.row().get("lights") == dict.fromkeys(("camera", "card", "clock", "broker"), "good"), "green")
     keeper = machine.show(KEEPER, "MainPID")
     machine.run("systemctl", "restart", ENROL)
     machine.until(ENROL, "ActiveState", "inactive")
@@ -371,7 +385,7 @@ def test_a_device_that_is_thrown_out_is_out_at_once(pair: Pair) -> None:
     assert watch.fair_s < OUT_S
     assert "certificate revoked" in pair.ward.machine.journal("--unit", PROXY)
     until(lambda: "has revoked this device" in pair.recorder.machine.journal("--unit", LINK), "its link is told")
-    assert pair.row()["state"] == "offline"
+    until(lambda: pair.row()["state"] == "offline", "the desk shows it")
     for unit in (PROXY, BROKER):
         assert [pair.ward.machine.show(unit, key) for key in ("NRestarts", "ActiveState")] == ["0", "active"], unit
 
@@ -432,6 +446,7 @@ def test_a_broker_that_can_not_read_its_cache_starts_without(pair: Pair) -> None
 
 def test_what_the_ward_has_gathered_outlives_its_package(pair: Pair) -> None:
     machine = pair.ward.machine
+    machine.run("systemctl", "stop", WATCHER)
     said = machine.run("apt-get", "--yes", "purge", "taimat-ward", limit_s=TYPING_S)
     for kept in (STATE, AUTHORITY, ETC):
         assert any(line.endswith(f"to delete it for good: rm -r {kept}") for line in said.splitlines()), said

@@ -17,6 +17,7 @@ from tests.rigs.powercut.disk import plain_disk
 from tests.rigs.powercut.recorder import FILM, Recorder
 from tests.rigs.wait import until
 from tests.systemd.machine import Machine
+from tests.systemd.stock import stocked
 
 SIZE_B = 1400 << 20
 KEPT_N, KEPT_S = 4, 7200.0
@@ -120,7 +121,7 @@ def _forget(cache: Path) -> None:
 
 def _image(image: Path, work: Path, *, install: bool) -> None:
     first = packaged(FIRST, edit=SOONER)
-    with Machine(work) as machine:
+    with Machine(work, stock=stocked(first.deb) if install else None) as machine:
         take_off_line(machine.root, first.deb)
         stick = Stick(machine.root / STICK.lstrip("/"), work / "gpg")
         stick.add(first.deb)
