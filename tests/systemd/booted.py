@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from http import HTTPStatus
@@ -62,8 +63,10 @@ def demand_libraries() -> None:
         raise NoMachine(f"Debian's packages are incomplete, see scripts/test: {', '.join(lacking)}")
 
 
-def furnish(machine: Machine, agent: Path = ROOT / "agent", version: str = "0.1.0") -> None:
-    """Install the agent, a file that plays the camera, a broker and somebody who listens there."""
+def furnish(machine: Machine, agent: Path = ROOT / "agent", version: str = "0.1.0",
+            units: Sequence[str] = (NETWORK, *OTHERS, BROKER, SUBSCRIBER)) -> None:
+    """Install the agent, a file that plays the camera, a broker and somebody who listens there; `units` start at boot.
+    """
     machine.borrow("/usr", "/etc/alternatives")
     machine.install(agent, version)
     shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
@@ -72,7 +75,7 @@ def furnish(machine: Machine, agent: Path = ROOT / "agent", version: str = "0.1.
     machine.write("/etc/systemd/system/taimat-link.service.d/50-allow.conf", "[Service]\nIPAddressAllow=localhost\n")
     machine.write(f"/etc/systemd/system/{BROKER}", SERVICE.format("/usr/sbin/mosquitto -p 1883"))
     machine.write(f"/etc/systemd/system/{SUBSCRIBER}", SERVICE.format("/usr/bin/mosquitto_sub -V 5 -t # -v"))
-    machine.enable("taimat.target", NETWORK, *OTHERS, BROKER, SUBSCRIBER)
+    machine.enable("taimat.target", *units)
 
 
 def clips(machine: Machine) -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ from agent.privileged.update.root import Root, execute
 from agent.privileged.update.versions import Versions
 from agent.store.schema import READABLE_FROM
 from tests.rigs.wait import HANG_S, until
+from tests.systemd.kept import CACHE, kept
 
-CACHE = Path.home() / ".cache" / "taimat-tests"
 UNITS = Path(__file__).parents[2] / "systemd"
 SUITE = "trixie"
 PACKAGES = "systemd-sysv,dbus,python3,iproute2"
@@ -31,11 +31,17 @@ PYTHON = "/usr/bin/python3"        # the machine's, see `borrow`
 CGROUPS = Path("/sys/fs/cgroup")
 # Moves itself into the cgroups whose number is its first word, then becomes the command behind them.
 INTO = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs"; shift; n=$((n - 1)); done; exec "$@"'
+GENERATORS = "usr/lib/systemd/system-generators"
+UPDATES = ("ldconfig.service", "systemd-hwdb-update.service", "systemd-journal-catalog-update.service")
 TOOLS = ("systemd-nspawn", "debootstrap", "nsenter")
 BOOTED = ("running", "degraded")
 ANSWER_S = 20.0            # systemctl of a machine that goes on
 REST_S = 480.0              # an installation by apt; only a hang reaches it
 RESTARTS = 133              # how systemd-nspawn tells whoever keeps it that the machine wants to be started again
+
+
+AGENT = Path(__file__).parents[2] / "agent"
+INSTALLED = ("usr/lib/taimat", "opt/taimat", "var/lib/taimat-update")
 
 
 class NoMachine(Exception):
@@ -57,6 +63,23 @@ def root_image() -> Path:
                 raise NoMachine(f"debootstrap: {made.stdout.strip().rpartition(chr(10))[2]}")
             part.rename(image)
     return image
+
+
+def _lay_agent(root: Path, agent: Path, version: str) -> None:
+    """Make what a package of this agent lays below `root`, with the byte code that its installation makes there."""
+    package = root / "usr/lib/taimat"
+    shutil.copytree(agent, package / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "libraries").mkdir()
+    trees = {name: tree.digest(package / name) for name in ("agent", "libraries")}
+    needs = {"python": "3.11", "schema": READABLE_FROM, "units": UNITS_N}
+    (package / "release.json").write_text(json.dumps(
+        {"v": 2, "version": version, "architecture": "amd64", "needs": needs, "trees": trees}))
+    doors = UpdateFolders(root / "asked", root / "var/lib/taimat-update")
+    adopt(Root(root / "taimat.toml", versions=Versions(execute, root / "opt/taimat"), doors=doors, package=package,
+               booted=root / "booted"))
+    # On a device the Python that makes the byte code is the one that runs it; here each start would compile anew.
+    subprocess.run([PYTHON, "-E", "-m", "compileall", "-q", "-s", root, "-p", "/",
+                    root / f"opt/taimat/versions/{version}"], check=True)
 
 
 class Machine:
@@ -115,6 +138,12 @@ class Machine:
         mine = platform.freedesktop_os_release().get("VERSION_CODENAME")
         if mine != SUITE:
             raise NoMachine(f"its programs must be of the machine's Debian, {SUITE}; this is {mine}")
+        # Of what this computer has installed, nothing is to be started or updated in the machine.
+        theirs, ours = ({path.name for path in Path(root, GENERATORS).iterdir()} for root in (root_image(), "/"))
+        for path in (*(f"system-generators/{name}" for name in ours - theirs), *(f"system/{name}" for name in UPDATES)):
+            mask = self.root / "etc/systemd" / path
+            mask.parent.mkdir(exist_ok=True)
+            mask.symlink_to("/dev/null")
         for folder in folders:
             self._lay(f"{root_image()}{folder}:{folder}", self.root / folder.lstrip("/"))
 
@@ -154,19 +183,10 @@ class Machine:
                         ignore=shutil.ignore_patterns("taimat.*.conf", "ward"))
         for kind in ("sysusers", "tmpfiles"):
             self.write(f"/usr/lib/{kind}.d/taimat.conf", (UNITS / f"taimat.{kind}.conf").read_text())
-        package = self.root / "usr/lib/taimat"
-        shutil.copytree(agent, package / "agent", ignore=shutil.ignore_patterns("__pycache__"))
-        (package / "libraries").mkdir()
-        trees = {name: tree.digest(package / name) for name in ("agent", "libraries")}
-        needs = {"python": "3.11", "schema": READABLE_FROM, "units": UNITS_N}
-        self.write("/usr/lib/taimat/release.json", json.dumps(
-            {"v": 2, "version": version, "architecture": "amd64", "needs": needs, "trees": trees}))
-        doors = UpdateFolders(self._folder / "asked", self.root / "var/lib/taimat-update")
-        adopt(Root(self._folder / "taimat.toml", versions=Versions(execute, self.root / "opt/taimat"), doors=doors,
-                   package=package, booted=self._folder / "booted"))
-        # On a device the Python that makes the byte code is the one that runs it; here each start would compile anew.
-        subprocess.run([PYTHON, "-E", "-m", "compileall", "-q", self.root / f"opt/taimat/versions/{version}"],
-                       check=True)
+        known = f"{version} {tree.digest(agent)} {tree.digest(AGENT)} {Path(__file__).read_text()}"
+        laid = kept("installed", known, lambda folder: _lay_agent(folder, agent, version))
+        for name in INSTALLED:
+            subprocess.run(["cp", "-a", laid / name, (self.root / name).parent], check=True)
         (self.root / "usr/bin/taimat").symlink_to("/opt/taimat/current/bin/taimat")
 
     def run_at_rest(self, *command: str, check: bool = True) -> str:

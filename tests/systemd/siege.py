@@ -1,6 +1,5 @@
 """A household beside a lost role: it uses the page as always, and looks at what has become of its promises."""
 import json
-import re
 import shutil
 import sqlite3
 import stat

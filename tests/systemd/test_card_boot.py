@@ -17,7 +17,7 @@ import pytest
 from agent.core.card_ladder import Budget
 from tests.rigs.powercut.disk import mend
 from tests.rigs.wait import HANG_S, until
-from tests.systemd.booted import conditions, demand_libraries, furnish, health, until_recording
+from tests.systemd.booted import KEEPER, NETWORK, WEB, conditions, demand_libraries, furnish, health, until_recording
 from tests.systemd.machine import Machine, NoMachine
 
 UNIT = "rescue-taimat-card.service"
@@ -98,7 +98,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
     try:
         demand_libraries()
         with Machine(folder) as machine:
-            furnish(machine)
+            furnish(machine, units=(NETWORK, KEEPER, WEB))
             machine.write("/usr/lib/hasty/sitecustomize.py", HASTY)
             machine.write(f"/etc/systemd/system/{UNIT}.d/90-hasty.conf", f"[Service]\n{PATHS}\n")
             machine.enable(UNIT)

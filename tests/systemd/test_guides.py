@@ -84,7 +84,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
     try:
         made = packaged()
-        with Machine(folder, stock=stocked(made.deb, "sudo")) as machine:
+        with Machine(folder, stock=stocked(made.deb)) as machine:
             shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
             typist = Typist(machine, "taimat")
             typist.move_in([made.deb], supply(MACHINE, machine.root / DPKG, made.deb, "sudo"))

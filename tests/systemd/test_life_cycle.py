@@ -67,9 +67,11 @@ class Home:
 
     def truth(self) -> set[str]:
         """All that anything says of which version is this recorder's."""
-        told = self.machine.run("taimat", "--version").split()[1]
-        return {told, *(self.machine.run("readlink", f"/opt/taimat/{name}").rpartition("/")[2]
-                        for name in ("current", "proven"))}
+        return {self.machine.run("taimat", "--version").split()[1], *self.named()}
+
+    def named(self) -> set[str]:
+        """The versions that the links lead to."""
+        return {(self.machine.root / "opt/taimat" / name).readlink().name for name in ("current", "proven")}
 
     def born(self) -> dict[str, str]:
         """When each role's process was started; "0" for one that is not there."""
@@ -208,7 +210,8 @@ def test_a_newer_package_is_tried_and_takes_over(home: Home) -> None:
     home.apt("update")
     before = home.born()
     assert f"Taimat {LATER} is tried now" in home.apt("upgrade")
-    until(lambda: home.truth() == {LATER}, "it is proven", 2 * HANG_S)
+    until(lambda: home.named() == {LATER}, "it is proven", 2 * HANG_S)
+    assert home.truth() == {LATER}
     home.until_born_again(before)
     assert not asks_for_the_code(opened(home.phone, "/")), "the phone is still paired"
     home.until_recorded()

@@ -9,7 +9,7 @@ import pytest
 
 from agent.core.recovery import REBOOT_AGAIN_MS, REBOOT_UP_MS
 from tests.rigs.wait import until
-from tests.systemd.booted import SETTINGS, demand_libraries, furnish
+from tests.systemd.booted import KEEPER, SETTINGS, demand_libraries, furnish
 from tests.systemd.machine import Machine, NoMachine
 
 CAMERA, DRIVER, REBOOT = "taimat-capture@usb.service", "rescue-taimat-driver.service", "rescue-taimat-reboot.service"
@@ -46,7 +46,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made)
+            furnish(made, units=(KEEPER,))
             made.write(SETTINGS, CONFIG)
             made.write("/usr/lib/ask.py", ASK)
             made.enable(CAMERA, "rescue-taimat-driver.path", "rescue-taimat-reboot.path")

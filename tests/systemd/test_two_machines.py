@@ -52,7 +52,7 @@ WATCHER, ROWS = "watcher.service", "/srv/rows"
 DOCTOR = "sudo taimat ward doctor\n"
 ENROL, FOLDER, BOOT = "enrol-taimat.service", "/etc/taimat/ward", "/boot/firmware"
 CARD = f"/media/{USER}/bootfs"
-OF_WARD, OF_RECORDER = ("sudo", "curl", "mosquitto-clients"), ("sudo",)       # of Debian, beside what ours needs
+OF_WARD = ("curl", "mosquitto-clients")       # of Debian, beside what ours needs
 OUT_S = 5.0                     # from the word to revoke until broker and proxy keep a device out
 # A container's kernel may know no FAT, so a folder plays the boot partition. The set-up is the real one in its sandbox;
 # only the list of mounts is another.
@@ -163,7 +163,7 @@ def move_in(ward: Typist, recorder: Typist) -> None:
     """Both at once: Debian on two fresh machines, our packages at home."""
     made = packaged()
     of_ward = supply(MACHINE, ward.machine.root / DPKG, made.ward, *OF_WARD)
-    of_recorder = supply(MACHINE, recorder.machine.root / DPKG, made.deb, *OF_RECORDER)
+    of_recorder = supply(MACHINE, recorder.machine.root / DPKG, made.deb)
     with ThreadPoolExecutor() as both:
         for done in (both.submit(ward.move_in, [made.ward], of_ward, "curl"),
                      both.submit(recorder.move_in, [made.deb], of_recorder)):
@@ -178,7 +178,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     try:
         with ExitStack() as ends:
             made = packaged()
-            stocks = {"ward": stocked(made.ward, *OF_WARD), "recorder": stocked(made.deb, *OF_RECORDER)}
+            stocks = {"ward": stocked(made.ward, *OF_WARD), "recorder": stocked(made.deb)}
             machines = [ends.enter_context(Machine(tmp_path_factory.mktemp(name), stock=stock))
                         for name, stock in stocks.items()]
             house = ends.enter_context(House(PLAIN_CAMERA))
@@ -320,6 +320,7 @@ def test_a_central_subscriber_s_first_minutes(pair: Pair) -> None:
             process.wait(HANG_S)
 
 
+@pytest.mark.thorough
 def test_the_ward_sets_something_and_changes_its_command_key(pair: Pair) -> None:
     assert "health_int_s=60" in pair.follow("ward.md", "taimat ward configure")
     assert "done" in pair.follow("ward.md", "taimat ward rotate command")
@@ -367,6 +368,7 @@ def test_an_officer_asks_at_the_desk_and_takes_home_what_came(pair: Pair) -> Non
     assert officer("/", "-o", "/dev/null", "-w", "%{http_code}") == "400"
 
 
+@pytest.mark.thorough
 def test_what_is_asked_for_can_be_taken_back(pair: Pair) -> None:
     assert pair.dev in pair.follow("ward.md", "taimat ward request snapshot")
     newest = str(pair.requests()[0]["id"])
@@ -405,6 +407,7 @@ def test_a_recorder_that_goes_to_another_household_is_another_device(pair: Pair)
     assert pair.row()["household"] == "Hộ ông Tư"
 
 
+@pytest.mark.thorough
 def test_every_block_for_a_ward_and_its_devices_was_typed(pair: Pair) -> None:
     all_blocks = {block.name for block in blocks(GUIDES / "ward.md")
                   if block.needs in ("ward", "card", "device") and block.text != DOCTOR}

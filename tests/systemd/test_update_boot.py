@@ -6,7 +6,6 @@ whole way from the ward's order are in tests/cli/test_update.py, test_adopt.py a
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from agent.host import tree
 from agent.store.schema import READABLE_FROM
 from tests.rigs.device.bundles import Maker, ar, data_files, tar
 from tests.rigs.wait import HANG_S, until
-from tests.systemd.booted import KEEPER, LINK, SETTINGS, STORE, demand_libraries, furnish
+from tests.systemd.booted import KEEPER, LINK, NETWORK, SETTINGS, STORE, demand_libraries, furnish
 from tests.systemd.machine import BOOTED, Machine, NoMachine
 
 ROOT = Path(__file__).parents[2]
@@ -81,14 +80,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         demand_libraries()
         with Machine(folder) as made:
-            furnish(made, source(folder, FIRST), FIRST)
+            furnish(made, source(folder, FIRST), FIRST, units=(NETWORK, KEEPER, LINK))
             made.write(SETTINGS, CONFIG)
             made.write("/etc/taimat/release.pem", maker.public.read_text())
             made.write("/usr/lib/ask.py", ASK)
             for version in (GOOD, BAD):
                 (made.root / f"srv/{version}.update").write_bytes(release(folder, maker, version))
             made.enable(WATCH, GUARD)
-            subprocess.run(["systemctl", f"--root={made.root}", "disable", "--quiet", "taimat-web"], check=True)
             made.boot()
             made.until(KEEPER, "ActiveState", "active")
             yield made
@@ -121,11 +119,17 @@ def born(machine: Machine) -> dict[str, str]:
     return {unit: machine.show(unit, "ExecMainStartTimestampMonotonic") for unit in (KEEPER, LINK)}
 
 
+def named(machine: Machine, name: str) -> str:
+    """The version that `current` or `proven` leads to."""
+    return (machine.root / "opt/taimat" / name).readlink().name
+
+
 def of_version(machine: Machine, version: str, before: dict[str, str]) -> bool:
     """Whether `current` leads there, and both roles have been started anew since then."""
-    is_named = machine.run("readlink", "/opt/taimat/current").endswith(f"/{version}")
+    if named(machine, "current") != version:
+        return False
     active = all(machine.show(unit, "ActiveState") == "active" for unit in (KEEPER, LINK))
-    return is_named and active and all(born(machine)[unit] != before[unit] for unit in before)
+    return active and all(born(machine)[unit] != before[unit] for unit in before)
 
 
 def test_a_release_that_works_takes_over(machine: Machine) -> None:
@@ -152,7 +156,7 @@ def test_a_version_that_somebody_went_back_from_may_come_again(machine: Machine)
 def test_one_that_does_not_work_is_taken_back_even_if_the_power_goes_in_between(machine: Machine) -> None:
     order = "01JBBBBBBBBBBBBBBBBBBBBBBB"
     ask(machine, BAD, order)
-    until(lambda: machine.run("readlink", "/opt/taimat/current").endswith(BAD), "a trial", 3 * HANG_S)
+    until(lambda: named(machine, "current") == BAD, "a trial", 3 * HANG_S)
     machine.cut_power()
     machine.boot(enough=("starting", *BOOTED))          # it is not over before the trial is
     until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
@@ -165,14 +169,14 @@ def test_what_dpkg_brings_is_tried_while_the_old_version_stands_by(machine: Mach
     """One that does not work first; then one that does, which shares its files with dpkg's folder."""
     lay(machine, source(tmp_path, BAD), BAD)
     assert "is tried now" in machine.run("sh", "-c", f"{ADOPT} {FIRST}")
-    said = "going back to"
-    until(lambda: said in machine.journal("--unit", INSTALLER, "--boot"), "it is taken back", 3 * HANG_S)
+    until(lambda: named(machine, "current") == GOOD
+          and "going back to" in machine.journal("--unit", INSTALLER, "--boot"), "it is taken back", 3 * HANG_S)
     machine.until(INSTALLER, "ActiveState", "inactive")
     assert machine.run("taimat", "--version") == f"taimat {GOOD}"
     before = born(machine)
     lay(machine, source(tmp_path, LATER), LATER)
     machine.run("sh", "-c", f"{ADOPT} {BAD}")
-    until(lambda: machine.run("readlink", "/opt/taimat/proven").endswith(LATER), "it takes over", 3 * HANG_S)
+    until(lambda: named(machine, "proven") == LATER, "it takes over", 3 * HANG_S)
     until(lambda: of_version(machine, LATER, before), f"roles of {LATER}")
     assert machine.run("taimat", "--version") == f"taimat {LATER}"
     machine.run("rm", "-r", "/usr/lib/taimat")

@@ -85,8 +85,12 @@ class Witness:
             with contextlib.suppress(sqlite3.Error, OSError):       # its tables are not made yet, or it fails
                 known = path.stat().st_ino
                 with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=HANG_S)) as db:
+                    version = None
                     while not self._over.wait(LOOK_EVERY_S) and path.stat().st_ino == known:
-                        self._look(db)
+                        (now,) = db.execute("PRAGMA data_version").fetchone()
+                        if now != version:          # else nobody has committed anything since
+                            self._look(db)
+                            version = now
 
     def _look(self, db: sqlite3.Connection) -> None:
         seen = self.seen
