@@ -54,10 +54,11 @@ def database(timeout_s: float = 1.0) -> sqlite3.Connection:
 
 
 def folders() -> Iterator[Path]:
-    """All that there are of ours, as far as we may look."""
+    """All that there are of ours, as far as we may look; those that litter makes have no end, and are left out."""
     for top in (STORE, RUN, Path("/run/taimat-setup"), Path("/run/taimat-update"), Path("/run/taimat-rescue")):
         yield top
         for path, names, _ in os.walk(top):
+            names[:] = set(names) - set(STRANGE)
             yield from (Path(path, name) for name in names)
 
 

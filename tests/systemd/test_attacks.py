@@ -55,7 +55,7 @@ KEPT = {promise: ["holds"] * 4 for promise in ("film", "days", "ledger", "record
     "told": ["its own", "holds", "its own", "holds"]}
 SIEGE_S = 30.0              # a short one ends as soon as all is seen
 DOWN_WITHIN_S, STALLED_S = 20.0, 12.0       # a silence that is told; and how long a clip may rest, by fair seconds
-WATCHED_S = STALLED_S + 1                   # less would see no rest that is too long
+WATCHED_S, SHORT_S = STALLED_S + 1, 6.0      # less would see no rest that is too long; a short siege sees that it grows
 INSIDE = {"capture": NETWORK, "link": LINK, "web": WEB}
 ASKED = ("database", "outbox", "approve", "erase", "household_key", "pause", "home_pause", "signing_key", "past",
          "page", "code", "role", "settings", "ward_key", "live", "health")
@@ -215,9 +215,12 @@ class Siege:
     def _under_way_n(self) -> int:
         return self.machine.run("ps", "-o", "args=", "-C", "python3", check=False).count(PROGRAM)
 
+    def _is_over(self) -> bool:
+        return all(siege.done() for siege in self._sieges)
+
     def seen(self, watch: Stopwatch) -> None:
-        """Wait until that is long enough to see a rest that is too long, or the siege is over."""
-        until(lambda: watch.fair_s > WATCHED_S or all(siege.done() for siege in self._sieges))
+        """Wait until that is long enough, or the siege is over."""
+        until(lambda: (watch.fair_s > WATCHED_S if self.thorough else watch.wall_s > SHORT_S) or self._is_over())
 
     def __exit__(self, *_: object) -> None:
         """A thorough one has all its time."""

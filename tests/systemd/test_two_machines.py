@@ -2,7 +2,7 @@
 
 Two boots with a cable between them, and the tests go on from one another. Somebody sits at each machine and types the
 guides' blocks, the household has a phone, and its camera is a real RTSP server in the house. The ward's machine does
-not know its own name, as behind many routers.
+not know its own name, as behind many routers. A thorough run types the rest of the ward's guide, too.
 """
 import json
 import re
@@ -344,6 +344,7 @@ def test_footage_is_asked_for_agreed_to_delivered_and_checked_with_stock_tools(p
     assert stream["codec_name"] == "h264" and int(stream["nb_read_packets"]) >= 70 and length_s >= 7
 
 
+@pytest.mark.thorough
 def test_an_officer_asks_at_the_desk_and_takes_home_what_came(pair: Pair) -> None:
     phrase = re.search(r"\b\w{5}(-\w{5}){3}\b", pair.follow("ward.md", "taimat ward officer add"))[0]
     desk, key = f"https://{HOST}:8445", f"/home/{USER}/desk-tran-van-binh.p12"

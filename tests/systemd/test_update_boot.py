@@ -165,14 +165,18 @@ def test_one_that_does_not_work_is_taken_back_even_if_the_power_goes_in_between(
     assert sorted(path.name for path in (machine.root / "opt/taimat/versions").iterdir()) == [FIRST, GOOD]
 
 
-def test_what_dpkg_brings_is_tried_while_the_old_version_stands_by(machine: Machine, tmp_path: Path) -> None:
-    """One that does not work first; then one that does, which shares its files with dpkg's folder."""
+def test_what_dpkg_brings_and_does_not_work_is_taken_back(machine: Machine, tmp_path: Path) -> None:
     lay(machine, source(tmp_path, BAD), BAD)
     assert "is tried now" in machine.run("sh", "-c", f"{ADOPT} {FIRST}")
     until(lambda: named(machine, "current") == GOOD
           and "going back to" in machine.journal("--unit", INSTALLER, "--boot"), "it is taken back", 3 * HANG_S)
     machine.until(INSTALLER, "ActiveState", "inactive")
     assert machine.run("taimat", "--version") == f"taimat {GOOD}"
+
+
+@pytest.mark.thorough
+def test_what_dpkg_brings_takes_over_while_the_old_version_stands_by(machine: Machine, tmp_path: Path) -> None:
+    """It shares its files with dpkg's folder. The usual run has this with apt, in test_life_cycle.py."""
     before = born(machine)
     lay(machine, source(tmp_path, LATER), LATER)
     machine.run("sh", "-c", f"{ADOPT} {BAD}")
