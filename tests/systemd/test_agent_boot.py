@@ -161,6 +161,7 @@ def test_a_clip_is_hashed_announced_and_shown_in_the_clear(machine: Machine) -> 
     # Not the first: a camera that starts before the keeper has made a key records in the clear.
     clip = until(lambda: next((clip for clip in reversed(clips(machine)) if clip["sha256"]), None), "the keeper hashes")
     until(lambda: clip["name"] in machine.journal("--unit", SUBSCRIBER), "the ward hears")
+    assert clip["name"] in machine.run("taimat", "clips", "list", "--json"), "as a technician lists it"
     on_card = (machine.root / clip["file"].lstrip("/")).read_bytes()
     assert hashlib.sha256(on_card).hexdigest() == clip["sha256"] and on_card.startswith(MAGIC)
     with av.open(io.BytesIO(fetch(machine, f"/clips/{clip['name']}.mp4"))) as film:

@@ -79,12 +79,12 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, thorough: bool) -> Iterator[Desk]:
     """At a machine that nobody has touched yet."""
     folder = tmp_path_factory.mktemp("desk")
     try:
         made = packaged()
-        with Machine(folder, stock=stocked(made.deb)) as machine:
+        with Machine(folder, stock=None if thorough else stocked(made.deb)) as machine:
             shutil.copy(footage.clip(640, 360, 10, 10, 500), machine.root / "srv/gate.mp4")
             typist = Typist(machine, "taimat")
             typist.move_in([made.deb], supply(MACHINE, machine.root / DPKG, made.deb, "sudo"))

@@ -171,16 +171,16 @@ def move_in(ward: Typist, recorder: Typist) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory, thorough: bool) -> Iterator[Pair]:
     """Two machines that nobody has touched yet, and a camera that films already."""
     if reason := rtsp.missing():
         pytest.skip(reason)
     try:
         with ExitStack() as ends:
             made = packaged()
-            stocks = {"ward": stocked(made.ward, *OF_WARD), "recorder": stocked(made.deb)}
+            stocks = (None, None) if thorough else (stocked(made.ward, *OF_WARD), stocked(made.deb))
             machines = [ends.enter_context(Machine(tmp_path_factory.mktemp(name), stock=stock))
-                        for name, stock in stocks.items()]
+                        for name, stock in zip(("ward", "recorder"), stocks, strict=True)]
             house = ends.enter_context(House(PLAIN_CAMERA))
             film = footage.clip(640, 360, 10, 10, 500)
             camera = ends.enter_context(RtspCamera(film, host=PLAIN_CAMERA, port=554, network_of=house.pid))
