@@ -3,7 +3,6 @@ import getpass
 import os
 import stat
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from agent.cli.terminal import console, json_line, table, working
 from agent.config.load import ConfigError, load, parse
 from agent.config.settings import Settings
 from agent.core.harmless import one_line
+from agent.core.household.camera_names import camera_name
 from agent.host.apart import apart
 from agent.host.files import write_durably
 from agent.store.database import StoreError
@@ -36,7 +36,6 @@ from agent.store.database import StoreError
 EXIT_WORK_LEFT = 1          # no camera, or one that is not ready
 VARIABLE = "TAIMAT_CAMERA_PASSWORD"
 Found = tuple[list[Asked], list[str]]       # and what went wrong, in words
-NAME_MAX_N = 24
 
 CODECS = {"h264": "H.264", "h265": "H.265"}
 COLUMNS = ("address", "camera", "main stream", "small stream", "state")
@@ -153,25 +152,12 @@ def _settings_if_any(config: Path | None) -> Settings:
         return Settings()
 
 
-def _slug(text: str) -> str:
-    """Makes a camera's name of a text: "cong-truoc" of "Cổng Trước"; "" if nothing is left."""
-    plain = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D").lower())
-    letters = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in plain
-                      if not unicodedata.combining(letter))
-    return "-".join(filter(None, letters.split("-")))[:NAME_MAX_N].rstrip("-")
-
-
 def _names(cameras: Iterable[FoundCamera], taken: Iterable[str]) -> Iterator[str]:
     """Yields a name for each camera from its model, its own name or its maker, numbered if that is taken."""
-    used = set(taken)
+    used = list(taken)
     for camera in cameras:
-        base = _slug(camera.model) or _slug(camera.name) or _slug(camera.maker) or "camera"
-        name, number = base, 1
-        while name in used:
-            number += 1
-            name = f"{base[:NAME_MAX_N - len(str(number)) - 1].rstrip('-')}-{number}"
-        used.add(name)
-        yield name
+        used.append(camera_name(camera.model or camera.name or camera.maker, used))
+        yield used[-1]
 
 
 def _print_json(shown: Iterable[ListedCamera], secret: bool) -> None:

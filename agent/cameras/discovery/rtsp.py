@@ -1,12 +1,10 @@
-"""Finds the streams of a camera by RTSP: asks for the paths of common makers. Nothing is played.
-
-The paths are facts from makers' manuals and support pages and from lists that users of network recorders keep together.
-Cameras that want the password inside the path (many built on XM boards) are left out, because it would travel in the
-clear; all of them know ONVIF.
-"""
+"""Finds the streams of a camera by RTSP: asks for the paths of common makers, in makers.toml. Nothing is played."""
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
 
 from agent.cameras.discovery.connection import BoundedConnection, CameraRefused, Deadline, Proof, Tries
 from agent.cameras.discovery.found import NO_SUB, CameraAccount, FoundCamera, FoundStream
@@ -18,46 +16,17 @@ from agent.core.protocols.rtsp.message import RtspAnswer, RtspInbox, Unreadable
 from agent.core.protocols.rtsp.sdp import OfferedTrack, UnfitStream, video_of
 
 
-@dataclass(frozen=True, slots=True)
-class Maker:
+class Maker(msgspec.Struct, frozen=True):
     """A maker, or a family of cameras with the same software."""
 
     name: str
-    hints: tuple[str, ...]                      # lower-case words in its answers by RTSP or ONVIF
-    paths: tuple[tuple[str, str], ...]          # main and sub-stream ("": none), of the newest software first
+    hints: tuple[str, ...]
+    paths: tuple[tuple[str, str], ...]
 
 
-DAHUA = (("/cam/realmonitor?channel=1&subtype=0", "/cam/realmonitor?channel=1&subtype=1"),)
-HIKVISION = (("/Streaming/Channels/101", "/Streaming/Channels/102"),)
-H264_CHANNEL = (("/h264/ch1/main/av_stream", "/h264/ch1/sub/av_stream"),)
-
-# The most common makers in homes come first. If nothing hints at the maker, all of them are tried.
-MAKERS = (
-    Maker("Hikvision", ("hikvision", "ip camera(", "hik"), HIKVISION + H264_CHANNEL),
-    Maker("Dahua", ("dahua", "login to "), DAHUA),
-    Maker("Imou", ("imou", "lechange"), DAHUA),
-    Maker("KBVision", ("kbvision", "kbone", "kb.one"), DAHUA),
-    Maker("Amcrest", ("amcrest",), DAHUA),
-    Maker("TP-Link", ("tp-link", "tplink", "tapo", "vigi"), (("/stream1", "/stream2"),)),
-    Maker("EZVIZ", ("ezviz",), (("/ch1/main", "/ch1/sub"),) + H264_CHANNEL),
-    Maker("Reolink", ("reolink",), (("/Preview_01_main", "/Preview_01_sub"),
-                                    ("/h264Preview_01_main", "/h264Preview_01_sub"))),
-    Maker("Uniview", ("uniview", "unv"), (("/media/video1", "/media/video2"),
-                                          ("/unicast/c1/s0/live", "/unicast/c1/s1/live"))),
-    # A Xiaomi or Yi speaks RTSP only with software made by its users.
-    Maker("Xiaomi or Yi", ("xiaomi", "yi home"), (("/ch0_0.h264", "/ch0_1.h264"), ("/ch0_0.h265", "/ch0_1.h264"))),
-    Maker("Vantech", ("vantech",), DAHUA + (("/onvif1", "/onvif2"), ("/11", "/12"))),
-    Maker("Foscam", ("foscam",), (("/videoMain", "/videoSub"),)),
-    Maker("Hanwha", ("hanwha", "wisenet", "samsung", "iradio"), (("/profile2/media.smp", "/profile3/media.smp"),
-                                                                 ("/0/profile2/media.smp", "/0/profile3/media.smp"))),
-    Maker("Axis", ("axis",), (("/axis-media/media.amp?videocodec=h264",
-                               "/axis-media/media.amp?videocodec=h264&resolution=640x360&fps=5"),)),
-    Maker("Wyze", ("wyze",), (("/live", ""),)),
-    Maker("", ("hipcam",), (("/11", "/12"),)),
-    Maker("", (), (("/live/ch00_0", "/live/ch00_1"), ("/live/main", "/live/sub"), ("/live/ch0", "/live/ch1"),
-                   ("/onvif1", "/onvif2"), ("/0", "/1"), ("/main", "/sub"), ("/h264", ""), ("/live.sdp", ""),
-                   ("/unicast", ""), ("/", ""))),
-)
+# If nothing hints at the maker, all of them are tried.
+MAKERS = msgspec.toml.decode(Path(__file__).with_name("makers.toml").read_bytes(),
+                             type=dict[str, tuple[Maker, ...]])["maker"]
 
 
 def maker_of(*told: str) -> Maker | None:
