@@ -2,12 +2,14 @@
 import re
 import socket
 import ssl
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal["unreachable", "refused"]        # check the broker | check our credentials
-
+TEXTS = tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
 
 WORDS = {"broker": "[ward]",            # the table with host, port, tls and ca
          "account": "[ward]",           # the table with user and password_file
@@ -42,15 +44,7 @@ WARD_WORDS = {"us": "us", "our": "our", "ours": "ours", "renew": "have another o
 WARD_TEXTS = {"not_authorised": "the broker does not let us in: see {cert}, or user and password_file"}
 WARD_DESK = Audience(_table("[ops]", "[ward]", **WARD_WORDS), WARD_TEXTS)
 WARD_PAGE = Audience(_table("[desk]", "[ward]", **WARD_WORDS), WARD_TEXTS)
-HOUSEHOLD = Audience(_table("[home]"), texts={
-    "client_id": "the household's broker does not accept this recorder's id: see its log",
-    "password": "the household's broker does not know this user and password: see [home] user and password_file",
-    "not_authorised": "the household's broker does not let us in: see [home] user and password_file",
-    "banned": "the household's broker has banned this recorder: see its log",
-    "taken_over": "another client has connected to the household's broker as this recorder: was its card copied?",
-    "tls_expired": "the certificate of the household's broker has expired: renew it (is the clock right?)",
-    "tls_unknown_ca": "the certificate of the household's broker is not signed by a CA that we trust: see [home] ca",
-    "tls_cert_wanted": "the household's broker wants a certificate, and we have none: let it take a password"})
+HOUSEHOLD = Audience(_table("[home]"), TEXTS["household"])
 
 
 class LinkFault(Exception):
@@ -67,76 +61,21 @@ class LinkFault(Exception):
         return LinkFault(self.code, self._text, self.kind, self.where, audience)
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRow:
-    code: str
-    text: str
-    kind: Kind = "refused"
-
-
-# Reason codes of CONNACK and DISCONNECT (MQTT 5.0, 2.4).
-REASONS: dict[int, FaultRow] = {
-    0x00: FaultRow("closed", "the broker has ended the connection", "unreachable"),
-    0x80: FaultRow("broker_error", "the broker failed without saying why: see its log", "unreachable"),
-    0x82: FaultRow("protocol", "the broker found our messages malformed: is it an MQTT 5 broker?"),
-    0x84: FaultRow("mqtt_version", "the broker does not speak MQTT 5: mosquitto does from 1.6 on"),
-    0x85: FaultRow("client_id", "the broker does not accept {our} id: is it enrolled in this ward?"),
-    0x86: FaultRow("password", "the broker does not know this user and password: see {account} user and password_file"),
-    0x87: FaultRow("not_authorised", "the broker does not let {us} in: is it enrolled, or was it revoked?"),
-    0x88: FaultRow("unavailable", "the broker is not available now", "unreachable"),
-    0x89: FaultRow("busy", "the broker is busy", "unreachable"),
-    0x8A: FaultRow("banned", "the broker has banned {us}: ask the ward"),
-    0x8B: FaultRow("shutdown", "the broker was shut down", "unreachable"),
-    0x8D: FaultRow("keepalive", "the broker heard nothing from us for too long", "unreachable"),
-    0x8E: FaultRow("taken_over",
-                   "another client has connected as {us}: was its card copied, or its key stolen?"),
-    0x95: FaultRow("packet_too_large", "the broker found a message too large"),
-    0x97: FaultRow("quota", "the broker's quota for {us} is used up"),
-    0x98: FaultRow("kicked", "the broker's operator has ended the connection"),
-    0x9C: FaultRow("moved", "the broker asks us to use another server: see {broker} host"),
-    0x9D: FaultRow("moved", "the broker has moved for good: see {broker} host"),
-    0x9F: FaultRow("busy", "the broker wants fewer connections a second", "unreachable"),
-}
-
-# OpenSSL's verdicts on the broker's certificate (openssl-verification-options(1)).
-VERDICTS: dict[int, tuple[str, str]] = {
-    9: ("tls_not_yet_valid", "the broker's certificate is not yet valid: is {our} clock right?"),
-    10: ("tls_expired", "the broker's certificate has expired: the ward must renew it (is the clock right?)"),
-    **dict.fromkeys((18, 19, 20), ("tls_unknown_ca", "the broker's certificate is not signed by the ward's CA: "
-                                                     "see {broker} ca and host")),
-    62: ("tls_name", "the broker's certificate is for another name: see {broker} host"),
-    64: ("tls_name", "the broker's certificate is for another address: see {broker} host"),
-}
-
 OVERSIZED = "oversized packet"
 NO_TLS = "the TLS greeting was not answered: see {broker} port and tls"
 
-# OpenSSL's messages if the broker ends the handshake (alerts of RFC 8446, 6.2), and our own.
-ALERTS: tuple[tuple[str, str, str], ...] = (
-    (r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE", "tls_cert_wanted",
-     "the broker wants a certificate from {us}: see {cert_and_key}"),
-    (r"CERTIFICATE_REVOKED", "tls_revoked", "the ward has revoked {our} certificate"),
-    (r"CERTIFICATE_EXPIRED", "tls_own_expired",
-     "{our} certificate has expired: {renew}. If it has not: the broker's clock or its list of the revoked is wrong"),
-    (r"BAD_CERTIFICATE", "tls_own_not_yet_valid",
-     "{our} certificate is not valid yet by the broker's clock, or damaged: is that clock right? Else {renew}"),
-    (r"UNKNOWN_CA|CERTIFICATE_UNKNOWN", "tls_own_unknown",
-     "{our} certificate is of another CA than the broker trusts: is it enrolled in this ward?"),
-    (r"WRONG_VERSION_NUMBER|HTTP_REQUEST|UNEXPECTED_EOF|RECORD_LAYER_FAILURE", "tls_none", NO_TLS),
-    (r"OVERSIZED_PACKET", "oversized", "the broker announces a message larger than {us} may get: see {broker} port"),
-)
-
 
 def of_reason(number: int, where: str) -> LinkFault:
-    row = REASONS.get(number, FaultRow(f"reason_{number:02x}", f"the broker refused with reason 0x{number:02x}"))
-    return LinkFault(row.code, row.text, row.kind, where)
+    unknown = f"reason_{number:02x}", f"the broker refused with reason 0x{number:02x}"
+    code, text, *kind = TEXTS["reasons"].get(f"0x{number:02X}", unknown)
+    return LinkFault(code, text, kind[0] if kind else "refused", where)
 
 
 def of_error(error: OSError, where: str, tls: bool) -> LinkFault:
     """Returns the fault for an error of the socket, the resolver or TLS; `tls` tells whether TLS was used."""
     if isinstance(error, ssl.SSLCertVerificationError):
         untrusted = "tls_untrusted", f"the broker's certificate is not to be trusted ({error.verify_message})"
-        return LinkFault(*VERDICTS.get(error.verify_code, untrusted), "refused", where)
+        return LinkFault(*TEXTS["verdicts"].get(str(error.verify_code), untrusted), "refused", where)
     if isinstance(error, ssl.SSLError):
         return of_text(str(error), where)
     if tls and isinstance(error, ConnectionResetError):
@@ -155,7 +94,7 @@ def of_error(error: OSError, where: str, tls: bool) -> LinkFault:
 def of_text(text: str, where: str) -> LinkFault:
     """Returns the fault for a message of OpenSSL or the MQTT library about a broken connection."""
     upper = text.upper().replace(" ", "_")
-    for pattern, code, line in ALERTS:
+    for pattern, (code, line) in TEXTS["alerts"].items():
         if re.search(pattern, upper):
             return LinkFault(code, line, "refused", where)
     return LinkFault("closed", "the connection broke off", where=where)

@@ -12,12 +12,13 @@ from scripts.packaging.closure import closure  # noqa: E402
 
 
 class BuildWhole(build_py):
-    """The tool's own files, and below `shipped` those of `agent`."""
+    """The tool's own files, and below `shipped` those of `agent`, with the texts beside them."""
 
     def run(self) -> None:
         """Copy both."""
         super().run()
-        for path in closure(REPO, (HERE / "taimat_conformance").rglob("*.py")):
+        modules = closure(REPO, (HERE / "taimat_conformance").rglob("*.py"))
+        for path in modules | {text for module in modules for text in module.parent.glob("*.toml")}:
             if path.is_relative_to(REPO / "agent"):
                 target = Path(self.build_lib, "taimat_conformance", "shipped", path.relative_to(REPO))
                 self.mkpath(str(target.parent))

@@ -83,29 +83,8 @@ def _place(source: str, devices: Path) -> str:
     return os.path.realpath(devices / target) if scheme == "v4l2" else source
 
 
-TEXT = """\
-# Cấu hình của máy ghi hình Taimat. Trang web ghi vào đây. Quý vị cũng có thể tự sửa: ghi chú luôn được giữ nguyên.
-# The configuration of this Taimat recorder. Its page writes here, and so may you: comments stay as they are.
-# Xem mọi mục / see every key: taimat config show        Kiểm tra / check: taimat config check
-
-[device]
-title = ""              # tên máy ghi hình, ví dụ Nhà bà Sáu / what you call this recorder
-language = "vi"         # tiếng trên trang web: vi hoặc en / the language of the page
-
-[web]
-listen = "0.0.0.0"      # điện thoại trong nhà xem được / phones in your network can see the page, once they are paired
-
-[ward]
-enabled = false         # không gửi gì ra khỏi nhà / nothing leaves the house
-"""
-NO_CAMERA = """
-# Chưa thấy camera nào. Thêm camera trên trang web, hoặc ghi vào đây.
-# No camera was seen. Add one on the page, or here:
-#[[camera]]
-#name = "cong-truoc"
-#title = "Cổng trước"
-#source = "rtsp://user:password@192.168.1.20/stream1"
-"""
+FIRST = Path(__file__).with_name("first.toml")
+NO_CAMERA = "\n# Chưa thấy camera nào"       # from here on it is for a machine without a camera
 
 
 def first_text(cameras: Sequence[LocalCamera]) -> str:
@@ -117,7 +96,8 @@ def first_text(cameras: Sequence[LocalCamera]) -> str:
         values = {"name": names[-1], "title": camera.title, "source": camera.source}
         lines = (f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items())
         tables.append("\n".join(["", "[[camera]]", *lines, ""]))
-    return TEXT + ("".join(tables) or NO_CAMERA)
+    text = FIRST.read_text(encoding="utf-8")
+    return text.partition(NO_CAMERA)[0] + "".join(tables) if tables else text
 
 
 def write_first(path: Path, text: str) -> None:

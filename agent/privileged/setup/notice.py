@@ -21,23 +21,8 @@ from agent.host.sockets import ask
 CODE_FILE, NOTE_FILE = "taimat-code.txt", "taimat-pairing.txt"
 CODE_FILE_B_MAX = 256
 BOOT_TYPES = ("vfat", "msdos")
-# The console's fonts have no Vietnamese letters. agetty(8) replaces \\4 by the present address.
-SCREEN = """
-  Taimat
-  Mo trang / open the page:     http://{host}.local   ({scheme}://\\4:{port})
-  Ma ghep / pairing code:       {code}
-
-"""
-NOTE = """\
-Taimat
-
-1. Nối điện thoại vào cùng mạng với máy ghi hình, rồi mở:  http://{host}.local
-   Connect your phone to the recorder's network and open that page.
-
-2. Nhập mã ghép / enter the pairing code:  {code}
-
-Tập tin này tự xoá khi trình duyệt đầu tiên được ghép. / This file goes away once the first browser is paired.
-"""
+# The console's fonts have no Vietnamese letters. agetty(8) replaces \4 by the present address.
+SCREEN, NOTE = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("screen.txt", "pairing.txt"))
 
 _log = logging.getLogger(__name__)
 
