@@ -1,5 +1,6 @@
-"""The `taimat` command and its list of commands. Each is imported from `agent.cli` only when it is called."""
+"""The `taimat` command. cli/commands.toml lists its commands; each is imported only when it is called."""
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,58 +18,6 @@ EXIT_CODES = " · ".join((
     "75 another Taimat works on this store",
     "78 the configuration is wrong"))
 HELP = "Taimat records cameras on this computer, keeps the clips, and reports events to the ward's broker."
-
-# For each panel of the help: name, place in agent.cli, and the line that the command's own help repeats.
-COMMANDS = {
-    "Record": (
-        ("run", "roles:run", "Run the whole recorder in the foreground, until Ctrl-C. On a device, systemd runs its "
-         "parts instead."),
-        ("capture", "roles:capture", "One part: read cameras, detect motion, write clips."),
-        ("keeper", "roles:keeper", "One part: sign the clips, and delete the oldest to make room."),
-        ("link", "roles:link", "One part: send events and health to the ward's broker."),
-        ("web", "roles:web", "One part: serve the household's page."),
-    ),
-    "Look": (
-        ("clips", "clips:app", "List recordings, hold them, erase them."),
-        ("export", "export:export", "Export recordings as films, signed by the recorder, with what anyone "
-         "needs to check them."),
-        ("events", "events:events", "List the newest events: when, what moved, and the clip that shows it."),
-        ("snapshot", "picture:snapshot", "Save a camera's present picture, in full size and with its masks. The "
-         "recorder must be running."),
-        ("busy", "picture:busy", "Show where a camera's picture is restless, such as leaves in the wind, and why "
-         "no motion is reported now."),
-        ("pause", "pause:pause", "Pause cameras: within two seconds they stop seeing, recording and sending. Without "
-         "names, all cameras."),
-        ("resume", "pause:resume", "Resume paused cameras. Without names, all cameras."),
-        ("pair", "pair:pair", "Show the pairing code (and a QR code) that lets a browser of the household open the "
-         "page. Only for root and the owner."),
-        ("requests", "requests:app", "Show what the ward has asked for, and decide on it."),
-        ("verify", "verify:verify", "Check that no recording was changed: every clip, and the signed ledger of "
-         "every action."),
-    ),
-    "Set up and check": (
-        ("config", "config:app", "Make, check and show the configuration."),
-        ("doctor", "doctor.main:doctor", "Check this device: cameras, encoder, clock, card, broker, permissions. Each "
-         "check gives a verdict and says what to do."),
-        ("discover", "discover:discover", "Find cameras in the network, by ONVIF and by common makers' paths, and "
-         "show what to configure."),
-        ("tune", "tune:tune", "Replay recorded footage: which events it has, why not more, and what other settings "
-         "would change."),
-        ("household-key", "household_key:household_key", "Make a key with which the household itself opens its "
-         "encrypted recordings, and print it once."),
-        ("home", "home:app", "Remove the recorder from the household's Home Assistant."),
-        ("card", "card.main:app", "Check or prepare the boot partition of a recorder's card."),
-        ("update", "update.__main__:app", "Show, approve and install new versions of Taimat."),
-        ("reset", "reset:reset", "Delete everything from this recorder: household, ward, recordings. The program stays "
-         "installed."),
-        ("demo", "demo.main:demo", "Try everything on this computer: a camera, a broker, events, clips and the page, "
-         "in a store of its own."),
-    ),
-    "Hidden": (
-        ("rescue", "roles:rescue", ""),
-        ("setup", "roles:setup", ""),
-    ),
-}
 
 # Always listed: if it is not installed, it says how to install it.
 WARD = ("ward", "agent.ward.cli.main:app", "Run a ward",
@@ -125,8 +74,8 @@ def group() -> TyperGroup:
         """Options before any command."""
 
     made = typer.main.get_group(app)
-    for panel, commands in COMMANDS.items():
-        for name, place, line in commands:
+    for panel, commands in tomllib.loads(CLI.joinpath("commands.toml").read_text(encoding="utf-8")).items():
+        for name, (place, line) in commands.items():
             if _is_here(place):
                 made.add_command(LazyCommand(name, f"agent.cli.{place}", panel, line))
     made.add_command(LazyCommand(*WARD))
