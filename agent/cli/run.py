@@ -65,22 +65,14 @@ class Unit:
     given_up: bool = field(default=False, init=False)
 
 
-@dataclass(slots=True)
 class Supervisor:
     """Keeps the units of `plan` alive until it is stopped; `reload` makes it ask for a new plan."""
 
-    plan: Callable[[], list[Unit]]
-    clock: Clock
-    inbox: Inbox
-    heartbeat: Heartbeat
-    reload: Reload
-    units: list[Unit] = field(init=False)
-    by_name: dict[str, Unit] = field(init=False)
-    turned_mono_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.turned_mono_s = self.clock.mono_s()
-        self._adopt(self.plan())
+    def __init__(self, plan: Callable[[], list[Unit]], clock: Clock, inbox: Inbox, heartbeat: Heartbeat,
+                 reload: Reload) -> None:
+        self.plan, self.clock, self.inbox, self.heartbeat, self.reload = plan, clock, inbox, heartbeat, reload
+        self.turned_mono_s = clock.mono_s()
+        self._adopt(plan())
 
     def _adopt(self, units: list[Unit]) -> None:
         self.units, self.by_name = units, {unit.name: unit for unit in units}

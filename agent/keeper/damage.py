@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from agent.core.contract import wire
@@ -133,20 +133,12 @@ def _delete(db: sqlite3.Connection, row: SpoiledRow) -> None:
         db.execute(f"DELETE FROM {form.name} WHERE {same}", row.key)
 
 
-@dataclass(slots=True)
 class CardWatch:
-    folders: Folders
-    refuses: bool = field(default=False, init=False)        # it accepted no new file at the last look
-    canary: Canary = field(init=False)
-    volume: VolumeGuard = field(init=False)
-    damage: DamageJudge = field(init=False)
-    _abort: Abort = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.canary, self.volume = Canary(self.folders), VolumeGuard(self.folders)
-        self.damage = DamageJudge(self.folders)
-        self._abort = Abort(self.folders.root)
+    def __init__(self, folders: Folders) -> None:
+        self.refuses = False            # it accepted no new file at the last look
+        self.canary, self.volume, self.damage = Canary(folders), VolumeGuard(folders), DamageJudge(folders)
+        self._root, self._abort = folders.root, Abort(folders.root)
 
     def look(self, failed: bool) -> None:
         """Checks whether the card refuses new files; `failed`: it has returned an error."""
-        self.refuses = self._abort.seen() or (failed and refuses(self.folders.root))
+        self.refuses = self._abort.seen() or (failed and refuses(self._root))

@@ -92,26 +92,15 @@ def hash_some(db: sqlite3.Connection, folders: Folders, stop: Stop, clock: Clock
     return len(signed)
 
 
-@dataclass(slots=True)
 class Evidence:
-    """Everything for one database; `serial` is the board's serial number."""
-
-    role: Role
-    serial: str | None
-    own: sqlite3.Connection
-    redated_n: int = 0                  # rows of recordings that were corrected or reported within a day
-    ward: WardName = field(init=False)
-    clip_statement: ClipStatement = field(init=False)
-    ledger_writer: LedgerWriter = field(init=False)
-    export_signer: ExportSigner = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ward = WardName(self.role.settings.ward.cert)
-        self.clip_statement = ClipStatement(
-            {camera.name: camera for camera in self.role.settings.camera}, self.serial)
-        self.ledger_writer = LedgerWriter(self.role.folders, self.role.clock, self.own, self.serial)
-        self.export_signer = ExportSigner(self.role.folders, self.ledger_writer, self.role.clock, self.ward,
-                                          self.own)
+    def __init__(self, role: Role, serial: str | None, own: sqlite3.Connection) -> None:
+        """Everything for one database; `serial` is the board's serial number."""
+        self.role, self.own = role, own
+        self.redated_n = 0              # rows of recordings that were corrected or reported within a day
+        self.ward = WardName(role.settings.ward.cert)
+        self.clip_statement = ClipStatement({camera.name: camera for camera in role.settings.camera}, serial)
+        self.ledger_writer = LedgerWriter(role.folders, role.clock, own, serial)
+        self.export_signer = ExportSigner(role.folders, self.ledger_writer, role.clock, self.ward, own)
 
     @property
     def at_work(self) -> bool:

@@ -4,7 +4,6 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -53,37 +52,25 @@ class Repaired(NamedTuple):
     mono_ms: int
 
 
-@dataclass(slots=True)
 class Keeper:
     """The keeper's round: clock, retention, digests, the sweep when due, and signatures of all of it."""
 
-    role: Role
-    db: StoreConnection
-    own: StoreConnection                    # what the household has decided: agent/store/decisions
-    outlet: Outlet
-    serial: str | None = None               # the board's
-    repaired: Repaired | None = None        # the newest repair by this process
-    error: Exception | None = field(default=None, init=False)       # of the last round
-    recovered: bool = field(default=False, init=False)              # `recover` has run
-    timekeeper: Timekeeper = field(default_factory=Timekeeper)
-    health: HealthNotes = field(init=False)
-    sweeper: Sweeper = field(init=False)
-    retention: Retention = field(init=False)
-    evidence: Evidence = field(init=False)
-    judge: RequestJudge = field(init=False)
-    card: CardWatch = field(init=False)
-
-    def __post_init__(self) -> None:
-        role, store = self.role, self.role.settings.store
+    def __init__(self, role: Role, db: StoreConnection, own: StoreConnection, outlet: Outlet, serial: str | None = None,
+                 repaired: Repaired | None = None) -> None:
+        """`own` has what the household has decided, `serial` is the board's, `repaired` the newest repair by this
+        process."""
+        self.role, self.db, self.own, self.outlet, self.serial, self.repaired = role, db, own, outlet, serial, repaired
+        self.error: Exception | None = None             # of the last round
+        self.recovered = False                          # `recover` has run
+        self.timekeeper, self.card = Timekeeper(), CardWatch(role.folders)
         self.health = HealthNotes(Probes(role.folders.root, interval_s=SAMPLE_EVERY_MS / 1000))
+        store, signature = role.settings.store, WardSignature(role.settings, role.folders)
         self.sweeper = Sweeper(role.folders, store.encrypt != "off", role.clock, role.stop)
-        signature = WardSignature(role.settings, role.folders)
         self.retention = Retention(role.settings, role.folders, self.timekeeper, self.sweeper, signature)
-        self.evidence = Evidence(role, self.serial, self.own)
+        self.evidence = Evidence(role, serial, own)
         self.db.signer = self.evidence.ledger_writer
-        self.judge = RequestJudge(role.settings, self.own, Packager(role.folders, role.runtime, store.free_floor_pct,
-                                                                    role.clock, self.own), signature)
-        self.card = CardWatch(role.folders)
+        self.judge = RequestJudge(role.settings, own, Packager(role.folders, role.runtime, store.free_floor_pct,
+                                                               role.clock, own), signature)
         DOUBT.tell = self.card.damage.ask
 
     def recover(self) -> None:

@@ -21,14 +21,7 @@ from agent.keeper.renewal import Unsound, forget_cached_log, let_wait, remove, r
 from agent.keeper.salvage import Patience, Salvage, copy_damaged, restore_schema
 from agent.store import announce, database, ledger, meta, row_check
 from agent.store.damage import may_be_damage
-from agent.store.database import (
-    FILE,
-    StoreConnection,
-    StoreError,
-    connect,
-    require_itself,
-    transaction,
-)
+from agent.store.database import FILE, StoreConnection, StoreError, connect, require_itself, transaction
 from agent.store.decisions import database as decisions
 from agent.store.folders import HOUSEHOLD, Folders
 from agent.store.numbers import BEHIND, LEAP, Note, noted

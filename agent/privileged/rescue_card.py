@@ -10,10 +10,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.core.card_ladder import Budget
 from agent.host import rescue
 from agent.host.clock import Clock, Instant, SystemClock
 from agent.host.probes.volume import Abort
@@ -25,22 +23,15 @@ RENEW_MS = 3_600_000            # at most so much of a boot's running time is lo
 RB_AUTOBOOT = 0x01234567        # linux/reboot.h
 
 
-@dataclass(slots=True)
 class CardRescue:
-    store: Path
-    clock: Clock
-    restart: Callable[[], None]
-    places: list[Path] = field(default_factory=restarts.places)
-    root: Path = Path("/")
-    _budget: Budget = field(init=False)
-    _abort: Abort = field(init=False)
-    _card: RawCard = field(init=False)
-    _renewed_ms: int | None = None
-    _since_ms: int | None = None        # when it gave up
-
-    def __post_init__(self) -> None:
-        self._budget, self._abort = restarts.load_budget(self.places), Abort(self.store, self.root)
-        self._card = RawCard.below(self.store, self.root)
+    def __init__(self, store: Path, clock: Clock, restart: Callable[[], None], places: list[Path] | None = None,
+                 root: Path = Path("/")) -> None:
+        self.store, self.clock, self.restart, self.root = store, clock, restart, root
+        self.places = restarts.places() if places is None else places
+        self._budget, self._abort = restarts.load_budget(self.places), Abort(store, root)
+        self._card = RawCard.below(store, root)
+        self._renewed_ms: int | None = None
+        self._since_ms: int | None = None       # when it gave up
 
     def look(self) -> None:
         """Keeps the budget while the card works; else restarts in time, or shows that no restart is left."""

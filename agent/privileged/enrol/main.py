@@ -32,11 +32,7 @@ from agent.host.clock import Clock, SystemClock
 from agent.host.command_key import PublicKeyProblem
 from agent.host.command_key import load as load_command_keys
 from agent.host.files import write_durably
-from agent.host.ward_folder import (
-    EnrolState,
-    WardFolder,
-    WardRecord,
-)
+from agent.host.ward_folder import EnrolState, WardFolder, WardRecord
 from agent.mqtt.credentials import shake_hands
 from agent.mqtt.fault import LinkFault
 from agent.privileged.enrol.door import DoorRefused, Readiness, ReadyPace, post, tls, tls_of

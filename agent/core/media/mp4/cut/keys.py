@@ -6,15 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from agent.core.media.mp4.cut.choose import (
-    FOREVER,
-    SAME_US,
-    Hearing,
-    Strip,
-    StripPart,
-    first_picture,
-    first_shown_by,
-)
+from agent.core.media.mp4.cut.choose import FOREVER, SAME_US, Hearing, Strip, StripPart, first_picture, first_shown_by
 from agent.core.media.mp4.cut.film import CutFilm, films_of
 from agent.core.media.mp4.read import Fragment, Sample, fragment_at, fragments, references, samples
 
