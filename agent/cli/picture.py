@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import msgspec
 import typer
 from rich.text import Text
 
@@ -101,7 +102,7 @@ def _ask(settings: Settings, camera: str, socket: str, question: Callable[[Path]
     path = camera_socket(Path(settings.store.runtime), socket, camera)
     try:
         return question(path)
-    except (OSError, still.StillError, restless.BusyError) as error:
+    except (OSError, msgspec.DecodeError) as error:
         remedy = "" if denied(error) else "; is Taimat running?"
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}{remedy}") from error
 

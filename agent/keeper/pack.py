@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import msgspec
+
 from agent.core.contract.facts import Poke
-from agent.core.contract.still import StillError, parse
+from agent.core.contract.still import parse
 from agent.core.evidence.encrypted import LockedError
 from agent.core.evidence.ledger.card_check import number
 from agent.core.evidence.ledger.claim import ExportWish
@@ -156,7 +158,7 @@ def photograph(folders: Folders, runtime: Path, request: WardRequest) -> Packed:
             if still.state == "ok":
                 write_durably(folders.export(request.id, request.kind), jpeg, MODE)
                 return Packed(len(jpeg), hashlib.sha256(jpeg).hexdigest())
-        except (OSError, StillError) as error:      # capture does not run, or the card fails
+        except (OSError, msgspec.DecodeError) as error:      # capture does not run, or the card fails
             _log.warning("no picture for the ward yet: %s", error)
     raise Hopeless("no_picture")
 

@@ -4,12 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 from agent.capture.sockets import snapshot_socket
 from agent.config.settings import Motion
-from agent.core.contract.still import Still, StillError, parse
+from agent.core.contract.still import Still, parse
 from agent.core.media.model import Packet
 from agent.host.clock import SystemClock
 from agent.host.runtime import camera_socket
@@ -95,7 +96,7 @@ def test_what_cannot_be_decoded_is_no_picture(path: Path, shop: Shop):
 
 def test_an_answer_that_was_cut_off_is_noticed():
     for data in (b"", b"{}", b'{"state":"ok"}\n\xff\xd8half', b'{"state":"no_picture"}'):
-        with pytest.raises(StillError):
+        with pytest.raises(msgspec.DecodeError):
             parse(data)
 
 

@@ -15,10 +15,6 @@ COLUMNS, ROWS = 16, 9
 STEPS = (0.03, 0.1, 0.3)  # restlessness from which the page draws a cell weakly, more strongly, and most strongly
 
 
-class BusyError(Exception):
-    """The bytes are not a valid answer."""
-
-
 class Busy(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Where a camera's picture has been restless lately, and why its motion may be silent now."""
 
@@ -36,13 +32,10 @@ def answer(busy: Busy) -> bytes:
 
 
 def parse(data: bytes) -> Busy:
-    """Decodes an answer. Raises BusyError, also if the answer was cut off."""
+    """Decodes an answer. Raises msgspec.DecodeError, also if the answer was cut off."""
     if not data.endswith(b"\n"):
-        raise BusyError("cut off")
-    try:
-        return json_door.read(data, Busy)
-    except msgspec.DecodeError as error:
-        raise BusyError(str(error)) from error
+        raise msgspec.DecodeError("cut off")
+    return json_door.read(data, Busy)
 
 
 def level(restlessness: float) -> int:

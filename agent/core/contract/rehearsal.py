@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from agent.core import json_door
+
 LINE_B_MAX = 262_144
 PICTURES_MAX = 12           # at most this many of missed events, and of added ones
 PICTURE_WIDE = 320          # pixels
@@ -68,11 +70,6 @@ class RehearsalAnswer(Struct, kw_only=True, frozen=True, omit_defaults=True, tag
 
 
 RehearsalWord = RehearsalProgress | RehearsalPicture | RehearsalAnswer
-_decoder = msgspec.json.Decoder(RehearsalWord)
-
-
-class RehearsalError(Exception):
-    """The bytes are not a valid message."""
 
 
 def line(word: RehearsalWord) -> bytes:
@@ -81,8 +78,5 @@ def line(word: RehearsalWord) -> bytes:
 
 
 def parse(data: bytes) -> RehearsalWord:
-    """Decodes one line. Raises RehearsalError."""
-    try:
-        return _decoder.decode(data)
-    except msgspec.DecodeError as error:
-        raise RehearsalError(str(error)) from error
+    """Decodes one line. Raises msgspec.DecodeError."""
+    return json_door.read(data, RehearsalWord)

@@ -12,10 +12,6 @@ from agent.core import json_door
 LARGEST_B = 8 * 1024 * 1024
 
 
-class StillError(Exception):
-    """The bytes are not a valid answer."""
-
-
 class Still(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     """The facts about the picture, or that it is missing."""
 
@@ -31,12 +27,9 @@ def answer(still: Still, jpeg: bytes = b"") -> bytes:
 
 
 def parse(data: bytes) -> tuple[Still, bytes]:
-    """Decodes an answer and its JPEG (b"" if absent). Raises StillError, also if the answer was cut off."""
+    """Decodes an answer and its JPEG (b"" if absent). Raises msgspec.DecodeError, also if it was cut off."""
     line, newline, jpeg = data.partition(b"\n")
-    try:
-        still = json_door.read(line, Still)
-    except msgspec.DecodeError as error:
-        raise StillError(str(error)) from error
+    still = json_door.read(line, Still)
     if not newline or (still.state == "ok") != jpeg.endswith(b"\xff\xd9"):      # JPEG's end marker, ITU-T T.81 B.1.1.3
-        raise StillError("cut off")
+        raise msgspec.DecodeError("cut off")
     return still, jpeg

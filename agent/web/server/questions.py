@@ -6,8 +6,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from agent.core.contract import still as still_contract
-from agent.core.contract.still import LARGEST_B, StillError
+from agent.core.contract.still import LARGEST_B
 from agent.host.runtime import camera_socket
 from agent.host.sockets import AGAIN_S, connected
 
@@ -68,7 +70,7 @@ async def still_of(runtime: Path, camera: str) -> bytes:
     try:
         async with asyncio.timeout(STILL_S):
             still, jpeg = still_contract.parse(await ask_socket(camera_socket(runtime, "snap", camera), LARGEST_B))
-    except (OSError, TimeoutError, StillError) as error:
+    except (OSError, TimeoutError, msgspec.DecodeError) as error:
         raise NotLive("camera_off") from error
     if still.state != "ok":
         raise NotLive(still.state)

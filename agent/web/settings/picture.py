@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from agent.config.derived import digest
 from agent.config.settings import Camera
 from agent.core.contract import rehearsal
-from agent.core.contract.busy import FORGET, LARGEST_B, SHOW, Busy, BusyError, parse
+from agent.core.contract.busy import FORGET, LARGEST_B, SHOW, Busy, parse
 from agent.core.contract.looks import LINE_B_MAX
 from agent.core.vision.zones.hint import ZoneHint, corners, zone_hint
 from agent.host.runtime import camera_socket
@@ -84,7 +84,7 @@ class Rehearsals(BackgroundTask):
         try:
             async with asyncio.timeout(BUDGET_S + END_S):
                 await self._ask(question)
-        except (OSError, TimeoutError, rehearsal.RehearsalError, ValueError) as error:
+        except (OSError, TimeoutError, msgspec.DecodeError, ValueError) as error:
             _log.warning("the rehearsal failed: %s", error or type(error).__name__)
         finally:
             self._ended_mono_s = self._clock.mono_s()
@@ -130,7 +130,7 @@ class PicturePage(Handlers):
         try:
             async with asyncio.timeout(ANSWER_S):
                 return parse(await ask_socket(camera_socket(self._runtime, "busy", camera.name), LARGEST_B, question))
-        except (OSError, TimeoutError, BusyError):
+        except (OSError, TimeoutError, msgspec.DecodeError):
             return None
 
     async def show(self, request: Request) -> Response:

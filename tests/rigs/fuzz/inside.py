@@ -124,7 +124,7 @@ def _link_desk() -> LinkDesk:
 
 def capture(data: bytes) -> None:
     """What a camera's sockets answer to the page."""
-    for read, refused in ((still.parse, still.StillError), (busy.parse, busy.BusyError),
+    for read, refused in ((still.parse, msgspec.DecodeError), (busy.parse, msgspec.DecodeError),
                           (lambda each: [*live.Parser().feed(each)], live.LiveError)):
         with contextlib.suppress(refused):
             read(data)
