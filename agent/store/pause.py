@@ -26,7 +26,6 @@ PAST = "pauses-past.json"   # in the keeper's folder: pauses that have ended, un
 PAST_MAX = 100
 CODE = "paused"             # of the camera event
 LARGEST_B = 65_536
-REASON_CHARS_MAX = 200
 
 
 def path(folders: Folders) -> Path:
@@ -45,12 +44,12 @@ def load(folders: Folders) -> Pauses:
         return UNREADABLE
 
 
-def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | None, by: By, now: Instant,
-        reason: str = "") -> Pauses:
+def put(folders: Folders, cameras: Iterable[str] | None, until_wall_ms: int | None, by: By,
+        now: Instant) -> Pauses:
     """Pauses these cameras, or all present and future ones (None), until `until_wall_ms` or until lifted (None). It is
     on the card when this returns; capture obeys within two seconds. Returns what is paused now. Raises StoreError."""
     word = Pause(by=by, boot=now.boot, mono_ms=now.mono_ms, wall_ms=now.wall_ms, clock=now.clock,
-                 until_wall_ms=until_wall_ms, reason=reason[:REASON_CHARS_MAX])
+                 until_wall_ms=until_wall_ms)
 
     def change(known: Pauses) -> Pauses:
         if cameras is None:

@@ -104,7 +104,6 @@ class Pause(Struct, kw_only=True, omit_defaults=True, frozen=True):
     wall_ms: int = 0
     clock: str = "unset"
     until_wall_ms: int | None = None        # None: until resumed
-    reason: str = ""                        # a person's own words; they never leave the device
 
     def lasts(self, now: Moment) -> bool:
         """Whether the pause still holds. It ends by a trustworthy clock, and lasts longer if absent.
