@@ -8,21 +8,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-EXIT_CODES = " · ".join((
-    "[bold]Exit codes[/bold]  0 all right",
-    "1 warnings only, or the reason is printed",
-    "2 doctor found a fault, or the command line is wrong",
-    "69 a listening address is not available, or a library is not installed",
-    "70 a camera's driver hangs",
-    "73 the store cannot be read or written",
-    "75 another Taimat works on this store",
-    "78 the configuration is wrong"))
 HELP = "Taimat records cameras on this computer, keeps the clips, and reports events to the ward's broker."
 
 # Always listed: if it is not installed, it says how to install it.
 WARD = ("ward", "agent.ward.cli.main:app", "Run a ward",
         "Set up the ward's end, enrol its devices, see how they are, ask for pictures.")
 CLI = Path(__file__).with_name("cli")
+LISTED = tomllib.loads(CLI.joinpath("commands.toml").read_text(encoding="utf-8"))
 COMPLETION = ("install_completion", "show_completion")      # the package brings one completion for all
 
 
@@ -66,7 +58,8 @@ def group() -> TyperGroup:
     """The `taimat` command with all of its commands."""
     app = typer.Typer(
         name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-        rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+        rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=" · ".join(LISTED["exit_codes"]))
 
     @app.callback(help=HELP)
     def options(version: Annotated[bool, typer.Option(
@@ -74,7 +67,7 @@ def group() -> TyperGroup:
         """Options before any command."""
 
     made = typer.main.get_group(app)
-    for panel, commands in tomllib.loads(CLI.joinpath("commands.toml").read_text(encoding="utf-8")).items():
+    for panel, commands in LISTED["panels"].items():
         for name, (place, line) in commands.items():
             if _is_here(place):
                 made.add_command(LazyCommand(name, f"agent.cli.{place}", panel, line))

@@ -16,6 +16,7 @@ from agent.core.household.access import grouped
 from agent.host.address import phone_address
 from agent.host.clock import SystemClock
 from agent.host.runtime import page_port
+from agent.look import device_words
 from agent.store.database import StoreConnection
 from agent.store.decisions import browsers
 from agent.store.folders import Folders
@@ -29,16 +30,6 @@ Unpair = Annotated[str | None, typer.Option(
 Owner = Annotated[str | None, typer.Option("--owner", metavar="ID", show_default=False,
     help="Give this browser all rights of the household. Others, except the first, may only look.")]
 Reset = Annotated[bool, typer.Option("--reset", help="Un-pair all browsers, and make another code.")]
-
-WARNING = {
-    "en": ("The phone's browser warns once, because the page's certificate is the recorder's own. Let it show the "
-           "certificate. Its SHA-256 fingerprint must be:",
-           "If it is the same, continue (Advanced, Continue). If not, somebody is in between; enter nothing.",
-           "The page makes its certificate when it starts. Then taimat pair shows its fingerprint."),
-    "vi": ("Lần đầu, trình duyệt của điện thoại cảnh báo là không biết ai bảo đảm cho trang này: chỉ có chính máy ghi "
-           "hình, bằng chứng chỉ riêng của nó. Hãy cho hiện chứng chỉ. Vân tay SHA-256 phải đúng như sau:",
-           "Giống nhau: bấm tiếp tục (Nâng cao, Tiếp tục truy cập). Khác nhau: có kẻ đứng giữa; đừng nhập gì cả.",
-           "Trang tạo chứng chỉ khi khởi động; lúc đó xem vân tay bằng lệnh taimat pair.")}
 
 
 def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, owner: Owner = None,
@@ -97,9 +88,8 @@ def _show(settings: Settings, folders: Folders, own: StoreConnection) -> None:
     else:
         out.print(f"1. Open on the phone:  [bold]{address}[/bold]")
         if web.tls:
-            warning, compare, later = WARNING[settings.device.language]
-            mark = fingerprint(folders)
-            for line in (warning, f"[bold]{mark}[/bold]", compare) if mark else (later,):
+            said, mark = device_words.table(settings.device.language)["pair"], fingerprint(folders)
+            for line in (said["warning"], f"[bold]{mark}[/bold]", said["compare"]) if mark else (said["later"],):
                 out.print(f"   {line}")
     heading = "2. Enter the code" if address else "Pairing code"
     out.print(f"{heading}:     [bold cyan]{code}[/bold cyan]")

@@ -1,5 +1,7 @@
 """Finds mistakes in the files of a boot partition that a recorder needs to start."""
+import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from agent.core.card.mistake import CardMistake, error, warning
 from agent.core.card.overlay_names import from_list, from_readme
 from agent.core.household.access import CODE_RANDOM_B, tidy
 
-OVERLAYS = Path(__file__).with_name("overlays.txt")
+OVERLAYS, NAMES = (Path(__file__).with_name(name) for name in ("overlays.txt", "names.toml"))
 FILE_B_MAX = 1 << 20
 CODE = "taimat-code.txt"
 CODE_N = CODE_RANDOM_B * 8 // 5
@@ -30,7 +32,7 @@ def judge(card: Path) -> list[CardMistake]:
     code = _text(card / CODE)
     readme = _text(card / "overlays" / "README")
     names = readme and from_readme(readme) or from_list(OVERLAYS.read_text(encoding="utf-8"))
-    findings = boot_judge.judge_config(config, names, paired_by_label=code is not None)
+    findings = boot_judge.judge_config(config, names, _known("config"), paired_by_label=code is not None)
     cmdline = _text(card / boot_judge.CMDLINE)
     if cmdline is None:
         findings.append(error(boot_judge.CMDLINE, 0, "it is missing, and the kernel finds no system without it",
@@ -44,13 +46,17 @@ def judge(card: Path) -> list[CardMistake]:
     return findings
 
 
+def _known(file: str) -> list[str]:
+    return tomllib.loads(NAMES.read_text(encoding="utf-8"))[file].split()
+
+
 def _cloud(card: Path) -> Iterator[CardMistake]:
     """Judges the three files of cloud-init, if the card has them: other systems do without."""
     user_data = _text(card / cloud_init.USER)
     if user_data is None:
         return
     wrong = cloud_init.begins_right(user_data)
-    yield from wrong or _yaml(cloud_init.USER, user_data, cloud_init.judge_user)
+    yield from wrong or _yaml(cloud_init.USER, user_data, partial(cloud_init.judge_user, known=_known("user_data")))
     meta_data = _text(card / cloud_init.META_FILE)
     if meta_data is None:
         yield error(cloud_init.META_FILE, 0, "it is missing, and cloud-init ignores the other files without it",

@@ -1,6 +1,6 @@
 """Finds mistakes in config.txt, board by board, and in cmdline.txt, whose first line is the kernel's command line."""
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from agent.core.card.config_txt import (
     BOARDS,
@@ -25,31 +25,6 @@ SENSORS = frozenset(("arducam-64mp", "arducam-pivariety", "imx219", "imx258", "i
 DISPLAY = "vc4-kms-v3d"
 CMA_MAX_MB = 192                            # of the 512 MB of a Zero 2 W
 QUOTES = "'\"“”‘’„"
-# Source of all names: raspberrypi.com, "config.txt". Add a missing name here.
-_NAMES = """
-    arm_64bit arm_boost arm_freq arm_freq_min arm_peri_high armstub audio_pwm_mode auto_initramfs avoid_warnings
-    boot_delay boot_delay_ms boot_load_flags boot_partition boot_ramdisk boot_watchdog_partition
-    boot_watchdog_timeout bootcode_delay camera_auto_detect cmdline core_freq core_freq_fixed core_freq_min
-    decode_MPG2 decode_WVC1 device_tree device_tree_address device_tree_end disable_audio_dither disable_camera_led
-    disable_commandline_tags disable_fw_kms_setup disable_l2cache disable_overscan disable_poe_fan disable_splash
-    disable_touchscreen display_auto_detect display_default_lcd display_hdmi_rotate display_lcd_rotate
-    display_rotate dtdebug dtoverlay dtparam dvfs eeprom_write_protect enable_dpi_lcd enable_gic enable_jtag_gpio
-    enable_rp1_uart enable_tvout enable_uart erase_eeprom fixup_file force_eeprom_read force_turbo framebuffer_depth
-    framebuffer_height framebuffer_width gpio gpu_freq gpu_freq_min gpu_mem gpu_mem_1024 gpu_mem_256 gpu_mem_512
-    h264_freq h264_freq_min hat_i2c hdmi_blanking hdmi_boost hdmi_cvt hdmi_drive hdmi_edid_file hdmi_enable_4kp60
-    hdmi_force_edid_audio hdmi_force_hotplug hdmi_group hdmi_ignore_edid hdmi_ignore_hotplug hdmi_mode
-    hdmi_pixel_encoding hdmi_safe hdmi_timings hevc_freq hevc_freq_min ignore_lcd init_uart_baud init_uart_clock
-    initial_turbo isp_freq isp_freq_min kernel kernel_address kernel_old kernel_watchdog_partition
-    kernel_watchdog_timeout lcd_rotate lock_device_private_key max_framebuffer_height max_framebuffer_width
-    max_framebuffers max_usb_current never_over_voltage os_check os_prefix otg_mode over_voltage over_voltage_avs
-    over_voltage_avs_boost over_voltage_delta over_voltage_min over_voltage_sdram overlay_prefix overscan_bottom
-    overscan_left overscan_right overscan_scale overscan_top pciex4_reset program_boot_mode program_rpiboot_gpio
-    program_usb_boot_mode program_usb_boot_timeout ramdisk_address ramfsaddr ramfsfile recover_otp sdram_freq
-    sdram_freq_min sdtv_aspect sdtv_mode set_reboot_arg1 set_reboot_order sha256 start_debug start_file start_x
-    temp_limit temp_soft_limit total_mem tryboot uart_2ndstage upstream_kernel usb_max_current_enable v3d_freq
-    v3d_freq_min
-"""
-KNOWN = frozenset(_NAMES.split())
 # Settings that do nothing on any other board.
 ONLY_ON = {
     "arm_boost": ("pi4", "pi400", "cm4"),
@@ -66,10 +41,10 @@ STOCK = (
 )
 
 
-def judge_config(text: str, names: OverlayNames, paired_by_label: bool = False) -> list[CardMistake]:
-    """Returns all mistakes, ordered by line. `paired_by_label`: no person needs to read the pairing code from a
-    screen."""
-    found = [*_lines(text), *_names(settings(text), names)]
+def judge_config(text: str, names: OverlayNames, known: Collection[str], paired_by_label: bool) -> list[CardMistake]:
+    """Returns all mistakes, ordered by line. `known` has all names of settings. `paired_by_label`: no person needs to
+    read the pairing code from a screen."""
+    found = [*_lines(text, known), *_names(settings(text), names)]
     for rule in (_cameras, _display, _processor, _sections, _stock):
         found += rule(settings(text))
     if not paired_by_label:
@@ -77,7 +52,7 @@ def judge_config(text: str, names: OverlayNames, paired_by_label: bool = False) 
     return sorted(dict.fromkeys(found), key=lambda each: each.line)
 
 
-def _lines(text: str) -> Iterator[CardMistake]:
+def _lines(text: str, known: Collection[str]) -> Iterator[CardMistake]:
     if text.startswith("\ufeff"):
         yield error(CONFIG, 1,
                     "the file begins with an invisible mark (BOM): the firmware does not understand this line",
@@ -93,13 +68,13 @@ def _lines(text: str) -> Iterator[CardMistake]:
                 yield warning(CONFIG, number, f"there is no filter [{named}]: who uses the lines below is unknown",
                               f"write [{closest(named, [*BOARDS, 'all']) or 'all'}], or take it out")
         elif line.strip() and not line.lstrip().startswith("#"):
-            yield from _entry(number, line)
+            yield from _entry(number, line, known)
     if last not in ("", "all"):
         yield warning(CONFIG, len(text.splitlines()),
                       f"the file ends in [{last}]: what a tool appends counts only there", "add a last line: [all]")
 
 
-def _entry(number: int, line: str) -> Iterator[CardMistake]:
+def _entry(number: int, line: str, known: Collection[str]) -> Iterator[CardMistake]:
     name, equals, value = line.partition("=")
     if not equals:
         if name.split()[0] not in DIRECTIVES:
@@ -116,8 +91,8 @@ def _entry(number: int, line: str) -> Iterator[CardMistake]:
     elif any(mark in value for mark in QUOTES):
         yield warning(CONFIG, number, "the firmware takes quotation marks for a part of the value",
                       "take them out")
-    if name.strip().partition(":")[0] not in KNOWN:
-        close = closest(name.strip(), KNOWN)
+    if name.strip().partition(":")[0] not in known:
+        close = closest(name.strip(), known)
         yield warning(CONFIG, number,
                       f"{name.strip()} is not a known setting, and the firmware ignores unknown ones",
                       f"is {close} meant?" if close else "correct its name, or take the line out")

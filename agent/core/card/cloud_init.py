@@ -4,7 +4,7 @@ It runs once and reports nothing, and a recorder without a network cannot report
 files, so core needs no YAML parser.
 """
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,19 +42,6 @@ USER, META_FILE = "user-data", "meta-data"
 HEADER = "#cloud-config"
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 TIME_ZONE = re.compile(r"[A-Z][\w+-]+(/[A-Z][\w+-]+)*")
-_KEYS = """
-    ansible apt apt_pipelining bootcmd byobu_by_default ca_certs chpasswd cloud_config_modules cloud_final_modules
-    cloud_init_modules create_hostname_file device_aliases disable_ec2_metadata disable_root disable_root_opts
-    disk_setup enable_ssh final_message fqdn fs_setup groups growpart hostname keyboard landscape launch-index locale
-    locale_configfile manage_etc_hosts manage_resolv_conf mcollective merge_how merge_type mount_default_fields mounts
-    network ntp no_ssh_fingerprints output package_reboot_if_required package_update package_upgrade packages password
-    phone_home power_state prefer_fqdn_over_hostname preserve_hostname puppet random_seed reporting resize_rootfs
-    resolv_conf rpi rsyslog runcmd salt_minion snap spacewalk ssh ssh_authorized_keys ssh_deletekeys
-    ssh_fp_console_blacklist ssh_genkeytypes ssh_import_id ssh_key_console_blacklist ssh_keys ssh_publish_hostkeys
-    ssh_pwauth ssh_quiet_keygen swap system_info timezone updates user users vendor_data version wireguard write_files
-    yum_repos zypper autoinstall ca-certs drivers fan growroot lxd
-"""
-KEYS = frozenset(_KEYS.split())
 
 
 def begins_right(text: str) -> list[CardMistake]:
@@ -66,11 +53,12 @@ def begins_right(text: str) -> list[CardMistake]:
                   f"make {HEADER} the first line, and save the file as UTF-8 without BOM")]
 
 
-def judge_user(file: YamlFile) -> list[CardMistake]:
+def judge_user(file: YamlFile, known: Collection[str]) -> list[CardMistake]:
+    """Returns all mistakes of a parsed user-data; `known` has all names at its top."""
     if not isinstance(file.value, Mapping):
         return [error(USER, 1, "there is nothing in it that cloud-init could do",
                       "write NAME: VALUE lines below the first")]
-    return [*_keys(file), *_host(file), *_access(file), *_commands(file)]
+    return [*_keys(file, known), *_host(file), *_access(file), *_commands(file)]
 
 
 def judge_meta(file: YamlFile) -> list[CardMistake]:
@@ -80,10 +68,10 @@ def judge_meta(file: YamlFile) -> list[CardMistake]:
     return []
 
 
-def _keys(file: YamlFile) -> Iterator[CardMistake]:
+def _keys(file: YamlFile, known: Collection[str]) -> Iterator[CardMistake]:
     for key in file.value:
-        if key not in KEYS:
-            close = closest(str(key), KEYS)
+        if key not in known:
+            close = closest(str(key), known)
             yield warning(USER, file.line(key), f"cloud-init does not know {key} and ignores it",
                           f"is {close} meant?" if close else "correct it, or take it out")
 
