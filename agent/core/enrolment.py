@@ -1,6 +1,6 @@
 """How a recorder gets its ward's certificate and keeps it: which refusals are final, when to renew, and whether the
 installed recorder works. Pure."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -12,19 +12,6 @@ Step = Literal["waiting", "refused", "enrolled", "renewing"]
 FRESH_S = 12.0                  # a heartbeat is valid for this time
 FRAME_AGE_MAX_S = 10.0
 RENEW_AT = 2 / 3                # of a certificate's life
-
-# Texts for a technician at the recorder. {ward} is the ward's name.
-REMEDIES: Mapping[RefusalCode, str] = {
-    "claim_unknown": "{ward} does not know this claim: make this recorder's card again from a new list",
-    "claim_used": "another key has used this claim: was the card copied? {ward} has an alarm; ask it for a new claim",
-    "claim_expired": "this claim is too old: have {ward} enrol the recorder again, and make its card again",
-    "claim_revoked": "{ward} has taken this claim back: ask why, then make the card again",
-    "bad_csr": "{ward} can't read this recorder's request: are both of the same version?",
-    "bad_request": "{ward} can't read this recorder's request: are both of the same version?",
-    "not_yours": "{ward} has another recorder under this certificate: enrol this one again, with a new claim",
-    "revoked": "{ward} has revoked this recorder: reset it (taimat reset --factory), and enrol it with a new claim",
-    "busy": "{ward} is busy: this recorder tries again by itself",
-    "fault": "something is wrong at {ward}: it sees taimat ward doctor; this recorder tries again by itself"}
 
 
 def is_final(code: RefusalCode) -> bool:

@@ -8,14 +8,16 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from agent.cli.doctor import broker as doctor
 from agent.config.load import load
-from agent.core.contract.enrolment import BUNDLE_FILE, RenewAsk
+from agent.core.contract.enrolment import BUNDLE_FILE, RefusalCode, RenewAsk
 from agent.host.ward_folder import KEY, WardFolder, shown
 from agent.mqtt import credentials
+from agent.privileged.enrol.door import TEXTS
 from agent.privileged.setup.enrolment import NOTE_FILE
 from tests.rigs.device.enrolling import Recorder, Talking
 from tests.rigs.mqtt.broker import Broker, Tls
@@ -35,6 +37,10 @@ def recorder(tmp_path: Path) -> Recorder:
 def ward(tmp_path: Path) -> Iterator[WardDoor]:
     with WardDoor(tmp_path / "ward", broker_port=deaf_port()) as ward:
         yield ward
+
+
+def test_each_refusal_has_its_remedy():
+    assert TEXTS["refused"].keys() == set(get_args(RefusalCode))
 
 
 def test_a_bundle_becomes_a_certificate_and_a_ward_in_the_configuration(recorder: Recorder, ward: WardDoor):

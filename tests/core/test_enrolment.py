@@ -6,16 +6,15 @@ import pytest
 
 from agent.core.contract.enrolment import RefusalCode
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
-from agent.core.enrolment import REMEDIES, Watched, is_final, renewal_due
+from agent.core.enrolment import Watched, is_final, renewal_due
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 YEAR = timedelta(days=365)
 WELL = CameraFacts(camera="gate", state="ok", last_frame_age_s=0.2)
 
 
-def test_each_refusal_has_its_remedy_and_only_two_end_by_themselves():
-    assert REMEDIES.keys() == set(get_args(RefusalCode))
-    assert [code for code in REMEDIES if not is_final(code)] == ["busy", "fault"]
+def test_only_two_refusals_end_by_themselves():
+    assert [code for code in get_args(RefusalCode) if not is_final(code)] == ["busy", "fault"]
 
 
 @pytest.mark.parametrize(("granted", "days", "due"), [

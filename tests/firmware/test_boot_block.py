@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.card import boot_block
 from agent.cli.card.boot_partition import judge
-from agent.core.card import boot_block
 from agent.core.card.config_txt import BOARDS, overlays, parameters, seen_by, settings
 from tests.cli.cli import taimat_process
 from tests.rigs.machine.boot_card import CMDLINE, CONFIG, README, stock
@@ -64,7 +64,7 @@ def test_the_sound_is_the_boards_and_not_an_overlays(board: str):
 
 def test_the_screen_is_left_alone():
     config, _ = boot_block.added(CONFIG, CMDLINE)
-    assert "nohdmi" not in config and "hdmi" not in boot_block.HEAD
+    assert "nohdmi" not in config and "hdmi" not in boot_block.LINES["head"]
 
 
 def test_who_has_chosen_a_size_of_camera_memory_keeps_it():

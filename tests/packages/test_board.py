@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.card.boot_block import BEGIN
 from agent.cli.card.provision import TEMPLATES
-from agent.core.card.boot_block import BEGIN
 from scripts.packaging import board
 from tests.rigs.machine.boot_card import CMDLINE, CONFIG, stock
 from tests.rigs.machine.packaged import MOMENT_S, REPO

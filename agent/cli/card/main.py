@@ -5,11 +5,11 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from agent.cli.card import provision
+from agent.cli.card import boot_block, provision
 from agent.cli.card.boot_partition import NoYaml, judge
 from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
-from agent.core.card import boot_block, boot_judge
+from agent.core.card import boot_judge
 from agent.core.contract.enrolment import CardSettings
 from agent.host.files import write_durably
 from agent.store.database import StoreError

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import segno
 
+from agent.cli.card.boot_block import with_sensor
 from agent.cli.card.boot_partition import CODE
 from agent.core.card import boot_judge, cloud_init, packages
-from agent.core.card.boot_block import with_sensor
 from agent.core.contract.enrolment import CardSettings
 from agent.core.household.access import CODE_RANDOM_B, code_from, grouped
 from agent.host.files import sync_folder, write_durably

@@ -88,6 +88,7 @@ class LoadedOverlay:
 
 
 def overlays(board: str, all_settings: Sequence[BootSetting]) -> list[LoadedOverlay]:
+    """Returns the overlays that a board loads, in order."""
     loaded = ((each, *named(each.value)) for each in seen_by(board, all_settings) if each.name == "dtoverlay")
     return [LoadedOverlay(each.line, name, given) for each, name, given in loaded if name]
 

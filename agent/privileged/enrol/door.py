@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import logging
 import ssl
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,18 +29,8 @@ from agent.mqtt.fault import Audience, LinkFault, of_error
 ANSWER_B_MAX = 64 << 10
 SILENCE_S = 20.0
 FINE = range(200, 300)
-WRONG_CA = "the ward's certificate is not signed by the authority on this card: was the card made by this ward?"
-DOOR = Audience(texts={
-    "dns": "the ward's name is not known: does the network's DNS work?",
-    "no_broker": "nothing listens at the ward's door: is its service up?",
-    "timeout": "the ward does not answer: is its machine up, and no firewall between?",
-    "closed": "the ward has ended the connection", "tls_none": "there is no TLS at the ward's door",
-    "tls_not_yet_valid": "the ward's certificate is not yet valid by this machine's clock: has a time server answered?",
-    "tls_expired": "the ward's certificate has expired by this machine's clock: is the clock right?",
-    "tls_unknown_ca": WRONG_CA, "tls_untrusted": WRONG_CA,
-    "tls_name": "the ward's certificate is for another name than the card has",
-    "tls_cert_wanted": "the ward's door wants a certificate where it should need none",
-    "tls_own_unknown": "the ward's door does not accept this recorder's certificate: was it revoked?"})
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
+DOOR = Audience(texts=TEXTS["door"])
 
 
 class DoorRefused(Exception):

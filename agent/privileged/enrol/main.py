@@ -25,7 +25,7 @@ from agent.core.contract import enrolment as contract
 from agent.core.contract.enrolment import Bundle, Grant
 from agent.core.delivery import certificate
 from agent.core.delivery.backoff import Backoff, Waits
-from agent.core.enrolment import REMEDIES, Step, is_final, renewal_due
+from agent.core.enrolment import Step, is_final, renewal_due
 from agent.core.household.pause import TRUSTED
 from agent.host import board, log, ward_folder
 from agent.host.clock import Clock, SystemClock
@@ -35,7 +35,7 @@ from agent.host.files import write_durably
 from agent.host.ward_folder import EnrolState, WardFolder, WardRecord
 from agent.mqtt.credentials import shake_hands
 from agent.mqtt.fault import LinkFault
-from agent.privileged.enrol.door import DoorRefused, Readiness, ReadyPace, post, tls, tls_of
+from agent.privileged.enrol.door import TEXTS, DoorRefused, Readiness, ReadyPace, post, tls, tls_of
 
 WAITS = Waits(start_s=3.0, lost_s=5.0, step_s=10.0, longest_s=600.0)
 RENEWAL = "renewal"             # the mark of its prepared folder
@@ -188,7 +188,7 @@ class Enroller:
 
     def _refused(self, refused: DoorRefused, called: str) -> None:
         self._show("refused" if is_final(refused.code) else "waiting", called, refused.code,
-                   REMEDIES[refused.code].format(ward=called))
+                   TEXTS["refused"][refused.code].format(ward=called))
 
     def _show(self, step: Step, called: str, code: str = "", detail: str = "") -> None:
         if detail:

@@ -15,14 +15,7 @@ from agent.host.ward_folder import CERT, COMMANDS, KEY, ROOTS, WardFolder, WardR
 from agent.privileged.setup.kept import SettingsRefused
 
 NOTE_FILE = "taimat-enrol.txt"
-NOTE = """\
-Taimat
-
-Máy ghi hình này chưa vào được phường: tập tin {file} trên thẻ nhớ không dùng được.
-This recorder could not be enrolled in its ward: the file {file} on this card will not do.
-
-{why}
-"""
+NOTE = Path(__file__).with_name("enrolment.txt").read_text(encoding="utf-8")
 
 _log = logging.getLogger(__name__)
 

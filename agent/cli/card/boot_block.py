@@ -4,6 +4,8 @@ In config.txt our lines are one block at the end. A comment in it lists the word
 that the card itself knows what to undo.
 """
 import re
+import tomllib
+from pathlib import Path
 
 from agent.core.card.config_txt import overlays, parameters, settings
 
@@ -14,32 +16,7 @@ WORDS = ("cgroup_enable=memory", "fsck.repair=yes", "panic=10", "watchdog_disarm
 DISPLAY = "vc4-kms-v3d"
 SMALL = ("pi02", "pi3+")                    # boards with 512 MB
 _BLOCK = re.compile(rf"(?ms)^{BEGIN}$.*?^{END}$\n?")
-
-HEAD = """
-# Raspberry Pi OS' own lines above stay. "apt purge taimat-board" takes this block out.
-[all]
-# Ends the scope of any overlay above: what follows is for the board.
-dtoverlay=
-# No sound: a recorder plays none, and listening is a consent of its own.
-dtparam=audio=off
-# No Bluetooth radio: nothing here uses it.
-dtoverlay=disable-bt
-# The hardware watchdog runs before Linux does: a hang before systemd also ends in a reset.
-kernel_watchdog_timeout=60
-"""
-CAMERA_MEMORY = """# 128 MB for camera and screen: 256 of 512 MB is the default, and the camera needs about 35.
-[{board}]
-dtoverlay=vc4-kms-v3d,cma-128
-"""
-TAIL = """# Linux can't read the board's private key until the next reset; the firmware still signs with it.
-[pi4]
-lock_device_private_key=1
-[pi5]
-lock_device_private_key=1
-# What a tool appends is for all boards, and for none of our overlays.
-[all]
-dtoverlay=
-"""
+LINES = tomllib.loads(Path(__file__).with_name("boot_block.toml").read_text(encoding="utf-8"))
 
 
 def added(config: str, cmdline: str) -> tuple[str, str]:
@@ -48,8 +25,8 @@ def added(config: str, cmdline: str) -> tuple[str, str]:
     config, cmdline = removed(config, cmdline)
     there = cmdline.split()
     words = [word for word in WORDS if word not in there]
-    memory = [CAMERA_MEMORY.format(board=board) for board in SMALL if _has_default(board, config)]
-    block = "".join([BEGIN, HEAD, *memory, TAIL, ADDED, " ".join(words), "\n", END, "\n"])
+    memory = [LINES["camera_memory"].format(board=board) for board in SMALL if _has_default(board, config)]
+    block = "".join([BEGIN, "\n", LINES["head"], *memory, LINES["tail"], ADDED, " ".join(words), "\n", END, "\n"])
     return _ended(config) + block, _with(cmdline, words)
 
 
