@@ -248,7 +248,7 @@ def test_each_key_of_the_contract_is_set_and_comments_stay(change: TextChange):
     for text in (OWN, changed(OWN, change, "f", secret)):
         after = changed(text, change, "f", secret)
         said = tomllib.loads(after)
-        table = said[change.TABLE] if isinstance(change, SetTable) else next(
+        table = said[change.__struct_config__.tag] if isinstance(change, SetTable) else next(
             each for each in said["notify" if secret else "camera"] if each["name"] == change.name)
         for key, value in keys_set(change).items():
             assert table[key] == ({**table[key], **value} if isinstance(value, dict) else value)
@@ -286,7 +286,7 @@ def test_the_ledger_hears_keys_and_no_values():
 
 def test_every_key_of_the_contract_is_one_of_the_configuration():
     settings = Settings()
-    tables = [(each, type(getattr(settings, each.TABLE))) for each in SetTable.__args__]
+    tables = [(each, type(getattr(settings, each.__struct_config__.tag))) for each in SetTable.__args__]
     for kind, known in [*tables, (ChangeCamera, Camera), (MotionKeys, Motion), (SensorKeys, Sensor), (WholeZone, Zone),
                         (SetNotify, Notify)]:
         assert set(kind.__struct_fields__) - {"password", "url"} <= set(known.__struct_fields__)

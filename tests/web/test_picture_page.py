@@ -132,7 +132,7 @@ def test_a_picture_that_is_turned_takes_with_it_what_is_drawn(house):
 def test_nobody_but_a_paired_browser_and_no_camera_that_is_none(house):
     assert house.get(PAGE, cookie="language=en; taimat=").status == 401
     assert house.get("/cameras/nobody/picture").status == 404
-    assert house.post("/cameras/nobody/picture", form()).status == 400
+    assert house.post("/cameras/nobody/picture", form()).status == 404
     assert house.post(PAGE, "do=paint").status == 400 and house.post(PAGE, "x" * 70_000).status == 413
     assert not house.carry_out()
 

@@ -91,7 +91,7 @@ def test_what_can_not_be_is_told_where_it_was_wished(house: Household, path: str
 
 
 def test_no_form_names_a_camera_or_a_way_that_is_not_there(house: Household):
-    assert house.post("/settings/recording/x", "record=motion").status == 400
+    assert house.post("/settings/recording/x", "record=motion").status == 404
     assert house.post("/settings/recording/gate", "record=never").status == 400
     assert house.get("/settings/recording/x").status == 404
 

@@ -76,8 +76,7 @@ class NewCode(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, ta
 
 
 class ListRequests(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="requests"):
-    """Which requests of the ward wait for the household? The keeper answers, because others can write the shared
-    database."""
+    """Which requests of the ward wait for the household? Others can write the shared database: the keeper answers."""
 
 
 class DecideRequest(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="request"):
@@ -134,31 +133,30 @@ class MarkSeen(ViewerQuestion, kw_only=True, frozen=True, omit_defaults=True, ta
     events: list[Whole]
 
 
-class HoldClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="hold"):
-    """Keep a camera's recordings of a time, even if the card needs room."""
+class SpanQuestion(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True):
+    """The base of questions about a camera's recordings of a time."""
 
     camera: str
-    begin_ms: Whole                 # wall times, as with EraseSpan
+    begin_ms: Whole                 # wall times
     end_ms: Whole
+
+
+class HoldClips(SpanQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="hold"):
+    """Keep the recordings, even if the card needs room."""
+
     note: str                       # the reason; it goes into the ledger
     days: Annotated[int, msgspec.Meta(ge=0, le=36_500)]     # how long
 
 
-class ReleaseClips(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="release"):
-    """End the holds of a camera's recordings of a time that were made with this note."""
+class ReleaseClips(SpanQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="release"):
+    """End the holds of the recordings that were made with this note."""
 
-    camera: str
-    begin_ms: Whole
-    end_ms: Whole
     note: str
 
 
-class EraseSpan(BrowserQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="erase"):
-    """Erase a camera's recordings of a time for good: whole clips, and only those that were shown."""
+class EraseSpan(SpanQuestion, kw_only=True, frozen=True, omit_defaults=True, tag="erase"):
+    """Erase the recordings for good: whole clips, and only those that were shown."""
 
-    camera: str
-    begin_ms: Whole
-    end_ms: Whole
     held: bool = False              # also clips on hold
     digest: str                     # of the clips that were shown: store.erase.digest
 

@@ -1,10 +1,10 @@
 """Changes that the household makes on its page, and root's answers. Pure.
 
 A change says what the settings become, not how the file looks. The configuration's own checks decide whether the
-values are valid. To add a key, add a line to the class of its table; to add a table, add a class with `TABLE`.
+values are valid. To add a key, add a line to the class of its table; to add a table, add a class tagged with its name.
 """
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -99,8 +99,6 @@ class RemoveCamera(SetupChange, kw_only=True, frozen=True, tag="remove_camera"):
 class SetDevice(SetupChange, kw_only=True, frozen=True, tag="device"):
     """Set keys of `[device]`."""
 
-    TABLE: ClassVar[str] = "device"
-
     title: Title | UnsetType = UNSET
     language: Literal["vi", "en"] | UnsetType = UNSET
 
@@ -108,16 +106,12 @@ class SetDevice(SetupChange, kw_only=True, frozen=True, tag="device"):
 class SetStore(SetupChange, kw_only=True, frozen=True, tag="store"):
     """Set how long footage is kept."""
 
-    TABLE: ClassVar[str] = "store"
-
     keep_days: Number | UnsetType = UNSET
     keep_continuous_days: Number | UnsetType = UNSET
 
 
 class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
     """Set what the ward may know and have. A list replaces the whole list."""
-
-    TABLE: ClassVar[str] = "sharing"
 
     health: Telling | UnsetType = UNSET
     events: TellingEvents | UnsetType = UNSET
@@ -131,15 +125,11 @@ class SetSharing(SetupChange, kw_only=True, frozen=True, tag="sharing"):
 class SetWard(SetupChange, kw_only=True, frozen=True, tag="ward"):
     """Join the ward that root has configured, or leave it."""
 
-    TABLE: ClassVar[str] = "ward"
-
     enabled: bool | UnsetType = UNSET
 
 
 class SetHome(SetupChange, kw_only=True, frozen=True, tag="home"):
     """Set the household's own broker."""
-
-    TABLE: ClassVar[str] = "home"
 
     enabled: bool | UnsetType = UNSET
     host: Annotated[str, Meta(max_length=253)] | UnsetType = UNSET
@@ -172,8 +162,6 @@ class RemoveNotify(SetupChange, kw_only=True, frozen=True, tag="remove_notify"):
 
 class SetWeb(SetupChange, kw_only=True, frozen=True, tag="web"):
     """Set the networks that may open the page, beside the house's own. The list replaces the whole list."""
-
-    TABLE: ClassVar[str] = "web"
 
     afar: Annotated[list[Annotated[str, Meta(max_length=43)]], Meta(max_length=8)] | UnsetType = UNSET
 

@@ -73,7 +73,7 @@ def _step(table: Toml, change: TextChange) -> tuple[str, str, int]:
             return "add", "notify", -1
         case contract.SetNotify(name=name):
             return "set", "notify", _place(table, "notify", name)
-    return "set", change.TABLE, -1
+    return "set", change.__struct_config__.tag, -1
 
 
 def _edited(text: str, step: tuple[str, str, int], change: TextChange, keys: Toml) -> str:

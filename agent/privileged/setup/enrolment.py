@@ -20,13 +20,13 @@ NOTE = Path(__file__).with_name("enrolment.txt").read_text(encoding="utf-8")
 _log = logging.getLogger(__name__)
 
 
-class EnrolDevice(SetDevice, kw_only=True, frozen=True, tag="enrol_device"):
+class EnrolDevice(SetDevice, kw_only=True, frozen=True):
     """The ward's name for the recorder. Only root makes this change, never a page."""
 
     site: str | UnsetType = UNSET
 
 
-class EnrolWard(SetWard, kw_only=True, frozen=True, tag="enrol_ward"):
+class EnrolWard(SetWard, kw_only=True, frozen=True):
     """The ward and its address. Only root makes this change, never a page."""
 
     ward: str

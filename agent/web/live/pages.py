@@ -56,9 +56,7 @@ class LivePages(Handlers):
 
     async def live(self, request: Request) -> Response:
         said, now, report = self._words(request), self._clock.now(), await self._health.report()
-        camera = self._camera(request.path_params["camera"])
-        if camera is None:
-            return self._missing(request)
+        camera = self._asked(request)
         try:
             found, pauses = await self._pool.ask(
                 lambda db: (listing(db, camera.name, HOME_EVENTS_N), pause.load(self._folders)))

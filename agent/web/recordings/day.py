@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -37,7 +38,7 @@ class EventPage(FilmHandlers):
     async def show(self, request: Request) -> Response:
         found = await self._pool.ask(self._find, request.path_params["event_id"])
         if found is None:
-            return self._missing(request)
+            raise HTTPException(404)
         said = self._words(request)
         listed = await self._films.listed(found.wish)
         day = DayQuery(present_day.day_of(found.event.wall_ms), found.event.camera)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -64,9 +65,6 @@ class Handlers:
     def _show(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
         return self._renderer.page(request, template, status, **values)
 
-    def _missing(self, request: Request) -> Response:
-        return self._show(request, "message.html", 404, key="error.missing")
-
     def _problem(self, request: Request, code: str = "") -> dict[str, str]:
         """Returns what went wrong, for a template: by `code` or by the address."""
         words, asked = self._words(request), request.query_params
@@ -76,6 +74,13 @@ class Handlers:
 
     def _camera(self, name: str) -> Camera | None:
         return next((camera for camera in self._settings.camera if camera.name == name), None)
+
+    def _asked(self, request: Request) -> Camera:
+        """Returns the camera in the address. Raises HTTPException if there is none."""
+        camera = self._camera(request.path_params["camera"])
+        if camera is None:
+            raise HTTPException(404)
+        return camera
 
     async def _pauses(self) -> Pauses | None:
         """Returns what is paused; None while the card does not answer."""

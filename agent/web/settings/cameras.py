@@ -105,10 +105,7 @@ class CamerasPage(Handlers):
         return await self._page(request, request.url.path)
 
     async def one(self, request: Request) -> Response:
-        camera = self._camera(request.path_params["name"])
-        if camera is None:
-            return self._missing(request)
-        return await self._one(request, camera)
+        return await self._one(request, self._asked(request))
 
     async def add(self, request: Request) -> Response:
         """POST /cameras with `use-KEY` and `title-KEY` of each chosen camera, and `next`."""
@@ -138,9 +135,7 @@ class CamerasPage(Handlers):
 
         A value that holds already needs no change.
         """
-        camera, form = self._camera(request.path_params["name"]), await fields_of(request)
-        if camera is None:
-            raise FormRefused("No such camera")
+        camera, form = self._asked(request), await fields_of(request)
         what, there = form.get("do", ""), f"{LIST}/{camera.name}"
         title = title_of(form.get("title", ""))
         try:

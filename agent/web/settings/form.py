@@ -66,7 +66,7 @@ class FormPage(Handlers):
         return changed(self._holds(request), parsed(self.change, self.fields, form))
 
     def _holds(self, request: Request) -> Any:
-        return getattr(self._settings, self.change.TABLE)
+        return getattr(self._settings, self.change.__struct_config__.tag)
 
     def _whose(self, request: Request, form: Mapping[str, str]) -> dict[str, str]:
         """Returns the keys that identify what the change is about."""

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -76,18 +75,15 @@ class RecordingSettings(FormPage):
     change, template = ChangeCamera, "settings_recording.html"
 
     def _holds(self, request: Request) -> Camera:
-        camera = self._camera(request.path_params["name"])
-        if camera is None:
-            raise HTTPException(404)
-        return camera
+        return self._asked(request)
 
     def _whose(self, request: Request, form: Mapping[str, str]) -> dict[str, str]:
         return {"name": self._holds(request).name}
 
     def _new(self, request: Request, form: Mapping[str, str]) -> dict[str, Any]:
-        camera = self._camera(request.path_params["name"])
-        if camera is None or form.get("record") not in MODES:
-            raise FormRefused("No such camera, or no such way to record")
+        camera = self._asked(request)
+        if form.get("record") not in MODES:
+            raise FormRefused("No such way to record")
         wanted = {"record": form["record"], "off": hours_from(form, camera.off)}
         return changed(camera, wanted | ({"audio": "audio" in form} if is_encoded(camera) else {}))
 

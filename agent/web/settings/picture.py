@@ -135,9 +135,7 @@ class PicturePage(Handlers):
 
     async def show(self, request: Request) -> Response:
         """GET. ?draft shows what was drawn for a rehearsal; ?hint shows the saved areas and the suggested one."""
-        camera = self._camera(request.path_params["name"])
-        if camera is None:
-            return self._missing(request)
+        camera = self._asked(request)
         drawn = self._rehearsals.form_of(camera.name) if "draft" in request.query_params else None
         hint, saved = await self._hint(camera), picture_form.form_of(camera)
         if hint and "hint" in request.query_params and len(saved.rows) < picture_form.ROWS_MAX:
@@ -153,9 +151,7 @@ class PicturePage(Handlers):
 
     async def change(self, request: Request) -> Response:
         """POST with the whole form and `do`: "save" or "try"; without the form, "stop" (the rehearsal) or "discard"."""
-        camera, fields = self._camera(request.path_params["name"]), await fields_of(request, FORM_B_MAX)
-        if camera is None:
-            raise FormRefused("No such camera")
+        camera, fields = self._asked(request), await fields_of(request, FORM_B_MAX)
         here = f"/cameras/{camera.name}/picture"
         match fields.get("do"):
             case "save" | "try" as what:
@@ -185,7 +181,7 @@ class PicturePage(Handlers):
     async def rehearsal_picture(self, request: Request) -> Response:
         """GET /cameras/NAME/rehearsal/N.jpg: an event that only one of the two settings finds."""
         jpeg = self._rehearsals.pictures.get(request.path_params["n"])
-        if jpeg is None or self._rehearsals.camera != request.path_params["name"]:
+        if jpeg is None or self._rehearsals.camera != request.path_params["camera"]:
             raise FormRefused("No such picture", 404)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": NOT_KEPT})
 
@@ -215,7 +211,7 @@ class PicturePage(Handlers):
 
         503 if capture does not answer.
         """
-        camera = self._camera(request.path_params["name"])
+        camera = self._camera(request.path_params["camera"])
         if not looks(camera):
             return JSONResponse({"reason": "no_motion"}, 404)
         try:

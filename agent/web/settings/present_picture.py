@@ -97,8 +97,7 @@ def _exposure(ev: str, words: PageWords) -> str:
 
 
 def rehearsal_view(answer: RehearsalAnswer, camera: Camera, now_wall_ms: int, words: PageWords) -> View:
-    """`camera` is the one that was tried. `lists` have the events that would be missed, and those that would be added.
-    """
+    """`camera` is the one that was tried. `lists` have the events that would be missed, and the added ones."""
     if answer.problem:
         return View(sentences=[words("rehearsal.nothing")], warnings=[], lists=[])
     found = [words("rehearsal.told", n=answer.told_n), words("rehearsal.found", now=answer.now_n, draft=answer.draft_n)]

@@ -11,16 +11,16 @@ from agent.web.settings.picture import PicturePage
 def settings_routes(parts: PageParts) -> list[Route]:
     seen, hub, steps = CamerasPage(parts, CameraSearch(parts)), pages.SettingsHub(parts), pages.SetupPages(parts)
     phones, drawn = NotifyPage(parts), PicturePage(parts)
-    forms = {"/settings/recording/{name}": pages.RecordingSettings, "/settings/retention": pages.RetentionSettings,
+    forms = {"/settings/recording/{camera}": pages.RecordingSettings, "/settings/retention": pages.RetentionSettings,
              "/settings/device": pages.DeviceSettings, "/settings/afar": pages.AfarSettings,
              "/settings/home": pages.HomeBrokerPage, "/settings/notify/{n:int}": NotifyForm}
     return [
         *form_routes("/cameras", seen.show, seen.add),
         Route("/search", seen.look, methods=["POST"]),
-        *form_routes("/cameras/{name}", seen.one, seen.change),
-        *form_routes("/cameras/{name}/picture", drawn.show, drawn.change),
-        Route("/cameras/{name}/rehearsal/{n:row}.jpg", drawn.rehearsal_picture),
-        Route("/cameras/{name}/looks", drawn.watch),
+        *form_routes("/cameras/{camera}", seen.one, seen.change),
+        *form_routes("/cameras/{camera}/picture", drawn.show, drawn.change),
+        Route("/cameras/{camera}/rehearsal/{n:row}.jpg", drawn.rehearsal_picture),
+        Route("/cameras/{camera}/looks", drawn.watch),
         Route("/busy/forget", drawn.forget_busy, methods=["POST"]),
         *form_routes("/setup", steps.show, steps.finish),
         Route("/setup/device", steps.set_device, methods=["POST"]),
