@@ -139,7 +139,6 @@ def _scene() -> Iterator[av.VideoFrame]:
 
 
 def _random(tall: int, wide: int, low: int, high: int) -> np.ndarray:
-    """Returns repeatable numbers from low to high - 1. Uses Python's generator, because NumPy's would stay in memory.
-    """
+    """Returns repeatable numbers from low to high - 1, by Python's generator: NumPy's would stay in memory."""
     drawn = np.frombuffer(random.Random(7).randbytes(tall * wide), np.uint8).reshape(tall, wide)
     return (low + drawn.astype(np.uint16) * (high - low) // 256).astype(np.uint8)

@@ -37,8 +37,7 @@ class Watched:
         self._heard[beat.unit] = beat, now_mono_s
 
     def ready(self, clock: str, broker: str, now_mono_s: float) -> Ready:
-        """Reports what works. `clock` is the state of the clock; `broker` says why the broker refuses, "" if it does
-        not."""
+        """Reports what works. `clock` is the state of the clock; `broker` says why the broker refuses, or ""."""
         beats = [beat for beat, mono_s in self._heard.values() if now_mono_s - mono_s <= FRESH_S]
         why = {"camera": self._camera(beats), "card": _card(beats), "broker": broker,
                "clock": "" if clock == "ntp" else f"no time server has answered yet ({clock})"}

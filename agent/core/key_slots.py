@@ -43,8 +43,7 @@ def begin(given: list[str]) -> KeySlots:
 
 
 def change(known: KeySlots, wanted: KeysChange, signer: str) -> KeySlots:
-    """Returns the keys after a change that one of the known keys has signed. A repeated change is accepted. Raises
-    ChangeRefused."""
+    """Returns the keys after a change that a known key has signed. It may be repeated. Raises ChangeRefused."""
     if (wanted.current, wanted.next) == (known.current, known.next):
         return known
     names_next = signer == known.current == wanted.current and known.next is None

@@ -76,8 +76,7 @@ class Trial:
         return "unwell" if now_mono_s - self.since_mono_s >= self.pace.deadline_s else None
 
     def wrong(self, now_mono_s: float) -> list[str]:
-        """Returns units and cameras that worked before and do not work now. A silent unit's cameras count as not
-        working."""
+        """Returns units and cameras that worked before and do not now; the cameras of a silent unit do not."""
         beats = {unit: beat for unit, (beat, heard_mono_s) in self._heard.items()
                  if now_mono_s - heard_mono_s <= self.pace.silent_s}
         now = worked(beats.values())

@@ -73,8 +73,7 @@ class LedgerWriter:
         return decisions.mark(self.own)(data)
 
     def seal_some(self, db: sqlite3.Connection, stopped: Callable[[], bool] = lambda: False) -> int:
-        """Signs waiting acts for about `AT_A_TIME_S`; returns how many rows. Raises KeyFault, OSError, sqlite3.Error.
-        """
+        """Signs waiting acts for about `AT_A_TIME_S`; returns their number. Raises KeyFault, OSError, sqlite3.Error."""
         self.put_back(db)
         self._hold_counter(db)
         sealed_n, until_mono_s = 0, self.clock.mono_s() + AT_A_TIME_S

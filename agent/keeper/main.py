@@ -57,8 +57,7 @@ class Keeper:
 
     def __init__(self, role: Role, db: StoreConnection, own: StoreConnection, outlet: Outlet, serial: str | None = None,
                  repaired: Repaired | None = None) -> None:
-        """`own` has what the household has decided, `serial` is the board's, `repaired` the newest repair by this
-        process."""
+        """`own` has the household's decisions, `serial` is the board's, `repaired` this process' newest repair."""
         self.role, self.db, self.own, self.outlet, self.serial, self.repaired = role, db, own, outlet, serial, repaired
         self.error: Exception | None = None             # of the last round
         self.recovered = False                          # `recover` has run

@@ -154,8 +154,7 @@ def is_sound(db: sqlite3.Connection, check: str = "quick_check") -> bool:
 
 
 def rebuild(folders: Folders, patience: Patience = lambda: None) -> Rebuilt:
-    """Replaces the damaged database by a new one with its rows. Repeatable. Raises OSError, sqlite3.Error, StoreError.
-    """
+    """Replaces the damaged database by one with its rows. Repeatable. Raises OSError, sqlite3.Error, StoreError."""
     for left_over in (NEW, COPY):
         remove(folders.root / left_over)
     with contextlib.ExitStack() as stack:

@@ -75,8 +75,7 @@ def _by_its_form(command: wire.Command, name: str, topics: wire.Topics) -> Outco
 
 
 class AnswerQueue:
-    """Answers to send, the newest of each command. Each is also on the card: an answer that gets lost here is sent with
-    the next connection."""
+    """The newest answer of each command. It is also on the card: if it is lost here, the next connection sends it."""
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str, bytes | None], tuple[Ordered, bytes]] = {}      # in order

@@ -72,8 +72,7 @@ def rebind(device: Path) -> None:
 
 
 def reboot(record: Path, clock: Clock, run: Run) -> None:
-    """Restarts the machine, at most once in 24 hours and not right after its start. Raises RescueRefused and OSError.
-    """
+    """Restarts the machine, at most once in 24 hours, not right after its start. Raises RescueRefused, OSError."""
     past, now = restarts.load_reboots(record), clock.now()
     if past == restarts.NO_REBOOT:
         raise RescueRefused(f"{record} can't be read, so the time of the last restart is unknown; remove it")

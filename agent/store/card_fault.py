@@ -1,5 +1,4 @@
-"""Which fault the card has, by the error number (errno, or SQLite's code), or whether the process itself is at fault.
-"""
+"""Which fault the card has, by the error number (errno, or SQLite's code), or whether the process is at fault."""
 import errno
 import os
 import resource

@@ -87,8 +87,7 @@ def _close_clip(db: sqlite3.Connection, folders: Folders, clip: clips.Clip, cloc
 
 
 def _whole(handle: int) -> tuple[WholePart, bytes]:
-    """Returns the whole part of a clip and, unless it is encrypted, its head. Raises Mp4Error, DamagedError and
-    OSError."""
+    """Returns the whole part of a clip, and its head unless encrypted. Raises Mp4Error, DamagedError, OSError."""
     def read_at(offset: int, size_b: int) -> bytes:
         return os.pread(handle, size_b, offset)
 
@@ -100,8 +99,7 @@ def _whole(handle: int) -> tuple[WholePart, bytes]:
 
 
 def complete(part: Path, final: Path) -> WholePart:
-    """Cuts a clip after its last whole fragment, and renames it. Raises Mp4Error, DamagedError, Unwritable and OSError.
-    """
+    """Cuts a clip after its last whole fragment and renames it. Raises Mp4Error, DamagedError, Unwritable, OSError."""
     with _on_card(part) as handle:
         whole, head = _whole(handle)
         with _writable():

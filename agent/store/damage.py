@@ -50,8 +50,7 @@ def may_be_damage(error: BaseException) -> bool:
 
 
 def meet(error: BaseException) -> None:
-    """Counts what may be damage. The keeper is asked at once for certain damage, and otherwise from the second time on.
-    """
+    """Counts what may be damage. The keeper is asked at once if it is certain, otherwise from the second time on."""
     if may_be_damage(error):
         DOUBT.met_n += 1
         if DOUBT.met_n > 1 or is_damage(error):

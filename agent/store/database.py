@@ -130,8 +130,7 @@ def connect(folder: Path, busy_s: float = BUSY_S, file: str = FILE, read_only: b
 
 
 def open_file(path: Path, make: Callable[[StoreConnection, Path], None], busy_s: float = BUSY_S) -> StoreConnection:
-    """Opens `path`, with tables by `make`. Raises OSError, sqlite3.Error and StoreError, and leaves nothing open then.
-    """
+    """Opens `path`, with tables by `make`. Raises OSError, sqlite3.Error, StoreError, and then leaves nothing open."""
     _require_none_waits(path)
     _create(path)
     try:

@@ -128,8 +128,7 @@ def latest(db: sqlite3.Connection, camera: str | None = None, limit: int = 50,
 
 
 def named(db: sqlite3.Connection, camera: str, settings: str, since_ms: int) -> list[NamedEvent]:
-    """Lists the camera's labelled motion since then (wall time), among LOOKED_N events, with these detector settings.
-    """
+    """Lists the camera's labelled motion since then (wall time) among LOOKED_N events, with these settings."""
     rows = sound(db, "event", "SELECT label, boxes FROM event WHERE id > (SELECT MAX(id) FROM event) - ? AND "
                               "+camera = ? AND kind = 'motion' AND settings = ? AND label != '' AND "
                               f"{DATED.format(t='event')} >= ?", (LOOKED_N, camera, settings, since_ms))

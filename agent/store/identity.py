@@ -33,8 +33,7 @@ def named(store: Path) -> str | None:
 
 
 def name(folders: Folders, db: sqlite3.Connection) -> str:
-    """Returns the name, or makes it (by the ledger, if it has one). Only for the keeper. Raises OSError, sqlite3.Error.
-    """
+    """Returns the name, or makes it (by the ledger, if there is one). For the keeper. Raises OSError, sqlite3.Error."""
     if (known := named(folders.root)) is not None:
         return known
     line = ledger.newest(db)

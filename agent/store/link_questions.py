@@ -149,8 +149,7 @@ def settle_deferred(db: StoreConnection, by: Writer) -> outbox.Settled:
 
 @question
 def overtake(db: StoreConnection, by: Writer, known_n: Seq, out: Seqs, refused: Seqs) -> bool:
-    """The ward has message `known_n`, or others under `refused`; `out` are being sent. Returns whether the card was
-    behind."""
+    """The ward has `known_n`, or others under `refused`; `out` are being sent. Returns whether the card was behind."""
     with transaction(db):
         if not numbers.overtake(db, known_n, out, refused):
             return False

@@ -24,8 +24,7 @@ def read(db: sqlite3.Connection, key: str, kind: type[T]) -> T | None:
 
 def stored(key: str, kind: type[T], default: D = None) -> tuple[  # type: ignore[assignment]
         Callable[[sqlite3.Connection], T | D], Callable[[sqlite3.Connection, T | None], None]]:
-    """Returns the functions that read and write such a value; `default` if it is missing or spoiled. Raise
-    sqlite3.Error."""
+    """Returns the functions that read and write it; `default` if missing or spoiled. They raise sqlite3.Error."""
     def read_it(db: sqlite3.Connection) -> T | D:
         found = read(db, key, kind)
         return default if found is None else found

@@ -127,8 +127,7 @@ def seqs(db: sqlite3.Connection, first: int, last: int, limit: int) -> list[int]
 
 
 def settle(db: sqlite3.Connection, seqs: Iterable[int]) -> int:
-    """Deletes messages that the receipt (or the broker, without a ward's ingest) confirms. Returns how many were known.
-    """
+    """Deletes messages that the receipt (or the broker, without a ward's ingest) confirms. Returns their number."""
     cursor = db.executemany("DELETE FROM outbox WHERE seq = ?", ((seq,) for seq in seqs))
     return cursor.rowcount
 

@@ -42,8 +42,7 @@ class Deadline:
 
 
 class BoundedConnection:
-    """A connection to a camera that is not trusted yet; a context manager. All methods raise OSError and
-    ConnectStopped."""
+    """A connection to a camera that is not trusted yet; a context manager. Methods raise OSError, ConnectStopped."""
 
     def __init__(self, host: str, port: int, tls: bool, deadline: Deadline) -> None:
         self._deadline, self._read_b = deadline, 0

@@ -20,8 +20,7 @@ LINES = tomllib.loads(Path(__file__).with_name("boot_block.toml").read_text(enco
 
 
 def added(config: str, cmdline: str) -> tuple[str, str]:
-    """Returns config.txt and cmdline.txt with the recorder's lines. Lines that are there already are not added twice.
-    """
+    """Returns config.txt and cmdline.txt with the recorder's lines. Lines that are there are not added twice."""
     config, cmdline = removed(config, cmdline)
     there = cmdline.split()
     words = [word for word in WORDS if word not in there]
@@ -46,8 +45,7 @@ def removed(config: str, cmdline: str) -> tuple[str, str]:
 
 
 def with_sensor(config: str, sensor: str) -> str:
-    """Returns config.txt with the driver of a camera sensor that the board does not find by itself. Adds it only once.
-    """
+    """Returns config.txt with the driver of a camera sensor that the board does not find by itself; only once."""
     if re.search(rf"(?m)^dtoverlay={re.escape(sensor)}\b", config):
         return config
     by_hand = re.sub(r"(?m)^camera_auto_detect=1$", "camera_auto_detect=0", config)

@@ -39,8 +39,7 @@ class BundleError(ValueError):
 
 
 class Bundle(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The file that the ward puts on one device's card, as TOML. Whoever has it can enrol once in the device's place.
-    """
+    """The file that the ward puts on a device's card, as TOML. Whoever has it can enrol once in the device's place."""
 
     v: Literal[1] = 1
     ward: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,23}\Z")]

@@ -29,8 +29,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Counts failures in a row. Each method takes `draw` from [0, 1) and returns the next state and the seconds to
-    wait."""
+    """Counts failures in a row. Each method takes `draw` from [0, 1) and returns the next state and the wait (s)."""
 
     waits: Waits = field(default_factory=Waits)
     failures_n: int = 0

@@ -41,8 +41,7 @@ class Offer:
 
 @dataclass(slots=True)
 class Offers:
-    """The messages that are out since this process started. All rows up to `cursor` are out or settled, no later row
-    is."""
+    """The messages out since this process started. Up to `cursor` all rows are out or settled, later ones not."""
 
     pace: OutboxPace = field(default_factory=OutboxPace)
     cursor: int = 0
@@ -105,8 +104,7 @@ class Offers:
                 offer.due_mono_s = min(offer.due_mono_s, now_mono_s)
 
     def wait_s(self, now_mono_s: float, more: bool) -> float:
-        """Returns the seconds until there is a message to send. `more` says that new messages wait behind the cursor.
-        """
+        """Returns the seconds until there is a message to send. `more`: new messages wait behind the cursor."""
         dues = [offer.due_mono_s for offer in self._out.values() if not offer.flying]
         if more and self.fresh_n:
             dues.append(now_mono_s)
@@ -122,8 +120,7 @@ def is_late(entry: Entry, boot: str, mono_ms: int) -> bool:
 
 
 def fold(entries: Sequence[Entry]) -> tuple[GapData, int]:
-    """Folds `entries` (oldest first, at least one) into one gap message. Returns it and the number of entries that
-    fitted."""
+    """Folds `entries` (oldest first, at least one) into a gap message. Returns it and how many entries fitted."""
     stretches: list[tuple[int, int]] = []
     hours: dict[tuple[str | None, str, int], Hour] = {}
     folded_n = 0

@@ -42,8 +42,7 @@ class Uplink:
     _patience_s: float = field(default=PROBE_EVERY_S[0], init=False)
 
     def see(self, now_mono_s: float, sight: LineSample) -> None:
-        """Updates the rate once in each round trip without queues, because a growing queue must not slow the updates
-        down."""
+        """Updates the rate once in each round trip without queues: a growing queue must not slow the updates down."""
         if now_mono_s - self._round_mono_s < max(ROUND_MIN_S, sight.base_s):
             return
         self._round_mono_s = now_mono_s
@@ -63,8 +62,7 @@ class Uplink:
         return max(FLOOR_B_S, self.share * (self.line_b_s or 0.0))
 
     def _probe(self, now_mono_s: float, sight: LineSample, waits: bool) -> None:
-        """Ends when a queue grows, or when the arriving rate stops growing: then TCP itself has reached its limit, as
-        on a lossy line."""
+        """Ends when a queue grows, or the arriving rate no longer does: TCP's own limit, as on a lossy line."""
         self._flat_n = 0 if sight.arrives_b_s > GROWN * self._best_b_s else self._flat_n + 1
         self._best_b_s = max(self._best_b_s, sight.arrives_b_s)
         if waits or self._flat_n > FLAT_MAX:

@@ -148,8 +148,7 @@ def _whole(read_at: ReadAt, record: EncryptedRecord) -> bool:
 
 
 def kept(read_at: ReadAt, file_b: int) -> WholePart:
-    """Returns what a power cut has left of a clip's file of `file_b` bytes. Raises DamagedError if nothing is
-    playable."""
+    """Returns what a power cut has left of a clip's file of `file_b` bytes. Raises DamagedError: nothing plays."""
     read_file_head(read_at)
     whole = deque(records(read_at, file_b - UNFLUSHED_B), maxlen=1)
     if not whole or not whole[0].head.frames_n:

@@ -127,8 +127,7 @@ class HealthFinding:
         return self.code, self.unit, self.camera
 
     def explained_by(self, cause: "HealthFinding") -> bool:
-        """Whether `cause` makes this a symptom: a cause in `after`, on the same camera or unit or on the whole device.
-        """
+        """Whether `cause` makes this a symptom: a cause in `after`, on the same camera or unit or the whole device."""
         return (cause.code in self.after
                 and cause.unit in (None, self.unit) and cause.camera in (None, self.camera))
 

@@ -35,8 +35,7 @@ def life_days(total_b: int | None, rated_tb: float, b_per_day: float | None) -> 
 
 
 def card_ill(conditions: Iterable[Condition], slow: bool) -> int:
-    """Returns points for the card's state at one moment. `ILL_DAY_POINTS` make a day of trouble; a slow flush is one
-    point."""
+    """Returns points for the card's state at one moment: `ILL_DAY_POINTS` are a day of trouble, a slow flush is one."""
     failing = any(condition.code in FAILING and condition.severity == "alarm" for condition in conditions)
     return ILL_DAY_POINTS if failing else int(slow)
 

@@ -145,8 +145,7 @@ def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
 
 
 def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
-    """No camera at all, or the faults of each. At most one fault for the source of a camera, then faults of its
-    picture rate and motion detection."""
+    """No camera at all, or the faults of each: at most one of its source, then of picture rate and motion."""
     if facts.cameras_n == 0:
         yield finding("no_camera")
     for unit, camera in _cameras(facts):

@@ -83,8 +83,7 @@ class Stand(Enum):
 
 
 def stand(rule: NotifyRule, event: SeenEvent, week_min: WeekMinute) -> Stand:
-    """Applies the rule to an event. Without a right clock hours do not apply, because too much is better than nothing.
-    """
+    """Applies the rule to an event. Without a right clock hours do not apply: too much is better than nothing."""
     week = week_min(event.wall_ms) if rule.hours else None
     if ((week is not None and ends_in_min(rule.hours, week) is None)
             or (rule.cameras and event.camera not in rule.cameras)):
@@ -111,8 +110,7 @@ def _may_be_named(event: SeenEvent) -> bool:
 
 
 def of_people(events: Iterable[SeenEvent]) -> list[int] | None:
-    """Returns the events that a ward gets if it may know only of people and vehicles; None if a label may still come.
-    """
+    """Returns the events for a ward that may know only of people and vehicles; None if a label may still come."""
     found = []
     for event in events:
         counts = event.kind != "motion" or is_among(PEOPLE, event.label, _may_be_named(event))

@@ -1,5 +1,4 @@
-"""The settings that a ward may change on a household's recorder, within the limits of the household's own file. Pure.
-"""
+"""The settings that a ward may change on a household's recorder, within the limits of the household's file. Pure."""
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 

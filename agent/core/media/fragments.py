@@ -104,8 +104,7 @@ class Fragmenter:
         return self.audio is not None and self._heard_us < self.until_us
 
     def close(self, until_us: int) -> tuple[bytes, bytes]:
-        """Returns the bytes of `end`, if it was not called, and the remaining sound; then the bytes that replace
-        `head`."""
+        """Returns the bytes of `end`, if it was not called, and the remaining sound; then what replaces `head`."""
         tail = self.end(until_us) if self._pending else b""
         late = self._sounds_until(self.until_us)
         return tail + (self._movie.coda(late) if late else b""), self._movie.final_head()

@@ -52,8 +52,7 @@ def ladder(width: int, height: int) -> tuple[Level, ...]:
 
 
 def first_fit(levels: Sequence[Level], fps: int, cores_n: int, cost_s: Mapping[str, float]) -> int:
-    """Returns the index of the best level that fits; the last one if none does. `cost_s` has the core time of each
-    preset for a million pixels."""
+    """Returns the index of the best level that fits, else the last. `cost_s`: core time a preset and million pixels."""
     share_max = min(CORE_SHARE_MAX, MACHINE_SHARE_MAX * cores_n)
     for index, level in enumerate(levels):
         if level.width * level.height / 1e6 * cost_s[level.preset] * fps <= share_max:
@@ -62,8 +61,7 @@ def first_fit(levels: Sequence[Level], fps: int, cores_n: int, cost_s: Mapping[s
 
 
 def hardware_ladder(width: int, height: int, fps: int) -> tuple[Level, ...]:
-    """Returns the levels of the board's own encoder, best first, within its design limit of 1920x1080 at 30 a second.
-    """
+    """Returns the levels of the board's own encoder, best first, within its design limit of 1920x1080 at 30 fps."""
     fits = [(wide, tall) for wide, tall in _sizes(width, height)
             if wide <= HARDWARE_WIDTH_MAX_PX and wide * tall * fps <= HARDWARE_PIXELS_PER_S_MAX]
     return tuple(Level(HARDWARE, *size) for size in fits or _sizes(width, height)[-1:])

@@ -28,8 +28,7 @@ def with_small(jpeg: bytes, small: bytes) -> bytes:
 
 
 def small_of(jpeg: bytes) -> bytes | None:
-    """Returns the thumbnail in `jpeg`, for which the first SMALL_B_MAX + 1000 bytes are enough; None if it is not
-    whole."""
+    """Returns the thumbnail in `jpeg`, whose first SMALL_B_MAX + 1000 bytes are enough; None if it is not whole."""
     at = len(START)
     while jpeg[at:at + 1] == b"\xff" and at + 4 <= len(jpeg) and jpeg[at + 1] != SCAN:
         size_b = int.from_bytes(jpeg[at + 2:at + 4], "big")

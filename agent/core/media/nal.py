@@ -72,8 +72,7 @@ def split_annex_b(data: bytes) -> list[bytes]:
 
 
 def split_lengths(data: bytes, prefix_b: int = 4) -> list[bytes]:
-    """Returns the NAL units after big-endian lengths of `prefix_b` bytes. Raises BitstreamError if they don't add up.
-    """
+    """Returns the NAL units after big-endian lengths of `prefix_b` bytes. Raises BitstreamError if they don't fit."""
     units = []
     at, end = 0, len(data)
     while at < end:
@@ -118,8 +117,7 @@ def is_key(codec: str, units: Iterable[bytes]) -> bool:
 
 
 def parameter_sets(codec: str, units: Iterable[bytes]) -> list[bytes]:
-    """Returns the distinct parameter sets in `units`, in order. Compare those of two access units to notice a change.
-    """
+    """Returns the distinct parameter sets in `units`, in order. If those of two access units differ, they changed."""
     return list(dict.fromkeys(unit for unit in units if unit_type(codec, unit) in SETS[codec]))
 
 
@@ -132,15 +130,13 @@ def describe(codec: str, units: Iterable[bytes]) -> StreamInfo:
 
 
 def config_record(codec: str, sets: Iterable[bytes]) -> bytes:
-    """Returns the body of avcC or hvcC with these parameter sets. Raises BitstreamError if a kind is missing or
-    malformed."""
+    """Returns the body of avcC or hvcC with these parameter sets. Raises BitstreamError: one is missing or bad."""
     groups = [_of_type(codec, sets, kind) for kind in SETS[codec]]
     return _avcc(*groups) if codec == "h264" else _hvcc(*groups)
 
 
 def config_units(codec: str, config: bytes) -> tuple[list[bytes], int]:
-    """Returns the parameter sets in an avcC or hvcC body, and the size of its packets' lengths. Raises BitstreamError.
-    """
+    """Returns the parameter sets in an avcC or hvcC body, and the size of its lengths. Raises BitstreamError."""
     read, lengths_at = (_avcc_units, 4) if codec == "h264" else (_hvcc_units, 21)
     try:
         return read(config), (config[lengths_at] & 3) + 1

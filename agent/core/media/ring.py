@@ -65,8 +65,7 @@ class Ring:
             self.bytes -= len(self._sounds.popleft().data)
 
     def since(self, pts_us: int) -> list[Packet]:
-        """Returns packets from the last keyframe at or before `pts_us` on (or from the oldest packet), in decode
-        order."""
+        """Returns packets from the last keyframe at or before `pts_us` on (or from the oldest), in decode order."""
         first = len(self._gops) - 1
         while first > 0 and self._gops[first][0].pts_us > pts_us:
             first -= 1

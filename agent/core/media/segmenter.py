@@ -64,8 +64,7 @@ class Segmenter:
 
     @property
     def end_of_media_us(self) -> int | None:
-        """When the newest packet ends, if the next one comes at the same interval; None before the run's first packet.
-        """
+        """When the newest packet ends, if the next comes at the same interval; None before the run's first packet."""
         return None if self.last_dts_us is None else self.last_dts_us + self.last_step_us
 
     def open(self, now_us: int) -> list[Action]:

@@ -117,8 +117,7 @@ class Soundline:
         self.dropped_n = 0                      # pieces that had no place
 
     def date(self, sound: Sound, arrival_us: int) -> list[Sound]:
-        """Adds the next piece, which arrives at `arrival_us`. Returns the pieces that can be dated now; none while the
-        clock settles."""
+        """Adds a piece that arrives at `arrival_us`. Returns those that can be dated; none while the clock settles."""
         # A recording cannot distinguish zeros from data that its card lost, and no audible sound is encoded as zeros.
         if not (0 < len(sound.data) <= SOUND_B_MAX and 0 < sound.samples_n <= SAMPLES_MAX and any(sound.data)):
             self.dropped_n += 1

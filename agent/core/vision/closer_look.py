@@ -107,8 +107,7 @@ class CloserLook:
         self._loudest = 0.0
 
     def keyframe(self, look: Look, now_mono_s: float) -> bool:
-        """Takes the detector's result for a keyframe between closer looks. Returns whether a closer look begins with
-        it."""
+        """Takes the result for a keyframe between closer looks. Returns whether a closer look begins with it."""
         self._seen_mono_s = now_mono_s
         if self.wanted:
             return False

@@ -128,8 +128,7 @@ class CardProbe:
                 **_wear(self._root, block)}
 
     def _mount(self, known: CardLook) -> dict[str, Any]:
-        """Returns whether the card is read-only or missing. A folder that is not on its own volume counts as missing.
-        """
+        """Whether the card is read-only or missing. A folder that is not on its own volume counts as missing."""
         seen = volume.mounts(self._root)
         mount, base = volume.holding(seen, self._folder), volume.holding(seen, Path("/"))
         if mount is None or known.missing:

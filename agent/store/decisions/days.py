@@ -1,5 +1,4 @@
-"""The days' keys as the keeper knows them. A row outlives its key: `gone` says that its files can never be read again.
-"""
+"""The days' keys as the keeper knows them. A row outlives its key: if `gone`, its files can never be read."""
 import sqlite3
 from dataclasses import dataclass
 

@@ -48,8 +48,7 @@ def public_of(private: bytes) -> bytes:
 
 
 def wrap(key: bytes, public: bytes, name: str) -> tuple[bytes, bytes]:
-    """Encrypts a key for the owner of `public`, bound to `name`; returns the ephemeral public key and the wrapped key.
-    """
+    """Encrypts a key for the owner of `public`, bound to `name`; returns the ephemeral public and the wrapped key."""
     ephemeral = X25519PrivateKey.generate()
     own = ephemeral.public_key().public_bytes_raw()
     shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))

@@ -128,8 +128,7 @@ class Packer:
     is_signed: bool = True
 
     def folder(self, found: Export, wish: ExportWish, target: Path, tell: Tell = lambda done_b: None) -> Made:
-        """Writes the package as the new folder `target`; calls `tell` with the bytes done. Raises ExportError,
-        sqlite3.Error."""
+        """Writes the package as the new folder `target`; tells the bytes done. Raises ExportError, sqlite3.Error."""
         with folder_draft(target) as draft:
             written = write(found, draft / f"{name(found)}.mp4", tell=tell)
             films = [FileTold(file=film.path.name, bytes=film.size_b, sha256=film.sha256) for film in written]
@@ -149,8 +148,7 @@ class Packer:
         return Made(target, manifest)
 
     def items(self, found: Export, wish: ExportWish, tell: Tell = lambda done_b: None) -> tuple[Manifest, list[Item]]:
-        """Returns the signed package as files to send; films are read later. Raises ExportError, OSError,
-        sqlite3.Error."""
+        """Returns the signed package to send; films are read later. Raises ExportError, OSError, sqlite3.Error."""
         films = _hashed(found, tell)
         manifest, papers = self._papers(found, wish, films)
         return manifest, [*(Item(file, len(data), [data]) for file, data in papers.items()),

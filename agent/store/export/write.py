@@ -61,8 +61,7 @@ def stream(export: Export, film: CutFilm) -> Iterator[bytes]:
 
 
 class FilmLayout:
-    """Where the bytes of a film are: in its head, and in runs of its clips. It never changes, so readers can share it.
-    """
+    """Where the bytes of a film are: in its head, and in runs of its clips. It never changes; readers can share it."""
 
     def __init__(self, export: Export, film: CutFilm) -> None:
         used = list(dict.fromkeys(film.strips))
@@ -104,8 +103,7 @@ class FilmFile:
         self._files = ClipFiles(folders, layout.clips, file_key)
 
     def read_at(self, offset: int, size_b: int) -> bytes:
-        """Returns bytes of it. Raises FileNotFoundError if a clip is gone, other OSErrors, LockedError, DamagedError.
-        """
+        """Returns bytes of it. Raises FileNotFoundError (a clip is gone), other OSErrors, LockedError, DamagedError."""
         pieces = [self._layout.head[offset:offset + size_b]]
         at_b = offset + len(pieces[0])
         for clip, place_b, count_b in self._layout.places(at_b, size_b - len(pieces[0])):
@@ -159,8 +157,7 @@ def require_room(folder: Path, size_b: int) -> None:
 
 
 def _write(export: Export, film: CutFilm, path: Path, tell: Tell) -> int:
-    """Returns the file's size. If the process is killed, a `.part` stays, which the next export of that name replaces.
-    """
+    """Returns the file's size. A killed process leaves a `.part`, which the next export of that name replaces."""
     part = path.with_name(path.name + ".part")
     with _explained(path), _locked(part) as handle:
         try:

@@ -298,8 +298,7 @@ class Delivered(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Notified(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A notification was made for a phone of the household. Its content may leave, whether or not the service accepts
-    it."""
+    """A notification was made for a phone of the household. Its content may leave, even if the service refuses it."""
 
     KIND: ClassVar[str] = "notification"
 
@@ -311,8 +310,7 @@ class Notified(Act, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Unauthorised(Act, frozen=True, kw_only=True, omit_defaults=True):
-    """A role other than the keeper noted an act that only the keeper may do. It was not done, and that role is not
-    trustworthy."""
+    """A role other than the keeper noted an act of the keeper's. It was not done, and that role is not trustworthy."""
 
     KIND: ClassVar[str] = "unauthorised"
 

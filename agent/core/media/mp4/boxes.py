@@ -72,8 +72,7 @@ def rebased(fragment: bytes, ticks: int) -> bytes:
 
 
 def moof(sequence: int, runs: Sequence[SampleRun]) -> bytes:
-    """Returns the whole head of a fragment, including that of mdat. Raises struct.error if a number exceeds its field.
-    """
+    """Returns the whole head of a fragment, with that of mdat. Raises struct.error if a number exceeds its field."""
     moof_b = MOOF.size + sum(traf_b(len(run.rows) // 4) for run in runs)
     parts, data_at = [MOOF.pack(moof_b, b"moof", 16, b"mfhd", 0, sequence)], moof_b + BOX.size
     for track, base, rows in runs:

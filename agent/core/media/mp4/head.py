@@ -56,8 +56,7 @@ class Index:
         self._stride *= 2
 
     def references(self) -> list[Reference]:
-        """Returns the stretches from the first fragment to the end of the last, without a hole; none for an empty
-        file."""
+        """Returns the stretches from the first fragment to the end of the last, without a hole; none if it is empty."""
         ends = [(base, at_b) for base, at_b, _ in self._begins[1:]] + [self._end]
         return [Reference(end_b - at_b, end - base, key)
                 for (base, at_b, key), (end, end_b) in zip(self._begins, ends, strict=False)]
@@ -86,8 +85,7 @@ class HeadPlan:
 
 
 def room_b(entries_max: int) -> int:
-    """Returns the bytes to reserve for an index of that many stretches; 0 for none. Raises ValueError above
-    ENTRIES_MAX."""
+    """Returns the bytes to reserve for an index of that many stretches, or 0. Raises ValueError above ENTRIES_MAX."""
     if not 0 <= entries_max <= ENTRIES_MAX:
         raise ValueError(f"an index of {entries_max} entries")
     return BOX.size + SIDX.size + SIDX_ENTRY.size * entries_max if entries_max else 0
@@ -107,8 +105,7 @@ def without_sound(plan: HeadPlan) -> HeadPlan:
 
 
 def head(plan: HeadPlan, duration: int = 0, references: Sequence[Reference] = ()) -> bytes:
-    """Returns the whole head; at the close with the duration (ticks) and the stretches, which are left out if they
-    don't fit."""
+    """Returns the whole head; at the close with the duration (ticks), and the stretches if they fit."""
     start = box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6isommp42") + _moov(plan, duration)
     if not plan.room_b:
         return start

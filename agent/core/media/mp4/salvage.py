@@ -48,8 +48,7 @@ def salvage(read_at: ReadAt, check_from: int | None = None) -> Salvaged:
 
 
 def _has_frames(read_at: ReadAt, start: Mp4Head, fragment: Fragment) -> bool:
-    """Each picture must begin with a NAL unit that fits. Data that never reached the card reads as zeros, which do not
-    fit."""
+    """Each picture must begin with a NAL unit that fits. What never reached the card is zeros, which don't."""
     return all(4 < 4 + int.from_bytes(read_at(sample.offset, 4), "big") <= sample.size_b
                for sample in samples(read_at, start, fragment))
 

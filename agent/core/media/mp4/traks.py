@@ -133,8 +133,7 @@ def picture_trak(show: Show, stream: StreamInfo, edits: Sequence[Edit], tables: 
 
 
 def sound_trak(show: Show, audio: AudioInfo, edits: Sequence[Edit], tables: Sequence[bytes]) -> bytes:
-    """Returns the sound's track, which counts in samples. It is as long as the picture, even if its last edit is not.
-    """
+    """Returns the sound's track, which counts in samples. It is as long as the picture, even if its last edit isn't."""
     about = struct.pack(">QQI4xQ12xH2x", show.made, show.made, SOUND_TRACK, show.duration, 0x100)
     tkhd = full_box(b"tkhd", 1, 3, about, UNITY, bytes(8))
     mdhd = _mdhd(show.made, audio.rate_hz, show.duration * audio.rate_hz // show.timescale)

@@ -46,8 +46,7 @@ class RtpTrack:
     """One medium of a camera. `receive` takes its RTP packets; a subclass makes units from their payloads."""
 
     def __init__(self, payload_type: int, clock_rate: int) -> None:
-        """Both values are from SDP. Packets of another type are ignored; timestamps count at `clock_rate` ticks a
-        second."""
+        """Both values are from SDP. Other types of packets are ignored; `clock_rate` is in ticks a second."""
         self.channel = 0        # the units' name for the track; the receiver sets it
         self.lost_n = 0         # missing packets, by their numbers
         self.junk_n = 0         # packets that are malformed, old or of another type

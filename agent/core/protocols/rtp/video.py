@@ -45,8 +45,7 @@ class DecodeOrder:
         self._last_us = NEVER_US        # the latest decode time
 
     def date(self, unit: EncodedUnit) -> list[EncodedUnit]:
-        """Adds the next unit in decode order, without its dts. Returns the units that can be dated now, usually this
-        one."""
+        """Adds the next unit in decode order, without its dts. Returns what can be dated, usually this one."""
         if self._held is None:
             return [self._dated(unit)]
         self._held.append(unit)

@@ -19,8 +19,7 @@ NAME = b"taimat"
 
 
 def receiver_report(listener: int, channel: int) -> bytes:
-    """Returns a receiver report as a packet between RTSP messages. `listener` is a 32-bit number, constant in a
-    session."""
+    """Returns a receiver report as a packet between RTSP messages; `listener` is a session's 32-bit number."""
     report = struct.pack(">BBHI", VERSION, RECEIVER_REPORT, 1, listener)
     named = struct.pack(">IBB", listener, CNAME, len(NAME)) + NAME
     named += bytes(4 - len(named) % 4)      # the list ends with at least one zero

@@ -40,8 +40,7 @@ class Focus:
         self._again_age_s = 0.0
 
     def crispness(self, blob: Blob, picture: WorkPicture, background: Background) -> float:
-        """Returns about 1 if the blob is as crisp as the scene, or if its edges are narrow for its breadth; else less.
-        """
+        """Returns about 1 if the blob is as crisp as the scene, or has edges narrow for its breadth; else less."""
         if background is not self._measured or background.age_s >= self._again_age_s:
             self._scene = _scene_crispness(background.brightness)
             self._measured, self._again_age_s = background, background.age_s + _MEASURE_EVERY_S

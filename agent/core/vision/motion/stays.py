@@ -80,8 +80,7 @@ class Stays:
         self.places = [p for p in self.places if now_mono_s - p.taken_mono_s < self._s.left_s]
 
     def lively(self, uneasy: np.ndarray, area_min: int, now_mono_s: float) -> list[StayPlace]:
-        """Returns the places in which something keeps moving. `uneasy` (bool) marks pixels that differ from a while
-        ago."""
+        """Returns the places in which something keeps moving. `uneasy` (bool): pixels that differ from a while ago."""
         s = self._s
         marks = uneasy.view(np.uint8)
         counts = [place.marked_n(marks) for place in self.places]

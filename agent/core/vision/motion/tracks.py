@@ -154,8 +154,7 @@ class Tracker:
             t.vx, t.vy = way.vx, way.vy
 
     def _link(self, blobs: list[Blob], now_mono_s: float, dt_s: float) -> dict[int, tuple[int, float]]:
-        """Track index -> (blob index, distance from the expected place). The track with the most sights chooses first.
-        """
+        """Track index -> (blob index, distance from the expected place). Tracks with more sights choose first."""
         if not blobs or not self.tracks:
             return {}
         seen = np.array([(b.cx, b.cy, max(b.w, b.h), b.area) for b in blobs])

@@ -70,8 +70,7 @@ class Upheaval:
         self._since_mono_s, self.settled_mono_s = None, float("-inf")
 
     def judge(self, share: float, blank: bool, now_mono_s: float) -> Extent:
-        """Takes the changed share of the picture, and whether it has little contrast. Returns the extent of the
-        change."""
+        """Takes the changed share of the picture, and whether its contrast is low. Returns the change's extent."""
         s = self._s
         whole = share > s.global_share
         if not whole and not blank:

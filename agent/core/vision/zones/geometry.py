@@ -32,8 +32,7 @@ def to_line(at: Point, line: Sequence[Point]) -> float:
 
 
 def crossings(start: Point, end: Point, line: Sequence[Point]) -> int:
-    """Returns how often the straight way from `start` to `end` crosses `line` to its left, minus crossings to its
-    right."""
+    """Returns how often the straight way crosses `line` to its left, minus crossings to its right."""
     return sum(_crossing(start, end, a, b) for a, b in pairwise(line))
 
 
