@@ -3,8 +3,10 @@
 Sockets that systemd has opened (sd_listen_fds(3)), and whether the process is ready, alive or stopping (sd_notify(3)).
 """
 import contextlib
+import fcntl
 import os
 import socket
+from collections.abc import Mapping
 
 FIRST_FD = 3
 
@@ -19,6 +21,17 @@ def handed_sockets() -> dict[str, socket.socket]:
         os.set_inheritable(fd, False)
         found[name] = socket.socket(fileno=fd)
     return found
+
+
+def hand_on(sockets: Mapping[str, socket.socket]) -> None:
+    """Prepares these sockets for the program that this process becomes by `exec`: it takes them as from systemd.
+
+    Other descriptors may be closed for it, so the process must do nothing else any more.
+    """
+    kept = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_FD + len(sockets)) for each in sockets.values()]
+    for fd, copy in enumerate(kept, FIRST_FD):
+        os.dup2(copy, fd)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(kept)), LISTEN_FDNAMES=":".join(sockets))
 
 
 def notify(*lines: str) -> None:

@@ -92,6 +92,8 @@ class LinkLoop:
                     self.ward.membership.look_now()
                 case Poke(what="updates"):
                     self._parts.updates.look_now()
+                case Poke(what="wakes"):
+                    self._parts.reporter.leave_known()
         return poked
 
     def facts(self) -> LinkFacts:

@@ -1,13 +1,15 @@
 """The health report in the contract's form: the monitor's findings, and the link's own numbers."""
 from collections.abc import Sequence
+from pathlib import Path
 
 from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
-from agent.core.health.report import Report
+from agent.core.health.report import TELL_EVERY_S, Report, reach_of
 from agent.core.household.consent import Switch
 from agent.host.clock import Clock, Instant
+from agent.host.datagram import Outlet
 from agent.host.probes.machine import Probes
 from agent.link.audit import EventWriter
 from agent.link.outbox_upkeep import OutboxBacklog
@@ -31,6 +33,8 @@ class Reporter:
                                 free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
                                 cameras_n=sum(camera.enabled for camera in settings.camera),
                                 endurance_tb=settings.store.card_endurance_tb)
+        self._runtime = Path(settings.store.runtime)
+        self._outlet, self._tell_mono_s = Outlet(self._runtime), clock.mono_s()
         self.report: Report | None = None
         self.sent: wire.Health | None = None        # the last report as the ward got it
         self.is_shared = True                       # the household may withhold the whole report
@@ -46,6 +50,10 @@ class Reporter:
 
     def receive(self, beat: Beat) -> None:
         self._monitor.receive(beat, self._clock.mono_s())
+
+    def leave_known(self) -> None:
+        """For the page, which wakes."""
+        self._monitor.leave_known(self._runtime, self._clock.mono_s())
 
     def set_interval(self, usual_s: int) -> None:
         self._usual_s = usual_s
@@ -64,15 +72,20 @@ class Reporter:
         self._due_mono_s = self._clock.mono_s()
 
     def wait_s(self) -> float:
-        return self._due_mono_s - self._clock.mono_s()
+        return min(self._due_mono_s, self._tell_mono_s) - self._clock.mono_s()
 
     def turn(self, session: Session | None, topics: wire.Topics | None, backlog: OutboxBacklog) -> None:
-        """Looks and reports if it is time; without a broker it only looks."""
+        """Looks, tells the keeper and reports, each if it is time; without a broker there is no report."""
         now_mono_s = self._clock.mono_s()
+        if self.wait_s() > 0:
+            return
+        self.report = self._monitor.look(now_mono_s)
+        if now_mono_s >= self._tell_mono_s:
+            self._tell_mono_s = now_mono_s + TELL_EVERY_S
+            self._outlet.send(reach_of(self.report), "keeper")
         if now_mono_s < self._due_mono_s:
             return
         self._due_mono_s = now_mono_s + self._every_s
-        self.report = self._monitor.look(now_mono_s)
         if session is None or not self.is_shared:
             return
         if session.up and topics:

@@ -6,12 +6,14 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_whole
 from agent.host.prctl import give_back_memory
-from agent.host.runtime import own
+from agent.host.runtime import inbox, own
 from agent.host.stop import Stop
 from agent.host.systemd import notify
 from agent.process import orders
@@ -24,6 +26,7 @@ SETTLED_S = 20.0            # after its start, a role has imported and opened mo
 GIVE_BACK_EVERY_S = 640.0   # free memory is returned then, and each time after twice as long, up to this
 AGAIN_S = 0.5               # if a listener's inbox was full: a flooded one has room now and then
 LISTENERS = ("link", "web", "run", "update", "enrol")     # those that run
+WOKEN = "TAIMAT_WOKEN"       # in the environment of a process that slept as another program: no new start
 PAGE_B = resource.getpagesize()
 STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file needs three times the calls
 
@@ -32,9 +35,10 @@ _log = logging.getLogger(__name__)
 
 def count_start(runtime: Path, role: str, unit: str) -> int:
     """Returns how often this unit has started since boot, including this start, by a count in memory."""
+    new_n = 0 if WOKEN in os.environ else 1
     with contextlib.suppress(OSError, ValueError):
         path = own(runtime, role) / f"{unit}.starts"
-        count = int(path.read_text()) + 1 if path.exists() else 1
+        count = int(path.read_text()) + new_n if path.exists() else 1
         write_whole(path, str(count).encode())
         return count
     return 1
@@ -77,7 +81,7 @@ class Heartbeat:
             cameras=list(cameras), facts=facts), *LISTENERS)
         if self._outlet.met_full:
             self._due_mono_s = now_mono_s + AGAIN_S
-        notify(*(() if self._ready else ("READY=1",)), "WATCHDOG=1")
+        notify(*(() if self._ready else _first_lines()), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()
         if now_mono_s >= self._give_back_mono_s:
@@ -90,6 +94,22 @@ class Heartbeat:
         if self._stop and OWN in (getattr(facts, "card_fault", None), *(camera.write_fault for camera in cameras)):
             _log.error("out of open files or of memory, which is no fault of the card: restarting")
             self._stop.set()
+
+
+    def handed_on(self, facts: UnitOwnFacts) -> tuple[str, str, list[str]]:
+        """Returns what another program needs to go on beating for this unit: when the unit began, by the boot-time
+        clock; a heartbeat in JSON without its times; the sockets to which it goes."""
+        beat = msgspec.to_builtins(Beat(role=self._role, unit=self._unit, pid=os.getpid(), mono_s=0, up_s=0,
+                                        starts_n=self._starts_n, facts=facts))
+        untimed = {key: value for key, value in beat.items() if key not in ("mono_s", "up_s")}
+        return (str(self._born_mono_s), msgspec.json.encode(untimed).decode(),
+                [str(inbox(self._runtime, role)) for role in LISTENERS])
+
+
+def _first_lines() -> list[str]:
+    """What systemd hears with the first beat: the start is over, and so is the longer patience for one that woke."""
+    patience_us = os.environ.get("WATCHDOG_USEC") if os.environ.pop(WOKEN, None) else None
+    return ["READY=1", "STATUS=", *([f"WATCHDOG_USEC={patience_us}"] if patience_us else [])]
 
 
 def _rss_b() -> int | None:

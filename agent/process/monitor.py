@@ -1,19 +1,29 @@
 """Collects heartbeats and probes of the device for the link and the page, and reports on it. Reads no disk."""
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
 
 from agent.core.contract.facts import Beat, KeeperFacts
 from agent.core.health import forecast
+from agent.core.health.conditions import CODES
 from agent.core.health.facts import Facts, UnitFacts
-from agent.core.health.machine import HealthMachine
+from agent.core.health.machine import Episode, HealthMachine
 from agent.core.health.report import Report, report
+from agent.host.files import read_json, write_whole
 from agent.host.probes.machine import Probes
+from agent.host.runtime import own
 
 UNITS_N_MAX = 64
 FORGET_S = 600.0            # a unit that nobody expects is dropped after this silence
 LOOP_S = 600.0              # starts are counted over this time
 STARTS_N_MAX = 16
+LINK, KNOWN = "link", "known.json"      # where the link leaves what it knows for a page that wakes
+KNOWN_B_MAX = 1 << 20
+KNOWN_FOR_S = 120.0         # a page takes seconds to wake, on a slow card
 
 
 @dataclass(slots=True)
@@ -34,6 +44,16 @@ class UnitHistory:
     def facts(self, unit: str, now_mono_s: float) -> UnitFacts:
         recent_n = sum(now_mono_s - start < LOOP_S for start in self.starts)
         return UnitFacts(unit, self.role, now_mono_s - self.heard_mono_s, recent_n, self.beat)
+
+
+class MonitorState(msgspec.Struct, kw_only=True, frozen=True):
+    """What a monitor knows of the time until now."""
+
+    mono_s: float
+    units: dict[str, tuple[Beat, float, list[float]]]       # newest beat, when it was heard, starts
+    episodes: list[Episode]
+    free: forecast.Trend
+    written: forecast.Trend
 
 
 class Monitor:
@@ -57,6 +77,28 @@ class Monitor:
                 return
             self._units[beat.unit] = UnitHistory(beat.role, now_mono_s)
         self._units[beat.unit].receive(beat, now_mono_s)
+
+    def leave_known(self, runtime: Path, now_mono_s: float) -> None:
+        """Writes what it knows, for the page; for the link. Drops it if there is no room."""
+        known = MonitorState(mono_s=now_mono_s, episodes=[*self._machine.episodes.values()], free=self._free,
+                      written=self._written, units={unit: (seen.beat, seen.heard_mono_s, [*seen.starts])
+                                                    for unit, seen in self._units.items() if seen.beat})
+        with contextlib.suppress(OSError):
+            write_whole(own(runtime, LINK) / KNOWN, msgspec.json.encode(known))
+
+    def take_over(self, runtime: Path, now_mono_s: float) -> None:
+        """Goes on from what the link has left just now, if it has: conditions that last, forecasts, the newest beats.
+
+        A beat's age is as it was then. How long the page took to wake says nothing about other units.
+        """
+        known = read_json(runtime / LINK / KNOWN, MonitorState, KNOWN_B_MAX)
+        if known is None or not 0 <= (later_s := now_mono_s - known.mono_s) < KNOWN_FOR_S:
+            return
+        for unit, (beat, heard_mono_s, starts) in list(known.units.items())[:UNITS_N_MAX]:
+            history = self._units[unit] = UnitHistory(beat.role, heard_mono_s + later_s, beat)
+            history.starts.extend(starts)
+        self._machine = HealthMachine({each.finding.key: each for each in known.episodes if each.finding.code in CODES})
+        self._free, self._written = known.free, known.written
 
     def look(self, now_mono_s: float) -> Report:
         facts = self._facts(now_mono_s)

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from agent.config.derived import units
 from agent.core.contract.facts import WebFacts
 from agent.host.datagram import Inbox, Outlet
 from agent.host.runtime import tell_page_port
@@ -17,11 +18,12 @@ from agent.web.app import build
 from agent.web.live.streams import LiveStreams
 from agent.web.server.access import is_loopback_name
 from agent.web.server.browsers import Browsers
-from agent.web.server.doors import CannotListen, open_doors, turn_away
+from agent.web.server.doors import OWN, CannotListen, open_doors, turn_away
 from agent.web.server.page_server import PageServer, context
 from agent.web.server.parts import PageParts
 from agent.web.server.render import Renderer
 from agent.web.server.settings_desk import SettingsDesk
+from agent.web.server.sleep import QUIET_S, Quiet, fall_asleep, may_sleep
 from agent.web.server.store_pool import StorePool
 from agent.web.server.watcher import LOOK_IDLY_S, HealthWatcher, monitor
 
@@ -30,8 +32,8 @@ EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, 
 _log = logging.getLogger(__name__)
 
 
-def serve(parts: Role) -> None:
-    """Shows the page until stopped. Raises CannotListen."""
+def serve(parts: Role, quiet_s: float = QUIET_S) -> None:
+    """Shows the page until stopped; does not return if it falls asleep after `quiet_s`. Raises CannotListen."""
     web = parts.settings.web
     handed = handed_sockets()
     if not web.enabled:
@@ -52,13 +54,14 @@ def serve(parts: Role) -> None:
                      outlet=outlet, renderer=Renderer(parts.settings), stops=[streams.close],
                      fingerprint=fingerprint(parts.folders) if tls else None, port=doors.port, led_port=doors.led_port)
 
+    def facts() -> WebFacts:
+        return WebFacts(config_fault=parts.config_problem, pairing_failures_n=browsers.failures_n,
+                        viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n, card_fault=pool.card_fault)
+
     async def tick() -> float:
         await health.report(LOOK_IDLY_S)
         if parts.heartbeat.due():
-            parts.heartbeat.beat(facts=WebFacts(
-                config_fault=parts.config_problem, pairing_failures_n=browsers.failures_n,
-                viewers_n=streams.viewers_n, card_troubles_n=pool.troubles_n,
-                card_fault=pool.card_fault))
+            parts.heartbeat.beat(facts=facts())
         return parts.heartbeat.wait_s()
 
     def end() -> None:
@@ -69,8 +72,13 @@ def serve(parts: Role) -> None:
     _log.info("the page is at %s://%s:%d%s", "https" if tls else "http",
               f"[{web.listen}]" if ":" in web.listen else web.listen, web.port,
               f" and at port {doors.port}" if doors.port != web.port else "")
+    quiet = Quiet(parts.clock, page.needs, quiet_s) if may_sleep(units(parts.settings)) else None
+    server = PageServer(app, parts.stop, tick, end, tls, quiet)
     try:
-        asyncio.run(PageServer(app, parts.stop, tick, end, tls).serve(list(doors.listeners)))
+        asyncio.run(server.serve([listener.dup() for listener in doors.listeners]))     # it closes what it is given
+        if server.sleeps:
+            _log.info("nobody looks: the page sleeps")
+            fall_asleep({**handed, OWN: doors.listeners[0]}, parts.heartbeat, facts(), parts.runtime)
     finally:
         pool.stop()
         inbox.close()

@@ -4,7 +4,7 @@ import pytest
 from agent.core.contract.facts import Beat, CameraFacts
 from agent.core.health.report import RoleReport
 from agent.host.probes.machine import Probes
-from agent.process.monitor import FORGET_S, UNITS_N_MAX, Monitor
+from agent.process.monitor import FORGET_S, KNOWN, KNOWN_FOR_S, UNITS_N_MAX, Monitor
 from tests.host import trees
 from tests.rigs.device.beats import own_facts
 
@@ -126,3 +126,34 @@ def test_what_its_maker_promises_is_compared_with_what_was_written(tmp_path):
     watch = monitor(tmp_path, endurance_tb=0.001)
     (tmp_path / "sys/fs/ext4/mmcblk0p2/lifetime_write_kbytes").write_text(f"{10**6}\n")
     assert "card_ends" in [each.code for each in watch.look(1001.0).conditions]
+
+
+def test_a_page_that_wakes_goes_on_from_what_the_link_knows(tmp_path):
+    runtime = tmp_path
+    link, page, later = (monitor(tmp_path / name) for name in ("link", "page", "later"))
+    for now_mono_s in range(1000, 9000, 600):                   # long enough for a forecast
+        link.receive(beat("capture@gate", cameras=[CameraFacts(camera="gate", state="ok", source="rtsp")], starts_n=3),
+                     now_mono_s)
+        link.receive(beat("link", outbox_n=1), now_mono_s)
+        known = link.look(now_mono_s)
+    link.leave_known(runtime, now_mono_s + 1)
+    page.take_over(runtime, now_mono_s + 31)                    # half a minute later, on a slow card
+    seen = page.look(now_mono_s + 31)
+    assert seen.conditions == known.conditions and [each.code for each in seen.conditions] == [
+        "role_down", "memory_unlimited"]
+    assert (seen.roles, seen.cameras) == (known.roles, known.cameras)
+    assert (known.card_days_left, known.card_written_b_per_day) == (seen.card_days_left, seen.card_written_b_per_day)
+    assert {unit.unit: round(unit.age_s) for unit in seen.units}["link"] == 1       # as it was for the link
+
+    later.take_over(runtime, now_mono_s + 1 + KNOWN_FOR_S)
+    assert later.look(9000.0).roles == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"mono_s":1000}', '{"mono_s":1000,"units":{"link":[1,2,3]}}'])
+def test_what_no_link_writes_is_not_taken_over(tmp_path, text: str):
+    runtime = tmp_path / "run"
+    (runtime / "link").mkdir(parents=True)
+    (runtime / "link" / KNOWN).write_text(text)
+    page = monitor(tmp_path)
+    page.take_over(runtime, 1001.0)
+    assert page.look(1001.0).roles == {}

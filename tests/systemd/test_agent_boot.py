@@ -57,6 +57,16 @@ draft = msgspec.structs.replace(camera, masks=[[(0, 0), (1, 0), (1, 1), (0, 1)]]
 print(msgspec.json.encode(answer).decode(), flush=True)
 """
 
+# The page's unit, with less patience: it sleeps after three seconds.
+DROWSY = """
+import sys
+from functools import partial
+from agent.process import role
+from agent.web.main import serve
+sys.exit(role.main("web", partial(serve, quiet_s=3.0)))
+"""
+DROWSY_UNIT = "[Service]\nExecStart=\nExecStart=/usr/bin/python3 -P /usr/lib/drowsy.py\n"
+
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
@@ -101,6 +111,30 @@ def test_heartbeats_of_all_roles_cross_the_sandboxes(machine: Machine) -> None:
     report = health(machine)
     assert [(each["camera"], each["state"], each["recording"]) for each in report["cameras"]] == [("gate", "ok", True)]
     until(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it")
+
+
+def test_a_page_without_visitors_sleeps_and_the_next_one_sees_all_at_once(machine: Machine) -> None:
+    place = f"/etc/systemd/system/{WEB}.d"
+    machine.write("/usr/lib/drowsy.py", DROWSY)
+    machine.write(f"{place}/95-drowsy.conf", DROWSY_UNIT)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", WEB)
+    machine.until(WEB, "StatusText", "asleep until a visitor comes")
+    pid, fed = machine.show(WEB, "MainPID"), machine.show(WEB, "WatchdogTimestampMonotonic")
+    assert "agent/web/porter.py" in machine.run("cat", f"/proc/{pid}/cmdline")
+    until(lambda: machine.show(WEB, "WatchdogTimestampMonotonic") != fed, "fed while it sleeps")
+    seen = until(lambda: health(machine), "the page")
+    assert {role: told["state"] for role, told in seen["roles"].items()} == dict.fromkeys(
+        ("capture", "keeper", "link", "web"), "ok")
+    assert [(each["camera"], each["state"]) for each in seen["cameras"]] == [("gate", "ok")]
+    assert (machine.show(WEB, "MainPID"), machine.show(WEB, "NRestarts")) == (pid, "0")
+    machine.until(WEB, "WatchdogUSec", "12s")               # it has more patience with one that wakes
+    machine.until(WEB, "StatusText", "asleep until a visitor comes")
+    assert [each["restarts_n"] for role, each in until(lambda: health(machine), "again")["roles"].items()
+            if role == "web"] == [1]                        # ours
+    machine.run("rm", "-r", place)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", WEB)
 
 
 def test_a_wrong_setting_keeps_the_last_good_ones_and_is_told(machine: Machine) -> None:

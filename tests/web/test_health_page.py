@@ -11,12 +11,13 @@ import pytest
 from agent.config.settings import Camera
 from agent.core.contract.facts import ReachFacts
 from agent.core.health.forecast import ILL_DAY_POINTS
+from agent.core.health.report import TELL_EVERY_S
 from agent.host.datagram import Inbox, Outlet
 from agent.host.runtime import own
 from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.web.server.access import COOKIE
-from agent.web.server.watcher import TELL_EVERY_S, HealthWatcher, monitor
+from agent.web.server.watcher import HealthWatcher, monitor
 from tests.conftest import HandClock
 from tests.rigs.house.household import Household, happen
 from tests.rigs.house.month import live_through, sample

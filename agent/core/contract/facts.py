@@ -199,7 +199,7 @@ POKERS: dict[str, tuple[Role, ...]] = {
     "sweep": ("capture",), "requests": ("keeper", "link", "web"), "membership": ("keeper", "web"), "notify": ("web",),
     "decided": ("keeper",),
     "erase": ("keeper",), "keys": ("keeper",), "updates": ("keeper", "link"), "browsers": ("keeper",),
-    "stop": ("keeper",)}
+    "stop": ("keeper",), "wakes": ("web",)}
 
 
 def speakers(message: Message) -> tuple[Role, ...]:
@@ -207,7 +207,7 @@ def speakers(message: Message) -> tuple[Role, ...]:
     if isinstance(message, Poke):
         return POKERS.get(message.what, ())
     if isinstance(message, ReachFacts):
-        return ("web",)
+        return ("web", "link")
     own = message.unit.partition("@")[0] == message.role and (message.role == "capture" or not message.cameras)
     sent_by = message.role if message.facts is None else message.facts.__struct_config__.tag
     return (message.role,) if own and sent_by == message.role else ()

@@ -3,10 +3,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.core.contract.facts import CameraFacts
+from agent.core.contract.facts import CameraFacts, LinkFacts, ReachFacts
+from agent.core.health import forecast
 from agent.core.health.conditions import Condition
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 
+TELL_EVERY_S = 60.0         # the keeper, by page and link: `reach_of`
 State = Literal["ok", "down", "restarting"]
 WORST_FIRST: tuple[State, ...] = ("down", "restarting", "ok")
 
@@ -37,6 +39,14 @@ def report(facts: Facts, conditions: tuple[Condition, ...], now_mono_s: float) -
     return Report(now_mono_s, facts.host, facts.units, _roles(facts.units), tuple(_cameras(facts.units)),
                   card_days_left=facts.days_left, conditions=conditions, card_life_days=facts.card_life_days,
                   card_written_b_per_day=facts.card_written_b_per_day)
+
+
+def reach_of(report: Report) -> ReachFacts:
+    """Returns what the keeper, which has no network and hears no other role, must be told of this look."""
+    link = next((facts for unit in report.units if (facts := unit.own_facts(LinkFacts))), LinkFacts())
+    ward_up = None if link.broker in (None, "off") else link.broker == "connected"
+    ill = forecast.card_ill(report.conditions, any(camera.slow_card for camera in report.cameras))
+    return ReachFacts(net_up=report.host.net_up, ward_up=ward_up, card_ill=ill)
 
 
 def unit_state(unit: UnitFacts) -> State | None:

@@ -10,6 +10,7 @@ from agent.config.settings import Web
 from agent.web.server.access import is_loopback_name
 
 HTTPS, HTTP = "https", "http"   # names of the handed sockets, in systemd/taimat-web-*.socket
+OWN = "own"                     # what a sleeping page has kept
 WAITING_N_MAX = 64
 UNSENT_B_MAX = 128 * 1024       # in the kernel for a slow browser: more would only make its live picture older
 DEAD_AFTER_MS = 20_000          # a phone that has left the Wi-Fi is silent
@@ -21,7 +22,7 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    listeners: Sequence[socket.socket]
+    listeners: Sequence[socket.socket]      # its own first
     port: int                   # shown to phones
     led_port: int = 0           # of plain HTTP, which leads visitors to `port`; 0 without one
 
@@ -32,7 +33,8 @@ class Doors:
 
 def open_doors(web: Web, handed: Mapping[str, socket.socket]) -> Doors:
     """Opens what the configuration allows; visitors of other handed sockets are turned away. Raises CannotListen."""
-    own = listen(web)
+    own = listen(web, handed.get(OWN))
+    handed = {name: listener for name, listener in handed.items() if name != OWN}
     wanted = {} if is_loopback_name(web.listen) else dict(handed)
     if not web.tls:
         wanted.pop(HTTPS, None)
@@ -46,11 +48,15 @@ def open_doors(web: Web, handed: Mapping[str, socket.socket]) -> Doors:
     return Doors(listeners=listeners, port=port or web.port, led_port=led_port)
 
 
-def listen(web: Web) -> socket.socket:
-    """Returns the socket for `web.listen` and `web.port`. Raises CannotListen."""
+def listen(web: Web, kept: socket.socket | None = None) -> socket.socket:
+    """Returns the socket for `web.listen` and `web.port`: `kept`, if it is there already. Raises CannotListen."""
     listener = None
     try:
         family, kind, _, _, address = socket.getaddrinfo(web.listen, web.port, type=socket.SOCK_STREAM)[0]
+        if kept and kept.getsockname() == address:
+            return kept
+        if kept:
+            kept.close()
         listener = socket.socket(family, kind)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

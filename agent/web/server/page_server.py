@@ -22,6 +22,7 @@ from agent.host.stop import Stop
 from agent.store.database import StoreError
 from agent.store.folders import Folders
 from agent.store.identity import CERTIFICATE, KEY, page_folder
+from agent.web.server.sleep import Quiet
 
 AWAKE_S = 2.0               # between two looks at messages of other roles, while a browser is connected
 END_WITHIN_S = 1
@@ -198,29 +199,34 @@ sslproto.SSLProtocol.max_size = READ_B      # of the buffer that each connection
 
 
 class PageServer(uvicorn.Server):
-    """Serves until `stop`.
+    """Serves until `stop`, or until it has been quiet for long: then `sleeps` is true.
 
     The event loop calls `tick` when a heartbeat is due, and more often while a browser is connected. `tick` returns the
     seconds until the next one.
     """
 
     def __init__(self, app: ASGIApp, stop: Stop, tick: Callable[[], Awaitable[float]], at_end: Callable[[], None],
-                 tls: ssl.SSLContext | None) -> None:
-        """With `tls`, only loopback may use plain HTTP."""
+                 tls: ssl.SSLContext | None, quiet: Quiet | None = None) -> None:
+        """With `tls`, only loopback may use plain HTTP. Without `quiet` it stays awake."""
         connection = partial(EncryptedConnection, tls=tls) if tls else PageConnection
         super().__init__(uvicorn.Config(
             app, loop="asyncio", http=connection, ws="none", lifespan="off", log_config=None, log_level="warning",
             access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS_N_MAX,
             timeout_keep_alive=20, timeout_graceful_shutdown=END_WITHIN_S, h11_max_incomplete_event_size=16 * 1024))
-        self._stop, self._tick, self._at_end = stop, tick, at_end
+        self._stop, self._tick, self._at_end, self._quiet = stop, tick, at_end, quiet
+        self.sleeps = False
         self._ended = asyncio.Event()
 
     async def main_loop(self) -> None:
         """Replaces uvicorn's loop, which wakes ten times a second."""
         while not self._stop.is_set():
             wait_s = await self._tick()
+            state = self.server_state
+            self.sleeps = self._quiet is not None and self._quiet.lasts(len(state.connections), state.total_requests)
+            if self.sleeps:
+                break
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(wait_s, AWAKE_S) if self.server_state.connections else wait_s):
+                async with asyncio.timeout(min(wait_s, AWAKE_S) if state.connections else wait_s):
                     await self._ended.wait()
         self._at_end()
 

@@ -51,6 +51,7 @@ class PageParts:
     port: int                       # where phones find the page
     led_port: int                   # of plain HTTP, which leads visitors to `port`; 0 without one
     stops: list[Callable[[], None]] = field(default_factory=list)       # to be called at the page's end
+    needs: list[Callable[[], bool]] = field(default_factory=list)       # whether the page must not sleep
 
 
 class Handlers:
@@ -110,6 +111,11 @@ class BackgroundTask:
     def __init__(self, parts: PageParts) -> None:
         self._clock, self._task = parts.clock, None
         parts.stops.append(self.stop)
+        parts.needs.append(self.is_needed)
+
+    def is_needed(self) -> bool:
+        """Whether it works, or has something that would be lost if the page slept."""
+        return self.running
 
     @property
     def running(self) -> bool:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from agent.config.derived import units
 from agent.config.settings import Settings
-from agent.core.contract.facts import Beat, LinkFacts, Poke, ReachFacts
-from agent.core.health import forecast
-from agent.core.health.report import Report
+from agent.core.contract.facts import Beat, Poke
+from agent.core.health.report import TELL_EVERY_S, Report, reach_of
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox, Outlet
 from agent.host.probes.machine import Probes
@@ -19,16 +18,18 @@ from agent.process.monitor import Monitor
 
 FRESH_S = 5.0               # a visitor gets no older report
 LOOK_IDLY_S = 30.0          # while no browser asks: so that it is known since when something is wrong
-TELL_EVERY_S = 60.0
 
 
 def monitor(settings: Settings, clock: Clock) -> Monitor:
-    """Returns a monitor that expects the units, continuous recording and free space of these settings."""
+    """Returns a monitor that expects the units, continuous recording and free space of these settings, and
+    goes on from what the link knows, if the page has just woken."""
     continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
-    return Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
-                   free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
-                   cameras_n=sum(camera.enabled for camera in settings.camera),
-                   endurance_tb=settings.store.card_endurance_tb)
+    found = Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
+                    free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                    cameras_n=sum(camera.enabled for camera in settings.camera),
+                    endurance_tb=settings.store.card_endurance_tb)
+    found.take_over(Path(settings.store.runtime), clock.mono_s())
+    return found
 
 
 class HealthWatcher:
@@ -81,10 +82,3 @@ class HealthWatcher:
         if now_mono_s >= self._tell_mono_s:
             self._tell_mono_s = now_mono_s + TELL_EVERY_S
             self._outlet.send(reach_of(self._report), "keeper")
-
-
-def reach_of(report: Report) -> ReachFacts:
-    link = next((facts for unit in report.units if (facts := unit.own_facts(LinkFacts))), LinkFacts())
-    ward_up = None if link.broker in (None, "off") else link.broker == "connected"
-    ill = forecast.card_ill(report.conditions, any(camera.slow_card for camera in report.cameras))
-    return ReachFacts(net_up=report.host.net_up, ward_up=ward_up, card_ill=ill)

@@ -50,6 +50,9 @@ class CameraSearch(BackgroundTask):
         self.at = ""            # where the last search looked; "": everywhere
         self.as_somebody = False        # the last search had a user and a password
 
+    def is_needed(self) -> bool:
+        return self.running or bool(self.found)
+
     @property
     def found(self) -> dict[str, SeenCamera]:
         """What was found. A camera's key stays the same from one search to the next."""

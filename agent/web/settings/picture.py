@@ -55,6 +55,9 @@ class Rehearsals(BackgroundTask):
         self.failed = False
         self.pictures: dict[int, bytes] = {}
 
+    def is_needed(self) -> bool:
+        return bool(self.camera)
+
     @property
     def camera(self) -> str:
         """The rehearsed camera; "" without a rehearsal, or KEPT_S after its end."""

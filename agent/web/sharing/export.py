@@ -52,6 +52,7 @@ class ExportPage(Handlers):
         super().__init__(parts)
         self._thread = StorePool(self._folders.root, threads_n=1, queue_n=2, patience_s=PATIENCE_S).start()
         self._busy = False
+        parts.needs.append(lambda: self._busy)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Future[None] | None = None
 
