@@ -50,7 +50,7 @@ class MonitorState(msgspec.Struct, kw_only=True, frozen=True):
     """What a monitor knows of the time until now."""
 
     mono_s: float
-    units: dict[str, tuple[Beat, float, list[float]]]       # newest beat, when it was heard, starts
+    units: dict[str, tuple[Beat | None, float, list[float]]]    # newest beat, since when there is none, starts
     episodes: list[Episode]
     free: forecast.Trend
     written: forecast.Trend
@@ -62,7 +62,7 @@ class Monitor:
     def __init__(self, probes: Probes, units: Mapping[str, str], *, now_mono_s: float, free_floor_pct: float = 10.0,
                  continuous: Iterable[str] = (), cameras_n: int | None = None, endurance_tb: float = 0) -> None:
         """Expects `units` (unit -> role). Cameras in `continuous` must always record; `endurance_tb` 0: unknown."""
-        self._probes, self._expected = probes, frozenset(units)
+        self._probes, self._expected = probes, dict(units)
         self._free_floor_pct, self._continuous = free_floor_pct, frozenset(continuous)
         self._cameras_n, self._endurance_tb = cameras_n, endurance_tb
         self._units = {unit: UnitHistory(role, now_mono_s) for unit, role in units.items()}
@@ -82,7 +82,7 @@ class Monitor:
         """Writes what it knows, for the page; for the link. Drops it if there is no room."""
         known = MonitorState(mono_s=now_mono_s, episodes=[*self._machine.episodes.values()], free=self._free,
                       written=self._written, units={unit: (seen.beat, seen.heard_mono_s, [*seen.starts])
-                                                    for unit, seen in self._units.items() if seen.beat})
+                                                    for unit, seen in self._units.items()})
         with contextlib.suppress(OSError):
             write_whole(own(runtime, LINK) / KNOWN, msgspec.json.encode(known))
 
@@ -95,8 +95,8 @@ class Monitor:
         if known is None or not 0 <= (later_s := now_mono_s - known.mono_s) < KNOWN_FOR_S:
             return
         for unit, (beat, heard_mono_s, starts) in list(known.units.items())[:UNITS_N_MAX]:
-            history = self._units[unit] = UnitHistory(beat.role, heard_mono_s + later_s, beat)
-            history.starts.extend(starts)
+            if role := beat.role if beat else self._expected.get(unit):
+                self._units[unit] = UnitHistory(role, heard_mono_s + later_s, beat, deque(starts, STARTS_N_MAX))
         self._machine = HealthMachine({each.finding.key: each for each in known.episodes if each.finding.code in CODES})
         self._free, self._written = known.free, known.written
 

@@ -6,7 +6,7 @@ Arguments: when the unit began, its heartbeat without times, the receivers of he
 page wakes, and what, then the command of the page.
 """
 import _socket
-import posix                # what `os` stands on: 0.4 MB less
+import posix  # what `os` stands on: 0.4 MB less
 import select
 import sys
 import time

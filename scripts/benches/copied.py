@@ -15,13 +15,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.benches.plan import tell
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path.home() / ".cache" / "taimat"
+DROWSY_S = 5.0
 GLIBC = re.compile(r"/(ld-linux|libc|libm|libmvec|libdl|libpthread|librt|libresolv)[-.]")
 SKIPPED = shutil.ignore_patterns("test", "tests", "idlelib", "tkinter", "config-3*linux*", "site-packages",
                                  "dist-packages", "mypy", "ruff*", "*mypyc*", "__pycache__")
@@ -46,14 +47,22 @@ def ordinary(command: str) -> Interpreter:
 
 
 @contextlib.contextmanager
-def copied(command: str) -> Iterator[Interpreter]:
-    """A copy of this Python with its packages, and of the agent's sources. Raises subprocess.SubprocessError."""
+def copied(command: str, drowsy: bool = False) -> Iterator[Interpreter]:
+    """A copy of this Python with its packages, and of the agent's sources. Raises subprocess.SubprocessError.
+
+    `drowsy`: the page sleeps as under systemd, but after seconds.
+    """
     with tempfile.TemporaryDirectory(prefix="taimat-agent-") as folder:
         sources = Path(folder, "sources")
         for part in ("agent", "firmware_cfg"):
             shutil.copytree(ROOT / part, sources / part, ignore=shutil.ignore_patterns("__pycache__"))
+        if drowsy:
+            file = sources / "agent/web/server/sleep.py"
+            file.write_text(re.sub("^QUIET_S = .*$", f"QUIET_S = {DROWSY_S}", file.read_text(), flags=re.MULTILINE))
         home = _environment(command, sources)
         made = _interpreter(home, sources)
+        if drowsy:
+            made = replace(made, environment=made.environment | {"NOTIFY_SOCKET": f"{folder}/nobody"})
         subprocess.run([made.command, "-m", "compileall", "-q", sources], check=True, env=_beside(made))
         yield made
 

@@ -19,6 +19,7 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from agent.web.server.access import COOKIE
+from agent.web.server.sleep import PORTER
 from scripts.benches import needs, streams
 from scripts.benches.copied import Interpreter
 from scripts.benches.device import Device, device, network, roles
@@ -80,7 +81,7 @@ class Rival(NamedTuple):
     scene: str = "calm"
     cameras_n: int = 1
     with_sub: bool = True
-    python: str = "copied"          # which of the bench's interpreters runs it: "copied", "packaged" or "shared"
+    python: str = "copied"          # which of the bench's interpreters: "copied", "drowsy", "packaged" or "shared"
     beside_f: bool = False
     records: bool = True            # all the time
     warm_s: float = 8
@@ -151,10 +152,11 @@ def motion(servers: Sequence[RtspCamera], place: Path, _: Interpreter) -> Iterat
         yield {"motion": pid}
 
 
-def whole(sub: bool = True, more: str = "", watched: bool = False) -> Start:
+def whole(sub: bool = True, more: str = "", watched: bool = False, asleep: bool = False) -> Start:
     """The whole agent as `taimat run` starts it, all defaults, with a broker and a page.
 
-    `more` is written into each [[camera]]; `watched` has a browser read a live picture.
+    `more` is written into each [[camera]]; `watched` has a browser read a live picture. `asleep`: the turn begins when
+    the page sleeps, for which a drowsy interpreter is needed.
     """
     @contextlib.contextmanager
     def start(servers: Sequence[RtspCamera], place: Path, python: Interpreter) -> Iterator[dict[str, int]]:
@@ -168,8 +170,14 @@ def whole(sub: bool = True, more: str = "", watched: bool = False) -> Start:
             wait_until(lambda: len([*mine.clips.rglob("*.part")]) >= len(servers), START_S, "clips are open", mine.log)
             if watched:
                 stack.enter_context(viewer(mine))
+            if asleep:
+                wait_until(lambda: _sleeps(roles(supervisor)["web"]), START_S, "the page sleeps", mine.log)
             yield roles(supervisor)
     return start
+
+
+def _sleeps(page: int) -> bool:
+    return PORTER.name in Path(f"/proc/{page}/cmdline").read_text()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,7 +21,6 @@ from agent.host.datagram import Inbox
 from agent.web.server.sleep import PORTER, Quiet, may_sleep
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, free_port, until
-from tests.web.test_web_process import answers
 
 PAGE = """
 import sys
@@ -30,6 +30,11 @@ from agent.web.main import serve
 sys.exit(role.main("web", partial(serve, quiet_s=0.5)))
 """
 PORTER_KB_MAX = 4_000
+
+
+def answers(port: int) -> bool:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/pair", timeout=HANG_S) as answer:
+        return answer.status == 200
 
 
 class Sleeper:
