@@ -2,11 +2,15 @@
 import contextlib
 import ctypes
 import os
+import re
 import signal
 from pathlib import Path
 
 SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
 PR_SET_PDEATHSIG = 1
+MADV_DONTNEED = 4           # madvise(2)
+SMAPS = Path("/proc/self/smaps")        # proc(5): a head for each mapping, then its counts
+HEAD, FILE, CHANGED = re.compile("[0-9a-f]+-"), re.compile(r" r-[x-]p .* /"), re.compile(r"(Anonymous|Swap): +[1-9]")
 FIRST_TO_GO = "1000"        # the first to be killed when memory runs out: proc(5)
 
 
@@ -21,6 +25,39 @@ def give_back_memory() -> None:
     that imports and opening decoders needed for a moment. Does nothing with another libc."""
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
+
+
+class ColdFiles:
+    """Gives up pages of programs and libraries, of which a start touches many and the work after it few.
+
+    The kernel maps those anew that are used; all stay in the page cache while there is room.
+    """
+
+    def __init__(self) -> None:
+        self._before = _unchanged()
+
+    def unmap(self) -> None:
+        """Unmaps what was already there at the last call: the loader may be at work on what is new."""
+        now = _unchanged()
+        madvise = ctypes.CDLL(None).madvise
+        madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+        for place in now & self._before:
+            begin, end = (int(edge, 16) for edge in place.partition(" ")[0].split("-"))
+            madvise(begin, end - begin, MADV_DONTNEED)
+        self._before = now
+
+
+def _unchanged() -> set[str]:
+    """Returns the mappings of files that nobody may write, and of which no page differs from the file."""
+    found, place = set[str](), ""
+    with contextlib.suppress(OSError), SMAPS.open() as lines:       # some kernels do not tell
+        for line in lines:
+            if HEAD.match(line):
+                place = line if FILE.search(line) else ""
+                found |= {place} if place else set()
+            elif CHANGED.match(line):
+                found.discard(place)
+    return found
 
 
 def die_with_parent() -> None:

@@ -12,7 +12,7 @@ from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_whole
-from agent.host.prctl import give_back_memory
+from agent.host.prctl import ColdFiles, give_back_memory
 from agent.host.runtime import inbox, own
 from agent.host.stop import Stop
 from agent.host.systemd import notify
@@ -59,7 +59,7 @@ class Heartbeat:
         self._due_mono_s, self._give_back_s = self._born_mono_s, SETTLED_S
         self._give_back_mono_s = self._born_mono_s + SETTLED_S
         self._starts_n = count_start(runtime, role, unit)
-        self._ready = False
+        self._ready, self._cold = False, ColdFiles()
 
     def due(self) -> bool:
         """Whether `beat` would send now, so that the owner only gathers its facts then."""
@@ -87,6 +87,7 @@ class Heartbeat:
         if now_mono_s >= self._give_back_mono_s:
             self._give_back_s = min(2 * self._give_back_s, GIVE_BACK_EVERY_S)
             self._give_back_mono_s = now_mono_s + self._give_back_s
+            self._cold.unmap()
             give_back_memory()
         if self._stop and orders.is_restart_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
             _log.warning("asked to restart: ending")
