@@ -44,6 +44,21 @@ def count_start(runtime: Path, role: str, unit: str) -> int:
     return 1
 
 
+class MemoryUpkeep:
+    """Returns to the kernel what the start needed."""
+
+    def __init__(self, born_mono_s: float) -> None:
+        self._every_s, self._due_mono_s, self._cold = SETTLED_S, born_mono_s + SETTLED_S, ColdFiles()
+
+    def turn(self, now_mono_s: float) -> None:
+        """Does it if it is time."""
+        if now_mono_s >= self._due_mono_s:
+            self._every_s = min(2 * self._every_s, GIVE_BACK_EVERY_S)
+            self._due_mono_s = now_mono_s + self._every_s
+            self._cold.unmap()
+            give_back_memory()
+
+
 class Heartbeat:
     """Beats when its owner's main loop calls it; if the owner hangs, the beats stop, and the watchdog ends the process.
 
@@ -56,10 +71,9 @@ class Heartbeat:
         self._outlet, self._log_level = Outlet(runtime), LogLevel(runtime)
         self._every_s = CAMERAS_EVERY_S if role == "capture" else EVERY_S
         self._born_mono_s, self._born = clock.mono_s(), clock.now()
-        self._due_mono_s, self._give_back_s = self._born_mono_s, SETTLED_S
-        self._give_back_mono_s = self._born_mono_s + SETTLED_S
+        self._due_mono_s, self._upkeep = self._born_mono_s, MemoryUpkeep(self._born_mono_s)
         self._starts_n = count_start(runtime, role, unit)
-        self._ready, self._cold = False, ColdFiles()
+        self._ready = False
 
     def due(self) -> bool:
         """Whether `beat` would send now, so that the owner only gathers its facts then."""
@@ -84,11 +98,7 @@ class Heartbeat:
         notify(*(() if self._ready else _first_lines()), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()
-        if now_mono_s >= self._give_back_mono_s:
-            self._give_back_s = min(2 * self._give_back_s, GIVE_BACK_EVERY_S)
-            self._give_back_mono_s = now_mono_s + self._give_back_s
-            self._cold.unmap()
-            give_back_memory()
+        self._upkeep.turn(now_mono_s)
         if self._stop and orders.is_restart_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
             _log.warning("asked to restart: ending")
             self._stop.set()
