@@ -3,6 +3,7 @@ import ast
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -23,17 +24,21 @@ from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, free_port, until
 
 PAGE = """
-import sys
+import os, socket, sys
 from functools import partial
+from agent.host.systemd import hand_on
 from agent.process import role
 from agent.web.main import serve
+if "LISTEN_FDS" not in os.environ:              # else it has woken
+    hand_on({name: socket.socket(fileno=int(os.environ[name])) for name in ("https", "http")})
 sys.exit(role.main("web", partial(serve, quiet_s=0.5)))
 """
 PORTER_KB_MAX = 4_000
 
 
-def answers(port: int) -> bool:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/pair", timeout=HANG_S) as answer:
+def answers(port: int, scheme: str = "http") -> bool:
+    unknown = ssl._create_unverified_context()
+    with urllib.request.urlopen(f"{scheme}://localhost:{port}/pair", timeout=HANG_S, context=unknown) as answer:
         return answer.status == 200
 
 
@@ -42,7 +47,10 @@ class Sleeper:
 
     def __init__(self, place: Path) -> None:
         self.port, config = free_port(), place / "taimat.toml"
-        config.write_text(f'[store]\nfolder = "{place}/store"\nruntime = "{place}/run"\n[web]\nport = {self.port}\n'
+        self.handed = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        fds = [each.fileno() for each in self.handed]
+        config.write_text(f'[store]\nfolder = "{place}/store"\nruntime = "{place}/run"\n'
+                          f'[web]\nlisten = "0.0.0.0"\nport = {self.port}\n'
                           '[home]\nenabled = true\nhost = "localhost"\n')
         (place / "run").mkdir()
         runtime.own(place / "run", "link")
@@ -51,8 +59,9 @@ class Sleeper:
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.systemd.bind(str(place / "notify"))
         self.systemd.settimeout(HANG_S)
-        self.process = psutil.Popen([sys.executable, "-c", PAGE, "--config", config], env={
-            **os.environ, "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": "30000000"})
+        self.process = psutil.Popen([sys.executable, "-c", PAGE, "--config", config], pass_fds=fds, env={
+            **os.environ, "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": "30000000",
+            "https": str(fds[0]), "http": str(fds[1])})
 
     def is_asleep(self) -> bool:
         return str(PORTER) in self.process.cmdline()
@@ -74,8 +83,8 @@ class Sleeper:
         with suppress(psutil.NoSuchProcess):
             self.process.kill()
         self.process.wait()
-        self.inbox.close()
-        self.systemd.close()
+        for each in (self.inbox, self.systemd, *self.handed):
+            each.close()
 
 
 @pytest.fixture
@@ -104,8 +113,9 @@ def test_a_visitor_wakes_the_page_and_it_is_no_new_start(page: Sleeper) -> None:
     patience = [line for line in woken if line.startswith("WATCHDOG_USEC=")]
     assert patience == ["WATCHDOG_USEC=120000000", "WATCHDOG_USEC=30000000"]      # for the start, then for a beat
     assert page.starts.read_text() == "1"
-    until(page.is_asleep, "it sleeps again")
-    assert answers(page.port)
+    for port in (handed.getsockname()[1] for handed in page.handed):    # 443, and 80, which leads there
+        until(page.is_asleep, "it sleeps again")
+        assert answers(port, "https")
 
 
 def test_its_end_ends_a_sleeping_page(page: Sleeper) -> None:
