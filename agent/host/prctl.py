@@ -8,6 +8,8 @@ from pathlib import Path
 
 SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
 PR_SET_PDEATHSIG = 1
+SETTLED_S = 20.0            # after its start, a role has imported and opened most things; later ones follow, so
+GIVE_BACK_EVERY_S = 640.0   # free memory is returned then, and each time after twice as long, up to this
 MADV_DONTNEED = 4           # madvise(2)
 SMAPS = Path("/proc/self/smaps")        # proc(5): a head for each mapping, then its counts
 HEAD, FILE, CHANGED = re.compile("[0-9a-f]+-"), re.compile(r" r-[x-]p .* /"), re.compile(r"(Anonymous|Swap): +[1-9]")
@@ -27,14 +29,19 @@ def give_back_memory() -> None:
         trim(0)
 
 
-class ColdFiles:
-    """Gives up pages of programs and libraries, of which a start touches many and the work after it few.
+class MemoryUpkeep:
+    """Returns to the kernel what a start needed: free memory, and pages of programs and libraries, of which a start
+    touches many and the work after it few. The kernel maps those anew that are used, from its page cache."""
 
-    The kernel maps those anew that are used; all stay in the page cache while there is room.
-    """
+    def __init__(self, born_mono_s: float = 0) -> None:
+        self._every_s, self._due_mono_s, self._before = SETTLED_S, born_mono_s + SETTLED_S, _unchanged()
 
-    def __init__(self) -> None:
-        self._before = _unchanged()
+    def turn(self, now_mono_s: float) -> None:
+        if now_mono_s >= self._due_mono_s:
+            self._every_s = min(2 * self._every_s, GIVE_BACK_EVERY_S)
+            self._due_mono_s = now_mono_s + self._every_s
+            self.unmap()
+            give_back_memory()
 
     def unmap(self) -> None:
         """Unmaps what was already there at the last call: the loader may be at work on what is new."""

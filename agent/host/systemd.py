@@ -24,10 +24,7 @@ def handed_sockets() -> dict[str, socket.socket]:
 
 
 def hand_on(sockets: Mapping[str, socket.socket]) -> None:
-    """Prepares these sockets for the program that this process becomes by `exec`: it takes them as from systemd.
-
-    Other descriptors may be closed for it, so the process must do nothing else any more.
-    """
+    """Prepares these sockets for the program that this process becomes at once; closes others in their place."""
     kept = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_FD + len(sockets)) for each in sockets.values()]
     for fd, copy in enumerate(kept, FIRST_FD):
         os.dup2(copy, fd)

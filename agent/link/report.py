@@ -2,7 +2,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract import wire
 from agent.core.contract.facts import Beat, CameraFacts, KeeperFacts
@@ -10,12 +9,11 @@ from agent.core.health.report import TELL_EVERY_S, Report, reach_of
 from agent.core.household.consent import Switch
 from agent.host.clock import Clock, Instant
 from agent.host.datagram import Outlet
-from agent.host.probes.machine import Probes
 from agent.link.audit import EventWriter
 from agent.link.outbox_upkeep import OutboxBacklog
 from agent.mqtt.messages import Outgoing
 from agent.mqtt.session import Session
-from agent.process.monitor import Monitor
+from agent.process.monitor import monitor_of
 from agent.store.folders import Folders
 
 HISTORY_EVERY_S = 300.0
@@ -28,11 +26,7 @@ class Reporter:
 
     def __init__(self, settings: Settings, folders: Folders, clock: Clock, writer: EventWriter) -> None:
         self._clock, self._writer, self._usual_s = clock, writer, settings.ward.health_every_s
-        continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
-        self._monitor = Monitor(Probes(folders.root), units(settings), now_mono_s=clock.mono_s(),
-                                free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
-                                cameras_n=sum(camera.enabled for camera in settings.camera),
-                                endurance_tb=settings.store.card_endurance_tb)
+        self._monitor = monitor_of(settings, folders.root, clock)
         self._runtime = Path(settings.store.runtime)
         self._outlet, self._tell_mono_s = Outlet(self._runtime), clock.mono_s()
         self.report: Report | None = None
@@ -52,7 +46,6 @@ class Reporter:
         self._monitor.receive(beat, self._clock.mono_s())
 
     def leave_known(self) -> None:
-        """For the page, which wakes."""
         self._monitor.leave_known(self._runtime, self._clock.mono_s())
 
     def set_interval(self, usual_s: int) -> None:

@@ -12,7 +12,7 @@ from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_whole
-from agent.host.prctl import ColdFiles, give_back_memory
+from agent.host.prctl import MemoryUpkeep
 from agent.host.runtime import inbox, own
 from agent.host.stop import Stop
 from agent.host.systemd import notify
@@ -22,11 +22,10 @@ from agent.store.card_fault import OWN
 
 EVERY_S = 5.0
 CAMERAS_EVERY_S = 2.0       # of a unit with cameras: people see by it whether they record
-SETTLED_S = 20.0            # after its start, a role has imported and opened most things; later ones follow, so
-GIVE_BACK_EVERY_S = 640.0   # free memory is returned then, and each time after twice as long, up to this
 AGAIN_S = 0.5               # if a listener's inbox was full: a flooded one has room now and then
 LISTENERS = ("link", "web", "run", "update", "enrol")     # those that run
 WOKEN = "TAIMAT_WOKEN"       # in the environment of a process that slept as another program: no new start
+PATIENCE = "WATCHDOG_USEC"  # in the environment of a unit with a watchdog: sd_watchdog_enabled(3)
 PAGE_B = resource.getpagesize()
 STATM, STATM_B = "/proc/self/statm", 256        # read at once: a text file needs three times the calls
 
@@ -35,28 +34,13 @@ _log = logging.getLogger(__name__)
 
 def count_start(runtime: Path, role: str, unit: str) -> int:
     """Returns how often this unit has started since boot, including this start, by a count in memory."""
-    new_n = 0 if WOKEN in os.environ else 1
+    new_n = 0 if os.environ.pop(WOKEN, None) else 1
     with contextlib.suppress(OSError, ValueError):
         path = own(runtime, role) / f"{unit}.starts"
         count = int(path.read_text()) + new_n if path.exists() else 1
         write_whole(path, str(count).encode())
         return count
     return 1
-
-
-class MemoryUpkeep:
-    """Returns to the kernel what the start needed."""
-
-    def __init__(self, born_mono_s: float) -> None:
-        self._every_s, self._due_mono_s, self._cold = SETTLED_S, born_mono_s + SETTLED_S, ColdFiles()
-
-    def turn(self, now_mono_s: float) -> None:
-        """Does it if it is time."""
-        if now_mono_s >= self._due_mono_s:
-            self._every_s = min(2 * self._every_s, GIVE_BACK_EVERY_S)
-            self._due_mono_s = now_mono_s + self._every_s
-            self._cold.unmap()
-            give_back_memory()
 
 
 class Heartbeat:
@@ -95,7 +79,8 @@ class Heartbeat:
             cameras=list(cameras), facts=facts), *LISTENERS)
         if self._outlet.met_full:
             self._due_mono_s = now_mono_s + AGAIN_S
-        notify(*(() if self._ready else _first_lines()), "WATCHDOG=1")
+        usual = [f"{PATIENCE}={os.environ[PATIENCE]}"] if PATIENCE in os.environ else []    # the porter asked for more
+        notify(*(() if self._ready else ("READY=1", "STATUS=", *usual)), "WATCHDOG=1")
         self._ready = True
         self._log_level.apply()
         self._upkeep.turn(now_mono_s)
@@ -115,12 +100,6 @@ class Heartbeat:
         untimed = {key: value for key, value in beat.items() if key not in ("mono_s", "up_s")}
         return (str(self._born_mono_s), msgspec.json.encode(untimed).decode(),
                 [str(inbox(self._runtime, role)) for role in LISTENERS])
-
-
-def _first_lines() -> list[str]:
-    """What systemd hears with the first beat: the start is over, and so is the longer patience for one that woke."""
-    patience_us = os.environ.get("WATCHDOG_USEC") if os.environ.pop(WOKEN, None) else None
-    return ["READY=1", "STATUS=", *([f"WATCHDOG_USEC={patience_us}"] if patience_us else [])]
 
 
 def _rss_b() -> int | None:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import msgspec
 
+from agent.config.derived import units
+from agent.config.settings import Settings
 from agent.core.contract.facts import Beat, KeeperFacts
 from agent.core.health import forecast
 from agent.core.health.conditions import CODES
 from agent.core.health.facts import Facts, UnitFacts
 from agent.core.health.machine import Episode, HealthMachine
 from agent.core.health.report import Report, report
+from agent.host.clock import Clock
 from agent.host.files import read_json, write_whole
 from agent.host.probes.machine import Probes
 from agent.host.runtime import own
@@ -54,6 +57,15 @@ class MonitorState(msgspec.Struct, kw_only=True, frozen=True):
     episodes: list[Episode]
     free: forecast.Trend
     written: forecast.Trend
+
+
+def monitor_of(settings: Settings, store: Path, clock: Clock) -> "Monitor":
+    """Returns a monitor that expects the units, continuous recording and free space of these settings."""
+    continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
+    return Monitor(Probes(store), units(settings), now_mono_s=clock.mono_s(),
+                   free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
+                   cameras_n=sum(camera.enabled for camera in settings.camera),
+                   endurance_tb=settings.store.card_endurance_tb)
 
 
 class Monitor:

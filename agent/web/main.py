@@ -12,6 +12,7 @@ from agent.host.setup_folders import SetupFolders
 from agent.host.systemd import handed_sockets
 from agent.process import role
 from agent.process.heartbeat import EVERY_S
+from agent.process.monitor import monitor_of
 from agent.process.role import Role, once_there_is_room
 from agent.store.identity import fingerprint
 from agent.web.app import build
@@ -25,7 +26,7 @@ from agent.web.server.render import Renderer
 from agent.web.server.settings_desk import SettingsDesk
 from agent.web.server.sleep import QUIET_S, Quiet, fall_asleep, may_sleep
 from agent.web.server.store_pool import StorePool
-from agent.web.server.watcher import LOOK_IDLY_S, HealthWatcher, monitor
+from agent.web.server.watcher import LOOK_IDLY_S, HealthWatcher
 
 EXIT_CANNOT_LISTEN = 69         # sysexits.h EX_UNAVAILABLE: tried again later, for an address may still come
 
@@ -48,7 +49,9 @@ def serve(parts: Role, quiet_s: float = QUIET_S) -> None:
     pool = StorePool(parts.folders.root).start()
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
     outlet = Outlet(parts.runtime)
-    health = HealthWatcher(inbox, outlet, monitor(parts.settings, parts.clock), parts.clock, browsers.doubt)
+    monitor = monitor_of(parts.settings, parts.folders.root, parts.clock)
+    monitor.take_over(parts.runtime, parts.clock.mono_s())
+    health = HealthWatcher(inbox, outlet, monitor, parts.clock, browsers.doubt)
     page = PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                      browsers=browsers, desk=SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock),
                      outlet=outlet, renderer=Renderer(parts.settings), stops=[streams.close],

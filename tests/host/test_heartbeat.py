@@ -16,7 +16,8 @@ from tests.rigs.device.command_desk import HandClock
 SETTLING = """
 import sys
 from pathlib import Path
-from agent.process.heartbeat import SETTLED_S, Heartbeat
+from agent.host.prctl import SETTLED_S
+from agent.process.heartbeat import Heartbeat
 from tests.rigs.device.command_desk import HandClock
 
 def own_mb():

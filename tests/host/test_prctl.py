@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.host.prctl import ColdFiles
+from agent.host.prctl import MemoryUpkeep
 
 PROGRAM = """
 import ctypes
@@ -56,7 +56,7 @@ def test_pages_of_a_file_that_nobody_writes_are_unmapped_and_come_back(tmp_path:
     file, data = tmp_path / "library", os.urandom(1 << 20)
     file.write_bytes(data)
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as mapped:
-        cold = ColdFiles()
+        cold = MemoryUpkeep()
         assert mapped[:] == data and rss_kb(file) == 1024
         cold.unmap()
         assert rss_kb(file) == 0
@@ -64,7 +64,7 @@ def test_pages_of_a_file_that_nobody_writes_are_unmapped_and_come_back(tmp_path:
 
 
 def test_what_the_loader_may_be_at_work_on_stays_until_the_next_time(tmp_path: Path):
-    file, cold = tmp_path / "library", ColdFiles()
+    file, cold = tmp_path / "library", MemoryUpkeep()
     file.write_bytes(bytes(1 << 20))
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as mapped:
         assert not any(mapped[:])
@@ -81,7 +81,7 @@ def test_pages_that_the_loader_has_changed_are_kept(tmp_path: Path):
         mapped[4096:4105] = b"relocated"
         place = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
         assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(place), 1 << 20, mmap.PROT_READ) == 0
-        cold = ColdFiles()
+        cold = MemoryUpkeep()
         cold.unmap()
         cold.unmap()
         assert bytes((ctypes.c_char * 9).from_address(place + 4096)) == b"relocated"

@@ -147,7 +147,7 @@ def test_a_page_that_wakes_goes_on_from_what_the_link_knows(tmp_path):
     assert {unit.unit: round(unit.age_s) for unit in seen.units}["link"] == 1       # as it was for the link
 
     later.take_over(runtime, now_mono_s + 1 + KNOWN_FOR_S)
-    assert later.look(9000.0).roles == {}
+    assert later.look(1001.0).roles == {}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"mono_s":1000}', '{"mono_s":1000,"units":{"link":[1,2,3]}}'])

@@ -14,10 +14,11 @@ from agent.core.health.forecast import ILL_DAY_POINTS
 from agent.core.health.report import TELL_EVERY_S
 from agent.host.datagram import Inbox, Outlet
 from agent.host.runtime import own
+from agent.process.monitor import monitor_of
 from agent.store.database import connect
 from agent.store.decisions import browsers
 from agent.web.server.access import COOKIE
-from agent.web.server.watcher import HealthWatcher, monitor
+from agent.web.server.watcher import HealthWatcher
 from tests.conftest import HandClock
 from tests.rigs.house.household import Household, happen
 from tests.rigs.house.month import live_through, sample
@@ -104,7 +105,8 @@ def test_the_keeper_is_told_who_can_be_reached(tmp_path, broker: str, ward_up: b
     own(house.runtime, "web")
     keepers, pages = Inbox(house.runtime, "keeper"), Inbox(house.runtime, "web")
     clock = HandClock()
-    watcher = HealthWatcher(pages, Outlet(house.runtime), monitor(house.settings, clock), clock, lambda: None)
+    monitor = monitor_of(house.settings, house.folders.root, clock)
+    watcher = HealthWatcher(pages, Outlet(house.runtime), monitor, clock, lambda: None)
     house.beat(unit="link", broker=broker)
     told = [asyncio.run(watcher.report()) and keepers.receive(0)]
     clock.advance(TELL_EVERY_S - 1)

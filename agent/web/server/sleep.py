@@ -46,6 +46,5 @@ def fall_asleep(sockets: Mapping[str, socket.socket], heartbeat: Heartbeat, fact
     word = msgspec.json.encode(Poke(what=WAKES)).decode()
     hand_on(sockets)
     os.environ[WOKEN] = "1"
-    page = [sys.executable, *sys.orig_argv[1:]]
     os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", str(PORTER), began, beat, "\n".join(receivers),
-                              str(inbox(runtime, "link")), word, *page])
+                              str(inbox(runtime, "link")), word, sys.executable, *sys.orig_argv[1:]])

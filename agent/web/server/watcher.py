@@ -5,31 +5,15 @@ network, so the page tells it whether there is one.
 """
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
-from agent.config.derived import units
-from agent.config.settings import Settings
 from agent.core.contract.facts import Beat, Poke
 from agent.core.health.report import TELL_EVERY_S, Report, reach_of
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox, Outlet
-from agent.host.probes.machine import Probes
 from agent.process.monitor import Monitor
 
 FRESH_S = 5.0               # a visitor gets no older report
 LOOK_IDLY_S = 30.0          # while no browser asks: so that it is known since when something is wrong
-
-
-def monitor(settings: Settings, clock: Clock) -> Monitor:
-    """Returns a monitor that expects the units, continuous recording and free space of these settings, and
-    goes on from what the link knows, if the page has just woken."""
-    continuous = [camera.name for camera in settings.camera if camera.enabled and camera.record != "motion"]
-    found = Monitor(Probes(Path(settings.store.folder)), units(settings), now_mono_s=clock.mono_s(),
-                    free_floor_pct=settings.store.free_floor_pct, continuous=continuous,
-                    cameras_n=sum(camera.enabled for camera in settings.camera),
-                    endurance_tb=settings.store.card_endurance_tb)
-    found.take_over(Path(settings.store.runtime), clock.mono_s())
-    return found
 
 
 class HealthWatcher:
