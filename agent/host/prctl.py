@@ -2,7 +2,6 @@
 import contextlib
 import ctypes
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -10,9 +9,6 @@ SMALL_PAGES_ONLY = 41       # PR_SET_THP_DISABLE, prctl(2)
 PR_SET_PDEATHSIG = 1
 SETTLED_S = 20.0            # after its start, a role has imported and opened most things; later ones follow, so
 GIVE_BACK_EVERY_S = 640.0   # free memory is returned then, and each time after twice as long, up to this
-MADV_DONTNEED = 4           # madvise(2)
-SMAPS = Path("/proc/self/smaps")        # proc(5): a head for each mapping, then its counts
-HEAD, FILE, CHANGED = re.compile("[0-9a-f]+-"), re.compile(r" r-[x-]p .* /"), re.compile(r"(Anonymous|Swap): +[1-9]")
 FIRST_TO_GO = "1000"        # the first to be killed when memory runs out: proc(5)
 
 
@@ -30,41 +26,16 @@ def give_back_memory() -> None:
 
 
 class MemoryUpkeep:
-    """Returns to the kernel what a start needed: free memory, and pages of programs and libraries, of which a start
-    touches many and the work after it few. The kernel maps those anew that are used, from its page cache."""
+    """Returns to the kernel the memory that a start needed and that is free now."""
 
-    def __init__(self, born_mono_s: float = 0) -> None:
-        self._every_s, self._due_mono_s, self._before = SETTLED_S, born_mono_s + SETTLED_S, _unchanged()
+    def __init__(self, born_mono_s: float) -> None:
+        self._every_s, self._due_mono_s = SETTLED_S, born_mono_s + SETTLED_S
 
     def turn(self, now_mono_s: float) -> None:
         if now_mono_s >= self._due_mono_s:
             self._every_s = min(2 * self._every_s, GIVE_BACK_EVERY_S)
             self._due_mono_s = now_mono_s + self._every_s
-            self.unmap()
             give_back_memory()
-
-    def unmap(self) -> None:
-        """Unmaps what was already there at the last call: the loader may be at work on what is new."""
-        now = _unchanged()
-        madvise = ctypes.CDLL(None).madvise
-        madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-        for place in now & self._before:
-            begin, end = (int(edge, 16) for edge in place.partition(" ")[0].split("-"))
-            madvise(begin, end - begin, MADV_DONTNEED)
-        self._before = now
-
-
-def _unchanged() -> set[str]:
-    """Returns the mappings of files that nobody may write, and of which no page differs from the file."""
-    found, place = set[str](), ""
-    with contextlib.suppress(OSError), SMAPS.open() as lines:       # some kernels do not tell
-        for line in lines:
-            if HEAD.match(line):
-                place = line if FILE.search(line) else ""
-                found |= {place} if place else set()
-            elif CHANGED.match(line):
-                found.discard(place)
-    return found
 
 
 def die_with_parent() -> None:
