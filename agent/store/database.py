@@ -234,6 +234,16 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         ours.uncopied_n += 1
 
 
+@contextlib.contextmanager
+def unflushed(db: sqlite3.Connection) -> Iterator[None]:
+    """Commits of the block may be undone by a power cut, until any process makes one that is flushed."""
+    db.execute("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        db.execute("PRAGMA synchronous = FULL")
+
+
 def admit(handle: int, path: Path) -> bool:
     """Sets a database file's rights: its folder's group may write, and everyone who may enter the folder may read.
     Returns whether the file has them, or is ours. Raises OSError."""

@@ -53,7 +53,7 @@ from agent.store import (
 from agent.store.announce import storage
 from agent.store.boots import is_sure
 from agent.store.commands import CommandRefused, News, Ordered, going_on, state
-from agent.store.database import StoreConnection, transaction
+from agent.store.database import StoreConnection, transaction, unflushed
 from agent.store.home import RetainedTopics, remember
 from agent.store.requests import RequestError, WishRefused, request_of
 from agent.store.updates import UpdateOrder
@@ -118,9 +118,13 @@ def count_connection(db: StoreConnection, by: Writer) -> int:
 
 @question
 def settle_messages(db: StoreConnection, by: Writer, seqs: Seqs, code: Word | None = None) -> list[str]:
-    """The ward has these messages or, with a code, nothing takes them. Returns the known kinds of the latter."""
+    """The ward has these messages or, with a code, nothing takes them. Returns the known kinds of the latter.
+
+    A message whose deletion is lost in a power cut is sent again, and the ward drops the second one. So that costs no
+    flush of the card.
+    """
     kinds = []
-    with transaction(db):
+    with unflushed(db) if code is None else contextlib.nullcontext(), transaction(db):
         for seq in seqs if code is not None else []:
             kinds += [row["kind"] for row in outbox.after(db, seq - 1, 1) if row["seq"] == seq]
             outbox.quarantine(db, seq, code)

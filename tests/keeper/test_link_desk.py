@@ -20,6 +20,7 @@ from agent.store.database import connect, transaction
 from agent.store.link_questions import (
     SEQS_MAX,
     LinkAnswer,
+    Writer,
     finish_command,
     keep_notified,
     settle_messages,
@@ -72,6 +73,19 @@ def test_it_answers_the_link_alone(db, folders, hand_clock):
 def test_what_is_beyond_its_bounds_is_refused_and_writes_nothing(db, folders, hand_clock, question):
     fill(db, hand_clock)
     assert said(desk(folders, hand_clock), question).why.startswith("not understood") and outbox.waiting(db)[0] == 1
+
+
+@pytest.mark.parametrize(("code", "level"), [(None, 1), ("oversize", 2)])
+def test_a_receipt_costs_no_flush_but_a_message_set_aside_does(db, folders, hand_clock, code, level):
+    seq, settings, seen = fill(db, hand_clock), Settings(), []
+    with contextlib.closing(connect(folders.root)) as ours:
+        ours.set_trace_callback(seen.append)
+        settle_messages([seq], code).write(ours, Writer(
+            hand_clock, hand_clock.now(), settings, WardSignature(settings, folders).check))
+        levels = [f"PRAGMA synchronous = {word}" for word in ("NORMAL", "FULL")]
+        last = [levels.index(said) + 1 for said in seen[:seen.index("COMMIT")] if said in levels][-1:]
+        assert (last or [2]) == [level] and outbox.waiting(db)[0] == 0
+        assert ours.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
 def test_what_the_ward_has_not_signed_is_not_kept(db, folders, hand_clock, tmp_path):
