@@ -20,7 +20,7 @@ from agent.store.folders import Folders
 if TYPE_CHECKING:
     from agent.store.encryption.ciphers import Encrypter  # the library is loaded only where clips are encrypted
 
-ROOM_B = 4 << 20            # reserved at a time, so that not every flush changes the file system's metadata
+ROOM_B = 16 << 20           # reserved at a time, so that a flush seldom changes where the file system has free blocks
 KEEP_SIZE = 1               # FALLOC_FL_KEEP_SIZE, fallocate(2)
 
 AFFORDABLE_S = 0.010        # of a core for a megabyte: at 4 Mbit/s that is half a per cent of it
