@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core.vision.motion import Detector
 from tests import scenes
-from tests.core.motion_material import moving_from, stretches, watch
+from tests.core.motion_material import USUAL, moving_from, stretches, watch
 from tests.rigs.examples import examples
 from tests.scenes import Walk, film, noise, pictures
 
@@ -40,6 +41,20 @@ def test_a_rate_that_changes_all_the_time_changes_nothing(steps_s, seed):
     times_s = [t for t in np.cumsum(np.resize(steps_s, 200)).tolist() if t < 12]
     looks = watch(film(times_s, WALK, noise(2), seed=seed))
     assert WALK.start_s <= moving_from(looks) <= WALK.start_s + 2
+
+
+def noise_that_counts(every_s: float, seed: int) -> float:
+    """The mean share of a noisy picture that seems changed, after a minute of looks `every_s`."""
+    detector, learned_s = Detector(USUAL), [i / 5 for i in range(26)] + np.arange(5.2, 60, every_s).tolist()
+    watch(film(learned_s, noise(28), seed=seed), detector=detector)
+    looks = watch(film([learned_s[-1] + i / 5 for i in range(1, 11)], noise(28), seed=seed + 1), detector=detector)
+    return float(np.mean([look.score for _, look in looks]))
+
+
+@pytest.mark.parametrize("every_s", [4.0, 8.0])
+def test_rare_looks_learn_the_same_noise(every_s):
+    rare, usual = (np.mean([noise_that_counts(each_s, seed) for seed in (1, 5, 9)]) for each_s in (every_s, 1.1))
+    assert 0.85 <= rare / usual <= 1.2, f"{rare:.5f} against {usual:.5f}"
 
 
 @pytest.mark.parametrize("gap_s", [2.0, 6.0, 11.0])

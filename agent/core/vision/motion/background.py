@@ -201,7 +201,8 @@ class Background:
         """
         s = self._s
         self.age_s += pace.since_s
-        fast = max(weight(pace.since_s, s.learn_s), pace.since_s / self.age_s)
+        # If looks are rare, each must not weigh more: what is one picture's noise would count as the scene's.
+        fast = max(weight(min(pace.since_s, s.calm_max_s), s.learn_s), pace.since_s / self.age_s)
         slow = weight(pace.seen_s, s.learn_under_s)
         if settling:
             fast = slow = max(fast, weight(pace.since_s, s.relearn_s))

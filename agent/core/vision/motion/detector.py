@@ -14,7 +14,7 @@ from agent.core.vision.motion.scene import Scene
 from agent.core.vision.motion.settings import MotionSettings
 
 _TIME_DIGITS = 4            # tenths of a millisecond: the start of the clock must not change results by rounding
-DETECTOR_VERSION: str = "4"      # change it whenever detection changes; it is stored with events
+DETECTOR_VERSION: str = "5"      # change it whenever detection changes; it is stored with events
 
 
 class Detector:

@@ -34,7 +34,8 @@ class MotionSettings:
 
     # learning
     learn_s: float = 3.3               # time constant of the background where nothing is visible
-    calm_s: float = 1.0                # shortest interval of learning while nothing is going on
+    calm_s: float = 1.0                # shortest interval of learning while nothing is going on,
+    calm_max_s: float = 1.25           # and the longest time for which one look may count
     learn_under_s: float = 25.0        # the same under visible things
     relearn_s: float = 0.35            # the same while settling
     doubt_s: float = 0.5               # a global change that ends sooner was a flash or a broken picture
