@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.capture.clipfile import ClipFile
 from agent.store import meta
 from agent.store.database import FILE, PAGE_B, connect
 from scripts.benches import needs, streams
@@ -27,6 +28,7 @@ from tests.rigs.mqtt.broker import Broker
 
 MB = 1_000_000
 START_S = 40
+FRAGMENT_S = 0.9        # two of them are `sync_every_s`
 
 
 class Mode(NamedTuple):
@@ -79,6 +81,8 @@ def run(plan: Plan) -> Iterator[Table]:
         tell(f"card: {mode.name}")
         with tempfile.TemporaryDirectory(prefix="taimat-bench-") as folder:
             bills[mode.name] = measure(mode, Path(folder), warm_s, long_s)
+    with tempfile.TemporaryDirectory(prefix="taimat-bench-") as folder:
+        bills[f"a clip's file alone, {CHEAP.kbps // 1000} Mbit/s"] = bare(CHEAP.kbps, Path(folder), long_s)
     yield tabulate(bills)
 
 
@@ -101,6 +105,19 @@ def measure(mode: Mode, folder: Path, warm_s: float, long_s: float) -> Bill:
     if mode.scene != CALM.scene and not bill.video_b:
         raise BenchError(f"{mode.name}: nothing was recorded")
     return bill._replace(others=beside.share)
+
+
+def bare(kbps: int, folder: Path, long_s: float) -> Bill:
+    """A clip's file alone, appended to and flushed as the recorder does it: no recorder can cost less."""
+    with mounted(folder) as card, contextlib.closing(ClipFile(card.mount / "clips" / "bare.part")) as file:
+        before, began_s, syncs_n = card.written(), time.monotonic(), 0
+        while (pieces_n := round((time.monotonic() - began_s) / FRAGMENT_S)) * FRAGMENT_S < long_s:
+            time.sleep(max(0.0, began_s + (pieces_n + 1) * FRAGMENT_S - time.monotonic()))
+            file.append(os.urandom(round(kbps * 1000 / 8 * FRAGMENT_S)))
+            if pieces_n % 2:
+                file.sync()
+                syncs_n += 1
+        return Bill(card.written().since(before), file.size_b, 0, syncs_n, time.monotonic() - began_s)
 
 
 def season(store: Path) -> None:
