@@ -17,7 +17,7 @@ from agent.core.vision.event_notes import PathSample, Summary
 from agent.host.datagram import Outlet
 from agent.keeper import room
 from agent.store import outbox, pause
-from agent.store.database import connect, transaction
+from agent.store.database import connect, transaction, unflushed
 from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.sim.parts import GATE, YARD, Writer, make_keeper
@@ -111,8 +111,8 @@ class Day:
         self.yard.tell(PauseNote(by))
 
     def deliver(self, but_n: int) -> None:
-        """The ward has everything but the newest messages."""
-        with transaction(self.link_db) as db:
+        """The ward has everything but the newest messages: settled as the keeper does it for the link."""
+        with unflushed(self.link_db), transaction(self.link_db) as db:
             upto = outbox.next_seq(db) - 1 - but_n
             outbox.settle(db, outbox.seqs(db, 0, upto, upto))
         self.marks.set()
