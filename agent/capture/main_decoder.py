@@ -12,7 +12,7 @@ import av
 from agent.capture.pipe import Pipe
 from agent.core.media.gop_queue import GopQueue
 from agent.core.media.model import Packet, StreamInfo
-from agent.core.vision.closer_look import CloserLook, GlancePace
+from agent.core.vision.closer_look import GLANCE_SMALL_WITHIN_S, GLANCE_WITHIN_S, CloserLook, GlancePace
 from agent.core.vision.luma import Luma
 from agent.core.vision.packet_sizes import PacketSizes
 from agent.host.decoder import BoundedDecoder, TooLarge, Undecodable
@@ -120,7 +120,7 @@ class LookDecoder:
         """Raises TooLarge."""
         self._pipe, self._closer, self._decoder = pipe, closer, Decoder(info, small)
         self._changed = threading.Condition()       # guards what two threads may use: `_closer`, and the next three
-        self._buffer, self._pace = GopBuffer(), GlancePace()
+        self._buffer, self._pace = GopBuffer(), GlancePace(GLANCE_SMALL_WITHIN_S if small else GLANCE_WITHIN_S)
         self._buffer.follow()
         self._key: TimedPacket | None = None            # the newest keyframe, until the decoder has glanced at it
         self._looked_key_mono_s: float | None = None    # when the latest keyframe of a closer look came

@@ -77,6 +77,12 @@ def test_of_a_quiet_scene_only_keyframes_are_decoded(sub: Sub, visit: Film):
     assert not sub.pipe.wants_main_luma()
 
 
+def test_a_keyframe_every_second_is_looked_at_every_second(sub: Sub):
+    sub.show(film(16, VISITOR, gop=FPS)[1][:16 * FPS])
+    assert np.allclose(np.diff(sub.looked_s(LEARNED_S)), 1.0) and not sub.pipe.moving_s()
+    assert sum(sub.decoded[LEARNED_S * FPS:]) == 16 - LEARNED_S
+
+
 def test_more_looks_a_second_than_usual_wait_for_no_keyframe(stage: Stage, visit: Film):
     pipe = stage.pipe(has_sub=True, motion=Motion(fps=10))
     feed = SubFeed(pipe, stage.clock)

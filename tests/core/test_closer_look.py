@@ -14,6 +14,7 @@ from agent.core.vision.closer_look import (
     CHANGED_MIN,
     CLOSE_N,
     CLOSE_S,
+    GLANCE_SMALL_WITHIN_S,
     GLANCE_WITHIN_S,
     LOUD,
     LOUD_HALVES_S,
@@ -166,9 +167,11 @@ looks = st.sampled_from([NOTHING, SOMETHING, MOVING, LEFTOVER, Look(False, score
 scenes = st.lists(st.tuples(st.floats(0.2, 40), looks, st.floats(0, 40)), max_size=12)
 
 
-@pytest.mark.parametrize(("gop_s", "every_s"), [(0.25, 2.25), (0.5, 2), (1, 2), (1.5, 1.5), (2, 2), (10, 10)])
-def test_keyframes_in_quick_succession_are_not_all_looked_at(gop_s: float, every_s: float):
-    pace = GlancePace()
+@pytest.mark.parametrize(("within_s", "gop_s", "every_s"), [
+    *((GLANCE_WITHIN_S, *paced) for paced in ((0.25, 2.25), (0.5, 2), (1, 2), (1.5, 1.5), (2, 2), (10, 10))),
+    *((GLANCE_SMALL_WITHIN_S, *paced) for paced in ((0.25, 1.25), (0.5, 1), (1, 1), (2, 2)))])
+def test_keyframes_in_quick_succession_are_not_all_looked_at(within_s: float, gop_s: float, every_s: float):
+    pace = GlancePace(within_s)
     looked_at_s = [n * gop_s for n in range(100) if pace.due(1000 + n * gop_s)]
     assert {later - earlier for earlier, later in pairwise(looked_at_s)} == {every_s}
 

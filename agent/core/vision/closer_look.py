@@ -9,7 +9,8 @@ usual size is learned from packets before a picture without motion, which is dec
 """
 from agent.core.vision.motion import Look, Reason
 
-GLANCE_WITHIN_S = 2.5       # a keyframe may be skipped if the next one comes within this time
+GLANCE_WITHIN_S = 2.5       # a keyframe may be skipped if the next one comes within this time,
+GLANCE_SMALL_WITHIN_S = 1.5     # which is shorter for small pictures, because they cost little
 CLOSE_S = 2.25              # keyframes this close together are enough while nothing happens,
 CLOSE_N = 3                 # if as many came so in a row
 DELAYED_S = 1.0             # packets may be delayed by this much on their way
@@ -33,7 +34,8 @@ def _lively(look: Look) -> bool:
 class GlancePace:
     """Which keyframes of a stream to look at: all, or only some if they come quickly."""
 
-    def __init__(self) -> None:
+    def __init__(self, within_s: float = GLANCE_WITHIN_S) -> None:
+        self._within_s = within_s
         self._due_mono_s = self._key_mono_s = float("-inf")
 
     def due(self, now_mono_s: float) -> bool:
@@ -41,7 +43,7 @@ class GlancePace:
         gop_s, self._key_mono_s = now_mono_s - self._key_mono_s, now_mono_s
         if now_mono_s + gop_s < self._due_mono_s:
             return False
-        self._due_mono_s = now_mono_s + GLANCE_WITHIN_S
+        self._due_mono_s = now_mono_s + self._within_s
         return True
 
 
