@@ -9,20 +9,23 @@ import struct
 import tarfile
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 NAME_B = 100            # of a name in the plain tar format; longer ones need extensions that a device does not read
 
 
 class Entry(NamedTuple):
-    """A file of a package, or a symbolic link."""
+    """A file of a package, a symbolic link, or a folder with rights of its own."""
 
     data: bytes = b""
     mode: int = 0o644
     link: str = ""
+    owner: int = 0
+    is_folder: bool = False
 
 
 Files = dict[str, Entry]        # by path, without a leading slash
+FOLDER = Entry(mode=0o755, is_folder=True)
 
 
 def tar(files: Files, moment_s: int) -> bytes:
@@ -30,17 +33,32 @@ def tar(files: Files, moment_s: int) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path in sorted({*files, *folders(files)}):
-            entry = files.get(path)
-            info = tarfile.TarInfo(f"./{path}" if entry else f"./{path}/".replace("//", "/"))
+            info, data = _member(path, files.get(path, FOLDER), moment_s)
+            info.name = f"./{info.name}"
             if len(info.name) > NAME_B:
                 raise ValueError(f"{path}: longer than {NAME_B} bytes")
-            info.mtime, info.uname, info.gname = moment_s, "root", "root"
-            info.mode, info.type = (entry.mode, tarfile.REGTYPE) if entry else (0o755, tarfile.DIRTYPE)
-            if entry and entry.link:
-                info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.link
-            info.size = len(entry.data) if entry else 0
-            archive.addfile(info, io.BytesIO(entry.data) if entry else None)
+            info.uname = info.gname = "root"
+            archive.addfile(info, data)
     return out.getvalue()
+
+
+def write_image_tar(out: BinaryIO, files: Files, moment_s: int) -> None:
+    """Write such an archive as container engines read it: names of any length, without the top folder."""
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted({*files, *folders(files)} - {""}):
+            archive.addfile(*_member(path, files.get(path, FOLDER), moment_s))
+
+
+def _member(path: str, entry: Entry, moment_s: int) -> tuple[tarfile.TarInfo, BinaryIO | None]:
+    info = tarfile.TarInfo(f"{path}/" if entry.is_folder and path else path)
+    info.mtime, info.mode, info.uid, info.gid = moment_s, entry.mode, entry.owner, entry.owner
+    if entry.is_folder:
+        info.type = tarfile.DIRTYPE
+    elif entry.link:
+        info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.link
+    else:
+        info.size = len(entry.data)
+    return info, io.BytesIO(entry.data) if info.size else None
 
 
 def folders(files: Iterable[str]) -> set[str]:

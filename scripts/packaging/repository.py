@@ -27,7 +27,7 @@ def add(folder: Path, debs: dict[str, bytes], key: str, moment_s: int) -> None:
     index = "\n".join(stanza(path) for path in sorted(folder.glob("*.deb"))).encode()
     files = {"Packages": index, "Packages.xz": xz(index)}
     files["Release"] = release(files, moment_s).encode()
-    files["InRelease"], files[KEY] = sign(files["Release"], key)
+    files["InRelease"], files[KEY] = sign(files["Release"], key, moment_s)
     for name, data in files.items():
         (folder / name).write_bytes(data)
 
@@ -62,13 +62,23 @@ def release(files: dict[str, bytes], moment_s: int) -> str:
             f"Date: {formatdate(moment_s, usegmt=True)}\nSHA256:\n{sums}")
 
 
-def sign(text: bytes, key: str) -> tuple[bytes, bytes]:
-    """The signed text, and the public key; `key` is a name that gpg knows, or a file with the secret key."""
+def sign(text: bytes, key: str, moment_s: int, form: str = "--clearsign") -> tuple[bytes, bytes]:
+    """The text signed at that time, or when the key was made, which may be later; and the public key.
+
+    `key` is a name that gpg knows, or a file with a secret key. Raises NotSigned.
+    """
     if not Path(key).is_file():
-        return _gpg("--local-user", key, "--clearsign", given=text), _gpg("--armor", "--export", key)
+        return _signed(text, moment_s, form, "--local-user", key), _gpg("--armor", "--export", key)
     with tempfile.TemporaryDirectory() as home:
         _gpg("--homedir", home, "--import", key)
-        return (_gpg("--homedir", home, "--clearsign", given=text), _gpg("--homedir", home, "--armor", "--export"))
+        return _signed(text, moment_s, form, "--homedir", home), _gpg("--homedir", home, "--armor", "--export")
+
+
+def _signed(text: bytes, moment_s: int, form: str, *where: str) -> bytes:
+    named = where[1:] if "--local-user" in where else ()
+    listed = _gpg(*(() if named else where), "--with-colons", "--list-secret-keys", *named).decode()
+    made_s = max(int(line.split(":")[5]) for line in listed.splitlines() if line.startswith(("sec:", "ssb:")))
+    return _gpg(*where, f"--faked-system-time={max(moment_s, made_s)}!", "--armor", form, given=text)
 
 
 def _gpg(*words: str, given: bytes = b"") -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.rigs.machine.wheel import builder, wheel
+from scripts.packaging.distributions import builder, wheel
 from tests.rigs.mqtt.broker import MOSQUITTO, Broker
 from tests.rigs.wait import HANG_S
 from tests.rigs.ward.rogue_device import Rogue

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.rigs.machine.wheel import builder, wheel
+from scripts.packaging.distributions import builder, wheel
 from tests.rigs.wait import HANG_S
 
 REPO = Path(__file__).resolve().parents[2]
