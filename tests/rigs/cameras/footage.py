@@ -38,6 +38,11 @@ def original() -> Path:
     return real if real.exists() else generated
 
 
+def generated() -> Path:
+    """A generated scene: two figures cross it, with still seconds before, between and after."""
+    return _once(CACHE / "generated.mp4", _generate)
+
+
 def stills() -> Path:
     """Folder of the package's photographs that show what a camera might. Raises OSError or SubprocessError."""
     return _once(CACHE / "stills", _download_stills)

@@ -131,17 +131,18 @@ def debs(folder: Path) -> list[Path]:
     return made
 
 
-def image_of(card: Path, image: Path, table: str) -> Path:
-    """An image with that partition table, whose FAT partition has the files of `card`."""
+def image_of(card: Path, image: Path, table: str, boot_mib: int = 64) -> Path:
+    """An image with that partition table, whose FAT partition has the files of `card`, and another one behind it."""
     for tool in ("mkfs.vfat", "mcopy", "sfdisk"):
         if not shutil.which(tool):
             pytest.skip(f"{tool} is missing: apt install dosfstools mtools fdisk")
     with image.open("wb") as file:
-        file.truncate(80 * MIB)
+        file.truncate((boot_mib + 16) * MIB)
     kind = "c" if table == "dos" else "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
-    script = f"label: {table}\nstart={START}, size={64 * MIB // 512}, type={kind}\nstart={START + 64 * MIB // 512}\n"
+    size = boot_mib * MIB // 512
+    script = f"label: {table}\nstart={START}, size={size}, type={kind}\nstart={START + size}\n"
     subprocess.run(["sfdisk", "--quiet", image], input=script, text=True, check=True, capture_output=True)
-    subprocess.run(["mkfs.vfat", "-F", "32", "--offset", str(START), image, str(64 * MIB // 1024)], check=True,
+    subprocess.run(["mkfs.vfat", "-F", "32", "--offset", str(START), image, str(size // 2)], check=True,
                    capture_output=True)
     at = f"{image}@@{START * 512}"
     subprocess.run(["mcopy", "-s", "-i", at, *card.iterdir(), "::/"], check=True)
