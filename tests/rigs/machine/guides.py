@@ -17,6 +17,7 @@ NEEDS = {
     "city": "a city's broker machine, with its certificates",
     "device": "a device of a ward, named by its id; ward.md's are typed by tests/systemd/test_two_machines.py",
     "editor": "a person at a text editor",
+    "engine": "a container engine and a release",
     "idle": "a computer with nothing else to do, for minutes",
     "internet": "the package registries, for minutes",
     "recipient": "somebody else's key",
