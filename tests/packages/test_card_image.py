@@ -15,7 +15,7 @@ from agent.cli.card.boot_partition import CODE, judge
 from agent.cli.card.provision import fill
 from agent.core.contract.enrolment import CardSettings
 from scripts.packaging import card_image
-from tests.rigs.machine.boot_card import MIB, START, debs, image_of, stock
+from tests.rigs.machine.boot_card import IMAGERS, MIB, START, debs, image_of, stock
 from tests.rigs.machine.packaged import MOMENT_S, REPO
 
 CLOUD_INIT = """
@@ -25,9 +25,6 @@ seed = util.read_seeded(sys.argv[1] + "/")
 data = (seed[2] if isinstance(seed, tuple) else seed["vendor-data"])
 print(handlers.type_from_starts_with(data if isinstance(data, str) else data.decode()))
 """
-# What Imager writes in place of ours if somebody fills in its form.
-IMAGERS = {"user-data": "#cloud-config\nhostname: cua-hang\nusers:\n- name: an\nruncmd:\n- [ rfkill, unblock, wifi ]\n",
-           "meta-data": "instance-id: rpi-imager-1796000000000\n", "network-config": "network:\n  version: 2\n"}
 
 
 @pytest.fixture

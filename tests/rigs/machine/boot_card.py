@@ -51,6 +51,9 @@ network:
         "Nhà Bà Tám":
           password: "12345678"
 """
+# What Imager writes in place of ours if somebody fills in its form.
+IMAGERS = {"user-data": "#cloud-config\nhostname: cua-hang\nusers:\n- name: an\nruncmd:\n- [ rfkill, unblock, wifi ]\n",
+           "meta-data": "instance-id: rpi-imager-1796000000000\n", "network-config": "network:\n  version: 2\n"}
 README = """\
 Introduction
 ============
@@ -142,7 +145,7 @@ def image_of(card: Path, image: Path, table: str, boot_mib: int = 64) -> Path:
     size = boot_mib * MIB // 512
     script = f"label: {table}\nstart={START}, size={size}, type={kind}\nstart={START + size}\n"
     subprocess.run(["sfdisk", "--quiet", image], input=script, text=True, check=True, capture_output=True)
-    subprocess.run(["mkfs.vfat", "-F", "32", "--offset", str(START), image, str(size // 2)], check=True,
+    subprocess.run(["mkfs.vfat", "-F", "32", "-n", "bootfs", "--offset", str(START), image, str(size // 2)], check=True,
                    capture_output=True)
     at = f"{image}@@{START * 512}"
     subprocess.run(["mcopy", "-s", "-i", at, *card.iterdir(), "::/"], check=True)
