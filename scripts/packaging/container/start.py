@@ -37,7 +37,7 @@ if __name__ == "__main__":
     except (ConfigError, StoreError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}; the container's user needs to write there "
-                 "(sudo chown 990:990 FOLDER)")
+        folder = Path(error.filename or DEFAULT_PATH).parent
+        sys.exit(f"{folder}: {error.strerror}; the container's user needs to write there (sudo chown 990:990 FOLDER)")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "agent.cli.run", "--config", str(DEFAULT_PATH)])

@@ -52,7 +52,7 @@ network:
           password: "12345678"
 """
 # What Imager writes in place of ours if somebody fills in its form.
-IMAGERS = {"user-data": "#cloud-config\nhostname: cua-hang\nusers:\n- name: an\nruncmd:\n- [ rfkill, unblock, wifi ]\n",
+IMAGERS = {"user-data": "#cloud-config\nhostname: cua-hang\nusers:\n- name: an\nruncmd:\n- [ touch, /etc/imagers ]\n",
            "meta-data": "instance-id: rpi-imager-1796000000000\n", "network-config": "network:\n  version: 2\n"}
 README = """\
 Introduction
