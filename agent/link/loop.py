@@ -92,7 +92,7 @@ class LinkLoop:
                     self.ward.membership.look_now()
                 case Poke(what="updates"):
                     self._parts.updates.look_now()
-                case Poke(what="wakes"):
+                case Poke(what="known"):
                     self._parts.reporter.leave_known()
         return poked
 

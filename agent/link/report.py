@@ -46,7 +46,7 @@ class Reporter:
         self._monitor.receive(beat, self._clock.mono_s())
 
     def leave_known(self) -> None:
-        self._monitor.leave_known(self._runtime, self._clock.mono_s())
+        self._monitor.leave_known(self._runtime, "link", self._clock.mono_s())
 
     def set_interval(self, usual_s: int) -> None:
         self._usual_s = usual_s

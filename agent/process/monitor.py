@@ -24,7 +24,7 @@ UNITS_N_MAX = 64
 FORGET_S = 600.0            # a unit that nobody expects is dropped after this silence
 LOOP_S = 600.0              # starts are counted over this time
 STARTS_N_MAX = 16
-LINK, KNOWN = "link", "known.json"      # where the link leaves what it knows for a page that wakes
+KNOWN = "known.json"        # in a role's folder: what its monitor knows, for a page that wakes and for `taimat status`
 KNOWN_B_MAX = 1 << 20
 KNOWN_FOR_S = 120.0         # a page takes seconds to wake, on a slow card
 
@@ -90,27 +90,29 @@ class Monitor:
             self._units[beat.unit] = UnitHistory(beat.role, now_mono_s)
         self._units[beat.unit].receive(beat, now_mono_s)
 
-    def leave_known(self, runtime: Path, now_mono_s: float) -> None:
-        """Writes what it knows, for the page; for the link. Drops it if there is no room."""
+    def leave_known(self, runtime: Path, role: str, now_mono_s: float) -> None:
+        """Writes what it knows into the folder of its role. Drops it if there is no room."""
         known = MonitorState(mono_s=now_mono_s, episodes=[*self._machine.episodes.values()], free=self._free,
                       written=self._written, units={unit: (seen.beat, seen.heard_mono_s, [*seen.starts])
                                                     for unit, seen in self._units.items()})
         with contextlib.suppress(OSError):
-            write_whole(own(runtime, LINK) / KNOWN, msgspec.json.encode(known))
+            write_whole(own(runtime, role) / KNOWN, msgspec.json.encode(known))
 
-    def take_over(self, runtime: Path, now_mono_s: float) -> None:
-        """Goes on from what the link has left just now, if it has: conditions that last, forecasts, the newest beats.
+    def take_over(self, runtime: Path, role: str, now_mono_s: float) -> float | None:
+        """Goes on from what a role has left just now, if it has: conditions that last, forecasts, the newest beats.
 
-        A beat's age is as it was then. How long the page took to wake says nothing about other units.
+        A beat's age is as it was then. How long the page took to wake says nothing about other units. Returns when the
+        role has left it, None if it has not.
         """
-        known = read_json(runtime / LINK / KNOWN, MonitorState, KNOWN_B_MAX)
+        known = read_json(runtime / role / KNOWN, MonitorState, KNOWN_B_MAX)
         if known is None or not 0 <= (later_s := now_mono_s - known.mono_s) < KNOWN_FOR_S:
-            return
+            return None
         for unit, (beat, heard_mono_s, starts) in list(known.units.items())[:UNITS_N_MAX]:
             if role := beat.role if beat else self._expected.get(unit):
                 self._units[unit] = UnitHistory(role, heard_mono_s + later_s, beat, deque(starts, STARTS_N_MAX))
         self._machine = HealthMachine({each.finding.key: each for each in known.episodes if each.finding.code in CODES})
         self._free, self._written = known.free, known.written
+        return known.mono_s
 
     def look(self, now_mono_s: float) -> Report:
         facts = self._facts(now_mono_s)

@@ -3,6 +3,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from agent.config.derived import units
 from agent.core.contract.facts import WebFacts
@@ -50,8 +51,10 @@ def serve(parts: Role, quiet_s: float = QUIET_S) -> None:
     browsers, streams = Browsers(parts.runtime, parts.clock), LiveStreams(parts.runtime)
     outlet = Outlet(parts.runtime)
     monitor = monitor_of(parts.settings, parts.folders.root, parts.clock)
-    monitor.take_over(parts.runtime, parts.clock.mono_s())
-    health = HealthWatcher(inbox, outlet, monitor, parts.clock, browsers.doubt)
+    monitor.take_over(parts.runtime, "link", parts.clock.mono_s())
+    # Beside a link, that is asked.
+    leave = None if "link" in units(parts.settings) else partial(monitor.leave_known, parts.runtime, "web")
+    health = HealthWatcher(inbox, outlet, monitor, parts.clock, browsers.doubt, leave)
     page = PageParts(settings=parts.settings, folders=parts.folders, clock=parts.clock, pool=pool, health=health,
                      browsers=browsers, desk=SettingsDesk(browsers, SetupFolders.beside(parts.runtime), parts.clock),
                      outlet=outlet, renderer=Renderer(parts.settings), stops=[streams.close],

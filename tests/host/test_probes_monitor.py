@@ -136,8 +136,8 @@ def test_a_page_that_wakes_goes_on_from_what_the_link_knows(tmp_path):
                      now_mono_s)
         link.receive(beat("link", outbox_n=1), now_mono_s)
         known = link.look(now_mono_s)
-    link.leave_known(runtime, now_mono_s + 1)
-    page.take_over(runtime, now_mono_s + 31)                    # half a minute later, on a slow card
+    link.leave_known(runtime, "link", now_mono_s + 1)
+    page.take_over(runtime, "link", now_mono_s + 31)                    # half a minute later, on a slow card
     seen = page.look(now_mono_s + 31)
     assert seen.conditions == known.conditions and [each.code for each in seen.conditions] == [
         "role_not_started", "memory_unlimited"]
@@ -146,7 +146,7 @@ def test_a_page_that_wakes_goes_on_from_what_the_link_knows(tmp_path):
     assert seen.card_written_b_per_day == known.card_written_b_per_day
     assert {unit.unit: round(unit.age_s) for unit in seen.units}["link"] == 1       # as it was for the link
 
-    later.take_over(runtime, now_mono_s + 1 + KNOWN_FOR_S)
+    later.take_over(runtime, "link", now_mono_s + 1 + KNOWN_FOR_S)
     assert later.look(1001.0).roles == {}
 
 
@@ -156,5 +156,5 @@ def test_what_no_link_writes_is_not_taken_over(tmp_path, text: str):
     (runtime / "link").mkdir(parents=True)
     (runtime / "link" / KNOWN).write_text(text)
     page = monitor(tmp_path)
-    page.take_over(runtime, 1001.0)
+    page.take_over(runtime, "link", 1001.0)
     assert page.look(1001.0).roles == {}

@@ -113,6 +113,15 @@ def test_heartbeats_of_all_roles_cross_the_sandboxes(machine: Machine) -> None:
     until(lambda: '"online":true' in machine.journal("--unit", SUBSCRIBER), "the ward sees it")
 
 
+def test_status_shows_the_whole_recorder_to_root(machine: Machine) -> None:
+    told = json.loads(machine.run("taimat", "status", "--json", check=False))
+    assert {unit: str(pid) for unit, pid in told["roles"].items()} == {
+        name: machine.show(unit, "MainPID") for name, unit in (
+            ("capture@network", NETWORK), ("keeper", KEEPER), ("link", LINK), ("web", WEB))}
+    assert [(each["camera"], each["state"]) for each in told["report"]["cameras"]] == [("gate", "ok")]
+    assert told["report"]["roles"].keys() == {"capture", "keeper", "link", "web"}
+
+
 def test_a_page_without_visitors_sleeps_and_the_next_one_sees_all_at_once(machine: Machine) -> None:
     place = f"/etc/systemd/system/{WEB}.d"
     machine.write("/usr/lib/drowsy.py", DROWSY)

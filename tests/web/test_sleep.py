@@ -108,7 +108,7 @@ def test_a_sleeping_page_beats_on_and_takes_little_memory(page: Sleeper) -> None
 def test_a_visitor_wakes_the_page_and_it_is_no_new_start(page: Sleeper) -> None:
     page.lines("STATUS=asleep until a visitor comes")
     assert answers(page.port) and not page.is_asleep()
-    assert any(isinstance(each, Poke) and each.what == "wakes" for each in page.inbox.waiting())
+    assert any(isinstance(each, Poke) and each.what == "known" for each in page.inbox.waiting())
     woken = page.lines("READY=1")
     patience = [line for line in woken if line.startswith("WATCHDOG_USEC=")]
     assert patience == ["WATCHDOG_USEC=120000000", "WATCHDOG_USEC=30000000"]      # for the start, then for a beat

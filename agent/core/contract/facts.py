@@ -199,7 +199,7 @@ POKERS: dict[str, tuple[Role, ...]] = {
     "sweep": ("capture",), "requests": ("keeper", "link", "web"), "membership": ("keeper", "web"), "notify": ("web",),
     "decided": ("keeper",),
     "erase": ("keeper",), "keys": ("keeper",), "updates": ("keeper", "link"), "browsers": ("keeper",),
-    "stop": ("keeper",), "wakes": ("web",)}
+    "stop": ("keeper",), "known": ("keeper", "web")}
 
 
 def speakers(message: Message) -> tuple[Role, ...]:

@@ -16,7 +16,7 @@ from agent.process.heartbeat import WOKEN, Heartbeat
 
 QUIET_S = 600.0             # without any visitor, until the page falls asleep
 PORTER = Path(__file__).resolve().parents[1] / "porter.py"
-WAKES = "wakes"             # what the link is told, so that it tells the page what it knows: agent.process.monitor
+KNOWN = "known"             # what the link is told, so that it leaves what it knows: agent.process.monitor
 
 
 class Quiet:
@@ -43,7 +43,7 @@ def may_sleep(units: Mapping[str, str]) -> bool:
 def fall_asleep(sockets: Mapping[str, socket.socket], heartbeat: Heartbeat, facts: WebFacts, runtime: Path) -> NoReturn:
     """Becomes the porter, which keeps the sockets and the heartbeat. Raises OSError."""
     began, beat, receivers = heartbeat.handed_on(facts)
-    word = msgspec.json.encode(Poke(what=WAKES)).decode()
+    word = msgspec.json.encode(Poke(what=KNOWN)).decode()
     hand_on(sockets)
     os.environ[WOKEN] = "1"
     os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", str(PORTER), began, beat, "\n".join(receivers),

@@ -20,10 +20,11 @@ class HealthWatcher:
     """Looks when a browser asks, when a camera's state changes, and seldom otherwise. Belongs to the event loop."""
 
     def __init__(self, inbox: Inbox, outlet: Outlet, monitor: Monitor, clock: Clock,
-                 on_unpairing: Callable[[], None]) -> None:
-        """`on_unpairing` is called after another role reports that a browser was unpaired."""
+                 on_unpairing: Callable[[], None], on_look: Callable[[float], None] | None = None) -> None:
+        """`on_unpairing` is called after another role reports that a browser was unpaired, `on_look` with the time of
+        each look."""
         self._inbox, self._outlet, self._monitor, self._clock = inbox, outlet, monitor, clock
-        self._on_unpairing = on_unpairing
+        self._on_unpairing, self._on_look = on_unpairing, on_look
         self._tell_mono_s = clock.mono_s()
         self._beats: dict[str, tuple[Beat, float]] = {}     # of each unit the newest one since the last look, and when
         self._states: dict[str, str] = {}       # of the cameras, as last heard
@@ -60,6 +61,8 @@ class HealthWatcher:
             for beat, heard_mono_s in beats.values():
                 self._monitor.receive(beat, heard_mono_s)
             self._report = await asyncio.to_thread(self._monitor.look, self._looked_mono_s)
+            if self._on_look:
+                self._on_look(self._looked_mono_s)
         finally:
             self._look = None
         now_mono_s = self._clock.mono_s()
