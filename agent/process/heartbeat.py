@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.core.contract.facts import Beat, CameraFacts, UnitOwnFacts
+from agent.core.contract.facts import Beat, CameraFacts, LinkFacts, UnitOwnFacts
 from agent.host.clock import Clock
 from agent.host.datagram import Outlet
 from agent.host.files import write_whole
@@ -57,7 +57,7 @@ class Heartbeat:
         self._born_mono_s, self._born = clock.mono_s(), clock.now()
         self._due_mono_s, self._upkeep = self._born_mono_s, MemoryUpkeep(self._born_mono_s)
         self._starts_n = count_start(runtime, role, unit)
-        self._ready = False
+        self._ready, self._status = False, None
 
     def due(self) -> bool:
         """Whether `beat` would send now, so that the owner only gathers its facts then."""
@@ -80,8 +80,10 @@ class Heartbeat:
         if self._outlet.met_full:
             self._due_mono_s = now_mono_s + AGAIN_S
         usual = [f"{PATIENCE}={os.environ[PATIENCE]}"] if PATIENCE in os.environ else []    # the porter asked for more
-        notify(*(() if self._ready else ("READY=1", "STATUS=", *usual)), "WATCHDOG=1")
-        self._ready = True
+        status = f"STATUS={_standing(cameras, facts)}"
+        news = () if status == self._status else (status,)
+        notify(*(() if self._ready else ("READY=1", *usual)), *news, "WATCHDOG=1")
+        self._ready, self._status = True, status
         self._log_level.apply()
         self._upkeep.turn(now_mono_s)
         if self._stop and orders.is_restart_asked(self._runtime, self._unit, self._born, int(now_mono_s * 1000)):
@@ -91,7 +93,6 @@ class Heartbeat:
             _log.error("out of open files or of memory, which is no fault of the card: restarting")
             self._stop.set()
 
-
     def handed_on(self, facts: UnitOwnFacts) -> tuple[str, str, list[str]]:
         """Returns what another program needs to go on beating for this unit: when the unit began, by the boot-time
         clock; a heartbeat in JSON without its times; the sockets to which it goes."""
@@ -100,6 +101,18 @@ class Heartbeat:
         untimed = {key: value for key, value in beat.items() if key not in ("mono_s", "up_s")}
         return (str(self._born_mono_s), msgspec.json.encode(untimed).decode(),
                 [str(inbox(self._runtime, role)) for role in LISTENERS])
+
+
+def _standing(cameras: Sequence[CameraFacts], facts: UnitOwnFacts | None) -> str:
+    """Returns a line for `systemctl status`: what the unit's cameras and its broker do, and what is wrong."""
+    said = [f"{camera.camera} {camera.fault or camera.state}" for camera in cameras]
+    if isinstance(facts, LinkFacts) and facts.broker:
+        said.append(f"broker {facts.broker}, {facts.outbox_n or 0} messages wait")
+    if facts and facts.config_fault:
+        said.append("the last good configuration is in use")
+    if facts and facts.card_fault:
+        said.append(facts.card_fault)
+    return "; ".join(said)
 
 
 def _rss_b() -> int | None:

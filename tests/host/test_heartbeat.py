@@ -1,4 +1,5 @@
 """A heart beats as often as somebody looks at what it tells, and gives back what the start of its role has left."""
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -51,6 +52,25 @@ def test_who_tells_of_cameras_beats_more_often(tmp_path, role, every_s):
             assert heart.wait_s() == 0.5 and not heart.due()
             clock.step(0.5)
         assert [each.unit for each in inbox.waiting() if isinstance(each, Beat)] == [role] * 2
+
+
+def test_systemctl_status_shows_what_the_unit_does_and_only_a_change_is_sent(tmp_path, monkeypatch):
+    clock = HandClock()
+    heart = Heartbeat("capture", "capture", tmp_path, clock)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    said = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        for cameras, facts in (([], None), ([CameraFacts(camera="gate", state="ok")], None),
+                               ([CameraFacts(camera="gate", state="ok")], None),
+                               ([CameraFacts(camera="gate", state="retrying", fault="camera_auth")],
+                                CaptureFacts(config_fault="x")), ([], LinkFacts(broker="connected", outbox_n=2))):
+            heart.beat(cameras, facts)
+            said.append(systemd.recv(4096).decode().split("\n"))
+            clock.step(EVERY_S)
+    assert said == [["READY=1", "STATUS=", "WATCHDOG=1"], ["STATUS=gate ok", "WATCHDOG=1"], ["WATCHDOG=1"],
+                    ["STATUS=gate camera_auth; the last good configuration is in use", "WATCHDOG=1"],
+                    ["STATUS=broker connected, 2 messages wait", "WATCHDOG=1"]]
 
 
 def test_who_finds_an_inbox_full_tries_again_soon(tmp_path):
