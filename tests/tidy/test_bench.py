@@ -189,7 +189,9 @@ def test_results_hold_each_table_its_picture_and_what_is_missed(tmp_path: Path):
 @pytest.mark.parametrize(("readme", "says"), [("README.md", r"(\d+)\s+MB\s+of\s+memory"),
                                               ("docs/guide/household.vi.md", r"khoảng\s+(\d+)\s+MB\s+bộ\s+nhớ")])
 def test_readme_says_of_memory_what_was_measured(readme: str, says: str):
-    measured_mb = float(re.search(r"^\| all four roles \| ([\d.]+)", RESULTS.read_text(), re.M)[1])
+    """As the package installs it, while nobody looks at the page."""
+    row = r"^\| all four roles, page asleep, under Debian's Python \| ([\d.]+)"
+    measured_mb = float(re.search(row, RESULTS.read_text(), re.M)[1])
     told_mb = int(re.search(says, (ROOT / readme).read_text())[1])
     assert abs(told_mb - measured_mb) <= 0.05 * measured_mb, f"{readme} says {told_mb} MB, {RESULTS} {measured_mb}"
 
