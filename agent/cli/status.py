@@ -39,7 +39,7 @@ class LastEvent(msgspec.Struct, frozen=True):
     wall_ms: int
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RecorderStatus(msgspec.Struct, frozen=True):
     """What `--json` prints. `roles` has each unit that should run, and its process id or None."""
 
     version: str
@@ -59,13 +59,14 @@ def status(json: Json = False, config: Config = None) -> None:
     raise typer.Exit(2 if None in found.roles.values() or found.report is None else EXIT_OF.get(found.state, 0))
 
 
-def look(settings: Settings) -> Standing:
+def look(settings: Settings) -> RecorderStatus:
     """Collects what the store, the processes and the roles' own reports say."""
     store = Path(settings.store.folder)
     at, report = at_work(store), reported(settings)
     severities = [each.severity for each in report.conditions] if report else ["alarm"]
     worst = max(severities, key=list(EXIT_OF).index, default="well")
-    return Standing(__version__, worst, {unit: at.get(unit) for unit in units(settings)}, report, last_event(store))
+    roles = {unit: at.get(unit) for unit in units(settings)}
+    return RecorderStatus(__version__, worst, roles, report, last_event(store))
 
 
 def reported(settings: Settings) -> Report | None:
@@ -90,7 +91,7 @@ def last_event(store: Path) -> LastEvent | None:
     return None
 
 
-def show(found: Standing, settings: Settings) -> None:
+def show(found: RecorderStatus, settings: Settings) -> None:
     out, called = console(), titles(settings)
     for name, lines in (("version", [found.version]), ("roles", [_roles(found)]), ("cameras", _cameras(found, called)),
                         ("card", _card(found.report)), ("ward", _ward(found.report)), ("last", _last(found, called)),
@@ -99,12 +100,12 @@ def show(found: Standing, settings: Settings) -> None:
             out.print(f"[dim]{'' if number else name:<10}[/dim]{line}")
 
 
-def _roles(found: Standing) -> str:
+def _roles(found: RecorderStatus) -> str:
     return " · ".join(escape(unit) if pid else f"[bold red]{escape(unit)} does not run[/]"
                       for unit, pid in found.roles.items())
 
 
-def _cameras(found: Standing, called: dict[str, str]) -> Iterator[str]:
+def _cameras(found: RecorderStatus, called: dict[str, str]) -> Iterator[str]:
     for camera in found.report.cameras if found.report else ():
         yield f"{escape(called.get(camera.camera, camera.camera))}: {_of_camera(camera)}"
 
@@ -130,12 +131,12 @@ def _ward(report: Report | None) -> Iterator[str]:
             yield f"{'connected' if link.broker == 'connected' else f'[yellow]{link.broker}[/yellow]'}{waiting}"
 
 
-def _last(found: Standing, called: dict[str, str]) -> Iterator[str]:
+def _last(found: RecorderStatus, called: dict[str, str]) -> Iterator[str]:
     if last := found.last:
         yield f"{escape(last.kind)} at {escape(called.get(last.camera, last.camera))}, {local(last.wall_ms)}"
 
 
-def _state(found: Standing, called: dict[str, str]) -> Sequence[str]:
+def _state(found: RecorderStatus, called: dict[str, str]) -> Sequence[str]:
     if found.report is None:
         return ["[bold red]no role answers[/]: taimat doctor says why"]
     return [_of_condition(each, called) for each in found.report.conditions] or ["[green]all is well[/green]"]
