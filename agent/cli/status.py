@@ -20,6 +20,7 @@ from agent.core.contract.facts import CameraFacts, LinkFacts
 from agent.core.health.conditions import Condition, Severity
 from agent.core.health.report import Report
 from agent.host.clock import SystemClock
+from agent.host.users import as_before
 from agent.look.device_words import condition_text
 from agent.process.monitor import monitor_of
 from agent.store import events
@@ -62,7 +63,9 @@ def status(json: Json = False, config: Config = None) -> None:
 def look(settings: Settings) -> RecorderStatus:
     """Collects what the store, the processes and the roles' own reports say."""
     store = Path(settings.store.folder)
-    at, report = at_work(store), reported(settings)
+    with as_before():                   # each lock is its role's own
+        at = at_work(store)
+    report = reported(settings)
     severities = [each.severity for each in report.conditions] if report else ["alarm"]
     worst = max(severities, key=list(EXIT_OF).index, default="well")
     roles = {unit: at.get(unit) for unit in units(settings)}
