@@ -27,6 +27,7 @@ from agent.store import events
 from agent.store.database import FILE, StoreError, connect
 
 ANSWER_S, LOOK_EVERY_S = 0.6, 0.02
+OLD_S = 40.0                # the page looks every 30 s
 EXIT_OF: dict[Severity, int] = {"info": 0, "warn": 1, "alarm": 2}
 COLOUR: dict[Severity, str] = {"info": "dim", "warn": "yellow", "alarm": "bold red"}
 
@@ -48,6 +49,7 @@ class RecorderStatus(msgspec.Struct, frozen=True):
     roles: dict[str, int | None]
     report: Report | None               # None: no role has answered
     last: LastEvent | None
+    report_age_s: float | None          # a link that hangs has left its report some time ago
 
 
 def status(json: Json = False, config: Config = None) -> None:
@@ -65,15 +67,16 @@ def look(settings: Settings) -> RecorderStatus:
     store = Path(settings.store.folder)
     with as_before():                   # each lock is its role's own
         at = at_work(store)
-    report = reported(settings)
+    report, age_s = reported(settings)
     severities = [each.severity for each in report.conditions] if report else ["alarm"]
     worst = max(severities, key=list(EXIT_OF).index, default="well")
     roles = {unit: at.get(unit) for unit in units(settings)}
-    return RecorderStatus(__version__, worst, roles, report, last_event(store))
+    return RecorderStatus(__version__, worst, roles, report, last_event(store), age_s)
 
 
-def reported(settings: Settings) -> Report | None:
-    """The report by what the link knows, else the page, which leaves it with each look; None if neither is there."""
+def reported(settings: Settings) -> tuple[Report | None, float | None]:
+    """The report by what the link knows, else the page, which leaves it with each look; and its age in seconds. None if
+    neither is there."""
     runtime, clock = Path(settings.store.runtime), SystemClock()
     asked_mono_s, role = clock.mono_s(), "link" if "link" in units(settings) else "web"
     monitor = monitor_of(settings, Path(settings.store.folder), clock)
@@ -82,7 +85,8 @@ def reported(settings: Settings) -> Report | None:
         if clock.mono_s() - asked_mono_s > ANSWER_S or role == "web":
             break
         time.sleep(LOOK_EVERY_S)
-    return None if left_mono_s is None else monitor.look(clock.mono_s())
+    now_mono_s = clock.mono_s()
+    return (None, None) if left_mono_s is None else (monitor.look(now_mono_s), now_mono_s - left_mono_s)
 
 
 def last_event(store: Path) -> LastEvent | None:
@@ -142,7 +146,10 @@ def _last(found: RecorderStatus, called: dict[str, str]) -> Iterator[str]:
 def _state(found: RecorderStatus, called: dict[str, str]) -> Sequence[str]:
     if found.report is None:
         return ["[bold red]no role answers[/]: taimat doctor says why"]
-    return [_of_condition(each, called) for each in found.report.conditions] or ["[green]all is well[/green]"]
+    said = [_of_condition(each, called) for each in found.report.conditions] or ["[green]all is well[/green]"]
+    if (found.report_age_s or 0) > OLD_S:
+        said.insert(0, f"[yellow]as it was {found.report_age_s:.0f} s ago[/yellow]: nobody has answered since")
+    return said
 
 
 def _of_condition(condition: Condition, called: dict[str, str]) -> str:

@@ -34,11 +34,11 @@ CONFIG = """
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
 APT::Sandbox::User "root";
-APT::Install-Recommends "false";
 Acquire::Languages "none";
 Dir::State "{folder}";
-Dir::State::status "{folder}/status";
+Dir::State::status "{status}";
 Dir::Cache "{folder}/cache";
+Dir::Cache::archives "{archives}";
 Dir::Etc::sourcelist "{folder}/debian.sources";
 Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null";
@@ -75,12 +75,18 @@ def _fetch(place: Path, architecture: str, wishes: list[str]) -> None:
     gone = {"debconf": "Provides: debconf-2.0\n"}
     (place / "status").write_text("\n".join(STATUS.format(name, architecture, gone.get(name, "")) for name in ABSENT))
     (place / "debian.sources").write_text(sources())
-    (place / "apt.conf").write_text(CONFIG.format(architecture=architecture, folder=place))
-    for words in (("update",), ("install", "--download-only", "-y", *wishes)):
+    (place / "apt.conf").write_text(apt_config(architecture, place, place / "status", place / "cache/archives"))
+    for words in (("update",), ("install", "--no-install-recommends", "--download-only", "-y", *wishes)):
         done = subprocess.run(("apt-get", "-qq", *words), capture_output=True, text=True,
                               env={**os.environ, "APT_CONFIG": str(place / "apt.conf"), "LC_ALL": "C"})
         if done.returncode:
             raise NoPackages(f"apt-get {words[0]}: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def apt_config(architecture: str, folder: Path, status: Path, archives: Path) -> str:
+    """Settings for apt as another machine would run it: with the sources in `folder`, this dpkg status, and the
+    packages kept in `archives`."""
+    return CONFIG.format(architecture=architecture, folder=folder, status=status, archives=archives)
 
 
 def sources() -> str:

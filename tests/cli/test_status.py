@@ -1,6 +1,7 @@
 """`taimat status`: one screen, by what the roles say: a keeper that runs, and what a link has left."""
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,11 +40,11 @@ def keeper(tmp_path: Path, config: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(HANG_S)
 
 
-def leave_word(config: Path, **camera: object) -> None:
-    """What the link does when it is asked: it leaves what it knows of all roles."""
+def leave_word(config: Path, age_s: float = 0, **camera: object) -> None:
+    """What the link does when it is asked: it leaves what it knows of all roles. `age_s`: so long ago."""
     settings, clock = load(config), SystemClock()
     monitor = monitor_of(settings, Path(settings.store.folder), clock)
-    now_mono_s = clock.mono_s()
+    now_mono_s = clock.mono_s() - age_s
     for role, more in (("capture", {"cameras": [CameraFacts(camera="yard", **camera)]}), ("keeper", {}), ("web", {}),
                        ("link", {"facts": LinkFacts(broker="connected", outbox_n=3)})):
         unit = "capture@network" if role == "capture" else role
@@ -73,6 +74,11 @@ def test_what_is_wrong_stands_there_with_its_remedy_and_no_password(tmp_path: Pa
     leave_word(config, state="retrying", fault="camera_auth", detail="the camera refuses the password")
     said = taimat(tmp_path, "status", "-c", config).stdout
     assert "Sân: retrying, the camera refuses the password" in said
+
+
+def test_what_a_link_left_that_hangs_since_is_not_shown_as_the_present(tmp_path: Path, config: Path, keeper):
+    leave_word(config, age_s=60, state="ok")
+    assert re.search(r"as it was 6\d s ago: nobody has answered since", taimat(tmp_path, "status", "-c", config).stdout)
 
 
 def test_a_recorder_at_rest_says_that_nobody_answers(tmp_path: Path, config: Path):

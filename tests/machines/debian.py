@@ -12,40 +12,15 @@ import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
 
-SUITE = "trixie"
+from scripts.packaging.debian_packages import NoPackages, apt_config, sources
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taimat" / "machines"
-SOURCES = Path("/etc/apt")
 LIMIT_S = 580
 BESIDE = ("unattended-upgrades",)       # what the guide names beside the package; picamera2 is not Debian's
-CONFIG = """
-APT::Architecture "{architecture}";
-APT::Architectures {{ "{architecture}"; }};
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Dir::State "{folder}";
-Dir::State::status "{status}";
-Dir::Cache "{folder}/cache";
-Dir::Cache::archives "{archives}";
-Dir::Etc::sourcelist "{folder}/debian.sources";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-"""
 
 
 class NotDebian(Exception):
     """Packages can't be had here; the message says why."""
-
-
-def sources() -> str:
-    """This computer's own archives of Debian, without what lies in folders here: deb822 stanzas."""
-    found = [stanza for path in sorted((SOURCES / "sources.list.d").glob("*.sources"))
-             for stanza in re.split(r"\n\s*\n", path.read_text()) if "URIs:" in stanza]
-    remote = [stanza for stanza in found if not re.search(r"^URIs:\s*(file|copy|cdrom):", stanza, re.MULTILINE)
-              and re.search(rf"^Suites:.*\b{SUITE}\b|^Suites:.*\b{SUITE}-", stanza, re.MULTILINE)]
-    if not remote:
-        raise NotDebian(f"no source of {SUITE} in {SOURCES}/sources.list.d")
-    return "\n\n".join(stanza.strip() for stanza in remote) + "\n"
 
 
 class Archive:
@@ -57,7 +32,10 @@ class Archive:
         for name in ("lists/partial", "cache", "debs/partial"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "nothing").touch()
-        (self.folder / "debian.sources").write_text(sources())
+        try:
+            (self.folder / "debian.sources").write_text(sources())
+        except NoPackages as error:
+            raise NotDebian(str(error)) from None
 
     def fresh(self) -> "Archive":
         """Fetch the lists. Raises NotDebian."""
@@ -92,8 +70,8 @@ class Archive:
 
     def _apt(self, *command: str, status: Path | None = None, cwd: Path | None = None) -> str:
         config = self.folder / f"{'nothing' if status is None else 'status'}.conf"
-        config.write_text(CONFIG.format(architecture=self.architecture, folder=self.folder,
-                                        archives=self.folder / "debs", status=status or self.folder / "nothing"))
+        config.write_text(apt_config(self.architecture, self.folder, status or self.folder / "nothing",
+                                     self.folder / "debs"))
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, cwd=cwd,
                               env={**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C"})
         if done.returncode:

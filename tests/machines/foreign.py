@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.machines.debian import CACHE, SUITE, sources
+from scripts.packaging.debian_packages import SUITE, sources
+from tests.machines.debian import CACHE
 
 ARCHITECTURE = "arm64"
 # What a Lite image has, and Taimat's own needs build on; ssh is the tests' door.

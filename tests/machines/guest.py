@@ -11,8 +11,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.packaging.debian_packages import SUITE
 from tests.machines import foreign
-from tests.machines.debian import CACHE, SUITE, Archive, NotDebian
+from tests.machines.debian import CACHE, Archive, NotDebian
 from tests.machines.foreign import ARCHITECTURE
 
 TOOLS = {"qemu-system-aarch64": "qemu-system-arm", "qemu-aarch64": "qemu-user", "mmdebstrap": "mmdebstrap",
