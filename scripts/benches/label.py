@@ -48,6 +48,7 @@ OTHERS = {"tree", "intel_bottle"}       # photographed, and neither people nor v
 # What each figure of the made scenes is, by the function that draws it. A rider is right by either word.
 WORDS_OF: Mapping[str, Set[LabelWord]] = {
     "cut": {"person"}, "folk": {"person"}, "rider": {"person", "vehicle"}, "cyclist": {"person", "vehicle"},
+    "crawls": {"person"}, "sheltered": {"person"}, "rider_ahead": {"person", "vehicle"}, "auto_ahead": {"vehicle"},
     "left_motorbike": {"vehicle"}, "auto": {"vehicle"}, "hound": {"animal"}}
 
 

@@ -1,15 +1,14 @@
 """Motion on labelled clips: our detector beside OpenCV's MOG2 and KNN in one run, with CPU time.
 
-    scripts/bench motion (--clips DIR | --made [tuning]) [--fps 10 5] [--per-clip] [--gate]
+    scripts/bench motion (--clips DIR | --made [tuning | fitted]) [--fps 10 5] [--per-clip] [--gate]
 
 DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds): those on which the
-detector is judged, or those on which it was tuned. Pictures are decoded,
-stretched to full range and taken in turns as the recorder does, and our detector is a default camera's. The peers get
-the same pictures, shrunk to a width of 320; their mask is opened, and blobs of 40 pixels or more are motion. They also
-get a row each in which motion counts only from the eighth picture in a row on, which spares them most of the weather.
-CPU is the thread's time without decoding, one detector's whole clip after the other's, in turns that swap from clip to
-clip. With --gate our detector runs alone and must reach the floors in `floors`: the development clips' for DIR, the
-made clips' for --made.
+detector is judged, was tuned by hand, or may be fitted. Pictures are decoded, stretched to full range and taken in
+turns as the recorder does, and our detector is a default camera's. The peers get the same pictures, shrunk to a width
+of 320; their mask is opened, and blobs of 40 pixels or more are motion. They also get a row each in which motion counts
+only from the eighth picture in a row on, which spares them most of the weather. CPU is the thread's time without
+decoding, one detector's whole clip after the other's, in turns that swap from clip to clip. With --gate our detector
+runs alone and must reach the floors in `floors`: the development clips' for DIR, the made clips' for --made.
 """
 import argparse
 import json
@@ -31,12 +30,13 @@ from agent.footage.film import Film
 from scripts.benches.floors import DEVELOPMENT, MADE, shortfalls
 from scripts.benches.plan import tell
 from scripts.benches.score import Report, Score, score_clip, total
-from tests.rigs.worlds import JUDGED, TUNING, worlds
+from tests.rigs.worlds import FITTED, JUDGED, TUNING, worlds
 
 CAMERA = Camera(name="yard", source="rtsp://yard")
 PEERS_PX = 320
 BLOB_MIN_PX = 40
 IN_A_ROW = 8
+MADE_CLIPS = {"judged": JUDGED, "tuning": TUNING, "fitted": FITTED}
 
 Boxes = list[tuple[float, ...]]                     # as fractions of the picture
 Judge = Callable[[Luma], tuple[bool, Boxes]]        # motion, and where
@@ -214,7 +214,7 @@ def asked(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench motion", description=__doc__.splitlines()[0])
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--clips", type=Path, metavar="DIR", help="folder with clips/ and gt/")
-    where.add_argument("--made", nargs="?", const="judged", choices=("judged", "tuning"),
+    where.add_argument("--made", nargs="?", const="judged", choices=tuple(MADE_CLIPS),
                        help="clips made out of opencv-doc and seeds (minutes, once)")
     parser.add_argument("--fps", type=float, nargs="+", default=[10.0, 5.0], help="pictures a second to analyse")
     parser.add_argument("--per-clip", action="store_true", help="also print each clip")
@@ -225,7 +225,7 @@ def asked(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Run the bench; 1 if a gate is wanted and something fell below its floor, 2 if there are no labelled clips."""
     wanted = asked(argv)
-    names = {"judged": JUDGED, "tuning": TUNING, None: None}[wanted.made]
+    names = MADE_CLIPS.get(wanted.made)
     try:
         folder = worlds(names, lambda name: tell(f"motion: making {name}")) if wanted.made else wanted.clips
     except OSError as error:

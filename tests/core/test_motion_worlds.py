@@ -1,17 +1,21 @@
 """The gate: what the detector reaches on labelled clips; a change that loses some of it is refused (see `floors`)."""
 import os
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from scripts.benches.floors import DEVELOPMENT, PEEK, shortfalls
 from scripts.benches.motion import measure
 from scripts.benches.score import Score
 from tests.rigs import worlds
+from tests.rigs.worlds.world import shown
 
 RATES = 10.0, 5.0
+SHOWN_N = 20
 ROOT = Path(__file__).parents[2]
 CLIPS = Path(os.environ.get("TAIMAT_MOTION_CLIPS") or ROOT.parent / "shared" / "motion-bench")
 
@@ -44,6 +48,25 @@ def test_made_worlds():
 def test_development_clips(thorough: bool):
     """Usually at the rate that a camera has unless it is set."""
     assert shortfalls(DEVELOPMENT, scores(CLIPS, rates=RATES if thorough else RATES[1:])) == []
+
+
+def test_every_world_shows_its_first_seconds():
+    for name, make in worlds.WORLDS.items():
+        try:
+            world = make()
+        except OSError as error:
+            pytest.skip(str(error))
+        tall, wide = world.stage.height, world.stage.width
+        for one in islice(shown(world), SHOWN_N):
+            assert (one.picture.shape, one.picture.dtype) == ((tall, wide), np.uint8), name
+            assert bool(one.boxes) == (one.label == 1), name
+            assert all(0 <= x < x + w <= wide and 0 <= y < y + h <= tall for x, y, w, h in one.boxes), name
+        assert one.picture.std() > 3, name
+
+
+def test_no_scene_is_both_fitted_and_judged():
+    assert not {worlds.scene(name) for name in worlds.FITTED} & {worlds.scene(name) for name in worlds.JUDGED}
+    assert not set(worlds.FITTED) & {*worlds.TUNING, *worlds.JUDGED}
 
 
 def test_what_has_fallen_is_named():

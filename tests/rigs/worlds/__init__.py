@@ -4,10 +4,11 @@
     python3 -m tests.rigs.worlds NAME ...   only these
 
 A world is a place (`places`), who moves through it (`actors` on `ways`), and what moves that is nobody (`weather`,
-`light`, `bugs`, `camera`, `losses`). `world` films it and knows when something real moves; `folder` keeps the clips.
-They have other scenes than any set that the detector was tuned on, and no colour.
+`snow`, `light`, `shade`, `bugs`, `webs`, `camera`, `burnt`, `losses`). `world` films it and knows when something real
+moves; `folder` keeps the clips. `scene` is the place and weather of a world, for validation across scenes. They have no
+colour.
 """
-from tests.rigs.worlds.catalogue import JUDGED, PEEK, TUNING, WORLDS
+from tests.rigs.worlds.catalogue import FITTED, JUDGED, PEEK, TUNING, WORLDS, scene
 from tests.rigs.worlds.folder import worlds
 
-__all__ = ["JUDGED", "PEEK", "TUNING", "WORLDS", "worlds"]
+__all__ = ["FITTED", "JUDGED", "PEEK", "TUNING", "WORLDS", "scene", "worlds"]

@@ -33,7 +33,7 @@ class Clothes(NamedTuple):
     hair: float = 30
 
 
-class _Canvas:
+class Canvas:
     """Grey and cover, in fractions of a person's height: x from the middle, y up from the ground."""
 
     def __init__(self, wide: float, tall: float = 1.0) -> None:
@@ -70,7 +70,7 @@ class _Canvas:
 
 def person(posture: Posture, clothes: Clothes) -> Sprite:
     """Somebody on foot or on a chair."""
-    canvas, swing = _Canvas(0.9), sin(2 * pi * posture.step)
+    canvas, swing = Canvas(0.9), sin(2 * pi * posture.step)
     hip_y = 0.52 - 0.2 * posture.sit
     sway = 0.06 * posture.lean
     hip, neck = (sway * 0.4, hip_y), (sway + 0.05 * posture.sit, hip_y + 0.31)
@@ -89,7 +89,7 @@ def person(posture: Posture, clothes: Clothes) -> Sprite:
     return canvas.sprite()
 
 
-def _arms(canvas: _Canvas, neck: Point, posture: Posture, swing: float, clothes: Clothes) -> None:
+def _arms(canvas: Canvas, neck: Point, posture: Posture, swing: float, clothes: Clothes) -> None:
     for way in (1, -1):
         shoulder = (neck[0] + 0.08 * way * (1 - 0.6 * posture.turn), neck[1] - 0.03)
         angle = -0.5 * way * swing + (1.9 * posture.reach if way > 0 else 0.3 * posture.reach) + 0.5 * posture.sit
@@ -101,7 +101,7 @@ def _arms(canvas: _Canvas, neck: Point, posture: Posture, swing: float, clothes:
 
 def car(level: float = 170, lights: float = 90) -> Sprite:
     """A car from its side, 2.5 persons long."""
-    canvas = _Canvas(2.7)
+    canvas = Canvas(2.7)
     canvas.shape((-1.25, 0.18), (-1.25, 0.45), (-0.85, 0.55), (-0.5, 0.85), (0.35, 0.85), (0.75, 0.55), (1.22, 0.45),
                  (1.25, 0.18), level=level)
     canvas.shape((-0.7, 0.56), (-0.42, 0.8), (-0.06, 0.8), (-0.06, 0.56), level=35)
@@ -116,7 +116,7 @@ def car(level: float = 170, lights: float = 90) -> Sprite:
 
 def motorbike(clothes: Clothes, step: float = 0.0, rider: bool = True, lights: float = 120) -> Sprite:
     """A small motorbike, with somebody on it or left alone."""
-    canvas = _Canvas(1.3)
+    canvas = Canvas(1.3)
     for x in (-0.38, 0.38):
         canvas.disc((x, 0.17), (0.16, 0.16), 30, ring=0.05)
         canvas.limb((x, 0.17), (x + 0.1 * cos(6 * step), 0.17 + 0.1 * sin(6 * step)), thick=0.02, level=110)
@@ -135,7 +135,7 @@ def motorbike(clothes: Clothes, step: float = 0.0, rider: bool = True, lights: f
 
 def bicycle(clothes: Clothes, step: float = 0.0) -> Sprite:
     """A bicycle with its rider, who pedals."""
-    canvas = _Canvas(1.3)
+    canvas = Canvas(1.3)
     for x in (-0.34, 0.34):
         canvas.disc((x, 0.19), (0.18, 0.18), 35, ring=0.02)
     canvas.limb((-0.34, 0.19), (-0.1, 0.42), (0.26, 0.44), (0.0, 0.18), (-0.34, 0.19), thick=0.025, level=90)
@@ -151,7 +151,7 @@ def bicycle(clothes: Clothes, step: float = 0.0) -> Sprite:
 
 def dog(level: float = 70, step: float = 0.0) -> Sprite:
     """A dog, 0.4 persons tall."""
-    canvas, swing = _Canvas(0.8, 0.5), sin(2 * pi * step)
+    canvas, swing = Canvas(0.8, 0.5), sin(2 * pi * step)
     for x, way in ((-0.17, 1), (-0.12, -1), (0.13, 1), (0.18, -1)):
         canvas.limb((x, 0.22), (x + 0.08 * way * swing, 0.02), thick=0.045, level=level * 0.8)
     canvas.disc((0, 0.27), (0.24, 0.09), level)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from tests.rigs.cameras import footage
-from tests.rigs.worlds.catalogue import WORLDS
+from tests.rigs.worlds.catalogue import WORLDS, scene
 from tests.rigs.worlds.world import FPS, World, shown
 
 GOP_S = 2                   # a cheap camera's; each keyframe is a small jolt
@@ -64,7 +64,7 @@ def _make(place: Path, name: str) -> None:
         cv2.setNumThreads(threads)
     part.rename(place / "clips" / f"{name}.mp4")
     written = place / f"part-{name}.json"
-    written.write_text(json.dumps({"clip": name, **truth}))
+    written.write_text(json.dumps({"clip": name, "scene": scene(name), **truth}))
     written.rename(_truth(place, name))
 
 

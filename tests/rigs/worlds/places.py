@@ -278,6 +278,50 @@ def orchard(width: int) -> Place:
                  leaves=_green(picture, *crowns))
 
 
+def avenue(width: int) -> Place:
+    """A long straight road, seen along it: houses, pavements, a dashed line to the far end."""
+    picture, rng, fill = _drawn(22, width)
+    fill(rectangle(0, 0, 1, 0.3), 185, 2, 30)
+    for side in (-1, 1):
+        for near in np.linspace(0.9, 0.12, 7):
+            inner, outer = 0.5 + side * (0.06 + 0.44 * near), 0.5 + side * (0.1 + 0.75 * near)
+            fill(rectangle(min(inner, outer), 0.26 - 0.24 * near, max(inner, outer), 0.3 + 0.5 * near),
+                 float(rng.uniform(80, 165)), 9, 2)
+    fill(((0.47, 0.28), (0.53, 0.28), (1.25, 1.0), (-0.25, 1.0)), 140, 7, 2)
+    fill(((0.48, 0.28), (0.52, 0.28), (1.0, 1.0), (0.0, 1.0)), 92, 5, 2)
+    for far, near in zip(np.geomspace(0.05, 0.7, 7), 1.35 * np.geomspace(0.05, 0.7, 7), strict=True):
+        fill(((0.5 - 0.01 * far, 0.28 + far * 0.72), (0.5 + 0.01 * far, 0.28 + far * 0.72),
+              (0.5 + 0.01 * near, 0.28 + near * 0.72), (0.5 - 0.01 * near, 0.28 + near * 0.72)), 200, 2)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.6), far=(0.36, 0.07), near=(1.0, 0.6))
+
+
+def dyke(width: int) -> Place:
+    """A road along a dyke: it comes from afar at the right and passes the camera; fields, poles, a far wood."""
+    picture, _, fill = _drawn(24, width)
+    fill(rectangle(0, 0, 1, 0.33), 195, 2, 40)
+    fill(rectangle(0, 0.27, 1, 0.35), 75, 16, 3)
+    fill(rectangle(0, 0.34, 1, 1), 125, 10, 3)
+    fill(((0.74, 0.34), (0.79, 0.34), (0.62, 1.0), (-0.25, 1.0)), 150, 8, 2)
+    fill(((0.75, 0.34), (0.78, 0.34), (0.5, 1.0), (-0.1, 1.0)), 95, 6, 2)
+    for left, top, tall in ((0.8, 0.26, 0.12), (0.83, 0.22, 0.2), (0.9, 0.08, 0.46)):
+        fill(rectangle(left, top, left + tall / 40, top + tall), 60, 1)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.6), far=(0.38, 0.065), near=(1.0, 0.5))
+
+
+def terrace(width: int) -> Place:
+    """A bright wall with a door and a window, slabs before it."""
+    picture, _, fill = _drawn(23, width)
+    fill(rectangle(0, 0, 1, 0.52), 205, 3, 12)
+    fill(rectangle(0, 0.52, 1, 1), 175, 5, 3)
+    for row in (0.57, 0.65, 0.76, 0.9):
+        fill(rectangle(0, row, 1, row + 0.008), 140, 1)
+    for left in np.linspace(-0.2, 1.1, 9):
+        fill(((left, 0.52), (left + 0.005, 0.52), (1.5 * left - 0.24, 1), (1.5 * left - 0.25, 1)), 140, 1)
+    fill(rectangle(0.12, 0.14, 0.24, 0.54), 90, 4)
+    fill(rectangle(0.66, 0.12, 0.86, 0.36), 65, 6)
+    return Place(cv2.GaussianBlur(picture, (0, 0), 0.7), far=(0.55, 0.34), near=(1.0, 0.62))
+
+
 def darker(place: Place, gain: float, lift: float = 0.0, fall: float = 0.0) -> Place:
     """The place at night; `fall` is how much an infrared lamp's light falls off towards the corners (0..1)."""
     tall, wide = place.picture.shape

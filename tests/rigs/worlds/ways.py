@@ -63,6 +63,39 @@ def route(place: Place, start_s: float, *stops: Spot | Stand, speed: float = 0.8
     return Route(place, _legs(place, start_s, stops, speed), size)
 
 
+class Straight(NamedTuple):
+    """A way towards the camera or away from it at an even speed: near the camera all grows faster."""
+
+    place: Place
+    start_s: float
+    end_s: float
+    start: Spot
+    end: Spot
+    size: float
+    walked: float           # heights, till the end
+
+    @property
+    def ends_s(self) -> float:
+        """When it is over."""
+        return self.end_s
+
+    def __call__(self, t_s: float) -> Pose | None:
+        """Where one is at this second."""
+        if not self.start_s <= t_s < self.end_s:
+            return None
+        even = (t_s - self.start_s) / (self.end_s - self.start_s)
+        tall, last = self.place.tall(self.start[1]), self.place.tall(self.end[1])
+        part = even * tall / (even * tall + (1 - even) * last)      # how far in the picture
+        x, y = (a + part * (b - a) for a, b in zip(self.start, self.end, strict=True))
+        faces = 1 if self.end[0] >= self.start[0] else -1
+        return Pose(x, y, self.size * self.place.tall(y), faces, Posture(step=even * self.walked / STRIDE))
+
+
+def straight(place: Place, start_s: float, seconds: float, start: Spot, end: Spot, size: float = 1.0) -> Straight:
+    """From spot to spot (feet, fractions of the picture) in so many seconds, in true perspective."""
+    return Straight(place, start_s, start_s + seconds, start, end, size, 0.9 * seconds)
+
+
 def _legs(place: Place, start_s: float, stops: tuple[Spot | Stand, ...], speed: float) -> list[_Leg]:
     legs: list[_Leg] = []
     at, now_s, walked = stops[0], start_s, 0.0

@@ -7,7 +7,7 @@ import numpy as np
 from tests.rigs.worlds.stage import Corners, Paint, Stage
 
 
-def _gust(t_s: float, phase: float) -> float:
+def gust(t_s: float, phase: float) -> float:
     """How hard the wind blows, 0.25 to 1: gusts of some seconds."""
     swell = 0.5 + 0.35 * sin(2 * pi * t_s / 9.3 + phase) + 0.3 * sin(2 * pi * t_s / 3.9 + 2 * phase)
     return 0.25 + 0.75 * max(0.0, swell)
@@ -22,7 +22,7 @@ def _warp(stage: Stage, mask: np.ndarray, push_px: float, hertz: float, cell_px:
     start = float(stage.rng.uniform(0, 2 * pi))
 
     def sway(picture: np.ndarray, t_s: float) -> np.ndarray:
-        blow = _gust(t_s, start)
+        blow = gust(t_s, start)
         aside = weight * blow * (np.sin(2 * pi * hertz * t_s + phases[0]) + 0.6 * blow)
         up = 0.5 * weight * blow * np.sin(2 * pi * 1.3 * hertz * t_s + phases[1])
         moved = cv2.remap(picture, x + aside, y + up, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
@@ -73,7 +73,7 @@ def cloth(stage: Stage, left: float, top: float, wide: float, tall: float, level
     hang, phase = np.clip((y - room) / height, 0, 1), float(stage.rng.uniform(0, 6))
 
     def wave(picture: np.ndarray, t_s: float) -> np.ndarray:
-        push = px * stage.unit * _gust(t_s, phase) * hang * np.sin(2 * pi * 0.7 * t_s + x / (12 * stage.unit) + phase)
+        push = px * stage.unit * gust(t_s, phase) * hang * np.sin(2 * pi * 0.7 * t_s + x / (12 * stage.unit) + phase)
         maps = (x + push).astype(np.float32), (y + 0.4 * push).astype(np.float32)
         shown, seen = (cv2.remap(layer, *maps, cv2.INTER_LINEAR) for layer in (sheet, cover))
         piece = picture[y0 - room:y0 - room + sheet.shape[0], x0 - room:x0 - room + sheet.shape[1]]

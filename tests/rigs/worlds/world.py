@@ -12,7 +12,7 @@ from tests.rigs.worlds.stage import Paint, Stage
 
 FPS = 10
 AGO = 5                     # pictures back to which a change is measured
-REAL_PX = 40                # at 320 wide: smaller things, and smaller changes, are nobody's business
+REAL_PX = 40                # at 320 wide: smaller things, and smaller changes, are usually nobody's business
 REST_S = 5.0                # a thing that stands for longer is furniture
 
 MOVES, QUIET, EITHER = 1, 0, -1
@@ -22,8 +22,9 @@ MOVES, QUIET, EITHER = 1, 0, -1
 class World:
     """What a clip shows. `scene` paints behind the actors, `over` on top of them: light, then lens, then sensor.
 
-    `faint` is the difference in grey levels that does not show; `skips` are (second, seconds lost): the camera's
-    pictures of that time never came. Video has limited range (black is 16, white 235) unless it has `full_range`.
+    `faint` is the difference in grey levels that does not show, `real_px` the size at which a thing counts; `skips`
+    are (second, seconds lost): the camera's pictures of that time never came. Video has limited range (black is 16,
+    white 235) unless it has `full_range`.
     """
 
     stage: Stage
@@ -36,6 +37,7 @@ class World:
     skips: Sequence[tuple[float, float]] = ()
     faint: float = 8.0
     kbps: int = 330
+    real_px: float = REAL_PX
     full_range: bool = False
 
 
@@ -63,10 +65,10 @@ class _Watched:
         self.rested_n = self.rested_n + 1 if seen.changed_px < 1 else 0
         return seen
 
-    def label(self, seen: Measure | None) -> int:
+    def label(self, seen: Measure | None, real_px: float) -> int:
         if seen is None or seen.shown_px < 1:
             return QUIET
-        if seen.shown_px >= REAL_PX and seen.changed_px >= REAL_PX and seen.box:
+        if seen.shown_px >= real_px and seen.changed_px >= real_px and seen.box:
             return MOVES
         return EITHER if self.actor.alive or self.rested_n < REST_S * FPS else QUIET
 
@@ -79,7 +81,7 @@ def shown(world: World) -> Iterator[Shown]:
         film_s = number / FPS
         t_s = film_s + sum(lost_s for at_s, lost_s in world.skips if film_s >= at_s)
         seen = [one.step(t_s, empty, world.faint) for one in watched]
-        labels = [one.label(what) for one, what in zip(watched, seen, strict=True)]
+        labels = [one.label(what, world.real_px) for one, what in zip(watched, seen, strict=True)]
         boxes = [what.box for label, what in zip(labels, seen, strict=True) if label == MOVES]
         clean = np.clip(_painted(world, watched, t_s), 0, 255).astype(np.uint8)
         picture = clean
