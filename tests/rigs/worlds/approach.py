@@ -14,9 +14,9 @@ from tests.rigs.worlds.world import World
 
 SECONDS = 55
 FAR_PX = 14                 # somebody 8 pixels tall counts
-FAR_RIGHT, NEAR_RIGHT = (0.513, 0.34), (0.72, 1.3)      # the avenue's lanes, from the far end to past the camera
-FAR_LEFT, NEAR_LEFT = (0.487, 0.34), (0.28, 1.3)
-DYKE_FAR, DYKE_NEAR = (0.765, 0.36), (0.15, 1.35)
+FAR_RIGHT, NEAR_RIGHT = (0.513, 0.34), (1.7, 4.5)       # the avenue's lanes, from the far end to past the camera
+FAR_LEFT, NEAR_LEFT = (0.487, 0.34), (-0.7, 4.5)
+DYKE_FAR, DYKE_NEAR = (0.765, 0.35), (-0.62, 2.7)
 
 
 def _film(stage: Stage, tags: str, actors: Sequence[Actor], *over: Paint, kbps: int = 330) -> World:
@@ -73,7 +73,7 @@ def avenue_straight_cars() -> World:
         Actor(frontal.auto_ahead(60), straight(place, 6, 7, FAR_LEFT, NEAR_LEFT), shadow=0.3),
         Actor(frontal.auto_ahead(190, 60), straight(place, 18, 6, NEAR_RIGHT, FAR_RIGHT), shadow=0.3),
         Actor(frontal.auto_ahead(150), straight(place, 31, 8, FAR_LEFT, NEAR_LEFT), shadow=0.3),
-        Actor(frontal.rider_ahead(Clothes(60, 40)), straight(place, 31.6, 8, (0.507, 0.34), (0.62, 1.3)), shadow=0.3),
+        Actor(frontal.rider_ahead(Clothes(60, 40)), straight(place, 31.6, 8, (0.505, 0.34), (0.9, 4.5)), shadow=0.3),
         Actor(frontal.auto_ahead(45, 60), straight(place, 44, 4, NEAR_RIGHT, FAR_RIGHT), shadow=0.3)],
         camera.noise(stage, 1.5))
 
@@ -83,10 +83,10 @@ def avenue_straight_walkers() -> World:
     place = places.avenue(320)
     stage = Stage(place, 833)
     return _film(stage, "straight", [
-        Actor(cut("waiting"), straight(place, 5, 18, (0.485, 0.36), (0.3, 1.25)), shadow=0.3),
-        Actor(folk(Clothes(60, 40)), straight(place, 26, 8, (0.51, 0.36), (0.65, 1.3)), shadow=0.3),
-        Actor(cut("jeans"), straight(place, 37, 16, (0.62, 1.2), (0.51, 0.36)), shadow=0.3)],
-        camera.noise(stage, 2))
+        Actor(cut("waiting"), straight(place, 5, 18, FAR_LEFT, NEAR_LEFT), shadow=0.3),
+        Actor(folk(Clothes(60, 40)), straight(place, 26, 8, FAR_RIGHT, NEAR_RIGHT), shadow=0.3),
+        Actor(cut("jeans"), straight(place, 37, 16, NEAR_RIGHT, FAR_RIGHT), shadow=0.3)],
+        camera.noise(stage, 2.5, 0.5, 0.3), kbps=220)
 
 
 def avenue_lights_night() -> World:
@@ -129,9 +129,9 @@ def dyke_straight_all() -> World:
         Actor(frontal.rider_ahead(Clothes(70, 50)), straight(place, 6, 6, DYKE_FAR, DYKE_NEAR), shadow=0.3),
         Actor(rider(Clothes(180, 60)), route(place, 16, (-0.05, 0.42), (1.05, 0.42), speed=7), shadow=0.3),
         Actor(frontal.auto_ahead(200, 60), straight(place, 25, 5, DYKE_NEAR, DYKE_FAR), shadow=0.3),
-        Actor(folk(Clothes(50)), straight(place, 33, 15, (0.755, 0.38), (0.25, 1.2)), shadow=0.3),
+        Actor(folk(Clothes(50)), straight(place, 32, 16, (0.755, 0.35), (-1.2, 2.7)), shadow=0.3),
         Actor(cyclist(Clothes(80)), route(place, 50, (1.05, 0.6), (0.1, 0.6), speed=4), shadow=0.3)],
-        weather.clouds(stage, 0.2), camera.noise(stage, 1.5))
+        weather.clouds(stage, 0.2), camera.noise(stage, 1.5), kbps=600)
 
 
 def dyke_straight_dusk() -> World:
@@ -140,10 +140,10 @@ def dyke_straight_dusk() -> World:
     stage = Stage(place, 882)
     return _film(stage, "straight dusk", [
         Actor(frontal.auto_ahead(70, 200), straight(place, 7, 7, DYKE_FAR, DYKE_NEAR), gain=0.85, blur=0.3),
-        Actor(frontal.rider_ahead(Clothes(150), 200), straight(place, 7.6, 7, (0.773, 0.36), (0.42, 1.35)), gain=0.85,
+        Actor(frontal.rider_ahead(Clothes(150), 200), straight(place, 7.6, 7, (0.775, 0.35), (0.5, 2.7)), gain=0.85,
               blur=0.3),
         Actor(frontal.rider_ahead(Clothes(60), 40), straight(place, 25, 7, DYKE_NEAR, DYKE_FAR), gain=0.6, blur=0.3),
-        Actor(cut("hood"), straight(place, 37, 17, (0.75, 0.38), (0.1, 1.2)), gain=0.5, blur=0.3)],
+        Actor(cut("hood"), straight(place, 36, 18, (0.755, 0.35), (-1.5, 2.7)), gain=0.5, blur=0.3)],
         light.steps_of_dusk(stage, SECONDS, 0.45), camera.noise(stage, 2.5, 0.6, 0.3))
 
 
@@ -152,7 +152,7 @@ def market_clock_rain() -> World:
     place = _distant(places.market(320), 0.045, 0.55)
     stage = Stage(place, 883)
     return _clocked(stage, "far rain", [
-        Actor(cut("red"), route(place, 6, (1.02, 0.6), (0.6, 0.6), speed=1.2)),
+        Actor(folk(Clothes(220, 140)), route(place, 6, (1.02, 0.63), (0.65, 0.63), speed=1.2)),
         Actor(frontal.sheltered(Clothes(40, 30), 190), route(place, 22, (-0.06, 0.85), (0.5, 0.8), speed=1.0,
                                                         size=frontal.SHELTERED)),
         Actor(auto(190), route(place, 41, (1.2, 0.85), (-0.25, 0.85), speed=4.2))], weather.rain(stage, 40, 26, 0.06))

@@ -39,7 +39,7 @@ def yard_swarm_runner() -> World:
     return _swarm(place, 811, [
         Actor(folk(Clothes(170, 90)), route(place, 15, (-0.06, 0.72), (1.08, 0.7), speed=2.8), **INFRARED),
         Actor(cut("red"), route(place, 29, (1.06, 0.62), (-0.08, 0.6), speed=3.4), **INFRARED),
-        Actor(cut("coat"), route(place, 42, (-0.05, 0.9), (1.08, 0.85), speed=1.0), **INFRARED)])
+        Actor(cut("coat"), route(place, 42, (-0.05, 0.9), (1.08, 0.85), speed=1.0), **INFRARED)], soft=60, crisp=110)
 
 
 def yard_swarm_crawls() -> World:

@@ -56,27 +56,34 @@ def leaf_shadows(stage: Stage, *grounds: Corners, depth: float = 0.55, leaves_n:
     return sway
 
 
-def beams(stage: Stage, corners: Corners, slats_n: int = 9, gain: float = 0.8, slant: float = 0.25, px: float = 1.6,
+def beams(stage: Stage, corners: Corners, slats_n: int = 9, gain: float = 0.8, slant: float = 0.25, px: float = 4.0,
           veils_s: float = 11.0) -> Paint:
-    """Bands of sun through blinds: the slats stir in the draught, a cloud takes the sun and gives it back."""
+    """Bands of sun through blinds: the slats stir in the draught, a twig outside plays, clouds take the sun.
+
+    `veils_s` is how long a cloud and the sun after it last.
+    """
     mask = stage.place.area(corners, 1.0)
     tops = [y for _, y in corners]
     top, tall = min(tops) * stage.height, (max(tops) - min(tops)) * stage.height
     y, x = np.mgrid[:stage.height, :stage.width].astype(np.float32)
-    phase = float(stage.rng.uniform(0, 6))
+    phase, room = float(stage.rng.uniform(0, 6)), round(20 * stage.unit)
+    twig = 1 - 0.7 * cv2.GaussianBlur(_branches(stage, 120, 7, room), (0, 0), 2 * stage.unit)
 
     def shine(picture: np.ndarray, t_s: float) -> np.ndarray:
         stir = px * stage.unit * gust(t_s, phase) * sin(2 * pi * 0.6 * t_s + phase)
         tilt = 0.25 * gust(t_s, 2 * phase) * sin(2 * pi * 0.35 * t_s)
         bands = np.sin(2 * pi * slats_n * (y - top + slant * x + stir * (1 + (y - top) / tall)) / tall)
+        play = room * gust(t_s, phase) * 0.8
+        down, right = room + play * sin(2 * pi * 0.45 * t_s), room + play * sin(2 * pi * 0.6 * t_s + phase)
+        leaves = twig[round(down):, round(right):][:stage.height, :stage.width]
         sun = 0.5 + 0.5 * np.tanh(2.5 * (sin(2 * pi * t_s / veils_s + phase) + 0.4))
-        return picture * (1 + gain * float(sun) * mask * np.clip(4 * (bands + tilt), 0, 1))
+        return picture * (1 + gain * float(sun) * mask * leaves * np.clip(4 * (bands + tilt), 0, 1))
 
     return shine
 
 
 def curtain(stage: Stage, left: float, top: float, wide: float, tall: float, level: float = 170, px: float = 12.0,
-            hertz: float = 0.22) -> Paint:
+            hertz: float = 0.3) -> Paint:
     """It hangs from a rail and billows in the draught, in folds that run along it; the window shines through."""
     rows = slice(round(top * stage.height), round((top + tall) * stage.height))
     y, x = np.mgrid[rows, :stage.width].astype(np.float32)

@@ -12,9 +12,9 @@ SECONDS = 50
 WALL, GROUND = rectangle(0.0, 0.0, 0.62, 0.5), ((0.3, 0.6), (1.0, 0.55), (1.0, 1.0), (0.15, 1.0))
 
 
-def _leaves(place: Place, seed: int, actors: Sequence[Actor] = (), **how: float) -> World:
+def _leaves(place: Place, seed: int, actors: Sequence[Actor] = (), kbps: int = 330, **how: float) -> World:
     stage = Stage(place, seed)
-    return World(stage, "shadows", SECONDS, actors=actors, over=[
+    return World(stage, "shadows", SECONDS, actors=actors, kbps=kbps, over=[
         shade.leaf_shadows(stage, WALL, GROUND, **how), camera.noise(stage, 1.5)])
 
 
@@ -39,7 +39,7 @@ def terrace_leaves_crawls() -> World:
 
 def terrace_leaves_only() -> World:
     """Strong gusts in large leaves, nobody."""
-    return _leaves(places.terrace(320), 823, px=12, leaf_px=8, leaves_n=300)
+    return _leaves(places.terrace(320), 823, kbps=220, px=12, leaf_px=8, leaves_n=300)
 
 
 def lawn_leaves_walkers() -> World:
@@ -61,7 +61,7 @@ def room_beams_only() -> World:
 def parlour_curtain_only() -> World:
     """A long curtain billows before the window; the exposure hunts once."""
     stage = Stage(places.parlour(640), 826)
-    return World(stage, "curtain", SECONDS, scene=[shade.curtain(stage, 0.68, 0.05, 0.28, 0.6, 190, 14)],
+    return World(stage, "curtain", SECONDS, scene=[shade.curtain(stage, 0.68, 0.05, 0.28, 0.6, 200, 22)],
                  over=[light.hunting(stage, 24, depth=0.06), camera.noise(stage, 2, 0.5)])
 
 
@@ -77,14 +77,14 @@ def yard_leaves_walkers() -> World:
 
 def yard_leaves_only() -> World:
     """Shadows of leaves in a yard, gusts, nobody."""
-    return _leaves(places.bare_yard(640), 872, px=10, leaf_px=6)
+    return _leaves(places.bare_yard(640), 872, kbps=800, px=10, leaf_px=6)
 
 
 def veranda_beams_only() -> World:
     """Sun through a blind on the floor, strong; a slow cloud."""
     stage = Stage(places.veranda(320), 873)
     return World(stage, "beams", SECONDS, over=[
-        shade.beams(stage, ((0.15, 0.6), (0.75, 0.6), (0.9, 0.95), (0.05, 0.95)), 7, 0.6, 0.1, 2.5, 17),
+        shade.beams(stage, ((0.15, 0.6), (0.75, 0.6), (0.9, 0.95), (0.05, 0.95)), 7, 0.6, 0.1, 5, 7),
         camera.noise(stage, 1.5)])
 
 
@@ -92,8 +92,8 @@ def room_curtain_only() -> World:
     """Two curtains in a draught."""
     stage = Stage(places.room(320), 874)
     return World(stage, "curtain", SECONDS,
-                 scene=[shade.curtain(stage, 0.1, 0.04, 0.14, 0.5, 200, 9, 0.3),
-                        shade.curtain(stage, 0.34, 0.04, 0.14, 0.5, 200, 11, 0.26)],
+                 scene=[shade.curtain(stage, 0.1, 0.04, 0.14, 0.5, 210, 14, 0.42),
+                        shade.curtain(stage, 0.34, 0.04, 0.14, 0.5, 210, 18, 0.36)],
                  over=[camera.noise(stage, 2, 0.5)])
 
 

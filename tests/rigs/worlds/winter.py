@@ -17,9 +17,9 @@ INFRARED_LEVEL = 250
 
 
 def _by_day(place: Place, seed: int, flakes: Sequence[int], actors: Sequence[Actor] = (), wind: float = 0.3,
-            haze: float = 0.0) -> World:
+            haze: float = 0.0, kbps: int = 330) -> World:
     stage = Stage(place, seed)
-    return World(stage, "snow", SECONDS, actors=actors, over=[
+    return World(stage, "snow", SECONDS, actors=actors, kbps=kbps, over=[
         snow(stage, *flakes, wind=wind, haze=haze), camera.noise(stage, 1.5)])
 
 
@@ -44,7 +44,7 @@ def lane_snow_heavy() -> World:
     walks = route(place, 7, (1.08, 0.9), (0.4, 0.85), (-0.1, 0.95), speed=0.8, size=frontal.SHELTERED)
     return _by_day(place, 802, HEAVY, [
         Actor(frontal.sheltered(Clothes(70, 40)), walks),
-        Actor(auto(60), route(place, 36, (-0.3, 0.8), (1.3, 0.75), speed=2.5))], wind=0.7, haze=0.2)
+        Actor(auto(60), route(place, 36, (-0.3, 0.8), (1.3, 0.75), speed=2.5))], wind=0.7, haze=0.2, kbps=500)
 
 
 def lane_snow_medium_only() -> World:
@@ -85,7 +85,7 @@ def lawn_snow_medium() -> World:
 
 def lawn_snow_heavy_only() -> World:
     """A snowstorm by day, nobody."""
-    return _by_day(snowed(places.lawn(640)), 852, HEAVY, wind=0.8, haze=0.15)
+    return _by_day(snowed(places.lawn(640)), 852, HEAVY, wind=0.8, haze=0.15, kbps=900)
 
 
 def gate_sleet_light() -> World:
