@@ -51,6 +51,17 @@ def yard_swarm_crawls() -> World:
         Actor(cut("jeans"), route(place, 44, (1.06, 0.8), (-0.08, 0.8), speed=3.0), **INFRARED)], soft=25, crisp=70)
 
 
+def yard_swarm_dash() -> World:
+    """Among moths, crisp ones: four dash by, near and far, each in a second or little more; two are dark."""
+    place = darker(places.bare_yard(320), 0.4, 8, 0.5)
+    return _swarm(place, 817, [
+        Actor(folk(Clothes(35, 25, 60)), route(place, 12, (-0.08, 0.8), (1.1, 0.82), speed=4.2), blur=0.4),
+        Actor(cut("phone"), route(place, 25, (1.08, 0.95), (-0.1, 0.98), speed=3.8), **INFRARED),
+        Actor(folk(Clothes(150, 60)), route(place, 37, (-0.06, 0.58), (1.08, 0.56), speed=5.0), **INFRARED),
+        Actor(cut("coat"), route(place, 48, (1.06, 0.7), (-0.08, 0.72), speed=4.0), gain=0.4, blur=0.4)],
+        soft=35, crisp=120)
+
+
 def yard_swarm_only() -> World:
     """Moths, nobody."""
     return _swarm(darker(places.bare_yard(320), 0.4, 5, 0.6), 813, soft=60, crisp=60)
@@ -105,12 +116,22 @@ def orchard_swarm_runner() -> World:
         Actor(folk(Clothes(160, 70)), route(place, 46, (-0.06, 0.7), (1.08, 0.72), speed=3.5), **INFRARED)])
 
 
+def orchard_swarm_dash() -> World:
+    """Among moths: three dash by, one of them dark."""
+    place = darker(places.orchard(640), 0.45, 7, 0.5)
+    return _swarm(place, 865, [
+        Actor(cut("jeans"), route(place, 14, (-0.06, 0.85), (1.08, 0.85), speed=3.8), **INFRARED),
+        Actor(folk(Clothes(35, 25, 60)), route(place, 28, (1.06, 0.75), (-0.08, 0.75), speed=4.2), blur=0.4),
+        Actor(cut("hood"), route(place, 43, (-0.06, 0.62), (1.06, 0.62), speed=4.5), **INFRARED)], soft=30, crisp=110)
+
+
 def orchard_swarm_only() -> World:
     """Moths, nobody."""
     return _swarm(darker(places.orchard(640), 0.45, 5, 0.5), 864, soft=45, crisp=70)
 
 
 FITTED = {world.__name__: world for world in (
-    yard_swarm_runner, yard_swarm_crawls, yard_swarm_only, lane_swarm_far, alley_webs_spider, alley_webs_only)}
+    yard_swarm_runner, yard_swarm_crawls, yard_swarm_dash, yard_swarm_only, lane_swarm_far, alley_webs_spider,
+    alley_webs_only)}
 JUDGED = {world.__name__: world for world in (
-    veranda_webs_person, veranda_webs_only, orchard_swarm_runner, orchard_swarm_only)}
+    veranda_webs_person, veranda_webs_only, orchard_swarm_runner, orchard_swarm_dash, orchard_swarm_only)}
