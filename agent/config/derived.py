@@ -87,13 +87,14 @@ def _plain(value: Any) -> Any:
 
 def units(settings: Settings) -> dict[str, str]:
     """Maps units to roles: network cameras and files share one capture process, every other camera has its own. The
-    link only runs if the ward, the home or notifications need it."""
+    link only runs if the ward, the home, notifications or metrics need it."""
     found = {}
     for camera in settings.camera:
         if camera.enabled:
             shared = parse_source(camera.source).scheme in (*NETWORK, "file")
             found["capture@network" if shared else f"capture@{camera.name}"] = "capture"
-    link = {"link": "link"} if settings.ward.enabled or settings.home.enabled or settings.notify else {}
+    needed = settings.ward.enabled or settings.home.enabled or settings.notify or settings.metrics.port
+    link = {"link": "link"} if needed else {}
     return {**found, "keeper": "keeper", **link, **({"web": "web"} if settings.web.enabled else {})}
 
 

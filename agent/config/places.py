@@ -21,6 +21,7 @@ FILES = (("ward", ("ca", "cert", "key", "password_file", "command_key")), ("home
 def faults(settings: Settings) -> Iterator[tuple[Path, str]]:
     yield from _listen(settings)
     yield from _afar(settings)
+    yield from _metrics(settings)
     yield from _paths(settings)
     for table in ("ward", "home"):
         account = getattr(settings, table)
@@ -72,6 +73,17 @@ def _listen(settings: Settings) -> Iterator[tuple[Path, str]]:
         broker = getattr(settings, table)
         if web.enabled and broker.enabled and same_place(("localhost", web.port), (broker.host, broker.port)):
             yield (table, "port"), "is the page's, too ([web] port): on one machine only one of them can have it"
+
+
+def _metrics(settings: Settings) -> Iterator[tuple[Path, str]]:
+    port = settings.metrics.port
+    if 0 < port < 1024:
+        yield ("metrics", "port"), f"takes a port from 1024 to 65535, as in 9467: only root may listen on {port}"
+    for table in ("web", "ward", "home"):
+        other = getattr(settings, table)
+        host = "localhost" if table == "web" else other.host
+        if port and other.enabled and same_place(("localhost", port), (host, other.port)):
+            yield ("metrics", "port"), f"is taken by [{table}] port: choose another, as in 9467"
 
 
 def _afar(settings: Settings) -> Iterator[tuple[Path, str]]:

@@ -183,6 +183,12 @@ class Web(Struct, kw_only=True, forbid_unknown_fields=True):
     afar: list[str] = field(default_factory=list)
 
 
+class Metrics(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The recorder's figures for Prometheus, on this machine only."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+
+
 class Recovery(Struct, kw_only=True, forbid_unknown_fields=True):
     """How far the recorder may go to revive a Pi or USB camera."""
 
@@ -214,6 +220,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     home: Home = field(default_factory=Home)
     notify: list[Notify] = field(default_factory=list)
     web: Web = field(default_factory=Web)
+    metrics: Metrics = field(default_factory=Metrics)
     recovery: Recovery = field(default_factory=Recovery)
     update: Update = field(default_factory=Update)
     log: Log = field(default_factory=Log)

@@ -11,6 +11,7 @@ from agent.link.actions import WardParts
 from agent.link.context import LinkContext
 from agent.link.flow import FlowRunner
 from agent.link.home_sink import HomeThread
+from agent.link.metrics import MetricsThread
 from agent.link.notifier import NotifyThread
 from agent.link.outbox_upkeep import OutboxBacklog
 from agent.link.side_thread import SideThread
@@ -24,10 +25,10 @@ class LinkLoop:
     """Everything that is sent is sent from here. `ward` is None if the settings disable it."""
 
     def __init__(self, role: Role, link: LinkContext, parts: WardParts, flows: FlowRunner, *, home: HomeThread | None,
-                 notify: NotifyThread | None) -> None:
+                 notify: NotifyThread | None, metrics: MetricsThread | None) -> None:
         self._role, self._link, self._parts, self._flows = role, link, parts, flows
-        self._home, self._notify = home, notify
-        self.beside: list[SideThread] = [thread for thread in (home, notify) if thread]
+        self._home, self._notify, self._metrics = home, notify, metrics
+        self.beside: list[SideThread] = [thread for thread in (home, notify, metrics) if thread]
         self.inbox = Inbox(role.runtime, "link")
         self.ward: WardLink | None = None
 
@@ -49,6 +50,8 @@ class LinkLoop:
             self._parts.reporter.turn(None, None, self._parts.meter.backlog)
         if self._home:
             self._home.report(self._parts.reporter.report)
+        if self._metrics:
+            self._metrics.report = self._parts.reporter.report
         if self._role.heartbeat.due():
             self._role.heartbeat.beat(facts=self.facts())
 

@@ -19,6 +19,7 @@ from agent.link.drain import Drain
 from agent.link.flow import FlowRunner
 from agent.link.home_sink import HomeThread
 from agent.link.loop import LinkLoop
+from agent.link.metrics import MetricsThread
 from agent.link.notifier import NotifyContext, NotifyThread
 from agent.link.outbox_upkeep import OutboxMeter
 from agent.link.presence import Presence
@@ -63,7 +64,8 @@ def serve(role: Role, tempo: LinkTempo | None = None, doors: UpdateFolders | Non
         in_force=SettingsInForce(role.settings, role.runtime, reporter, presence))
     notify = NotifyThread(NotifyContext(role.settings, role.folders, role.runtime, role.clock, draw=random.random,
                                         waits=tempo.notify)) if role.settings.notify else None
-    loop = LinkLoop(role, link, parts, flows, home=_home(role, own_id, store, tempo), notify=notify)
+    metrics = MetricsThread(link) if role.settings.metrics.port else None
+    loop = LinkLoop(role, link, parts, flows, home=_home(role, own_id, store, tempo), notify=notify, metrics=metrics)
     parts.in_force.apply(store.wait_for(ward_settings.read, None) or ward_settings.NOTHING)
     if role.settings.ward.enabled:
         commands = _commands(link, Actions(link, parts, loop.facts))

@@ -17,6 +17,7 @@ from agent.process.monitor import monitor_of
 from agent.store.folders import Folders
 
 HISTORY_EVERY_S = 300.0
+METRICS_EVERY_S = 10.0      # it looks this often while Prometheus may ask
 THINNED_S = 300             # while the ward's ingest is away, because only the last report is kept
 AWAY_S = 300.0              # "away" counts this long, as long as the broker keeps it
 
@@ -29,6 +30,7 @@ class Reporter:
         self._monitor = monitor_of(settings, folders.root, clock)
         self._runtime = Path(settings.store.runtime)
         self._outlet, self._tell_mono_s = Outlet(self._runtime), clock.mono_s()
+        self._tell_every_s = METRICS_EVERY_S if settings.metrics.port else TELL_EVERY_S
         self.report: Report | None = None
         self.sent: wire.Health | None = None        # the last report as the ward got it
         self.is_shared = True                       # the household may withhold the whole report
@@ -74,7 +76,7 @@ class Reporter:
             return
         self.report = self._monitor.look(now_mono_s)
         if now_mono_s >= self._tell_mono_s:
-            self._tell_mono_s = now_mono_s + TELL_EVERY_S
+            self._tell_mono_s = now_mono_s + self._tell_every_s
             self._outlet.send(reach_of(self.report), "keeper")
         if now_mono_s < self._due_mono_s:
             return

@@ -37,6 +37,11 @@ def told(text: str) -> str:
     ('[home]\nenabled = true\nhost = "localhost"\nport = 8088\n', "t.toml:4: home.port: is the page's, too"),
     ('[ward]\nenabled = true\ntls = false\nhost = "127.0.0.1"\nport = 9000\n[web]\nport = 9000\n',
      "t.toml:5: ward.port: is the page's, too ([web] port)"),
+    ("[metrics]\nport = 80\n", "t.toml:2: metrics.port: takes a port from 1024 to 65535, as in 9467: only"),
+    ("[metrics]\nport = 8088\n", "t.toml:2: metrics.port: is taken by [web] port: choose another, as in 9467"),
+    ('[metrics]\nport = "9467"\n', "t.toml:2: metrics.port: takes a whole number from 0 to 65535; it is '9467'"),
+    ("[metrics]\nport = 70000\n", "t.toml:2: metrics.port: takes a whole number from 0 to 65535; it is 70000"),
+    ("[metrics]\nenabled = true\n", "t.toml:2: metrics.enabled: unknown key"),
 ])
 def test_what_cannot_be_right_is_told_with_its_remedy(text: str, said: str):
     assert said in told(text) and "\n" not in told(text)

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.doctor import Check, CheckVerdict, bad, broker, camera, card, machine, roles
+from agent.cli.doctor import Check, CheckVerdict, bad, broker, camera, card, machine, metrics, roles
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path
 from agent.cli.terminal import console, json_line, working
@@ -87,6 +87,8 @@ def checks(settings: Settings, config: Path) -> list[Check]:
     found.append(Check("broker", partial(broker.examine, settings.ward, store), broker.DEADLINE_S))
     if settings.home.enabled:
         found.append(Check("Home Assistant", partial(broker.examine_home, settings.home, store), broker.DEADLINE_S))
+    if settings.metrics.port:
+        found.append(Check("metrics", partial(metrics.examine, settings.metrics.port, config)))
     if settings.update.release_key or key_file("").exists():
         found.append(Check("updates", partial(machine.updates, settings.update)))
     return found

@@ -40,7 +40,7 @@ GOOD = ".good"              # the last good configuration, beside the present on
 APPLIED = "applied.json"
 UNKNOWN = UnitWish("unknown", "unknown")
 AGAIN_MAX_N = 20            # rounds while new requests come
-ENROL = "enrol-taimat.service"
+ENROL, LINK = "enrol-taimat.service", "taimat-link.service"
 JAM_S = 5.0                 # before systemd starts us again for a request that can't be removed
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class AppliedWishes(msgspec.Struct, kw_only=True):
     version: str
     units: dict[str, UnitWish]
     afar: list[str] = []        # networks that may reach the page
+    local: list[str] = []       # and the link, which answers Prometheus
 
 
 @dataclass(slots=True)
@@ -239,19 +240,22 @@ class Setup:
             states = systemd.states()
             systemd.carry_out(plan(wishes, known, states.up), states)
             now = {unit: _until_good(applied.get(unit), wish) for unit, wish in wishes.items()} if bad else wishes
-            self._note(AppliedWishes(version=__version__, units=now, afar=noted.afar), noted)
+            self._note(msgspec.structs.replace(noted, version=__version__, units=now), noted)
         except (OSError, subprocess.SubprocessError) as error:
             _log.error("the units: %s", error)
 
     def _admit(self, settings: Settings) -> None:
-        noted = self._applied()
         afar = [str(ipaddress.ip_network(network)) for network in settings.web.afar]      # as systemd writes them
-        if afar != noted.afar:
+        local = ["127.0.0.1/32"] if settings.metrics.port else []
+        for kind, units, wanted in (("afar", systemd.PAGE_UNITS, afar), ("local", [LINK], local)):
+            noted = self._applied()
+            before = getattr(noted, kind)
             try:
-                systemd.admit(afar, noted.afar)
-                self._note(msgspec.structs.replace(noted, afar=afar), noted)
+                if wanted != before:
+                    systemd.admit(units, wanted, before)
+                    self._note(msgspec.structs.replace(noted, **{kind: wanted}), noted)
             except (OSError, subprocess.SubprocessError) as error:
-                _log.error("the page from afar: %s", error)
+                _log.error("who may reach %s: %s", units[0], error)
 
     def _note(self, now: AppliedWishes, noted: AppliedWishes) -> None:
         if now != noted:

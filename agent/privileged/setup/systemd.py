@@ -43,17 +43,17 @@ def _systemctl(*words: str) -> str:
                           timeout=WITHIN_S).stdout
 
 
-def admit(networks: Sequence[str], before: Sequence[str]) -> None:
-    """Lets these networks reach the page instead of those in `before`, until the next boot.
+def admit(units: Sequence[str], networks: Sequence[str], before: Sequence[str]) -> None:
+    """Lets these networks reach the units instead of those in `before`, until the next boot.
 
     What the units' own files allow stays. Raises OSError and subprocess.SubprocessError.
     """
-    for unit in PAGE_UNITS:
+    for unit in units:
         said = _systemctl("show", "--property=IPAddressAllow", "--value", unit)
         allowed = [network for network in said.split() if network not in before]
         wanted = [*allowed, *(network for network in networks if network not in allowed)]
         _systemctl("set-property", "--runtime", unit, "IPAddressAllow=", f"IPAddressAllow={' '.join(wanted)}")
-        _log.info("%s hears also: %s", unit, " ".join(networks) or "nobody from afar")
+        _log.info("%s hears also: %s", unit, " ".join(networks) or "nobody else")
 
 
 def start(unit: str) -> None:
