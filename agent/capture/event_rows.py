@@ -138,7 +138,7 @@ class EventRows:
         self._open = None
         looks = [look for look in (job.peak, *job.more) if look.packets]
         gets_word = with_picture and event.may_be_named and self._labeller is not None and self._labeller.add(
-            LabelTask(looks, lambda word: self._offer([EventLabel(event, word)])))
+            LabelTask(looks, lambda word: self._offer([EventLabel(event, word)]), camera=self._camera, event=event.id))
         # Without its video, because the change may have to wait for long.
         summary, boxes, detector, settings = job.summary, job.peak.boxes, job.detector, job.settings
 
@@ -171,7 +171,7 @@ class EventRows:
                 self._make_folder()
             write_once(self._folders.thumbs / f"{name}.jpg", self._encryption.picture(day, image, name))
         except (OSError, StoreError) as error:
-            _log.warning("no thumbnail for an event of %s: %s", self._camera, error)
+            _log.warning("no thumbnail for an event of %s: %s", self._camera, error, extra={"EVENT": event.id})
             return None
         return f"{name}.jpg"
 

@@ -48,6 +48,8 @@ class LabelTask:
     looks: Sequence[BestLook]
     done: Callable[[EventWord | None], object]
     tries_n: int = 0
+    camera: str = ""
+    event: int | None = None        # its number, if the database has taken it by now
 
     @property
     def size_b(self) -> int:
@@ -106,7 +108,7 @@ class Labeller:
                     self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
                 time.sleep(self._retry_s)
             else:
-                _log.info("an event gets no label: %s", why)
+                _log.info("an event of %s gets no label: %s", task.camera, why, extra={"EVENT": task.event})
                 task.done(None)
 
     def _next(self) -> LabelTask | None:
@@ -129,7 +131,7 @@ class Labeller:
             answer = ask_at(self._door, question) if self._door.exists() else _ask_child(question)
             return label_answer(answer).label
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-            _log.warning("an event gets no label: %s", error)
+            _log.warning("an event of %s gets no label: %s", task.camera, error, extra={"EVENT": task.event})
             return None
 
 

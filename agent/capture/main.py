@@ -15,7 +15,7 @@ from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
 from agent.config.source import NETWORK, parse_source
 from agent.core.contract.facts import CaptureFacts
-from agent.host import rescue
+from agent.host import log, rescue
 from agent.host.prctl import small_pages_only
 from agent.process.orders import Reload
 from agent.process.role import Role, arguments, live
@@ -69,6 +69,7 @@ def _read_again(config: Path, settings: Settings) -> tuple[Settings, str | None]
         _log.error("the settings stay as they were, because the file is wrong: %s", error)
         return settings, str(error)
     keep_as_good(config)
+    log.know([camera.name for camera in new.camera])
     if read_by_capture(new.store) != read_by_capture(settings.store):
         _log.warning("[store] has changed: a restart puts that into effect")
     _log.info("the settings were read again")

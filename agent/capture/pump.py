@@ -112,7 +112,7 @@ class SourceState:
             # libav returns the last frame only after its wait has timed out, so the frame's own time counts.
             self._gap_began_mono_s = ended_mono_s or self._came_mono_s or self._began_mono_s
         self._error, self._flows_mono_s = error, None
-        _log.warning("%s: %s", self._name, error)
+        _log.warning("%s: no picture: %s", self._name, error)
 
     def attempt_s(self) -> float:
         """Returns the seconds since the present attempt began."""

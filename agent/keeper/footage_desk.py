@@ -55,7 +55,7 @@ def event_picture(db: sqlite3.Connection, folders: Folders, event_id: int) -> by
         with contextlib.closing(open_clear(folders.thumb(name), Keyring(folders).file_key)) as file:
             return file.read_at(0, file.size_b) if file.size_b <= PICTURE_B_MAX else b""
     except (OSError, LockedError, DamagedError) as error:
-        _log.warning("the picture of an event cannot be read: %s", error)
+        _log.warning("the picture of an event cannot be read: %s", error, extra={"EVENT": event_id})
         return b""
 
 

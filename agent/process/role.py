@@ -86,6 +86,7 @@ def start(role: str, unit: str, config: Path) -> Role:
     _stay_with_this_version()
     settings, problem = load_or_last_good(config)
     log.set_up(unit, settings.log.level)
+    log.know([camera.name for camera in settings.camera])
     store = Path(settings.store.folder)
     become(role, store)
     if problem is None:

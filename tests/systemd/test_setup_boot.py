@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent.core.contract.journal import MESSAGE_IDS
 from tests.rigs.cameras import footage
 from tests.rigs.wait import HANG_S, Stopwatch, until
 from tests.systemd.booted import (
@@ -190,6 +191,11 @@ def test_what_the_owner_writes_is_recorded_at_once_and_kept(machine: Machine, to
     settled(machine)
     assert machine.show(NETWORK, "MainPID") == before       # told, not started anew: it records
     assert "s3cret" not in machine.journal("--unit", SETUP)
+    told = json.loads(until(lambda: machine.journal("CAMERA=bep", "--output=json", "--lines=1"), "its fault is logged"))
+    assert (told["_SYSTEMD_UNIT"], told["SYSLOG_IDENTIFIER"]) == (NETWORK, NETWORK.removesuffix(".service"))
+    assert told["MESSAGE"].startswith("capture@network: bep: no picture: ")
+    assert told["MESSAGE_ID"] == MESSAGE_IDS["%s: no picture: %s"]
+    assert "gate" not in machine.journal("CAMERA=bep")
     assert "s3cret" not in machine.run("sh", "-c", "cat /run/taimat/setup/*.json")
     assert machine.run("taimat", "config", "show").count("[[camera]]") == 2
 
@@ -223,6 +229,20 @@ def test_a_vpn_is_let_in_and_out_again_and_the_house_stays(machine: Machine, tok
     assert change(machine, token, change="web", afar=[])["done"]
     until(lambda: all(set(heard(unit)) == set(house[unit]) for unit in units), "it is let in no more")
     becomes(machine, WEB, "active")
+
+
+def test_prometheus_is_answered_on_this_machine_while_the_settings_say_so(machine: Machine) -> None:
+    good = settings(machine)
+    ask = ("curl", "--silent", "--fail", "--max-time", "5", "http://127.0.0.1:9467/metrics")
+    assert "127.0.0.1/32" not in machine.show(LINK, "IPAddressAllow")
+    edit(machine, good + "\n[metrics]\nport = 9467\n")
+    becomes(machine, LINK, "active")
+    until(lambda: 'taimat_role_state{role="keeper",state="ok"} 1' in machine.run(*ask, check=False), "it is answered")
+    assert "127.0.0.1/32" in machine.show(LINK, "IPAddressAllow")
+    edit(machine, good)
+    becomes(machine, LINK, "inactive")
+    until(lambda: "127.0.0.1/32" not in machine.show(LINK, "IPAddressAllow"), "it may no longer be asked")
+    assert not machine.run(*ask, check=False)
 
 
 def tried(machine: Machine, token: str) -> str:

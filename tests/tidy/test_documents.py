@@ -27,7 +27,8 @@ def tracked() -> list[Path]:
 
 
 DOCUMENTS = sorted(path for path in tracked() if path.suffix == ".md")
-GENERATED = {ROOT / "docs/reference" / name for name in ("cli.md", "conditions.md", "config.md", "ward.md")}
+GENERATED = {ROOT / "docs/reference" / name for name in ("cli.md", "conditions.md", "config.md",
+                                                          "journal.md", "metrics.md", "ward.md")}
 WRITTEN = [path for path in DOCUMENTS if path not in GENERATED]
 CODE = sorted((ROOT / "agent").rglob("*.py"))
 
