@@ -1,6 +1,7 @@
 """Puts one camera together (pumps, pipe, recorder, sockets), and applies pauses and changed settings to it."""
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from agent.cameras import Source, open_source
@@ -13,7 +14,7 @@ from agent.capture.motion_feed import MainFeed, SubFeed
 from agent.capture.pipe import Pipe
 from agent.capture.pump import Counts, Pump
 from agent.capture.recorder import Recorder
-from agent.capture.sockets import LiveSocket, LookSocket, busy_socket, snapshot_socket
+from agent.capture.sockets import LiveSocket, LookSocket, busy_socket, cut_socket, snapshot_socket
 from agent.config.derived import transcodes
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
@@ -58,7 +59,8 @@ class Camera:
         watch = self._pipe.watch
         self._sockets = [live, looks,
                          snapshot_socket(camera_socket(runtime, "snap", camera.name), self._pipe.newest, clock),
-                         busy_socket(camera_socket(runtime, "busy", camera.name), watch.busy, watch.forget_busy)]
+                         busy_socket(camera_socket(runtime, "busy", camera.name), watch.busy, watch.forget_busy),
+                         cut_socket(camera_socket(runtime, "cut", camera.name), partial(self._pipe.tick, cut=True))]
         self._came, self._counts, self._sub_counts = Rate(), Counts(), Counts()
         self._pumps: list[Pump] = []            # the present or latest ones; the main stream's comes first
         self._stop = Stop()                     # of the main stream's; set while the camera must not see

@@ -118,11 +118,12 @@ class Pipe:
         with self._looking, self._lock:
             self.watch.adjust(camera)
 
-    def tick(self) -> None:
-        """Ends what waits for pictures or sound that have stopped. Called about once a second."""
+    def tick(self, cut: bool = False) -> None:
+        """Ends what waits for pictures or sound that have stopped. Called about once a second. `cut`: somebody exports
+        the open clip, so it ends at a keyframe soon, where another one begins."""
         now_mono_s = self._clock.mono_s()
         with self._lock:
-            self.record.tick(int(now_mono_s * 1e6))
+            self.record.tick(int(now_mono_s * 1e6), cut)
             self.watch.tick(now_mono_s)
 
     def newest(self) -> tuple[StreamInfo, list[Packet]] | None:

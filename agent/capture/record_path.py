@@ -20,6 +20,7 @@ from agent.host.meter import Rate, rounded
 
 SILENT_S = 10.0             # after so long without the promised sound, it is reported as missing
 CONFIRM_S = 2.0             # the detector confirms motion up to this long after its first picture
+SHORTEST_CUT_US = 5_000_000     # whoever asks often must not fill the database with clips
 CONTINUOUS_CLIP_S = 60.0    # short enough for fair retention, long enough for few commits
 
 _log = logging.getLogger(__name__)
@@ -161,8 +162,10 @@ class RecordPath:
         if not self._clips.send():
             self._segmenter.lost()
 
-    def tick(self, now_us: int) -> None:
-        """Closes a clip whose sound has stopped."""
+    def tick(self, now_us: int, cut: bool) -> None:
+        """Closes a clip whose sound has stopped; with `cut` an open one at a keyframe soon."""
+        if cut:
+            self._segmenter.cut(SHORTEST_CUT_US)
         self._clips.stop_waiting(now_us)
         self.send()
 

@@ -266,3 +266,8 @@ def busy_socket(path: Path, show: Callable[[], busy_contract.Busy], forget: Call
             forget()
         return busy_contract.answer(show())
     return SocketServer(path, "busy", answer, busy_contract.QUESTION_B_MAX)
+
+
+def cut_socket(path: Path, cut: Callable[[], None]) -> SocketServer:
+    """Has the open clip end soon; to connect is to ask. Raises OSError."""
+    return SocketServer(path, "cut", lambda *_: cut() or b"ok")      # type: ignore[func-returns-value]

@@ -3,6 +3,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,7 @@ from agent.store.folders import Folders
 from agent.store.holds import HoldError
 
 ASK = Path("-")
+CLOSED = ("done", "recovered")
 EXIT_OK, EXIT_DAMAGED = 0, 1
 UNSURE = "[dim]~ the clock was not sure of this time[/dim]"
 LETTERS_MAX = 200
@@ -226,12 +228,16 @@ class _ExportRun:
 
     def _made(self, package: PackageOptions, keys: list[str], output: Path | None) -> Made:
         db, signed = self.db, not package.unsigned
+        until = partial(signed_until, db, is_there=self._keeper_runs, runtime=Path(self.settings.store.runtime))
         if self.footage.clip is None:
             camera, begin_ms, end_ms = self.footage.span(self.settings, db)
         else:
-            clip = self.footage.named_clip(db, ("done", "recovered"), "finished clip")
+            clip = self.footage.named_clip(db, ("open", "done", "recovered") if signed else CLOSED, "clip")
+            if clip.state == "open":
+                until(clip.camera, clip.wall_ms, clip.wall_ms + 1)
+                clip = self.footage.named_clip(db, CLOSED, "finished clip")
             camera, begin_ms, end_ms = clip.camera, clip.wall_ms, clip.wall_ms + (clip.dur_ms or 0)
-        until_ms = signed_until(db, camera, begin_ms, end_ms, self._keeper_runs) if signed else None
+        until_ms = until(camera, begin_ms, end_ms) if signed else None
         file_key = self.footage.keyring(self.settings, self.folders).file_key
         found = prepare(db, self.folders, camera, begin_ms, end_ms, file_key=file_key, until_ms=until_ms,
                         vouches=as_told if signed else None)

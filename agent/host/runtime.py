@@ -47,7 +47,7 @@ def inbox(runtime: Path, role: str) -> Path:
 
 
 def camera_socket(runtime: Path, what: str, camera: str) -> Path:
-    """Returns the path of a camera's socket: `what` is "live", "snap", "busy" or "looks"."""
+    """Returns the path of a camera's socket: `what` is "live", "snap", "busy", "looks" or "cut"."""
     return runtime / VIDEO / f"{what}-{camera}.sock"
 
 

@@ -112,6 +112,16 @@ def test_a_cut_ends_the_clip_and_not_the_event():
     assert camera.clips[0][-1] == 4_900_000 and camera.clips[1][0] == 5_000_000 and camera.turns == []
 
 
+def test_a_cut_for_an_export_spares_a_clip_that_is_short_and_one_for_the_format_does_not_wait_for_it():
+    for cuts, second_us in (((5_000_000,), 5_000_000), ((5_000_000, 0), 3_000_000), ((0, 5_000_000), 3_000_000)):
+        camera = Camera(always=True)
+        camera.play(2.5)
+        for after_us in cuts:
+            camera.segmenter.cut(after_us)
+        camera.play(4)
+        assert [clip[0] for clip in camera.clips] == [0, second_us]
+
+
 def test_where_everything_is_recorded_an_event_turns_at_once():
     camera = Camera(always=True)
     camera.play(3.5)

@@ -57,7 +57,7 @@ class Segmenter:
     clip_start_us: int | None = None    # while a clip is open
     last_dts_us: int | None = None      # of this run
     last_step_us: int = 0
-    cut_asked: bool = False
+    cut_from_us: int | None = None      # another clip begins at the first keyframe from here on
     turn_asked: bool = False
     _withheld: list[Packet] = field(default_factory=list)
     _withheld_bytes: int = 0
@@ -83,7 +83,8 @@ class Segmenter:
         """The event is too long and continues as a new one, from the next keyframe, where its clip ends."""
         if self.always:
             return [Turn(now_us)]
-        self.cut_asked = self.turn_asked = True
+        self.cut()
+        self.turn_asked = True
         return self.extend(now_us)
 
     def keep(self, now_us: int, until_us: int) -> list[Action]:
@@ -93,9 +94,11 @@ class Segmenter:
             return self._release()
         return self._begin(self.ring.since(now_us - self.pre_roll_us))
 
-    def cut(self) -> None:
-        """The recording's format changes: another clip begins at the next keyframe."""
-        self.cut_asked = self.clip_start_us is not None
+    def cut(self, after_us: int = 0) -> None:
+        """Another clip begins at the next keyframe, once the open one is `after_us` long."""
+        if self.clip_start_us is not None:
+            due_us = self.clip_start_us + after_us
+            self.cut_from_us = due_us if self.cut_from_us is None else min(due_us, self.cut_from_us)
 
     def close(self) -> list[Action]:
         """The event is over. A time from `keep` continues."""
@@ -127,7 +130,7 @@ class Segmenter:
     def lost(self) -> None:
         """The open clip could not be written. The next keyframe opens another one if it is wanted then."""
         self._withheld, self._withheld_bytes, self.clip_start_us = [], 0, None
-        self.cut_asked = self.turn_asked = False
+        self.cut_from_us, self.turn_asked = None, False
 
     def _let_go(self, packet: Packet) -> Sequence[Action]:
         self.kept_until_us = None
@@ -140,7 +143,8 @@ class Segmenter:
             return self._begin([packet]) if self._wanted(packet.pts_us) else None
         # Half a frame early is on time: rounding must not lengthen a clip by a whole GOP.
         long_enough = packet.dts_us - self.clip_start_us + self.last_step_us // 2 >= self.longest_us
-        return self._cut(packet) if self.cut_asked or long_enough else None
+        due = self.cut_from_us is not None and packet.dts_us >= self.cut_from_us
+        return self._cut(packet) if due or long_enough else None
 
     def _go_on(self, packet: Packet) -> Sequence[Action]:
         """In decode order: packets after a withheld one may depend on it, even if they are shown before it."""
@@ -158,7 +162,7 @@ class Segmenter:
     def _cut(self, packet: Packet) -> list[Action]:
         released = self._release()
         turned = [Turn(packet.dts_us)] if self.turn_asked else []
-        self.clip_start_us, self.cut_asked, self.turn_asked = None, False, False
+        self.clip_start_us, self.cut_from_us, self.turn_asked = None, None, False
         return [*released, End(packet.dts_us), *turned, *self._begin([packet])]
 
     def _begin(self, packets: list[Packet]) -> list[Action]:

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -19,6 +20,8 @@ from agent.core.evidence.ledger.clocks import offsets
 from agent.core.evidence.ledger.row import LedgerLine, Row, RowHead, RowMoment, canonical, decode
 from agent.host.clock import Instant
 from agent.host.datagram import Outlet
+from agent.host.runtime import camera_socket
+from agent.host.sockets import ask
 from agent.store import identity, ledger, meta, signing_requests
 from agent.store.bound import Signed, rows_of
 from agent.store.clips import Clip, reaching_into
@@ -83,15 +86,21 @@ def is_growing(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int, 
                for clip in reaching_into(db, camera, begin_ms, end_ms))
 
 
-def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int,
-                 is_there: Callable[[], bool]) -> int | None:
+def signed_until(db: sqlite3.Connection, camera: str, begin_ms: int, end_ms: int, is_there: Callable[[], bool],
+                 runtime: Path | None = None) -> int | None:
     """Returns up to where these recordings can be signed (wall time, ms): before the open clip; None: all of them. It
-    waits a little for a clip that has just ended, while the keeper `is_there`. Raises ExportError if nothing can be
-    signed, and sqlite3.Error."""
+    waits a little for a clip that has just ended, while the keeper `is_there`; a recorder that answers in `runtime` is
+    asked to end the open one. Raises ExportError if nothing can be signed, and sqlite3.Error."""
     if not is_there():
         raise ExportError(NO_KEEPER)
-    until_mono_s = time.monotonic() + PATIENCE_S
-    while (found := _ready(db, camera, begin_ms, end_ms))[1] and is_there() and time.monotonic() < until_mono_s:
+    until_mono_s, asked_ms = time.monotonic() + PATIENCE_S, None
+    while (found := _ready(db, camera, begin_ms, end_ms)) != (None, False) and time.monotonic() < until_mono_s:
+        if runtime and found[0] not in (None, asked_ms):
+            asked_ms = None
+            with contextlib.suppress(OSError):          # no recorder answers: what is open will be missing
+                asked_ms = found[0] if ask(camera_socket(runtime, "cut", camera)) else None
+        if not is_there() or not found[1] and asked_ms is None:
+            break
         time.sleep(LOOK_EVERY_S)
     if found[0] is not None and found[0] <= begin_ms:
         raise ExportError(f"{camera}: what there is from {spell(begin_ms)} on is still being recorded; ask again when "

@@ -112,7 +112,8 @@ class ExportPage(Handlers):
     def _archive(self, db: sqlite3.Connection, wish: ExportWish) -> Archive:
         """Yields the archive's name, then its pieces. Raises one of REFUSALS."""
         with contextlib.closing(Outlet(self._runtime)) as outlet:
-            until_ms = signed_until(db, wish.camera, wish.begin_ms, wish.end_ms, self._keeper_is_there)
+            until_ms = signed_until(db, wish.camera, wish.begin_ms, wish.end_ms, self._keeper_is_there,
+                                    self._runtime)
             found = prepare(db, self._folders, wish.camera, wish.begin_ms, wish.end_ms, until_ms=until_ms,
                             file_key=Keyring(self._folders, self._runtime).file_key, vouches=as_told)
             ask, reason = self._ask, holds.read_reason()
