@@ -78,7 +78,7 @@ def _show(settings: Settings, folders: Folders, own: StoreConnection) -> None:
     code = grouped(browsers.pairing_code(own))
     port = page_port(Path(settings.store.runtime), web.port)
     address = phone_address(web.listen, port, web.tls)
-    if address is not None and out.is_terminal:
+    if address is not None and out.is_terminal and "THIS-COMPUTER" not in address:     # a container's, not set yet
         segno.make(address, micro=False).terminal(compact=True, border=2)
     if not web.enabled:
         out.print("The page is switched off: set \\[web] enabled = true.")

@@ -21,7 +21,7 @@ from agent.config.load import EXIT_BAD_CONFIG, ConfigError, load
 from agent.config.settings import Settings, Web
 from agent.core.contract.facts import RunFacts
 from agent.host import log
-from agent.host.address import ANYWHERE, is_loopback_address, phone_address
+from agent.host.address import ANYWHERE, PAGE, is_loopback_address, phone_address
 from agent.host.clock import Clock, SystemClock
 from agent.host.datagram import Inbox
 from agent.host.files import AlreadyRunning
@@ -215,7 +215,7 @@ def page_link(web: Web, folders: Folders) -> str:
 
 
 def page_address(web: Web) -> str:
-    here = is_loopback_address(web.listen) or web.listen in ANYWHERE
+    here = is_loopback_address(web.listen) or web.listen in ANYWHERE and PAGE not in os.environ
     return f"http://localhost:{web.port}" if here else phone_address(web.listen, web.port, web.tls) or ""
 
 

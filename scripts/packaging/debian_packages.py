@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from scripts.packaging.archive import Entry, Files
 from scripts.packaging.repository import members
-from scripts.packaging.wheels import NoWheel
+from scripts.packaging.wheels import NoWheel, cache
 
 SUITE = "trixie"
 SOURCES = Path("/etc/apt/sources.list.d")
@@ -56,17 +57,23 @@ class NoPackages(NoWheel):
 
 def fetched(folder: Path, architecture: str, wishes: Iterable[str]) -> list[Path]:
     """The packages in `folder`; where it is missing, apt fetches these and all they need. Raises NoPackages."""
+    wishes = {*wishes}
+    if folder.is_relative_to(cache()) and wishes - names(folder):       # from before something was added
+        shutil.rmtree(folder, ignore_errors=True)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-            _fetch(Path(place), architecture, [*wishes])
+            _fetch(Path(place), architecture, sorted(wishes))
             Path(place, "cache/archives").rename(folder)
         for other in (folder / "lock", folder / "partial"):
             other.rmdir() if other.is_dir() else other.unlink(missing_ok=True)
-    found = sorted(folder.glob("*.deb"))
-    if not found:
-        raise NoPackages(f"{folder} has no packages: remove it, and apt fetches them")
-    return found
+    if lacking := sorted(wishes - names(folder)):
+        raise NoPackages(f"{folder} has no {', '.join(lacking)}: remove the folder, and apt fetches all anew")
+    return sorted(folder.glob("*.deb"))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name.partition("_")[0] for path in folder.glob("*.deb")}
 
 
 def _fetch(place: Path, architecture: str, wishes: list[str]) -> None:

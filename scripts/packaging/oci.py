@@ -19,11 +19,12 @@ HERE = Path(__file__).with_name("container")
 USER = 990
 STORE, CONFIG, RUNTIME = "var/lib/taimat", "etc/taimat", "run/taimat"
 PORT = "8088/tcp"
-BESIDE = ("base-files", "ca-certificates", "netbase", "tzdata")
+BESIDE = ("apprise", "base-files", "ca-certificates", "netbase", "tzdata")
 PLACES = f"/{HOME}:/{HOME}/libraries"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 ENVIRONMENT = {"PATH": "/usr/bin", "LANG": "C.UTF-8", "SSL_CERT_FILE": f"/{CERTIFICATES}", "PYTHONPATH": PLACES,
                "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1",
+               "TAIMAT_PAGE": "https://THIS-COMPUTER:8088",     # agent.host.address: nobody in there knows it
                # The image is read-only; in memory, each module is compiled once in a container's life.
                "PYTHONPYCACHEPREFIX": "/tmp/pycache"}
 PYTHON = ["/usr/bin/python3", "-P"]

@@ -14,7 +14,8 @@ from agent.store.database import StoreConnection, StoreError
 from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from tests.cli.cli import taimat, write_config
+from tests.cli import cli
+from tests.cli.cli import environment, taimat, write_config
 from tests.rigs.store.cards import all_acts
 
 NOBODY = 65534, 65534
@@ -42,6 +43,14 @@ def test_the_code_is_the_same_each_time_until_it_is_reset(tmp_path, config, fold
     other = taimat(tmp_path, "pair", "--reset", "--yes", "-c", config).stdout.split()[-1]
     assert other != code and taimat(tmp_path, "pair", "-c", config).stdout.split()[-1] == other
     assert taimat(tmp_path, "pair", "--list", "-c", config).stdout == ""
+
+
+def test_in_a_container_the_address_is_what_its_owner_says(tmp_path, config, folders, db, monkeypatch):
+    config.write_text(config.read_text().replace("enabled = false", 'listen = "0.0.0.0"'))
+    monkeypatch.setattr(cli, "environment", lambda home: environment(home) | {"TAIMAT_PAGE": "https://nas.lan:8088"})
+    said = taimat(tmp_path, "pair", "-c", config).stdout
+    assert "Open on the phone:  https://nas.lan:8088" in said and "this machine only" not in said
+    assert taimat(tmp_path, "pair", "--link", "-c", config).stdout.startswith("https://nas.lan:8088/enter/")
 
 
 def test_one_browser_is_listed_and_put_out(tmp_path, config, folders, db):

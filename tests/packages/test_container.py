@@ -108,7 +108,7 @@ def test_what_it_asks_debian_for_is_what_the_package_needs_but_for_systemds_worl
 
 
 def test_an_empty_folder_of_packages_is_no_reason_to_go_online(tmp_path: Path):
-    with pytest.raises(debian_packages.NoPackages, match="has no packages"):
+    with pytest.raises(debian_packages.NoPackages, match="has no python3: remove the folder"):
         debian_packages.fetched(tmp_path, "arm64", ["python3"])
 
 
@@ -146,6 +146,8 @@ def test_a_container_records_and_goes_on_with_the_same_volume(tmp_path: Path):
         assert box.stop() == 0, box.log
         box.start()
         until(box.healthy, "health with a camera")
+        assert "https://THIS-COMPUTER:8088" in box.run("taimat", "pair").stdout
+        assert box.run("/usr/bin/python3", "-c", "import apprise; print(apprise.__version__)").stdout
         until(lambda: "gate" in box.run("taimat", "events").stdout, "an event")
         clip = until(lambda: re.search(r"\S*gate-\S+", box.run("taimat", "clips").stdout), "a clip")[0]
         assert box.stop() == 0, box.log

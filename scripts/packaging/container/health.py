@@ -1,48 +1,29 @@
-"""A container's health check: every role that the configuration asks for runs, and the page answers.
+"""A container's health check, by what `taimat status` finds: each role that is asked for runs and answers.
 
-It opens no camera. A camera without a picture is on the page; a restart of the container would not help.
+A camera without a picture does not count, because a restart of the container would not help: it is in the text.
 """
-import http.client
-import ssl
 import sys
-from pathlib import Path
 
-from agent.cli.processes import at_work
-from agent.config.derived import units
+from agent.cli.status import OLD_S, RecorderStatus, look
 from agent.config.load import DEFAULT_PATH, ConfigError, load
-from agent.config.settings import Web
-
-ANSWER_S = 5.0
+from agent.core.health.conditions import ROLE
 
 
-def fault() -> str:
+def fault(found: RecorderStatus) -> str:
     """Returns what is wrong, or ""."""
-    try:
-        settings = load(DEFAULT_PATH)
-    except ConfigError as error:
-        return str(error)
-    missing = sorted(units(settings).keys() - at_work(Path(settings.store.folder)).keys())
-    if missing:
+    if missing := [unit for unit, pid in found.roles.items() if pid is None]:
         return f"not running: {', '.join(missing)}"
-    return _page_fault(settings.web) if settings.web.enabled else ""
-
-
-def _page_fault(web: Web) -> str:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE      # its own certificate, on our loopback
-    page = (http.client.HTTPSConnection("127.0.0.1", web.port, timeout=ANSWER_S, context=context) if web.tls else
-            http.client.HTTPConnection("127.0.0.1", web.port, timeout=ANSWER_S))
-    try:
-        page.request("GET", "/app.webmanifest")
-        status = page.getresponse().status
-    except OSError as error:
-        return f"the page does not answer: {error}"
-    finally:
-        page.close()
-    return "" if status < http.client.INTERNAL_SERVER_ERROR else f"the page answers {status}"
+    if found.report is None or (found.report_age_s or 0) > OLD_S:
+        return "no role answers"
+    return ", ".join(f"{each.code} {each.unit}" for each in found.report.conditions if each.code in ROLE)
 
 
 if __name__ == "__main__":
-    found = fault()
-    print(found or "ok")
-    sys.exit(bool(found))
+    try:
+        seen = look(load(DEFAULT_PATH))
+        wrong, text = fault(seen), ", ".join([seen.state, *(each.code for each in seen.report.conditions)]
+                                             if seen.report else [])
+    except ConfigError as error:
+        wrong, text = str(error), ""
+    print(wrong or text)
+    sys.exit(bool(wrong))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.config.load import DEFAULT_PATH, ConfigError, load
 from agent.core.household.access import grouped
+from agent.host.address import PAGE
 from agent.privileged.setup.local_cameras import first_text, write_first
 from agent.store.database import StoreError
 from agent.store.decisions import browsers
@@ -27,7 +28,7 @@ def prepare(config: Path) -> None:
     with closing(decisions.connect(Folders(Path(settings.store.folder)).create())) as own:
         code = browsers.code_to_show(own)
     if code and settings.web.enabled:
-        print(f"page: https://ADDRESS-OF-THIS-COMPUTER:{settings.web.port}  pairing code: {grouped(code)}")
+        print(f"page: {os.environ.get(PAGE, '')}  pairing code: {grouped(code)}")
 
 
 if __name__ == "__main__":
