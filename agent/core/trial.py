@@ -75,6 +75,10 @@ class Trial:
             return "well"
         return "unwell" if now_mono_s - self.since_mono_s >= self.pace.deadline_s else None
 
+    def blamed(self, now_mono_s: float) -> str | None:
+        """Returns the unit that died, or else does not work; None if only cameras do not."""
+        return next((unit for unit in (*self._dying, *self.wrong(now_mono_s)) if unit in self.before.units), None)
+
     def wrong(self, now_mono_s: float) -> list[str]:
         """Returns units and cameras that worked before and do not now; the cameras of a silent unit do not."""
         beats = {unit: beat for unit, (beat, heard_mono_s) in self._heard.items()

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from agent.core.contract.facts import RefusedVersion
 from agent.core.contract.wire.inbound import Ulid
 from agent.core.release import Code, Sha256
 from agent.host.clock import Instant
@@ -15,6 +16,7 @@ from agent.host.files import read_json, remove, write_durably, write_whole
 
 ASK = "install"             # the file in `asked` that a systemd path unit waits for
 WORK = "work.json"          # in `told`, during an update: agent/privileged/update/work.py
+REFUSED = "refused.json"    # likewise, after one
 FRESH_MS = 60_000
 LARGEST_B = 1024
 RESULTS_N = 8
@@ -75,6 +77,10 @@ class UpdateFolders:
     def result(self, command_id: str) -> Result | None:
         """Returns the outcome of the command; None if root has not written one."""
         return read_json(self.told / "results" / f"{command_id}.json", Result)
+
+    def refused(self) -> RefusedVersion | None:
+        """Returns the version that did not work, until another one is tried."""
+        return read_json(self.told / REFUSED, RefusedVersion)
 
     def under_way(self) -> bool:
         return (self.told / WORK).exists()

@@ -17,6 +17,7 @@ from agent.host.clock import Instant
 from agent.host.datagram import Inbox, Outlet
 from agent.host.probes.machine import Probes
 from agent.host.setup_folders import SetupFolders
+from agent.host.updates import UpdateFolders
 from agent.host.ward_folder import joined_by_card
 from agent.keeper import pause_words, repair, room
 from agent.keeper.damage import CardWatch
@@ -207,7 +208,7 @@ class Keeper:
             deleted_n=self.retention.deleted_n, clips_n=stock.clips_n, clips_b=stock.clips_b, held_b=stock.held_b,
             holds_over=stock.over, kept_days={camera: round(days, 1) for camera, days in stock.kept_days.items()},
             clock_err_ms=self.timekeeper.read_error_ms(), clock_step_ms=self.timekeeper.step_ms,
-            ledger=self.evidence.ledger_writer.facts(), lately=self.health.waiting)
+            ledger=self.evidence.ledger_writer.facts(), refused=UpdateFolders().refused(), lately=self.health.waiting)
 
     def beat(self) -> None:
         if self.role.heartbeat.due():

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agent.cli.doctor import CheckVerdict
 from agent.cli.doctor import machine as doctor
 from agent.config.settings import Settings, Update
+from agent.core.contract.facts import RefusedVersion
 from agent.core.key_slots import begin
 from agent.core.release import UNITS, ReleaseRefused
 from agent.host import command_key
@@ -60,6 +61,7 @@ def test_a_release_that_is_not_well_is_taken_back(device: Device):
     impatient = replace(device.root, pace=replace(QUICK, deadline_s=1.0))
     assert root.work(impatient) == result(device) == Result(id=ORDER, version=NEW, code="unhealthy_rolled_back")
     assert device.named() == (OLD, OLD) and device.versions() == [OLD] and device.lives_n == 3
+    assert device.root.doors.refused() == RefusedVersion(NEW, "camera gate")
 
 
 def test_a_release_whose_keeper_dies_again_and_again_is_taken_back_long_before_the_deadline(device: Device, caplog):
@@ -68,6 +70,12 @@ def test_a_release_whose_keeper_dies_again_and_again_is_taken_back_long_before_t
     patient = replace(device.root, pace=replace(QUICK, deadline_s=10_000.0, look_s=0.05))
     assert root.work(patient) == result(device) == Result(id=ORDER, version=NEW, code="unhealthy_rolled_back")
     assert device.named() == (OLD, OLD) and "does not work: keeper dies again and again" in caplog.text
+    refused = patient.doors.refused()
+    assert (refused.version, refused.unit) == (NEW, "keeper") and "s3cret" not in refused.why
+    assert refused.why.startswith("keeper dies again and again; its last words: taimat-keeper.service: ImportError: ")
+    device.dying.clear()
+    device.order(device.maker.bundle("3.0.0"))
+    assert root.work(device.root).code is None and patient.doors.refused() is None
 
 
 def test_a_release_that_says_it_cannot_work_here_is_not_tried(device: Device):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.contract.facts import Beat, CameraFacts
+from agent.core.contract.facts import Beat, CameraFacts, RefusedVersion
 from agent.core.health.conditions import CODES
 from agent.core.health.facts import Facts, HostFacts, UnitFacts
 from agent.core.health.machine import EPISODES_N_MAX, HealthMachine
@@ -112,6 +112,7 @@ def test_a_device_of_which_nothing_is_known_has_no_condition():
     ("role_down", "alarm", facts(unit("run"), UnitFacts("capture@gate", "capture", 61.0))),
     ("role_down", "alarm", facts(unit(cameras=[camera()], age_s=16.0))),
     ("role_restarting", "warn", facts(unit("web", starts_n=3))),
+    ("update_refused", "info", facts(unit("keeper", refused=RefusedVersion("2.0.0", "web dies", "web")))),
     ("config_rejected", "warn", facts(unit("keeper", config_fault="line 3"), unit("link", config_fault="line 3"))),
     ("camera_auth", "alarm", facts(unit(cameras=[camera(state="retrying", fault="camera_auth")]))),
     ("camera_certificate", "alarm", facts(unit(cameras=[camera(state="retrying", fault="camera_certificate")]))),

@@ -32,6 +32,8 @@ source = "file:/srv/gate.mp4"
 loop = true
 [web]
 enabled = false
+[metrics]
+port = 9467
 [update]
 rule = "allow"
 release_key = "/etc/taimat/release.pem"
@@ -162,6 +164,9 @@ def test_one_that_does_not_work_is_taken_back_even_if_the_power_goes_in_between(
     until(lambda: told(machine, order) is not None, "a result", 3 * HANG_S)
     assert told(machine, order) == (BAD, "unhealthy_rolled_back"), machine.journal("--unit", INSTALLER)
     until(lambda: of_version(machine, GOOD, {}), f"roles of {GOOD}")
+    refused = json.loads(machine.run("taimat", "update", "show", "--json"))["refused"]
+    assert (refused["version"], refused["unit"]) == (BAD, "keeper") and "this keeper does not work" in refused["why"]
+    until(lambda: '"update_refused"' in machine.run("taimat", "status", "--json", check=False), "a condition says so")
     assert sorted(path.name for path in (machine.root / "opt/taimat/versions").iterdir()) == [FIRST, GOOD]
 
 

@@ -1,13 +1,12 @@
 """Whether systemd runs what this configuration asks for: each role, and root's helpers that have failed."""
-import contextlib
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.cli.doctor import SYSTEMCTL_S, CheckVerdict, bad, ok, skipped, systemctl, warn, worst
+from agent.cli.doctor import CheckVerdict, bad, ok, skipped, systemctl, warn, worst
 from agent.config.load import DEFAULT_PATH
 from agent.config.settings import Settings
 from agent.config.unit_wishes import unit_wishes
+from agent.privileged.update.deaths import last_words
 
 BOOTED = Path("/run/systemd/system")
 # Root's units run for moments, so only a failure says something about them.
@@ -15,7 +14,6 @@ HELPERS = ("setup-taimat.service", "setup-taimat-news.service", "update-taimat-i
            "update-taimat-boot.service", "enrol-taimat.service", "setup-taimat.path", "update-taimat-install.path")
 RESTARTS_MANY = 3
 DEADLINE_S = 40.0         # a question for each unit that does not run
-LINE_MAX = 120
 
 Unit = Mapping[str, str]        # what systemd says of a unit: its properties by their names
 
@@ -64,13 +62,3 @@ def judge(name: str, unit: Unit) -> CheckVerdict:
 def short(name: str) -> str:
     """The unit's name without what all have in common."""
     return name.removesuffix(".service").removeprefix("taimat-")
-
-
-def last_words(unit: str) -> str:
-    """The last line of the unit's own processes, shortened; "" if this user may not read the journal."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        said = subprocess.run(["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=1",
-                               f"_SYSTEMD_UNIT={unit}"], check=True, text=True, errors="replace", capture_output=True,
-                              timeout=SYSTEMCTL_S).stdout
-        return said.strip()[:LINE_MAX]
-    return ""

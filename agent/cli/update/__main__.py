@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from agent import __version__
 from agent.cli.exits import say
@@ -45,19 +46,22 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def show(json: Json = False, config: Config = None) -> None:
-    """Show the version that runs, the ward's order, and its outcome."""
+    """Show the version that runs, the ward's order and its outcome, and why the last refused version did not work."""
     settings, _, db = open_store(config)
     order = updates.read(db)
-    more = adoption.standing(root.Root(config_path(config)))
+    place = root.Root(config_path(config))
+    more, refused = adoption.standing(place), place.doors.refused()
     if json:
         json_line({"version": __version__, "more": more, "rule": settings.update.rule,
-                   "order": msgspec.to_builtins(order) if order else None})
+                   "order": msgspec.to_builtins(order) if order else None,
+                   "refused": msgspec.to_builtins(refused) if refused else None})
         return
     ordered = f"{order.version} ({size(order.bytes)}): {STATES[order.state]}" if order else "nothing"
     if order and order.code:
         ordered += f", {CODES.get(order.code, order.code)}"
     for name, value in {"runs": f"{__version__}{more and f'; {more}'}", "rule": settings.update.rule,
-                        "ordered": ordered}.items():
+                        "ordered": ordered,
+                        **({"refused": escape(f"{refused.version}: {refused.why}")} if refused else {})}.items():
         console().print(f"[dim]{name:<12}[/dim]{value}")
 
 

@@ -78,6 +78,14 @@ class LedgerFacts(msgspec.Struct, kw_only=True, frozen=True):
     key: str                              # fingerprint of the signing key
 
 
+class RefusedVersion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A version that was taken back after its trial."""
+
+    version: str
+    why: str                              # what did not work, with the last words of what died
+    unit: str | None = None               # of our units, the first one that did not work
+
+
 Megabytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
 
 
@@ -115,6 +123,7 @@ class KeeperFacts(RoleFacts, kw_only=True, omit_defaults=True, frozen=True, tag=
     clock_err_ms: int | None = None       # largest possible error of the wall clock
     clock_step_ms: int | None = None      # size of its last step
     ledger: LedgerFacts | None = None
+    refused: RefusedVersion | None = None  # until another one is tried
     lately: list[HealthSample] = []       # samples that are not on the card yet
 
 

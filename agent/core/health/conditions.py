@@ -59,6 +59,7 @@ CODES: dict[str, ConditionKind] = {
     "role_not_started": ConditionKind("warn", 0, 5),     # an alarm for capture, like the next
     "role_down": ConditionKind("warn", 0, 5, ("role_restarting", "role_not_started")),
     "config_rejected": ConditionKind("warn", 0, 10),
+    "update_refused": ConditionKind("info", 0, 20),
     "no_camera": ConditionKind("warn", 0, 5),
     "camera_auth": ConditionKind("alarm", 5, 20, ROLE),
     "camera_certificate": ConditionKind("alarm", 0, 20, ROLE),

@@ -144,6 +144,12 @@ def config(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
             return
 
 
+def update(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
+    for _, own in _facts_of(facts, KeeperFacts):
+        if own.refused:
+            yield finding("update_refused", unit=own.refused.unit, detail=f"{own.refused.version}: {own.refused.why}")
+
+
 def cameras(facts: Facts, raised: Raised) -> Iterator[HealthFinding]:
     """No camera at all, or the faults of each: at most one of its source, then of picture rate and motion."""
     if facts.cameras_n == 0:
@@ -263,8 +269,8 @@ def _cameras(facts: Facts) -> Iterator[tuple[UnitFacts, CameraFacts]]:
     return ((unit, camera) for unit in _heard(facts) for camera in unit.beat.cameras)
 
 
-RULES = (power, heat, memory, boot, card, space, roles, config, cameras, recovery, pauses, recording, store, ward,
-         notifications, network)
+RULES = (power, heat, memory, boot, card, space, roles, config, update, cameras, recovery, pauses, recording, store,
+         ward, notifications, network)
 
 
 @dataclass(frozen=True, slots=True)

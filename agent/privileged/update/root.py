@@ -31,7 +31,7 @@ from agent.host.command_key import verifies
 from agent.host.files import AlreadyRunning, Lock, open_plain, write_durably
 from agent.host.updates import PACKAGE, Result, UpdateFolders, bundle, key_file
 from agent.privileged.update.bundle import unpack
-from agent.privileged.update.deaths import deaths
+from agent.privileged.update.deaths import deaths, last_words
 from agent.privileged.update.versions import PROVEN, Versions
 from agent.privileged.update.work import Updater
 from agent.store.schema import SCHEMA
@@ -64,10 +64,11 @@ class Root:
     booted: Path = Path("/run/systemd/system")      # exists if systemd runs
     pace: TrialPace = TrialPace()
     deaths: Callable[[Sequence[str]], Mapping[str, int]] = deaths
+    last_words: Callable[[str], str] = last_words
 
     def updater(self, settings: Settings) -> Updater:
         return Updater(self.versions, self.doors, Path(settings.store.runtime), config=self.config, clock=self.clock,
-                       pace=self.pace, deaths=self.deaths)
+                       pace=self.pace, deaths=self.deaths, last_words=self.last_words)
 
 
 def work(root: Root) -> Result | None:

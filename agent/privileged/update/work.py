@@ -19,15 +19,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.core.contract.facts import Beat
+from agent.config.unit_wishes import full_name
+from agent.core.contract.facts import Beat, RefusedVersion
+from agent.core.harmless import one_line
+from agent.core.passwords import redact
 from agent.core.release import Code, Release, ReleaseRefused, order
 from agent.core.trial import Before, Trial, TrialPace, worked
 from agent.host import runtime as places
 from agent.host.clock import Clock
 from agent.host.datagram import Inbox
 from agent.host.files import write_durably
-from agent.host.updates import WORK, Result, UpdateFolders
-from agent.privileged.update.deaths import deaths
+from agent.host.updates import REFUSED, WORK, Result, UpdateFolders
+from agent.privileged.update.deaths import deaths, last_words
 from agent.privileged.update.versions import CURRENT, PROVEN, Versions
 
 LISTENER = "update"             # of agent.process.heartbeat
@@ -62,6 +65,7 @@ class Updater:
     clock: Clock
     pace: TrialPace = TrialPace()
     deaths: Callable[[Sequence[str]], Mapping[str, int]] = deaths
+    last_words: Callable[[str], str] = last_words
 
     @property
     def unpacked(self) -> Path:
@@ -144,6 +148,8 @@ class Updater:
             self._note(replace(work, boots_n=work.boots_n + 1))
         elif work.step in ("trial", "back"):
             _log.error("%s crashed the machine: going back to %s", work.version, work.was)
+            if work.step == "trial":
+                self._remember(RefusedVersion(work.version, "the machine was started again and again"))
             self.versions.point_both(work.was)
             self._end(work, "unhealthy_rolled_back")
 
@@ -156,6 +162,7 @@ class Updater:
     def _try(self, work: UnderWay) -> Result:
         if self.versions.named(PROVEN) == work.version:     # interrupted after its trial
             return self._end(work, None)
+        self._remember(None)
         self.versions.point(CURRENT, work.version)
         _log.info("%s on trial; before it worked: %s", work.version, ", ".join(work.before.units) or "nothing")
         restart_mono_s = self.clock.mono_s()
@@ -165,8 +172,12 @@ class Updater:
             self.versions.point(PROVEN, work.version)
             _log.info("%s works, and has taken the place of %s", work.version, work.was)
             return self._end(work, None)
-        wrong = ", ".join(trial.wrong(self.clock.mono_s())) or "it starts again and again"
-        _log.error("%s does not work: %s", work.version, wrong)
+        unit = trial.blamed(now_mono_s := self.clock.mono_s())
+        why = ", ".join(trial.wrong(now_mono_s)) or "it starts again and again"
+        if unit and (words := self.last_words(full_name(unit))):
+            why += f"; its last words: {one_line(redact(words))}"
+        _log.error("%s does not work: %s", work.version, why)
+        self._remember(RefusedVersion(work.version, why, unit))
         work = replace(work, step="back")
         self._note(work)
         return self._back(work)
@@ -200,6 +211,13 @@ class Updater:
                 _log.error("the result can't be written: %s", error)
         self.drop()
         return result
+
+    def _remember(self, refused: RefusedVersion | None) -> None:
+        path = self.doors.told / REFUSED
+        try:
+            write_durably(path, msgspec.json.encode(refused), 0o644) if refused else path.unlink(missing_ok=True)
+        except OSError as error:        # a full card keeps no version on trial
+            _log.error("%s can't be written: %s", path, error)
 
     def drop(self) -> None:
         """Ends the update; keeps the current version and the newest one before it. Raises OSError."""

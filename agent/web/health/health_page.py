@@ -30,6 +30,7 @@ from agent.web.server.words import View
 
 Known = tuple[History, list[list[LanePiece]]]       # and a lane for each camera
 TONES = {"info": "idle", "warn": "warn", "alarm": "alarm"}
+OF_UNIT = (*ROLE, "database_held", "update_refused")
 DAYS_MANY = 365
 
 
@@ -117,7 +118,7 @@ def _problem(condition: Condition, now: Instant, words: PageWords) -> View:
     began_wall_ms = int(now.wall_ms - now.mono_ms + condition.since_mono_s * 1000)
     since = "" if condition.camera else words("health.since", time=words.moment(began_wall_ms, now.wall_ms))
     where = words.label(condition.camera) if condition.camera else (
-        _role_name(condition.unit, words) if condition.unit and condition.code in (*ROLE, "database_held") else "")
+        _role_name(condition.unit, words) if condition.unit and condition.code in OF_UNIT else "")
     title = f"{said.title} ({where})" if where else said.title
     return View(tone=TONES[condition.severity], title=title, since=since, remedy=said.remedy)
 

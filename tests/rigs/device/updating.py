@@ -76,7 +76,8 @@ class Device:
             path.mkdir(parents=True)
         self.package, self.booted = folder / "package", folder / "booted"
         versions = Versions(self.run, folder / "opt")
-        self.root = Root(config, SystemClock(), versions, doors, self.package, self.booted, QUICK, self._deaths)
+        self.root = Root(config, SystemClock(), versions, doors, self.package, self.booted, QUICK, self._deaths,
+                         lambda unit: f"{unit}: ImportError: rtsp://me:s3cret@10.0.0.1/")
         self.commands: list[list[str]] = []
         self.ill: set[str] = set()          # versions whose camera delivers nothing
         self.dying: set[str] = set()        # versions whose keeper dies at each start
