@@ -17,7 +17,7 @@ from agent.cli.typed import titles
 from agent.config.derived import units
 from agent.config.settings import Settings
 from agent.core.contract.facts import CameraFacts, LinkFacts
-from agent.core.health.conditions import Condition, Severity
+from agent.core.health.conditions import RANK, Condition, Severity
 from agent.core.health.report import Report
 from agent.host.clock import SystemClock
 from agent.host.users import as_before
@@ -28,7 +28,6 @@ from agent.store.database import FILE, StoreError, connect
 
 ANSWER_S, LOOK_EVERY_S = 0.6, 0.02
 OLD_S = 40.0                # the page looks every 30 s
-EXIT_OF: dict[Severity, int] = {"info": 0, "warn": 1, "alarm": 2}
 COLOUR: dict[Severity, str] = {"info": "dim", "warn": "yellow", "alarm": "bold red"}
 
 
@@ -59,7 +58,7 @@ def status(json: Json = False, config: Config = None) -> None:
         json_line(found)
     else:
         show(found, settings)
-    raise typer.Exit(2 if None in found.roles.values() or found.report is None else EXIT_OF.get(found.state, 0))
+    raise typer.Exit(2 if None in found.roles.values() or found.report is None else RANK.get(found.state, 0))
 
 
 def look(settings: Settings) -> RecorderStatus:
@@ -69,7 +68,7 @@ def look(settings: Settings) -> RecorderStatus:
         at = at_work(store)
     report, age_s = reported(settings)
     severities = [each.severity for each in report.conditions] if report else ["alarm"]
-    worst = max(severities, key=list(EXIT_OF).index, default="well")
+    worst = max(severities, key=RANK.__getitem__, default="well")
     roles = {unit: at.get(unit) for unit in units(settings)}
     return RecorderStatus(__version__, worst, roles, report, last_event(store), age_s)
 

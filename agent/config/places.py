@@ -79,9 +79,8 @@ def _metrics(settings: Settings) -> Iterator[tuple[Path, str]]:
     port = settings.metrics.port
     if 0 < port < 1024:
         yield ("metrics", "port"), f"takes a port from 1024 to 65535, as in 9467: only root may listen on {port}"
-    for table in ("web", "ward", "home"):
+    for table, host in (("web", "localhost"), ("ward", settings.ward.host), ("home", settings.home.host)):
         other = getattr(settings, table)
-        host = "localhost" if table == "web" else other.host
         if port and other.enabled and same_place(("localhost", port), (host, other.port)):
             yield ("metrics", "port"), f"is taken by [{table}] port: choose another, as in 9467"
 

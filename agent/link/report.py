@@ -17,7 +17,6 @@ from agent.process.monitor import monitor_of
 from agent.store.folders import Folders
 
 HISTORY_EVERY_S = 300.0
-METRICS_EVERY_S = 10.0      # it looks this often while Prometheus may ask
 THINNED_S = 300             # while the ward's ingest is away, because only the last report is kept
 AWAY_S = 300.0              # "away" counts this long, as long as the broker keeps it
 
@@ -30,7 +29,7 @@ class Reporter:
         self._monitor = monitor_of(settings, folders.root, clock)
         self._runtime = Path(settings.store.runtime)
         self._outlet, self._tell_mono_s = Outlet(self._runtime), clock.mono_s()
-        self._tell_every_s = METRICS_EVERY_S if settings.metrics.port else TELL_EVERY_S
+        self._tell_every_s = 10.0 if settings.metrics.port else TELL_EVERY_S        # Prometheus asks about as often
         self.report: Report | None = None
         self.sent: wire.Health | None = None        # the last report as the ward got it
         self.is_shared = True                       # the household may withhold the whole report

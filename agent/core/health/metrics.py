@@ -21,8 +21,6 @@ LEFT_OUT = ("type", "of", "pid", "mono_s", "since_mono_s", "lately", "depends_on
             "head", "key", *NAMES)
 WORD = re.compile(r"[A-Za-z0-9_.@-]{1,40}")
 
-Labels = dict[str, str]
-
 
 def exposition(**known: object) -> str:
     """Returns these values and all that is in them. An unknown one has no line; lines of one name are together."""
@@ -33,7 +31,7 @@ def exposition(**known: object) -> str:
     return "".join(line for same in lines.values() for line in same)
 
 
-def _walk(name: str, fact: str, value: Any, labels: Labels) -> Iterator[tuple[str, Labels, float]]:
+def _walk(name: str, fact: str, value: Any, labels: dict[str, str]) -> Iterator[tuple[str, dict[str, str], float]]:
     """`name` leads to the value, `fact` is its last part."""
     if isinstance(value, int | float) and abs(value) < 1e18:        # a role that was taken over may say anything
         ours, theirs, factor = next((unit for unit in UNITS if name.endswith(unit[0])), ("", "", 1))
