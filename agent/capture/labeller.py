@@ -97,7 +97,7 @@ class Labeller:
     def lack(self) -> WordLack | None:
         """Returns why no event gets a label here. On a device, capture has no memory to start the process itself."""
         reachable = self._door.exists() or "NOTIFY_SOCKET" not in os.environ
-        return words_lack(self._root) or (None if reachable else "no_door")
+        return words_lack() or (None if reachable else "no_door")
 
     def _work(self) -> None:
         while (task := self._next()) is not None:

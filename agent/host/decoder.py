@@ -272,18 +272,24 @@ def turned(frame: av.VideoFrame, turn: int) -> av.VideoFrame:
     if not turn:
         return frame
     width, height = frame.width & ~1, frame.height & ~1         # 4:2:0 has no odd sizes to turn
-    flat = frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p")
-    upright = av.VideoFrame(*((width, height) if turn == 180 else (height, width)), flat.format.name)
-    for number, (target, source) in enumerate(zip(upright.planes, flat.planes, strict=True)):
-        share = 2 if number else 1
-        pixels = _pixels(source)[:height // share, :width // share]
-        view = np.rot90(pixels, -turn // 90)
-        _pixels(target)[:view.shape[0], :view.shape[1]] = view
+    upright = part_of(frame, 0, 0, width, height, turn)
     upright.pts = frame.pts
     if frame.time_base is not None:
         upright.time_base = frame.time_base
-    upright.colorspace, upright.color_range = frame.colorspace, frame.color_range
     return upright
+
+
+def part_of(frame: av.VideoFrame, left: int, top: int, width: int, height: int, turn: int = 0) -> av.VideoFrame:
+    """Returns a part of the picture as yuv420p, turned by `turn` degrees clockwise. All sides are even."""
+    flat = frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p")
+    part = av.VideoFrame(*((height, width) if turn % 180 else (width, height)), flat.format.name)
+    for number, (target, source) in enumerate(zip(part.planes, flat.planes, strict=True)):
+        share = 2 if number else 1
+        y, x, down, right = (side // share for side in (top, left, height, width))
+        view = np.rot90(_pixels(source)[y:y + down, x:x + right], -turn // 90)
+        _pixels(target)[:view.shape[0], :view.shape[1]] = view
+    part.colorspace, part.color_range = frame.colorspace, frame.color_range
+    return part
 
 
 def _pixels(plane: av.video.plane.VideoPlane) -> np.ndarray:

@@ -31,10 +31,10 @@ from agent.core.household.labels import PEOPLE, EventWord, LabelWord
 from agent.core.media.model import Box, Packet
 from agent.core.vision.best_looks import LOOKS_MAX, BestLooks, RatedLook
 from agent.core.vision.event import EventOrder
-from agent.core.vision.label import CutOut, cut_out, word_for
+from agent.core.vision.label import CutOut, word_for
 from agent.core.vision.luma import Luma
 from agent.core.vision.motion.sharpness import worth
-from agent.helpers.event_label import scores
+from agent.helpers.event_label import cut_out, scores
 from scripts.packaging import weights
 from tests.rigs.cameras import footage
 from tests.rigs.worlds import worlds
@@ -65,7 +65,8 @@ class Seen:
         """Keep this look if it is among the best."""
         least = self.looks.least(luma.mono_s)
         if (this_worth := worth(luma, box, least)) > least:
-            self.looks.add(RatedLook(this_worth, luma.mono_s, cut_out(picture, box)))
+            cut = cut_out(av.VideoFrame.from_ndarray(picture, "bgr24"), box)
+            self.looks.add(RatedLook(this_worth, luma.mono_s, cut))
             self.boxes[luma.mono_s] = box
 
 

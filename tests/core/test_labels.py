@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from agent.core.household.labels import FREE_MIN_B, HOT_C, LOAD_MAX, WORDS, hindrance
 from agent.core.media.model import Box
 from agent.core.vision.best_looks import APART_S, LOOKS_MAX, BestLooks, RatedLook
-from agent.core.vision.label import AGREE_N, CLASSES_N, LEAST_PX, SURE, WORD_OF, anchors, cut_out, scores_of, word_for
+from agent.core.vision.label import (
+    AGREE_N,
+    CLASSES_N,
+    LEAST_PX,
+    SURE,
+    WORD_OF,
+    anchors,
+    edges_in,
+    part_around,
+    scores_of,
+    word_for,
+)
 
 GB = 1_000_000_000
 shares = st.floats(0, 1)
@@ -43,16 +54,15 @@ def test_what_is_worth_no_more_than_the_least_changes_nothing(offered: list[Rate
 
 @given(boxes, st.integers(16, 400), st.integers(16, 400))
 def test_a_cut_out_lies_in_the_picture_around_the_box(box: Box, wide: int, high: int):
-    rows, columns = np.mgrid[:high, :wide]
-    part, edges = cut_out(np.dstack([rows, columns, rows]), box)
-    left, top = int(part[0, 0, 1]), int(part[0, 0, 0])
+    part, edges = part_around(box, wide, high), edges_in(part_around(box, wide, high), box, wide, high)
     side = max(1.6 * max(box.w * wide, box.h * high), LEAST_PX)
-    assert part.shape[:2] == (min(round(side), high), min(round(side), wide))
-    assert left <= round(box.x * wide) + 1 and top <= round(box.y * high) + 1
-    assert left + part.shape[1] >= round((box.x + box.w) * wide) - 1
-    assert top + part.shape[0] >= round((box.y + box.h) * high) - 1
-    assert edges[0] * part.shape[1] + left == pytest.approx(box.x * wide, abs=1e-6)
-    assert edges[3] * part.shape[0] + top == pytest.approx((box.y + box.h) * high, abs=1e-6)
+    assert not any(each % 2 for each in part)
+    assert abs(part.wide - min(side, wide)) <= 1.5 and abs(part.high - min(side, high)) <= 1.5
+    assert 0 <= part.left <= box.x * wide + 2 and 0 <= part.top <= box.y * high + 2
+    assert (box.x + box.w) * wide - 2 <= part.left + part.wide <= wide
+    assert (box.y + box.h) * high - 2 <= part.top + part.high <= high
+    assert edges[0] * part.wide + part.left == pytest.approx(box.x * wide, abs=1e-6)
+    assert edges[3] * part.high + part.top == pytest.approx((box.y + box.h) * high, abs=1e-6)
 
 
 @given(st.lists(scores, min_size=1, max_size=LOOKS_MAX))

@@ -59,7 +59,7 @@ def test_what_a_ward_gets_is_the_keepers_word(rule, withheld, told):
 
 
 def test_a_ward_that_is_told_of_people_alone_is_told_of_all_motion_where_nobody_looks_what_it_was():
-    for lack, told in ((None, "when a person or a vehicle moves"), ("small_board", "when something moves")):
+    for lack, told in ((None, "when a person or a vehicle moves"), ("no_weights", "when something moves")):
         view = notice(SharingState(ward="w07", only=["person", "vehicle"]), lack=lack,
                       ward=Ward(enabled=True, ward="w07", host="b.invalid"))
         assert told in line(view, "Who else gets it")

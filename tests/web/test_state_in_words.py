@@ -108,12 +108,12 @@ def test_the_details_in_units_that_people_know(hand_clock):
     host = HostFacts(clock="saved", soc_temp_c=51.6, mem_avail_b=210_000_000, mem_total_b=430_000_000, up_s=93_700.0,
                      disk_free_b=1_500_000_000, disk_tot_b=62_000_000_000, net_up=False)
     shown = health_view(report(host=host, units=(UnitFacts("link", "link", 1.0, 0, link),), days_left=2.5,
-                          capture=RoleReport("ok", 2)), "small_board", hand_clock.now(), VI)
+                          capture=RoleReport("ok", 2)), "no_weights", hand_clock.now(), VI)
     assert shown.details == [
         ("Nhiệt độ", "52 °C"), ("Bộ nhớ", "còn 210 MB trên 430 MB"),
         ("Thẻ nhớ", "còn 1,5 GB trên 62 GB, đủ cho khoảng 2,5 ngày nữa"), ("Đồng hồ", "chưa chắc đúng"),
         ("Mạng", "không có mạng"), ("Phường", "không liên lạc được, 7 tin chờ gửi"), ("Chạy liên tục", "1 ngày 2 giờ"),
-        ("Cái gì đã chuyển động", "máy không nhìn: bộ nhớ quá ít"),
+        ("Cái gì đã chuyển động", "máy không nhìn: phần đó chưa được cài"),
         ("Ghi hình", "chạy, đã khởi động lại 2 lần")]
 
 

@@ -40,8 +40,7 @@ SLOTS_N = 9                 # demos at the same time; each keeps its clips until
 END_S = 6.0                 # the supervisor needs 5
 TOLD_LINES_N = 15
 LACKS: dict[WordLack, str] = {
-    "no_weights": "events get no labels: the weights are missing, which scripts/demo fetches (is there internet?)",
-    "small_board": "events get no labels: this machine has too little memory"}
+    "no_weights": "events get no labels: the weights are missing, which scripts/demo fetches (is there internet?)"}
 EXIT_FAILED = 1
 
 Source = Annotated[str | None, typer.Argument(metavar="[SOURCE]", show_default=False,

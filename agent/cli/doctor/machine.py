@@ -15,7 +15,7 @@ from agent.config.derived import transcodes
 from agent.config.settings import Camera, Settings, Update
 from agent.config.source import RAW, parse_source
 from agent.core.evidence.ledger.row import fingerprint
-from agent.core.household.labels import FREE_MIN_B, TOTAL_MIN_B, WordLack
+from agent.core.household.labels import FREE_MIN_B, WordLack
 from agent.core.release import ReleaseRefused
 from agent.host import clock_state
 from agent.host.board import read as read_board
@@ -33,7 +33,6 @@ HOT_C = 80.0                # the firmware slows a Pi down from here
 MEMORY_LOW_B = 60_000_000
 KEEPER = "taimat-keeper"    # owns the store, if the package is installed
 LACKS: dict[WordLack, str] = {"no_weights": "the weights are missing",
-                              "small_board": f"that takes a machine with {size(TOTAL_MIN_B)} of memory or more",
                               "no_door": "the labelling process can't be reached"}
 
 

@@ -27,10 +27,9 @@ def is_among(words: Collection[str], label: str | None, may_come: bool) -> bool 
 
 
 Hindrance = Literal["memory", "busy", "hot"]
-WordLack = Literal["no_weights", "small_board", "no_door"]
+WordLack = Literal["no_weights", "no_door"]
 
-FREE_MIN_B = 400_000_000    # a look takes a third of it, and the card's cache is worth more than a label
-TOTAL_MIN_B = 700_000_000   # a machine with less, such as a board of 512 MB, never has that much free while it records
+FREE_MIN_B = 120_000_000    # a look takes 53 MB, and with less than 60 MB left a machine is short of memory
 LOAD_MAX = 1.5              # for each core, over a minute
 HOT_C = 75.0                # a Raspberry Pi slows down from 80 on
 TRIES_MAX, RETRY_S = 6, 20.0        # the longest wait for better conditions
@@ -44,10 +43,3 @@ def hindrance(free_b: int | None, load1: float | None, cores_n: int, temp_c: flo
     if load1 is not None and load1 > LOAD_MAX * cores_n:
         return "busy"
     return "hot" if temp_c is not None and temp_c > HOT_C else None
-
-
-def lack(has_weights: bool, total_b: int | None) -> WordLack | None:
-    """Returns why a machine with this memory gives no labels at all; None if it does, as far as known."""
-    if not has_weights:
-        return "no_weights"
-    return "small_board" if total_b is not None and total_b < TOTAL_MIN_B else None

@@ -9,7 +9,6 @@ from heapq import nlargest
 from statistics import fmean
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from agent.core.household.labels import EventWord, LabelWord
@@ -33,38 +32,49 @@ AGREE_N = 4                 # a label's score is the mean of this many best look
 FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}
 ALIVE: tuple[LabelWord, ...] = ("person", "vehicle", "animal")
 # a detection with this overlap (intersection by union) with the box is the moving object, not the car behind it
-SAME = 0.25
+SAME = 0.2
 
 Scores = Mapping[LabelWord, float]      # 0..1
 
 
+class PicturePart(NamedTuple):
+    """A part of a picture in whole pixels, all even, because colour has half as many."""
+
+    left: int
+    top: int
+    wide: int
+    high: int
+
+
 class CutOut(NamedTuple):
-    """A part of a picture (height, width, BGR), and the object's edges in it: left, top, right, bottom, 0..1."""
+    """A part as the model gets it (SIDE_PX, SIDE_PX, RGB), and in it the object's left, top, right and bottom, 0..1."""
 
     picture: np.ndarray
     edges: tuple[float, float, float, float]
 
 
-def cut_out(picture: np.ndarray, box: Box) -> CutOut:
-    """Cuts the part around the box from a picture (height, width, BGR); square if the picture is large enough. It is a
-    copy, so that the picture can be released."""
-    high, wide = picture.shape[:2]
+def part_around(box: Box, wide: int, high: int) -> PicturePart:
+    """Returns the part around the box of a picture of this size; square if the picture is large enough."""
     side = max(GROWN * max(box.w * wide, box.h * high), LEAST_PX)
     left, width = _span(box.x + box.w / 2, side, wide)
     top, height = _span(box.y + box.h / 2, side, high)
-    edges = ((box.x * wide - left) / width, (box.y * high - top) / height,
-             ((box.x + box.w) * wide - left) / width, ((box.y + box.h) * high - top) / height)
-    return CutOut(picture[top:top + height, left:left + width].copy(), edges)
+    return PicturePart(left, top, width, height)
 
 
 def _span(middle: float, side: float, most: int) -> tuple[int, int]:
-    length = min(round(side), most)
-    return min(max(round(middle * most - length / 2), 0), most - length), length
+    length = min(round(side / 2) * 2, most & ~1)
+    return min(max(round(middle * most / 2 - length / 4) * 2, 0), (most - length) & ~1), length
 
 
-def model_input(part: np.ndarray) -> np.ndarray:
-    """Converts a cut-out to the model's input: RGB, -1..1, shape (1, 3, SIDE_PX, SIDE_PX)."""
-    return cv2.dnn.blobFromImage(part, 1 / 127.5, (SIDE_PX, SIDE_PX), (127.5, 127.5, 127.5), swapRB=True)
+def edges_in(part: PicturePart, box: Box, wide: int, high: int) -> tuple[float, float, float, float]:
+    """Returns the edges of the box in a part of a picture of this size."""
+    return ((box.x * wide - part.left) / part.wide, (box.y * high - part.top) / part.high,
+            ((box.x + box.w) * wide - part.left) / part.wide, ((box.y + box.h) * high - part.top) / part.high)
+
+
+def model_input(picture: np.ndarray) -> np.ndarray:
+    """Converts a cut-out's picture to the model's input, -1..1."""
+    return (picture.astype(np.float32) - 127.5) / 127.5
 
 
 @cache
@@ -85,7 +95,7 @@ def anchors() -> np.ndarray:
 def scores_of(logits: np.ndarray, places: np.ndarray, edges: tuple[float, float, float, float]) -> Scores:
     """Returns the best score of each label among the detections at the object's `edges` in the cut-out. `logits`
     (anchors, CLASSES_N) and `places` (anchors, 4) are the model's outputs."""
-    there = logits[_overlap(_boxes(places), np.array(edges)) >= SAME]
+    there = logits[_overlap(boxes_of(places), np.array(edges)) >= SAME]
     best = 1 / (1 + np.exp(-there.max(axis=0, initial=-30.0).astype(float)))
     scores: dict[LabelWord, float] = dict.fromkeys(SURE, 0.0)
     for number in range(1, CLASSES_N):
@@ -94,8 +104,8 @@ def scores_of(logits: np.ndarray, places: np.ndarray, edges: tuple[float, float,
     return scores
 
 
-def _boxes(places: np.ndarray) -> np.ndarray:
-    """Left, top, right and bottom of the model's detections; its outputs are y, x, height and width."""
+def boxes_of(places: np.ndarray) -> np.ndarray:
+    """Returns left, top, right and bottom of the model's detections; its outputs are y, x, height and width."""
     known = anchors()
     middle = known[:, :2] + places[:, [1, 0]] / MOVE * known[:, 2:]
     half = np.exp(np.clip(places[:, [3, 2]] / GROW, -5, 5)) * known[:, 2:] / 2
