@@ -8,9 +8,8 @@ import os
 import socket
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -20,10 +19,10 @@ import msgspec
 from agent.capture.writer_jobs import BestLook
 from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_answer, label_message
 from agent.core.household.labels import (
+    FEW_LOOKS_N,
     RETRY_S,
     TASKS_MAX,
     TASKS_MAX_B,
-    TRIES_MAX,
     EventWord,
     Hindrance,
     WordLack,
@@ -47,7 +46,6 @@ class LabelTask:
 
     looks: Sequence[BestLook]
     done: Callable[[EventWord | None], object]
-    tries_n: int = 0
     camera: str = ""
     event: int | None = None        # its number, if the database has taken it by now
 
@@ -66,15 +64,15 @@ class Labeller:
     def __init__(self, runtime: Path, root: Path = Path("/"), retry_s: float = RETRY_S) -> None:
         """`root` is the machine whose memory, load and temperature are checked, again after each `retry_s`."""
         self._door, self._root, self._retry_s = runtime / SOCKET, root, retry_s
-        self._tasks: deque[LabelTask] = deque()
-        self._lock = threading.Lock()
+        self._tasks: deque[LabelTask] = deque()     # the oldest first
+        self._lock, self._came = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(self, task: LabelTask) -> bool:
         """Queues an event; whether that is possible. Its task is then called later, perhaps with None.
 
-        If the looks have too much video together, the last ones are dropped. If too many events wait, the oldest is
-        given up.
+        If the looks have too much video together, the last ones are dropped. The newest event is looked at first. If
+        too many wait, the oldest lose looks and then are given up.
         """
         sizes_b = accumulate(map(_video_b, task.looks))
         looks = [look for look, size_b in zip(task.looks, sizes_b, strict=True) if size_b <= TASKS_MAX_B]
@@ -83,15 +81,27 @@ class Labeller:
         task = replace(task, looks=looks)
         with self._lock:
             self._tasks.append(task)
-            given_up = []
-            while len(self._tasks) > TASKS_MAX or sum(queued.size_b for queued in self._tasks) > TASKS_MAX_B:
-                given_up.append(self._tasks.popleft())
+            given_up = list(self._shortened())
             if self._thread is None and self._tasks:
                 self._thread = threading.Thread(target=self._work, name="labeller", daemon=True)
                 self._thread.start()
+        self._came.set()
         for oldest in given_up:
             oldest.done(None)
         return True
+
+    def _shortened(self) -> Iterator[LabelTask]:
+        """Shortens what waits to the limits. Yields the events that have to be given up."""
+        for number, task in enumerate(self._tasks):
+            if self._size_b <= TASKS_MAX_B:
+                break
+            self._tasks[number] = replace(task, looks=task.looks[:FEW_LOOKS_N])
+        while len(self._tasks) > TASKS_MAX or self._size_b > TASKS_MAX_B:
+            yield self._tasks.popleft()
+
+    @property
+    def _size_b(self) -> int:
+        return sum(task.size_b for task in self._tasks)
 
     @property
     def lack(self) -> WordLack | None:
@@ -101,22 +111,21 @@ class Labeller:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            if (why := self._hindrance()) is None:
-                task.done(self._label(task))
-            elif task.tries_n < TRIES_MAX:
-                with self._lock:
-                    self._tasks.appendleft(replace(task, tries_n=task.tries_n + 1))
-                time.sleep(self._retry_s)
-            else:
-                _log.info("an event of %s gets no label: %s", task.camera, why, extra={"EVENT": task.event})
-                task.done(None)
+            task.done(self._label(task))
 
     def _next(self) -> LabelTask | None:
-        with self._lock:
-            if self._tasks:
-                return self._tasks.popleft()
-            self._thread = None
-            return None
+        """Waits until the machine has room. Returns the newest event then; None if none waits any more."""
+        while True:
+            self._came.clear()
+            why = self._hindrance()
+            with self._lock:
+                if not self._tasks:
+                    self._thread = None
+                    return None
+                if why is None:
+                    return self._tasks.pop()
+            _log.debug("%d events wait for a label: %s", len(self._tasks), why)
+            self._came.wait(self._retry_s)
 
     def _hindrance(self) -> Hindrance | None:
         free_b, _ = kernel.memory_b(self._root)

@@ -24,7 +24,7 @@ from agent.core.contract.helper_messages import (
     label_message,
     label_question,
 )
-from agent.core.household.labels import FREE_MIN_B, TASKS_MAX, TASKS_MAX_B, TRIES_MAX, EventWord
+from agent.core.household.labels import FEW_LOOKS_N, FREE_MIN_B, TASKS_MAX, TASKS_MAX_B, EventWord
 from agent.core.media.model import Box
 from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
@@ -107,18 +107,44 @@ def test_on_a_device_only_systemd_s_process_is_asked(here: Path, tmp_path: Path,
 
 @pytest.mark.parametrize("short", [
     {"meminfo": "MemTotal: 480000 kB\nMemAvailable: 110000 kB\n"}, {"loadavg": "900.0 1.0 1.0 1/99 7\n"}])
-def test_a_machine_without_room_gives_no_word_and_says_so(here: Path, tmp_path: Path, short: dict[str, str]):
-    told = Told()
-    assert Labeller(tmp_path, machine(tmp_path / "short", **short), retry_s=0.001).add(told.task())
-    assert told.wait(1) == [None]
-
-
-def test_a_machine_that_gets_room_again_gives_the_word(here: Path, tmp_path: Path):
-    root, told = machine(tmp_path / "short", loadavg="900.0 1.0 1.0 1/99 7\n"), Told()
-    Labeller(tmp_path, root, retry_s=HANG_S / TRIES_MAX / 4).add(told.task())
+def test_a_machine_that_gets_room_again_gives_all_words_that_wait_the_newest_first(here: Path, tmp_path: Path,
+                                                                                   short: dict[str, str]):
+    root, told = machine(tmp_path / "short", **short), Told()
+    door = Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("person", 0.5))))
+    door.open.set()
+    labeller = Labeller(tmp_path, root, retry_s=0.01)
+    looks = [replace(look(), boxes=[(0.01 * n, 0.3, 0.2, 0.4)]) for n in range(TASKS_MAX + 2)]
+    assert all(labeller.add(told.task(each)) for each in looks)
+    assert told.labels == [None] * 2 and door.questions == [], "those that are too many are given up, no others"
     machine(root)
-    label, = told.wait(1)
-    assert label is not None
+    assert told.wait(len(looks))[2:] == [EventWord("person", 0.5)] * TASKS_MAX
+    asked = [label_question(question).looks[0].box for question in door.questions]
+    assert asked == [each.boxes[0] for each in reversed(looks[2:])]
+
+
+def test_events_that_wait_for_long_keep_few_looks_before_one_is_given_up(here: Path, tmp_path: Path):
+    root, told = machine(tmp_path / "short", loadavg="900.0 1.0 1.0 1/99 7\n"), Told()
+    door = Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("person", 0.5))))
+    door.open.set()
+    labeller = Labeller(tmp_path, root, retry_s=0.01)
+    info, packets = movie()
+    large = BestLook([BOX], info, [replace(packets[0], data=bytes(TASKS_MAX_B // 10))])
+    for _ in range(4):
+        assert labeller.add(told.task(*[large] * 3))
+    assert told.labels == []
+    machine(root)
+    told.wait(4)
+    assert [len(label_question(question).looks) for question in door.questions] == [3, 3, FEW_LOOKS_N, FEW_LOOKS_N]
+
+
+def test_an_event_that_comes_is_looked_at_as_soon_as_there_is_room(here: Path, tmp_path: Path):
+    root, told = machine(tmp_path / "short", loadavg="900.0 1.0 1.0 1/99 7\n"), Told()
+    Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("person", 0.5)))).open.set()
+    labeller = Labeller(tmp_path, root, retry_s=10 * HANG_S)
+    labeller.add(told.task())
+    machine(root)
+    labeller.add(told.task())
+    assert told.wait(2) == [EventWord("person", 0.5)] * 2
 
 
 class Door:
@@ -129,11 +155,11 @@ class Door:
         self.questions: list[bytes] = []
         self._listener, self._answer = socket.socket(socket.AF_UNIX), answer
         self._listener.bind(str(path))
+        self._listener.listen(64)
         self.open = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        self._listener.listen(64)
         while True:
             connection = self._listener.accept()[0]
             with connection, connection.makefile("rb") as asked:
