@@ -9,7 +9,8 @@ from agent.capture.clipfile import EncryptionPolicy
 from agent.capture.labeller import Labeller, LabelTask
 from agent.capture.row_queue import RowQueue
 from agent.capture.still import thumbnail
-from agent.capture.writer_jobs import BestLook, EventClose, EventLabel, EventOpen, Job, OpenEvent, Tamper
+from agent.capture.writer_jobs import BestLook, EarlyLook, EventClose, EventLabel, EventOpen, Job, OpenEvent, Tamper
+from agent.core.household.labels import is_likely
 from agent.host.clock import Instant, at
 from agent.host.files import write_once
 from agent.store import absences, announce, clips, events, pause
@@ -54,6 +55,8 @@ class EventRows:
         match job:
             case EventOpen():
                 self._begin(job, shown_by)
+            case EarlyLook():
+                self._look_early(job.look)
             case EventLabel():
                 self._rows.add(lambda db: self._label(db, job, now))
             case Tamper(phase="start"):
@@ -101,8 +104,18 @@ class EventRows:
         announce.camera(db, self._camera, now, gap.code, detail=gap.detail, gap_s=gap.gap_s, over=gap.over)
         absences.note_camera(db, self._camera, gap.gap_s, gap.over, now)
 
+    def _look_early(self, look: BestLook) -> None:
+        event = self._open
+        if event is not None and event.may_be_named and self._labeller is not None:
+            self._labeller.add(LabelTask(
+                [look], lambda word: self._offer([EventLabel(event, word, early=True)]), lambda: self._open is event))
+
     def _label(self, db: sqlite3.Connection, job: EventLabel, now: Instant) -> None:
         if job.event.id is None:
+            return
+        if job.early:
+            if job.label is not None and is_likely(job.label):
+                events.label_early(db, job.event.id, job.label.word)
             return
         events.label(db, job.event.id, job.label)
         if job.label is not None and (row := events.get(db, job.event.id)) is not None:

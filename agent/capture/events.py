@@ -1,5 +1,5 @@
 """One camera's events: the orders of the event machine, and the notes and best pictures of the open event."""
-from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
+from agent.capture.writer_jobs import BestLook, EarlyLook, EventClose, EventOpen
 from agent.config.derived import digest
 from agent.config.motion import machine
 from agent.config.settings import Camera
@@ -14,6 +14,8 @@ from agent.core.vision.motion.look import SeenObject
 from agent.core.vision.motion.sharpness import worth
 from agent.core.vision.zones import Counted
 
+EARLY_S = 1.0               # after an event's begin, its best look so far is shown for a likely label
+
 
 class EventBuilder:
     """One event from its begin: `note` collects each look that counts, `end` returns the job that closes it."""
@@ -23,6 +25,7 @@ class EventBuilder:
         self._ring, self.notes = ring, EventNotes(at_us / 1e6)
         self._looks = BestLooks[BestLook]()
         self._seen: tuple[SeenObject, ...] = ()
+        self._early_mono_s = at_us / 1e6 + EARLY_S
 
     def note(self, counted: Counted, score: float, picture: Luma, info: StreamInfo | None) -> None:
         """Notes a look with something that counts; `info` says how the ring's packets are encoded.
@@ -43,6 +46,14 @@ class EventBuilder:
             gop = [packet for packet in self._ring.since(now_us) if packet.dts_us <= now_us]
             look = BestLook([seen.box for seen in counted.objects], info, gop)
             self._looks.add(RatedLook(this_worth if gop else this_worth - 1, picture.mono_s, look))
+
+    def early(self, now_mono_s: float) -> list[EarlyLook]:
+        """Returns the job for the early look, once."""
+        best = next((rated.what for rated in self._looks.looks if rated.what.packets), None)
+        if best is None or now_mono_s < self._early_mono_s:
+            return []
+        self._early_mono_s = float("inf")
+        return [EarlyLook(best)]
 
     def end(self, last_motion_mono_s: float, settings: str) -> EventClose:
         """Returns the job that closes the event; `settings` are those that saw it (config.derived)."""
@@ -76,9 +87,12 @@ class CameraEvents:
         self._machine, order = self._machine.step(bool(counted.objects), now_mono_s)
         return order
 
-    def note(self, picture: Luma, info: StreamInfo | None) -> None:
-        if self._open is not None and self.counted.objects:
+    def note(self, picture: Luma, info: StreamInfo | None) -> list[EarlyLook]:
+        if self._open is None:
+            return []
+        if self.counted.objects:
             self._open.note(self.counted, self._score, picture, info)
+        return self._open.early(picture.mono_s)
 
     def begin(self, now_us: int, continues: bool = False) -> EventOpen:
         """Begins an event with the newest look; `continues`: it goes on from one that was too long."""

@@ -42,12 +42,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class LabelTask:
-    """An event to label from its looks. The labeller's thread calls `done` once, with None for no label."""
+    """An event to label from its looks. The labeller's thread calls `done` once, with None for no label; or not at all
+    if it is not `wanted` any more."""
 
     looks: Sequence[BestLook]
     done: Callable[[EventWord | None], object]
     camera: str = ""
     event: int | None = None        # its number, if the database has taken it by now
+    wanted: Callable[[], bool] = lambda: True
 
     @property
     def size_b(self) -> int:
@@ -80,7 +82,7 @@ class Labeller:
             return False
         task = replace(task, looks=looks)
         with self._lock:
-            self._tasks.append(task)
+            self._tasks = deque([*(waiting for waiting in self._tasks if waiting.wanted()), task])
             given_up = list(self._shortened())
             if self._thread is None and self._tasks:
                 self._thread = threading.Thread(target=self._work, name="labeller", daemon=True)
@@ -119,6 +121,8 @@ class Labeller:
             self._came.clear()
             why = self._hindrance()
             with self._lock:
+                while self._tasks and not self._tasks[-1].wanted():
+                    self._tasks.pop()
                 if not self._tasks:
                     self._thread = None
                     return None

@@ -180,7 +180,9 @@ class WatchPath:
         counted, self._look = self._zones.step(look, picture.mono_s), look
         self._events.see(counted, look.score)
         self._step(counted, picture.mono_s)
-        self._events.note(picture, self._record.info)
+        if early := self._events.note(picture, self._record.info):
+            self._record.add(*early)
+            self._record.send()
         if changes:
             self._report(changes, picture)
 

@@ -59,6 +59,13 @@ class EventOpen:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyLook:
+    """The best look so far at the open event, for a likely label while it goes on."""
+
+    look: BestLook
+
+
+@dataclass(frozen=True, slots=True)
 class EventClose:
     """The event is over, or goes on as another one."""
 
@@ -82,10 +89,11 @@ class OpenEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventLabel:
-    """The label of an event that is over; None if there will be none."""
+    """The label of an event that is over, None if there will be none; or of an early look at one that goes on."""
 
     event: OpenEvent
     label: EventWord | None
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +127,12 @@ class PauseNote:
 
 
 Happening = PauseNote | CameraGap | Tamper | EventOpen | EventClose | EventLabel
-Job = Happening | ClipBegin | Block | ClipEnd | ClipLost
+Job = Happening | EarlyLook | ClipBegin | Block | ClipEnd | ClipLost
 
 
 def size_b(batch: Sequence[Job]) -> int:
     """Returns the bytes of video in a batch, including those for its events' pictures."""
-    looks = (look for job in batch if isinstance(job, EventClose) for look in (job.peak, *job.more))
+    looks = [look for job in batch if isinstance(job, EventClose) for look in (job.peak, *job.more)]
+    looks += [job.look for job in batch if isinstance(job, EarlyLook)]
     pictures = (packet for look in looks for packet in look.packets)
     return sum(len(job.data) for job in batch if isinstance(job, Block)) + sum(len(packet.data) for packet in pictures)

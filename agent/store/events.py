@@ -52,7 +52,7 @@ class StoredEvent:
     settings: str | None                # what the detector was set to
     code: str | None                    # of kind "tamper": what was done to the camera, as in core.vision.tamper.Kind
     label: LabelWord | Literal[""] | None   # "": none will come; None: not yet
-    label_score: float | None           # how sure that is, 0..1
+    label_score: float | None           # how sure that is, 0..1; None: it is only likely, so far
 
 
 def listed(text: str | None, kind: Any) -> Any:
@@ -95,8 +95,14 @@ def finish(db: sqlite3.Connection, event_id: int, dur_ms: int, score: float, tra
 
 
 def label(db: sqlite3.Connection, event_id: int, word: EventWord | None) -> None:
-    """Stores what the event was; None: no label will come."""
-    db.execute("UPDATE event SET label = ?, label_score = ? WHERE id = ?", (*(word or ("", None)), event_id))
+    """Stores what the event was; None: no label will come, and a likely one stays."""
+    db.execute("UPDATE event SET label = COALESCE(?, label, ''), label_score = ? WHERE id = ?",
+               (*(word or (None, None)), event_id))
+
+
+def label_early(db: sqlite3.Connection, event_id: int, word: LabelWord) -> None:
+    """Stores what the event is likely to be, which has no score; unless it has a label."""
+    db.execute("UPDATE event SET label = ? WHERE id = ? AND label IS NULL", (word, event_id))
 
 
 def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:

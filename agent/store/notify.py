@@ -14,7 +14,7 @@ from agent.store.boots import DATED
 from agent.store.database import transaction
 from agent.store.row_check import sound
 
-SEEN = ("SELECT id, camera, kind, code, label, state, boot, mono_ms, dur_ms, zones, "
+SEEN = ("SELECT id, camera, kind, code, label, label_score, state, boot, mono_ms, dur_ms, zones, "
         f"{DATED.format(t='event')} AS at_ms FROM event ")
 
 
@@ -56,7 +56,8 @@ def _seen(row: sqlite3.Row, now: Instant) -> SeenEvent:
     age_ms = now.mono_ms - row["mono_ms"] if row["boot"] == now.boot else max(0, now.wall_ms - row["at_ms"])
     return SeenEvent(id=row["id"], camera=row["camera"], kind=row["kind"], wall_ms=row["at_ms"], age_ms=age_ms,
                      going_on=row["state"] == "open", zones=tuple(json.loads(row["zones"] or "[]")), code=row["code"],
-                     label=row["label"], over_ms=max(0, age_ms - (row["dur_ms"] or 0)))
+                     label=row["label"], is_likely=bool(row["label"]) and row["label_score"] is None,
+                     over_ms=max(0, age_ms - (row["dur_ms"] or 0)))
 
 
 def thumb(db: sqlite3.Connection, event_id: int) -> str | None:

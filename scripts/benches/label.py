@@ -27,7 +27,7 @@ from agent.capture.labeller import PROGRAM
 from agent.config.motion import as_set, machine
 from agent.config.settings import Camera
 from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_message
-from agent.core.household.labels import PEOPLE, EventWord, LabelWord
+from agent.core.household.labels import PEOPLE, EventWord, LabelWord, is_likely
 from agent.core.media.model import Box, Packet
 from agent.core.vision.best_looks import LOOKS_MAX, BestLooks, RatedLook
 from agent.core.vision.event import EventOrder
@@ -125,10 +125,11 @@ def false_events(path: Path, truth: dict) -> Iterator[Seen]:
         yield seen
 
 
-def named(file: Path, seen: Seen) -> EventWord | None:
-    """The word for it."""
-    parts = [look.what for look in seen.looks.looks]
-    return word_for(list(scores(file, parts))) if parts else None
+def named(file: Path, seen: Seen) -> tuple[EventWord, EventWord] | None:
+    """The word for it, and that of its first look alone."""
+    looks = sorted(seen.looks.looks, key=lambda look: look.mono_s)
+    found = list(scores(file, [look.what for look in looks]))
+    return (word_for(found), word_for(found[:1])) if found else None
 
 
 @dataclass
@@ -138,20 +139,26 @@ class Tally:
     all_n: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
     false: Counter[str] = field(default_factory=Counter)        # by their words
+    early: Counter[str] = field(default_factory=Counter)        # what first looks show as likely: right, wrong or false
 
     def take(self, file: Path, clip: Path, truth: dict) -> None:
         """Name the events of a clip, and print those of somebody."""
         for seen in events(clip, truth["fps"]):
-            word = named(file, seen)
-            if word is None or clip.stem in OTHERS or not is_true(seen, truth):
+            words = named(file, seen)
+            if words is None or clip.stem in OTHERS or not is_true(seen, truth):
                 continue
-            wanted = expected(seen)
+            (word, first), wanted = words, expected(seen)
+            if is_likely(first):
+                self.early["right" if first.word in wanted else "wrong"] += 1
             group = "people and vehicles" if wanted & {*PEOPLE} else "animals" if wanted else "nobody in the looks"
             self.all_n[group] += 1
             self.right[group] += word.word in wanted
             print(f"{clip.stem:32} {seen.began_s:6.1f} s  {word.word:8} {word.score:.2f}  "
                   f"{'' if word.word in wanted else 'not ' + ' or '.join(sorted(wanted))}", flush=True)
-        self.false.update(word.word for seen in false_events(clip, truth) if (word := named(file, seen)))
+        for seen in false_events(clip, truth):
+            if words := named(file, seen):
+                self.false[words[0].word] += 1
+                self.early["false"] += is_likely(words[1])
 
     def lines(self, name: str) -> Iterator[str]:
         """What there is to tell of it."""
@@ -160,6 +167,8 @@ class Tally:
         if self.false:
             words = ", ".join(f"{word} {n}" for word, n in self.false.most_common())
             yield f"{name}, false events: {self.false.total()}, named {words}"
+        yield f"{name}, likely by the first look alone: " + ", ".join(
+            f"{which} {self.early[which]}" for which in ("right", "wrong", "false"))
 
 
 def is_true(seen: Seen, truth: dict) -> bool:

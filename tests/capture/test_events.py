@@ -11,12 +11,13 @@ import pytest
 
 from agent.cameras.demux import Packets
 from agent.capture.clip_rows import ClipRules
-from agent.capture.events import EventBuilder
+from agent.capture.events import EARLY_S, EventBuilder
 from agent.capture.labeller import Labeller
 from agent.capture.motion_feed import SubFeed
 from agent.capture.pipe import CONFIRM_S, Pipe
 from agent.capture.recorder import Recorder
 from agent.capture.sockets import LiveSocket
+from agent.capture.writer_jobs import BestLook, EarlyLook, Job
 from agent.config.derived import digest
 from agent.config.settings import Camera, Motion, Zone
 from agent.core.media.model import Box, Packet, StreamInfo
@@ -24,6 +25,7 @@ from agent.core.media.ring import Ring
 from agent.core.vision.luma import Luma
 from agent.core.vision.motion import DETECTOR_VERSION, SeenObject
 from agent.core.vision.zones import Counted
+from agent.footage.film import last_picture
 from agent.host.datagram import Outlet
 from agent.store import clips, events
 from agent.store.events import StoredEvent
@@ -226,7 +228,7 @@ def test_on_real_video_who_is_seen_is_a_person(theatre: Theatre, tmp_path: Path,
     pipe, recorder, live = theatre.pipe(max_clip_s=10, merge_gap_s=1, post_roll_s=1)
     theatre.show(demuxed(path), pipe, theatre.clock.mono)
     pipe.finish()
-    until(lambda: all(each.label is not None for each in events.latest(theatre.db)), "a word for each")
+    until(lambda: all(each.label == "" or each.label_score for each in events.latest(theatre.db)), "a word for each")
     recorder.finish(HANG_S)
     live.close()
     words = [each.label for each in events.latest(theatre.db)]
@@ -254,6 +256,29 @@ def test_a_look_that_repeats_the_last_boxes_is_no_picture_of_who_may_be_gone():
     assert story.end(1.0, "").peak.packets == [packets[0]]
     story.note(Counted((SeenObject(1, Box(0.31, 0.3, 0.2, 0.4)),)), 0.1, Luma(sharp, 2 / FPS), info)
     assert story.end(1.0, "").peak.packets == [*packets[:3]]
+
+
+def test_a_second_after_its_begin_the_best_look_so_far_is_shown_once(theatre: Theatre, walked: Film):
+    pipe, recorder, live = theatre.pipe()
+    looks: list[tuple[float, BestLook]] = []
+    offer, began_mono_s = recorder.offer, theatre.clock.mono
+
+    def watched(batch: list[Job]) -> bool:
+        looks.extend((theatre.clock.mono - began_mono_s, job.look) for job in batch if isinstance(job, EarlyLook))
+        return offer(batch)
+
+    recorder.offer = watched
+    theatre.show(walked, pipe, began_mono_s)
+    pipe.finish()
+    recorder.finish(HANG_S)
+    live.close()
+    event, = events.latest(theatre.db)
+    (at_s, look), = looks
+    assert at_s - (event.mono_ms / 1000 - began_mono_s) == pytest.approx(EARLY_S, abs=0.3)
+    picture, (x, y, w, h) = last_picture(look.info, look.packets), look.boxes[0]
+    assert picture is not None and abs(picture.pts / 1e6 - began_mono_s - at_s) <= EARLY_S + 0.1
+    shown = picture.to_ndarray(format="gray")[round(y * 180):round((y + h) * 180), round(x * 320):round((x + w) * 320)]
+    assert shown.std() > 15, "somebody is in the box"
 
 
 # With a real source, in real time.

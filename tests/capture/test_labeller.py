@@ -15,7 +15,7 @@ import pytest
 from agent.capture.clip_rows import ClipRules
 from agent.capture.labeller import PROGRAM, SOCKET, Labeller, LabelTask
 from agent.capture.recorder import Recorder
-from agent.capture.writer_jobs import BestLook, EventClose, EventOpen
+from agent.capture.writer_jobs import BestLook, EarlyLook, EventClose, EventOpen
 from agent.core.contract.helper_messages import (
     LabelAnswer,
     LabelQuestion,
@@ -24,7 +24,7 @@ from agent.core.contract.helper_messages import (
     label_message,
     label_question,
 )
-from agent.core.household.labels import FEW_LOOKS_N, FREE_MIN_B, TASKS_MAX, TASKS_MAX_B, EventWord
+from agent.core.household.labels import FEW_LOOKS_N, FREE_MIN_B, LIKELY, TASKS_MAX, TASKS_MAX_B, EventWord
 from agent.core.media.model import Box
 from agent.core.vision.event_notes import Summary
 from agent.host.datagram import Outlet
@@ -153,7 +153,7 @@ class Door:
     def __init__(self, path: Path, answer: bytes) -> None:
         path.parent.mkdir()
         self.questions: list[bytes] = []
-        self._listener, self._answer = socket.socket(socket.AF_UNIX), answer
+        self._listener, self.answer = socket.socket(socket.AF_UNIX), answer
         self._listener.bind(str(path))
         self._listener.listen(64)
         self.open = threading.Event()
@@ -165,7 +165,7 @@ class Door:
             with connection, connection.makefile("rb") as asked:
                 self.questions.append(asked.read())
                 self.open.wait(HANG_S)
-                connection.sendall(self._answer)
+                connection.sendall(self.answer)
 
 
 def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_path: Path):
@@ -233,6 +233,87 @@ def test_the_word_is_stored_and_the_ward_is_told(here: Path, recorders, folders,
     assert [kind for kind, _ in told] == ["motion", "motion", "label"]
     assert told[-1][1] == {"event": event.id, "label": "vehicle", "score": 0.7}
     assert events.latest(db, what="vehicle") == [event] and events.latest(db, what="person") == []
+
+
+class Here:
+    """An event of a recorder whose labels come by the door."""
+
+    def __init__(self, recorder: Recorder, at_us: int, door: Door) -> None:
+        self.recorder, self.at_us, self.door = recorder, at_us, door
+        recorder.start()
+        recorder.offer([EventOpen(at_us, 0.1, [BOX], False)])
+
+    def look_early(self) -> None:
+        self.recorder.offer([EarlyLook(look())])
+
+    def end(self) -> None:
+        self.recorder.offer([EventClose(self.at_us + 1_000_000, look(), Summary(0.5, tracks_n=1), "2", "", [look()])])
+
+
+@pytest.fixture
+def going_on(here: Path, recorders: list[Recorder], folders, hand_clock: HandClock, db,
+             tmp_path: Path) -> Here:
+    """An event that goes on, in a ward; its first label will be a likely person."""
+    join(db)
+    door = Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("person", LIKELY))))
+    recorder = Recorder("gate", folders, hand_clock, Outlet(tmp_path), ClipRules(1, pre_roll_s=5),
+                        labeller=Labeller(tmp_path, machine(tmp_path / "calm")))
+    recorders.append(recorder)
+    return Here(recorder, int(hand_clock.mono * 1e6), door)
+
+
+def labelled(db, score: float | None) -> events.StoredEvent:
+    """The event once it has a label with that score."""
+    return until(lambda: next((each for each in events.latest(db) if each.label and each.label_score == score), None),
+                 "a label")
+
+
+def test_an_event_that_goes_on_gets_a_likely_label_and_its_own_after_its_end(going_on: Here, db):
+    going_on.door.open.set()
+    going_on.look_early()
+    event = labelled(db, None)
+    assert (event.label, event.state) == ("person", "open")
+    assert [row["kind"] for row in outbox.after(db, 0, 10)] == ["motion"], "the ward gets the last word alone"
+    going_on.door.answer = label_message(LabelAnswer(label=EventWord("nothing", 0.2)))
+    going_on.end()
+    event = labelled(db, 0.2)
+    assert (event.label, event.state) == ("nothing", "done")
+    assert [row["kind"] for row in outbox.after(db, 0, 10)] == ["motion", "motion", "label"]
+
+
+def test_a_likely_label_stays_if_no_other_comes(going_on: Here, db):
+    going_on.door.open.set()
+    going_on.look_early()
+    labelled(db, None)
+    going_on.door.answer = label_message(LabelAnswer())
+    going_on.end()
+    until(lambda: len(going_on.door.questions) == 2, "the other look")
+    event = until(lambda: next((each for each in events.latest(db) if each.state == "done"), None), "its end")
+    assert (event.label, event.label_score) == ("person", None)
+    assert [row["kind"] for row in outbox.after(db, 0, 10)] == ["motion", "motion"]
+
+
+@pytest.mark.parametrize("said", [EventWord("person", LIKELY - 0.01), EventWord("nothing", 0.9), None])
+def test_an_early_look_that_shows_nobody_says_nothing(going_on: Here, db, said: EventWord | None):
+    going_on.door.answer = label_message(LabelAnswer(label=said))
+    going_on.door.open.set()
+    going_on.look_early()
+    until(lambda: going_on.door.questions, "the early look")
+    going_on.door.answer = label_message(LabelAnswer(label=EventWord("vehicle", 0.7)))
+    assert events.latest(db)[0].label is None
+    going_on.end()
+    assert labelled(db, 0.7).label == "vehicle"
+
+
+def test_an_early_look_that_comes_after_the_end_changes_nothing(going_on: Here, db):
+    going_on.look_early()
+    until(lambda: going_on.door.questions, "the early look")
+    going_on.look_early()           # waits behind it, and is not wanted any more when its turn comes
+    going_on.end()
+    until(lambda: events.latest(db)[0].state == "done", "its end")
+    going_on.door.open.set()
+    assert labelled(db, LIKELY).label == "person"
+    assert len(going_on.door.questions) == 2
 
 
 def test_without_a_labeller_the_row_says_that_nobody_will_tell(recorders, folders, hand_clock: HandClock, db,

@@ -16,6 +16,7 @@ from agent.core.household.notifications import (
     SeenEvent,
     Stand,
     gather,
+    of_people,
     pause_ms,
     stand,
     told,
@@ -59,6 +60,17 @@ def test_who_wants_people_alone_waits_for_the_word_and_misses_nothing_without_on
     assert seen(kind="tamper") is Stand.UNWANTED
     assert stand(NotifyRule(kinds=frozenset({"tamper"})), at(1, 0, label="person"), week_min) is Stand.UNWANTED
     assert stand(NotifyRule(kinds=frozenset({"motion"})), at(1, 0, label="nothing"), week_min) is Stand.DUE
+
+
+def test_a_likely_label_tells_at_once_and_holds_nothing_back():
+    def seen(label: str, **more: object) -> Stand:
+        return stand(PEOPLE, at(1, 0, label=label, is_likely=True, **more), week_min)
+
+    assert seen("person", going_on=True) is seen("vehicle", going_on=True) is Stand.DUE
+    assert seen("animal", going_on=True) is seen("animal", over_ms=WORD_MS - 1) is Stand.UNDECIDED
+    assert seen("animal", over_ms=WORD_MS) is Stand.DUE, "no other label came"
+    assert of_people([at(1, 0, label="person", is_likely=True, going_on=True)]) is None, "the ward waits for the label"
+    assert of_people([at(1, 0, label="person", is_likely=True, over_ms=WORD_MS)]) == [1]
 
 
 @dataclass(frozen=True)

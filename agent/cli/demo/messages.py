@@ -161,7 +161,7 @@ class StoreReader:
             self._nameless.add(event.id)
             yield _message(event.kind, event, {"event": event.id, "code": event.code, "phase": "end",
                                             "dur_ms": event.dur_ms, "tracks_n": event.tracks_n})
-        if event.id in self._nameless and event.label:
+        if event.id in self._nameless and event.label_score is not None:
             self._nameless.remove(event.id)
             yield _message("label", event, {"event": event.id, "label": event.label, "score": event.label_score})
 

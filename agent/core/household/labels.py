@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 LabelWord = Literal["person", "vehicle", "animal", "other", "nothing"]
 WORDS: tuple[LabelWord, ...] = ("person", "vehicle", "animal", "other", "nothing")
 PEOPLE: tuple[LabelWord, ...] = ("person", "vehicle")  # labels that a household can choose as the only ones to report
+ALIVE: tuple[LabelWord, ...] = ("person", "vehicle", "animal")
+LIKELY = 0.4            # a label of one look alone counts from this score on
 WORD_MS = 240_000       # the longest wait for the label of an event that has ended
 
 
@@ -16,6 +18,11 @@ class EventWord(NamedTuple):
 
     word: LabelWord
     score: float        # confidence of the look, 0..1; for `nothing` that of the likeliest label, at most
+
+
+def is_likely(label: EventWord) -> bool:
+    """Whether one look while an event goes on is worth showing. "nothing" is not, because somebody may still come."""
+    return label.word in ALIVE and label.score >= LIKELY
 
 
 def is_among(words: Collection[str], label: str | None, may_come: bool) -> bool | None:

@@ -46,6 +46,7 @@ class SeenEvent:
     zones: tuple[str, ...] = ()
     code: str | None = None     # of kind "tamper"
     label: str | None = None    # its label; "": there will be none; None: not yet
+    is_likely: bool = False     # the label is an early look's, and may change
     over_ms: int = 0            # since its end
 
 
@@ -101,8 +102,15 @@ def _by_kind(rule: NotifyRule, event: SeenEvent) -> Stand:
         return Stand.DUE
     if event.kind != "motion" or rule.kinds.isdisjoint(WORDS):
         return Stand.UNWANTED
+    if event.label in rule.kinds:
+        return Stand.DUE
     return {True: Stand.DUE, False: Stand.UNWANTED, None: Stand.UNDECIDED}[
-        is_among(rule.kinds, event.label, _may_be_named(event))]
+        is_among(rule.kinds, _final(event), _may_be_named(event))]
+
+
+def _final(event: SeenEvent) -> str | None:
+    """Returns the label that will not change: a likely one holds nothing back."""
+    return None if event.is_likely else event.label
 
 
 def _may_be_named(event: SeenEvent) -> bool:
@@ -113,7 +121,7 @@ def of_people(events: Iterable[SeenEvent]) -> list[int] | None:
     """Returns the events for a ward that may know only of people and vehicles; None if a label may still come."""
     found = []
     for event in events:
-        counts = event.kind != "motion" or is_among(PEOPLE, event.label, _may_be_named(event))
+        counts = event.kind != "motion" or is_among(PEOPLE, _final(event), _may_be_named(event))
         if counts is None:
             return None
         if counts:

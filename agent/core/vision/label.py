@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agent.core.household.labels import EventWord, LabelWord
+from agent.core.household.labels import ALIVE, EventWord, LabelWord
 from agent.core.media.model import Box
 
 SIDE_PX = 300               # of the model's square input
@@ -30,7 +30,6 @@ SURE: Mapping[LabelWord, float] = {"person": 0.3, "vehicle": 0.22, "animal": 0.3
 AGREE_N = 4                 # a label's score is the mean of this many best looks, or of all if there are fewer
 # wins over other labels that count, because people pass parked cars
 FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}
-ALIVE: tuple[LabelWord, ...] = ("person", "vehicle", "animal")
 # a detection with this overlap (intersection by union) with the box is the moving object, not the car behind it
 SAME = 0.2
 
