@@ -18,16 +18,8 @@ import msgspec
 
 from agent.capture.writer_jobs import BestLook
 from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_answer, label_message
-from agent.core.household.labels import (
-    FEW_LOOKS_N,
-    RETRY_S,
-    TASKS_MAX,
-    TASKS_MAX_B,
-    EventWord,
-    Hindrance,
-    WordLack,
-    hindrance,
-)
+from agent.core.household import labels
+from agent.core.household.labels import EventWord, Hindrance, WordLack
 from agent.core.media.model import Box
 from agent.host.probes import kernel
 from agent.host.weights import words_lack
@@ -63,7 +55,7 @@ def _video_b(look: BestLook) -> int:
 class Labeller:
     """One for a process. Its thread lives while an event waits."""
 
-    def __init__(self, runtime: Path, root: Path = Path("/"), retry_s: float = RETRY_S) -> None:
+    def __init__(self, runtime: Path, root: Path = Path("/"), retry_s: float = labels.RETRY_S) -> None:
         """`root` is the machine whose memory, load and temperature are checked, again after each `retry_s`."""
         self._door, self._root, self._retry_s = runtime / SOCKET, root, retry_s
         self._tasks: deque[LabelTask] = deque()     # the oldest first
@@ -77,7 +69,7 @@ class Labeller:
         too many wait, the oldest lose looks and then are given up.
         """
         sizes_b = accumulate(map(_video_b, task.looks))
-        looks = [look for look, size_b in zip(task.looks, sizes_b, strict=True) if size_b <= TASKS_MAX_B]
+        looks = [look for look, size_b in zip(task.looks, sizes_b, strict=True) if size_b <= labels.TASKS_MAX_B]
         if not looks or self.lack:
             return False
         task = replace(task, looks=looks)
@@ -95,10 +87,10 @@ class Labeller:
     def _shortened(self) -> Iterator[LabelTask]:
         """Shortens what waits to the limits. Yields the events that have to be given up."""
         for number, task in enumerate(self._tasks):
-            if self._size_b <= TASKS_MAX_B:
+            if self._size_b <= labels.TASKS_MAX_B:
                 break
-            self._tasks[number] = replace(task, looks=task.looks[:FEW_LOOKS_N])
-        while len(self._tasks) > TASKS_MAX or self._size_b > TASKS_MAX_B:
+            self._tasks[number] = replace(task, looks=task.looks[:labels.FEW_LOOKS_N])
+        while len(self._tasks) > labels.TASKS_MAX or self._size_b > labels.TASKS_MAX_B:
             yield self._tasks.popleft()
 
     @property
@@ -133,7 +125,7 @@ class Labeller:
 
     def _hindrance(self) -> Hindrance | None:
         free_b, _ = kernel.memory_b(self._root)
-        return hindrance(free_b, kernel.load1(self._root), os.cpu_count() or 1, kernel.temperature_c(self._root))
+        return labels.hindrance(free_b, kernel.load1(self._root), os.cpu_count() or 1, kernel.temperature_c(self._root))
 
     def _label(self, task: LabelTask) -> EventWord | None:
         looks = [ShownLook(info=look.info, packets=list(look.packets), box=Box(*look.boxes[0]))

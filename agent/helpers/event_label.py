@@ -37,10 +37,6 @@ def scores(file: Path, parts: Iterable[CutOut]) -> Iterator[Scores]:
         yield scores_of(logits, places, part.edges)
 
 
-def cut_outs(looks: Iterable[ShownLook]) -> Iterator[CutOut]:
-    return filter(None, map(_decoded, looks))
-
-
 def _decoded(look: ShownLook) -> CutOut | None:
     picture = last_picture(look.info, look.packets)
     return None if picture is None else cut_out(picture, look.box)
@@ -63,7 +59,7 @@ def main() -> int:
         return 1
     try:
         question = label_question(sys.stdin.buffer.read(QUESTION_B_MAX))
-        found = list(scores(file, cut_outs(question.looks)))
+        found = list(scores(file, filter(None, map(_decoded, question.looks))))
     except (av.FFmpegError, cv2.error, msgspec.DecodeError, ValueError, MemoryError) as error:
         print(f"event label: {error}", file=sys.stderr)
         return 1

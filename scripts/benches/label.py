@@ -125,8 +125,8 @@ def false_events(path: Path, truth: dict) -> Iterator[Seen]:
         yield seen
 
 
-def named(file: Path, seen: Seen) -> tuple[EventWord, EventWord] | None:
-    """The word for it, and that of its first look alone."""
+def named(file: Path, seen: Seen) -> tuple[EventWord | None, EventWord | None] | None:
+    """The word for it, and that of its first look alone; None if unsure."""
     looks = sorted(seen.looks.looks, key=lambda look: look.mono_s)
     found = list(scores(file, [look.what for look in looks]))
     return (word_for(found), word_for(found[:1])) if found else None
@@ -138,6 +138,7 @@ class Tally:
 
     all_n: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
+    unsure: Counter[str] = field(default_factory=Counter)
     false: Counter[str] = field(default_factory=Counter)        # by their words
     early: Counter[str] = field(default_factory=Counter)        # what first looks show as likely: right, wrong or false
 
@@ -148,22 +149,24 @@ class Tally:
             if words is None or clip.stem in OTHERS or not is_true(seen, truth):
                 continue
             (word, first), wanted = words, expected(seen)
-            if is_likely(first):
+            if first and is_likely(first):
                 self.early["right" if first.word in wanted else "wrong"] += 1
             group = "people and vehicles" if wanted & {*PEOPLE} else "animals" if wanted else "nobody in the looks"
             self.all_n[group] += 1
-            self.right[group] += word.word in wanted
-            print(f"{clip.stem:32} {seen.began_s:6.1f} s  {word.word:8} {word.score:.2f}  "
-                  f"{'' if word.word in wanted else 'not ' + ' or '.join(sorted(wanted))}", flush=True)
+            self.right[group] += word is not None and word.word in wanted
+            self.unsure[group] += word is None
+            print(f"{clip.stem:32} {seen.began_s:6.1f} s  {word.word if word else 'unsure':8} "
+                  f"{'' if word and word.word in wanted else 'not ' + ' or '.join(sorted(wanted))}", flush=True)
         for seen in false_events(clip, truth):
             if words := named(file, seen):
-                self.false[words[0].word] += 1
-                self.early["false"] += is_likely(words[1])
+                self.false[words[0].word if words[0] else "unsure"] += 1
+                self.early["false"] += words[1] is not None and is_likely(words[1])
 
     def lines(self, name: str) -> Iterator[str]:
         """What there is to tell of it."""
         for group, n in self.all_n.items():
-            yield f"{name}, {group}: {n} events, {self.right[group]} named as they should be"
+            yield (f"{name}, {group}: {n} events, {self.right[group]} named as they should be, "
+                   f"{self.unsure[group]} unsure")
         if self.false:
             words = ", ".join(f"{word} {n}" for word, n in self.false.most_common())
             yield f"{name}, false events: {self.false.total()}, named {words}"

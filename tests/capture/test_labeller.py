@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from agent.capture.clip_rows import ClipRules
@@ -79,7 +80,8 @@ def test_a_grey_picture_is_nothing(here: Path, tmp_path: Path):
 
 
 def test_the_process_takes_less_memory_than_must_be_free(here: Path):
-    info, packets = encoded([av.VideoFrame(1920, 1080, "yuv420p")] * 3, 15, 15)
+    grey = np.full((1620, 1920), 128, np.uint8)
+    info, packets = encoded([av.VideoFrame.from_ndarray(grey, "yuv420p")] * 3, 15, 15)
     question = label_message(LabelQuestion(looks=[ShownLook(info=info, packets=list(packets), box=Box(*BOX))] * 2))
     done = subprocess.run([sys.executable, "-P", "-c", PEAK], input=question, capture_output=True, check=True)
     answer, peak_kb = done.stdout.rsplit(b"peak", 1)

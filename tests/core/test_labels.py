@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.household.labels import FREE_MIN_B, HOT_C, LOAD_MAX, WORDS, hindrance
+from agent.core.household.labels import ALIVE, FREE_MIN_B, HOT_C, LOAD_MAX, hindrance
 from agent.core.media.model import Box
 from agent.core.vision.best_looks import APART_S, LOOKS_MAX, BestLooks, RatedLook
 from agent.core.vision.label import (
@@ -14,6 +14,7 @@ from agent.core.vision.label import (
     CLASSES_N,
     LEAST_PX,
     SURE,
+    UNSURE,
     WORD_OF,
     anchors,
     edges_in,
@@ -56,24 +57,31 @@ def test_what_is_worth_no_more_than_the_least_changes_nothing(offered: list[Rate
 def test_a_cut_out_lies_in_the_picture_around_the_box(box: Box, wide: int, high: int):
     part, edges = part_around(box, wide, high), edges_in(part_around(box, wide, high), box, wide, high)
     side = max(1.6 * max(box.w * wide, box.h * high), LEAST_PX)
+    left, top, width, height = part
     assert not any(each % 2 for each in part)
-    assert abs(part.wide - min(side, wide)) <= 1.5 and abs(part.high - min(side, high)) <= 1.5
-    assert 0 <= part.left <= box.x * wide + 2 and 0 <= part.top <= box.y * high + 2
-    assert (box.x + box.w) * wide - 2 <= part.left + part.wide <= wide
-    assert (box.y + box.h) * high - 2 <= part.top + part.high <= high
-    assert edges[0] * part.wide + part.left == pytest.approx(box.x * wide, abs=1e-6)
-    assert edges[3] * part.high + part.top == pytest.approx((box.y + box.h) * high, abs=1e-6)
+    assert abs(width - min(side, wide)) <= 1.5 and abs(height - min(side, high)) <= 1.5
+    assert 0 <= left <= box.x * wide + 2 and 0 <= top <= box.y * high + 2
+    assert (box.x + box.w) * wide - 2 <= left + width <= wide
+    assert (box.y + box.h) * high - 2 <= top + height <= high
+    assert edges[0] * width + left == pytest.approx(box.x * wide, abs=1e-6)
+    assert edges[3] * height + top == pytest.approx((box.y + box.h) * high, abs=1e-6)
 
 
 @given(st.lists(scores, min_size=1, max_size=LOOKS_MAX))
 def test_a_word_is_sure_or_it_is_nothing(each_said: list[dict]):
     label = word_for(each_said)
-    assert label.word in WORDS and 0 <= label.score <= 1
     best = {word: fmean(sorted(each[word] for each in each_said)[-AGREE_N:]) for word in SURE}
-    if label.word == "nothing":
+    if label is None or label.word == "nothing":
         assert all(best[word] < least for word, least in SURE.items())
+        assert (label is None) == (max(best[word] for word in ALIVE) >= UNSURE)
     else:
         assert best[label.word] >= SURE[label.word]
+
+
+def test_what_may_be_somebody_gets_no_label_because_nothing_would_hide_it():
+    faint = dict.fromkeys(SURE, 0.0) | {"person": UNSURE}
+    assert word_for([faint] * 3) is None and word_for([faint | {"other": SURE["other"]}]).word == "other"
+    assert word_for([faint | {"person": UNSURE - 0.01}]).word == "nothing"
 
 
 def test_what_looks_like_somebody_once_is_nobody():
@@ -86,7 +94,8 @@ def test_what_looks_like_somebody_once_is_nobody():
 @given(st.lists(scores, min_size=AGREE_N, max_size=LOOKS_MAX), scores)
 def test_a_further_look_takes_no_person_away(each_said: list[dict], other: dict):
     other = other | {"vehicle": 0.0, "animal": 0.0}
-    assert word_for(each_said).word != "person" or word_for([*each_said, other]).word == "person"
+    before, after = word_for(each_said), word_for([*each_said, other])
+    assert before is None or before.word != "person" or after is not None and after.word == "person"
 
 
 ANCHORS_N, PLAIN = 1917, np.zeros((1917, 4))       # an answer that moves no anchor

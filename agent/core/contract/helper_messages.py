@@ -100,7 +100,7 @@ class LabelQuestion(Struct, frozen=True, kw_only=True):
 
 
 class LabelAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The label; None if no look could be decoded."""
+    """The label; None if it is unsure, or no look could be decoded."""
 
     label: EventWord | None = None
 

@@ -27,6 +27,7 @@ WORD_OF: Mapping[int, LabelWord] = {
 CLASSES_N = 24
 # A label counts from this score on.
 SURE: Mapping[LabelWord, float] = {"person": 0.3, "vehicle": 0.22, "animal": 0.35, "other": 0.45}
+UNSURE = 0.2                # an event is only called "nothing" if all that lives scores less
 AGREE_N = 4                 # a label's score is the mean of this many best looks, or of all if there are fewer
 # wins over other labels that count, because people pass parked cars
 FAVOUR: Mapping[LabelWord, float] = {"person": 0.15}
@@ -36,15 +37,6 @@ SAME = 0.2
 Scores = Mapping[LabelWord, float]      # 0..1
 
 
-class PicturePart(NamedTuple):
-    """A part of a picture in whole pixels, all even, because colour has half as many."""
-
-    left: int
-    top: int
-    wide: int
-    high: int
-
-
 class CutOut(NamedTuple):
     """A part as the model gets it (SIDE_PX, SIDE_PX, RGB), and in it the object's left, top, right and bottom, 0..1."""
 
@@ -52,12 +44,13 @@ class CutOut(NamedTuple):
     edges: tuple[float, float, float, float]
 
 
-def part_around(box: Box, wide: int, high: int) -> PicturePart:
-    """Returns the part around the box of a picture of this size; square if the picture is large enough."""
+def part_around(box: Box, wide: int, high: int) -> tuple[int, int, int, int]:
+    """Returns left, top, width and height of the part around the box of a picture of this size. It is square if the
+    picture is large enough, and all four are even, because colour has half as many pixels."""
     side = max(GROWN * max(box.w * wide, box.h * high), LEAST_PX)
     left, width = _span(box.x + box.w / 2, side, wide)
     top, height = _span(box.y + box.h / 2, side, high)
-    return PicturePart(left, top, width, height)
+    return left, top, width, height
 
 
 def _span(middle: float, side: float, most: int) -> tuple[int, int]:
@@ -65,10 +58,11 @@ def _span(middle: float, side: float, most: int) -> tuple[int, int]:
     return min(max(round(middle * most / 2 - length / 4) * 2, 0), (most - length) & ~1), length
 
 
-def edges_in(part: PicturePart, box: Box, wide: int, high: int) -> tuple[float, float, float, float]:
+def edges_in(part: tuple[int, int, int, int], box: Box, wide: int, high: int) -> tuple[float, float, float, float]:
     """Returns the edges of the box in a part of a picture of this size."""
-    return ((box.x * wide - part.left) / part.wide, (box.y * high - part.top) / part.high,
-            ((box.x + box.w) * wide - part.left) / part.wide, ((box.y + box.h) * high - part.top) / part.high)
+    left, top, width, height = part
+    return ((box.x * wide - left) / width, (box.y * high - top) / height,
+            ((box.x + box.w) * wide - left) / width, ((box.y + box.h) * high - top) / height)
 
 
 def model_input(picture: np.ndarray) -> np.ndarray:
@@ -121,8 +115,8 @@ def _area(boxes: np.ndarray) -> np.ndarray:
     return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
 
 
-def word_for(looks: Sequence[Scores]) -> EventWord:
-    """Returns an event's label from the scores of its looks, of which there is at least one.
+def word_for(looks: Sequence[Scores]) -> EventWord | None:
+    """Returns an event's label from the scores of its looks, of which there is at least one; None if it is unsure.
 
     A moving being scores repeatedly, even if low at night; leaves and light score like a person once. So the mean of
     the best looks counts for each label. Things lie around where people are, and cars stand there, so people win.
@@ -132,4 +126,6 @@ def word_for(looks: Sequence[Scores]) -> EventWord:
     if not sure and best["other"] >= SURE["other"]:
         sure = ["other"]
     word = max(sure or ALIVE, key=lambda each: best[each] + FAVOUR.get(each, 0.0))
+    if not sure and max(best[each] for each in ALIVE) >= UNSURE:
+        return None
     return EventWord(word if sure else "nothing", round(best[word], 3))

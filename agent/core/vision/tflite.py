@@ -4,7 +4,7 @@ It knows what an SSD on MobileNet with weights of half precision consists of, an
 FlatBuffers (google.github.io/flatbuffers) with the tables of TensorFlow's schema.fbs; the numbers of fields are theirs.
 """
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy as np
 Kind = Literal["add", "concat", "convolve", "depthwise", "reshape"]
 KINDS: Mapping[int, Kind] = {0: "add", 2: "concat", 3: "convolve", 4: "depthwise", 22: "reshape"}
 WIDEN = 6                   # a step that converts weights to full precision
-ACTIVATION_AT: Mapping[Kind, int] = {"convolve": 3, "depthwise": 4}     # field of its options
-SAME, PLAIN, RELU6 = 0, 0, 3        # padding, activations
+OPTIONS, STRIDE, RELU6 = 4, 1, 3        # fields of an operator and of its options; an activation
+ACTIVATION_AT: Mapping[Kind, int] = {"convolve": 3, "depthwise": 4}     # field of the options
 
 
 class Operation(NamedTuple):
@@ -82,28 +82,23 @@ def network(data: np.ndarray) -> Network:
     try:
         root = _Table(data, struct.unpack_from("<I", data)[0])
         codes = [max(code.number(0, "b"), code.number(3)) for code in root.tables(1)]
-        graph, buffers = root.tables(2)[0], root.tables(4)
-        tensors, operators = graph.tables(0), [(codes[each.number(0)], each) for each in graph.tables(3)]
-        weights = {}
-        for code, operator in operators:
+        graph, buffers, weights, steps = root.tables(2)[0], root.tables(4), {}, []
+        tensors = graph.tables(0)
+        for operator in graph.tables(3):
+            code, inputs, output = codes[operator.number(0)], operator.numbers(1), operator.numbers(2)[0]
             if code == WIDEN:
-                stored = tensors[operator.numbers(1)[0]]
-                weights[operator.numbers(2)[0]] = buffers[stored.number(2)].halves(0).reshape(stored.numbers(0))
-        return Network(list(_steps(operators, tensors)), weights, graph.numbers(1)[0], graph.numbers(2))
-    except (struct.error, IndexError, KeyError, TypeError) as error:
+                stored = tensors[inputs[0]]
+                weights[output] = buffers[stored.number(2)].halves(0).reshape(stored.numbers(0))
+            else:
+                steps.append(_step(KINDS[code], inputs, output, tensors[output].numbers(0)[1:], operator))
+        return Network(steps, weights, graph.numbers(1)[0], graph.numbers(2))
+    except (struct.error, IndexError, KeyError) as error:
         raise ValueError(f"no network that is known here: {error!r}") from None
 
 
-def _steps(operators: Sequence[tuple[int, _Table]], tensors: Sequence[_Table]) -> Iterator[Operation]:
-    for code, operator in operators:
-        if code == WIDEN:
-            continue
-        kind, output = KINDS[code], operator.numbers(2)[0]
-        step = Operation(kind, operator.numbers(1), output, tensors[output].numbers(0)[1:])
-        if (field := ACTIVATION_AT.get(kind)) is not None:
-            options = operator.table(4)
-            padding, activation = options.number(0, "b"), options.number(field, "b")
-            if padding != SAME or activation not in (PLAIN, RELU6):
-                raise ValueError("no network that is known here: an unknown kind of convolution")
-            step = step._replace(stride=options.number(1), clipped=activation == RELU6)
-        yield step
+def _step(kind: Kind, inputs: Sequence[int], output: int, shape: Sequence[int], operator: _Table) -> Operation:
+    if kind not in ACTIVATION_AT:
+        return Operation(kind, inputs, output, shape)
+    options = operator.table(OPTIONS)
+    clipped = options.number(ACTIVATION_AT[kind], "b") == RELU6
+    return Operation(kind, inputs, output, shape, options.number(STRIDE), clipped)
