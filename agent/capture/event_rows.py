@@ -10,7 +10,6 @@ from agent.capture.labeller import Labeller, LabelTask
 from agent.capture.row_queue import RowQueue
 from agent.capture.still import thumbnail
 from agent.capture.writer_jobs import BestLook, EarlyLook, EventClose, EventLabel, EventOpen, Job, OpenEvent, Tamper
-from agent.core.household.labels import is_likely
 from agent.host.clock import Instant, at
 from agent.host.files import write_once
 from agent.store import absences, announce, clips, events, pause
@@ -113,12 +112,8 @@ class EventRows:
     def _label(self, db: sqlite3.Connection, job: EventLabel, now: Instant) -> None:
         if job.event.id is None:
             return
-        if job.early:
-            if job.label is not None and is_likely(job.label):
-                events.label_early(db, job.event.id, job.label.word)
-            return
-        events.label(db, job.event.id, job.label)
-        if job.label is not None and (row := events.get(db, job.event.id)) is not None:
+        (events.label_early if job.early else events.label)(db, job.event.id, job.label)
+        if not job.early and job.label is not None and (row := events.get(db, job.event.id)) is not None:
             announce.label(db, row, now)
 
     def _begin(self, job: EventOpen, shown_by: Callable[[Instant], list[int]]) -> None:

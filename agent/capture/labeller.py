@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from agent.capture.writer_jobs import BestLook
-from agent.core.contract.helper_messages import LabelQuestion, ShownLook, label_answer, label_message
+from agent.core.contract.helper_messages import LabelAnswer, LabelQuestion, ShownLook, label_answer, label_message
 from agent.core.household import labels
 from agent.core.household.labels import EventWord, Hindrance, WordLack
 from agent.core.media.model import Box
@@ -34,14 +34,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class LabelTask:
-    """An event to label from its looks. The labeller's thread calls `done` once, with None for no label; or not at all
-    if it is not `wanted` any more."""
+    """An event to label. The labeller's thread calls `done` once, with None for no label, unless it is not `wanted`."""
 
     looks: Sequence[BestLook]
     done: Callable[[EventWord | None], object]
     camera: str = ""
     event: int | None = None        # its number, if the database has taken it by now
     wanted: Callable[[], bool] = lambda: True
+    tries_n: int = 0
 
     @property
     def size_b(self) -> int:
@@ -65,8 +65,8 @@ class Labeller:
     def add(self, task: LabelTask) -> bool:
         """Queues an event; whether that is possible. Its task is then called later, perhaps with None.
 
-        If the looks have too much video together, the last ones are dropped. The newest event is looked at first. If
-        too many wait, the oldest lose looks and then are given up.
+        Looks with too much video are dropped. The newest event is looked at first; if too many wait, the oldest lose
+        looks and then are given up.
         """
         sizes_b = accumulate(map(_video_b, task.looks))
         looks = [look for look, size_b in zip(task.looks, sizes_b, strict=True) if size_b <= labels.TASKS_MAX_B]
@@ -105,7 +105,13 @@ class Labeller:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            task.done(self._label(task))
+            answer = self._answer(task)
+            if answer is None and task.tries_n < labels.TRIES_MAX:
+                with self._lock:
+                    self._tasks.append(replace(task, tries_n=task.tries_n + 1))
+                self._came.wait(self._retry_s)
+            else:
+                task.done(answer.label if answer else None)
 
     def _next(self) -> LabelTask | None:
         """Waits until the machine has room. Returns the newest event then; None if none waits any more."""
@@ -127,16 +133,17 @@ class Labeller:
         free_b, _ = kernel.memory_b(self._root)
         return labels.hindrance(free_b, kernel.load1(self._root), os.cpu_count() or 1, kernel.temperature_c(self._root))
 
-    def _label(self, task: LabelTask) -> EventWord | None:
+    def _answer(self, task: LabelTask) -> LabelAnswer | None:
+        """Returns None if the process was busy with another question, or ended without an answer."""
         looks = [ShownLook(info=look.info, packets=list(look.packets), box=Box(*look.boxes[0]))
                  for look in task.looks if look.info is not None]
         question = label_message(LabelQuestion(looks=looks))
         import subprocess
         try:
             answer = ask_at(self._door, question) if self._door.exists() else _ask_child(question)
-            return label_answer(answer).label
+            return label_answer(answer)
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-            _log.warning("an event of %s gets no label: %s", task.camera, error, extra={"EVENT": task.event})
+            _log.warning("a look at an event of %s failed: %s", task.camera, error, extra={"EVENT": task.event})
             return None
 
 

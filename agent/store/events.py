@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from agent.core import json_door
-from agent.core.household.labels import EventWord, LabelWord
+from agent.core.household.labels import EventWord, LabelWord, is_likely
 from agent.core.media.model import Box
 from agent.core.vision.zones.hint import NamedEvent
 from agent.host.clock import Instant
@@ -100,9 +100,10 @@ def label(db: sqlite3.Connection, event_id: int, word: EventWord | None) -> None
                (*(word or (None, None)), event_id))
 
 
-def label_early(db: sqlite3.Connection, event_id: int, word: LabelWord) -> None:
-    """Stores what the event is likely to be, which has no score; unless it has a label."""
-    db.execute("UPDATE event SET label = ? WHERE id = ? AND label IS NULL", (word, event_id))
+def label_early(db: sqlite3.Connection, event_id: int, word: EventWord | None) -> None:
+    """Stores what an early look showed, without a score; unless that is not likely enough, or it has a label."""
+    if word is not None and is_likely(word):
+        db.execute("UPDATE event SET label = ? WHERE id = ? AND label IS NULL", (word.word, event_id))
 
 
 def end(db: sqlite3.Connection, event_id: int, dur_ms: int) -> None:

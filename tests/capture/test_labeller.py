@@ -155,6 +155,7 @@ class Door:
     def __init__(self, path: Path, answer: bytes) -> None:
         path.parent.mkdir()
         self.questions: list[bytes] = []
+        self.busy_n = 0         # so many are turned away
         self._listener, self.answer = socket.socket(socket.AF_UNIX), answer
         self._listener.bind(str(path))
         self._listener.listen(64)
@@ -167,7 +168,7 @@ class Door:
             with connection, connection.makefile("rb") as asked:
                 self.questions.append(asked.read())
                 self.open.wait(HANG_S)
-                connection.sendall(self.answer)
+                connection.sendall(b"" if len(self.questions) <= self.busy_n else self.answer)
 
 
 def test_the_door_is_asked_and_too_many_that_wait_are_given_up(here: Path, tmp_path: Path):
@@ -200,8 +201,16 @@ def test_of_looks_that_are_too_much_video_the_best_are_asked_about(here: Path, t
 def test_a_door_that_gives_no_word(here: Path, tmp_path: Path, answer: bytes):
     door, told = Door(tmp_path / SOCKET, answer), Told()
     door.open.set()
-    Labeller(tmp_path, machine(tmp_path / "calm")).add(told.task())
+    Labeller(tmp_path, machine(tmp_path / "calm"), retry_s=0.01).add(told.task())
     assert told.wait(1) == [None]
+
+
+def test_a_look_that_fails_is_tried_again(here: Path, tmp_path: Path):
+    door, told = Door(tmp_path / SOCKET, label_message(LabelAnswer(label=EventWord("person", 0.5)))), Told()
+    door.busy_n = 2
+    door.open.set()
+    Labeller(tmp_path, machine(tmp_path / "calm"), retry_s=0.01).add(told.task())
+    assert told.wait(1) == [EventWord("person", 0.5)] and len(door.questions) == 3
 
 
 @pytest.fixture

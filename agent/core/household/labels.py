@@ -39,7 +39,7 @@ WordLack = Literal["no_weights", "no_door"]
 FREE_MIN_B = 120_000_000    # a look takes 53 MB, and with less than 60 MB left a machine is short of memory
 LOAD_MAX = 1.5              # for each core, over a minute
 HOT_C = 75.0                # a Raspberry Pi slows down from 80 on
-RETRY_S = 20.0              # how often to see whether the machine has room again
+RETRY_S, TRIES_MAX = 20.0, 3        # until the machine is checked again; more looks at an event if one fails
 TASKS_MAX, TASKS_MAX_B = 60, 12_000_000     # waiting events, and their video in memory
 FEW_LOOKS_N = 2             # that the events which have waited longest keep if that is too much video
 

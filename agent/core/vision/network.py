@@ -1,10 +1,8 @@
 """Computes a network's outputs for one picture. Pure.
 
-cv2.dnn is twice as fast, but holds all weights twice in full precision and all intermediate pictures: 65 MB. Here the
-weights are converted step by step and nothing is kept longer than needed: 16 MB. cv2 5.0 also reads this model's boxes
-in a wrong order.
+cv2.dnn is twice as fast, but holds all weights twice in full precision: 65 MB. Here they are converted step by step and
+nothing is kept longer than needed: 16 MB. OpenCV 5.0 also reads this model's boxes in a wrong order.
 """
-from collections import Counter
 from collections.abc import Iterator
 
 import cv2
@@ -19,13 +17,11 @@ def outputs(network: Network, picture: np.ndarray) -> list[np.ndarray]:
     """Returns the network's outputs in its order. `picture` is (height, width, channels) of float32. Raises ValueError
     and cv2.error if the shapes do not fit."""
     values = {network.input: picture}
-    uses = Counter(number for step in network.steps for number in step.inputs)
-    uses.update(network.outputs)
+    last_use = {number: step for step in network.steps for number in step.inputs}
     for step in network.steps:
         values[step.output] = _done(step, network, values)
-        uses.subtract(step.inputs)
-        for number in step.inputs:
-            if uses[number] == 0:
+        for number in {*step.inputs} - {*network.outputs}:
+            if last_use[number] is step:
                 values.pop(number, None)
     return [values[number] for number in network.outputs]
 
