@@ -124,3 +124,27 @@ def test_another_folder_gets_nothing(tmp_path: Path):
     told = taimat(tmp_path, "card", "make", tmp_path)
     assert told.returncode == 73 and "no first partition" in told.stderr
     assert not (tmp_path / "user-data").exists()
+
+
+WRONG = [(["--package", "taimat_0.3.0_amd64.deb"], "", "is for amd64, and a Raspberry Pi takes taimat_0.3.0_arm64.deb"),
+         (["--package", "taimat-0.3.0.tar"], "", "taimat-0.3.0.tar is no package: take the release's file"),
+         (["--package", "taimat_0.4.0_arm64.deb"], "", "'taimat_0.4.0_arm64.deb' does not exist"),
+         (["--wifi", "Nhà"], "1234567", "the Wi-Fi's password has 8 to 63 characters"),
+         (["--wifi", "N" * 33], "", "the Wi-Fi's name has more than 32 bytes"),
+         (["--hostname", "Nhà Bà Sáu"], "", "'--hostname': takes small letters"),
+         (["--country", "vn"], "", "'--country': takes two capital letters, as in VN; it is 'vn'")]
+
+
+@pytest.mark.parametrize(("options", "password", "answer"), WRONG)
+def test_what_does_not_fit_is_refused_before_anything_is_written(options, password, answer, tmp_path: Path):
+    card = stock(tmp_path / "card")
+    for name in ("taimat_0.3.0_amd64.deb", "taimat-0.3.0.tar"):
+        (tmp_path / name).write_bytes(b"a package")
+    before = {path: path.read_bytes() for path in card.rglob("*") if path.is_file()}
+    told = subprocess.run([sys.executable, "-m", "agent", "card", "make", card, "--label", "label.svg", *options],
+                          input=f"{password}\n", capture_output=True, text=True, cwd=tmp_path,
+                          env=environment(tmp_path), timeout=HANG_S)
+    assert told.returncode == 2 and answer in " ".join(told.stderr.replace("│", " ").split()), told.stderr
+    assert before == {path: path.read_bytes() for path in card.rglob("*") if path.is_file()}
+    assert not password or password not in told.stdout + told.stderr
+    assert not (tmp_path / "label.svg").exists()

@@ -1,7 +1,9 @@
 """`taimat card check | make | fit`: for a card in a computer, or on the recorder itself."""
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 from rich.markup import escape
 
@@ -9,7 +11,7 @@ from agent.cli.card import boot_block, provision
 from agent.cli.card.boot_partition import NoYaml, judge
 from agent.cli.options import Force, Json
 from agent.cli.terminal import console, count, json_line
-from agent.core.card import boot_judge
+from agent.core.card import boot_judge, cloud_init, packages
 from agent.core.contract.enrolment import CardSettings
 from agent.host.files import write_durably
 from agent.store.database import StoreError
@@ -24,12 +26,46 @@ Card = Annotated[Path, typer.Argument(
     metavar="DIR", help="The mount point of the card's first partition (bootfs); on the recorder, /boot/firmware.")]
 FlashedCard = Annotated[Path, typer.Argument(
     metavar="DIR", show_default=False, help="The mount point of a freshly flashed card's first partition (bootfs).")]
-Wifi = Annotated[str, typer.Option("--wifi", metavar="NAME", show_default=False,
+
+
+def _names_of_packages(named: list[Path] | None) -> list[Path] | None:
+    if fault := next(filter(None, (packages.unfit(path.name) for path in named or ())), None):
+        raise typer.BadParameter(fault)
+    return named
+
+
+def _fits(key: str, takes: str) -> Callable[[str], str]:
+    """Makes a check of an option that is a key of CardSettings; `takes` says what is right."""
+    def fits(value: str) -> str:
+        try:
+            msgspec.convert({"hostname": "taimat", key: value}, CardSettings)
+        except msgspec.ValidationError:
+            raise typer.BadParameter(f"takes {takes}; it is {value!r}") from None
+        return value
+    return fits
+
+
+def _wifi(name: str) -> str:
+    return _demand_wifi(name, "")
+
+
+def _demand_wifi(name: str, password: str) -> str:
+    if fault := next(cloud_init.wifi_faults(name, password), None):
+        raise typer.BadParameter(f"the Wi-Fi's {'name' if fault[0] == 'wifi' else 'password'} {fault[1]}")
+    return name
+
+
+Wifi = Annotated[str, typer.Option("--wifi", metavar="NAME", show_default=False, callback=_wifi,
     help="The Wi-Fi's name; the command asks for its password. Default: use a cable.")]
 Packages = Annotated[list[Path] | None, typer.Option(
-    "--package", metavar="FILE", show_default=False, help="A package to install from the card. May be repeated.")]
-Hostname = Annotated[str, typer.Option("--hostname", metavar="NAME", help="The page is at http://NAME.local.")]
-Country = Annotated[str, typer.Option("--country", metavar="CODE", help="The country whose radio rules apply.")]
+    "--package", metavar="FILE", show_default=False, exists=True, dir_okay=False, callback=_names_of_packages,
+    help="A package to install from the card. May be repeated.")]
+Hostname = Annotated[str, typer.Option(
+    "--hostname", metavar="NAME", callback=_fits("hostname", "small letters, digits and '-', as in taimat-2"),
+    help="The page is at http://NAME.local.")]
+Country = Annotated[str, typer.Option(
+    "--country", metavar="CODE", callback=_fits("country", "two capital letters, as in VN"),
+    help="The country whose radio rules apply.")]
 Label = Annotated[Path | None, typer.Option(
     "--label", metavar="FILE", show_default=False, help="Also draw a label with address and code to print, as SVG.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Remove what an earlier fit has added.")]
@@ -48,6 +84,7 @@ def make(card: FlashedCard, wifi: Wifi = "", package: Packages = None, hostname:
     if label is not None and label.exists() and not force:
         raise StoreError(f"{label}: is already there; use --force to replace it")
     password = typer.prompt(f"Password of {wifi}", hide_input=True) if wifi else ""
+    _demand_wifi(wifi, password)
     try:
         wanted = CardSettings(hostname=hostname, country=country, wifi=wifi, wifi_password=password)
         code = provision.fill(card, wanted, package or [])

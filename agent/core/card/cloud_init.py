@@ -129,6 +129,17 @@ KINDS = ("ethernets", "wifis", "bridges", "bonds", "vlans", "modems", "tunnels",
          "virtual-ethernets", "vrfs")
 
 
+def wifi_faults(name: str, password: str) -> Iterator[tuple[str, str]]:
+    """Yields problems of a Wi-Fi's name and password, each after "wifi" or "wifi_password", without the password."""
+    if password and not name:
+        yield "wifi", "is missing, and there is a password for it"
+    if len(name.encode()) > SSID_B_MAX:
+        yield "wifi", f"has more than {SSID_B_MAX} bytes; letters with accents take up to three"
+    if password and not HEXADECIMAL.fullmatch(password) and (
+            len(password.encode()) not in PASSWORD_N or not password.isprintable()):
+        yield "wifi_password", "has 8 to 63 characters; write it as it stands on the router"
+
+
 def judge_network(file: YamlFile) -> list[CardMistake]:
     """Returns all mistakes of a parsed network-config. An empty file is right: the image keeps its own settings."""
     if file.value is None:

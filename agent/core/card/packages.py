@@ -7,8 +7,19 @@ from agent.core.card.mistake import CardMistake, error, warning
 FOLDER = "taimat"
 ARCHITECTURE = "arm64"
 _PACKAGE = re.compile(r"(taimat|taimat-board)_(.+)_(arm64|amd64|all)\.deb")
+_DEB = re.compile(r"(.+_.+)_(\w[\w-]*)\.deb")
 # the first installs the packages from there; with the second they are installed
 REPOSITORY, INSTALLED = "taimat.sources", "installed.txt"
+
+
+def unfit(name: str) -> str | None:
+    """Returns why a card takes no file of this name as a package, with the remedy; None if it takes it."""
+    named = _DEB.fullmatch(name)
+    if named is None:
+        return f"{name} is no package: take the release's file taimat_VERSION_{ARCHITECTURE}.deb under its own name"
+    if named[2] not in (ARCHITECTURE, "all"):
+        return f"{name} is for {named[2]}, and a Raspberry Pi takes {named[1]}_{ARCHITECTURE}.deb"
+    return None
 
 
 def judge(sizes_b: Mapping[str, int] | None) -> list[CardMistake]:

@@ -133,7 +133,8 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> DeviceRow:
         values.get("serial")) else ["serial: is missing; write what stands on the device"]
     wrong += [] if join in YES | NO else [f"join: {join!r} is neither yes nor no"]
     wrong += _unknown("board", values, OURS) + _unknown("sensor", values, SENSORS)
-    wrong += _wifi(values.get("wifi", ""), values.get("wifi_password", ""))
+    wifi = cloud_init.wifi_faults(values.get("wifi", ""), values.get("wifi_password", ""))
+    wrong += [f"{key}: {text}" for key, text in wifi]
     if wrong:
         raise ValueError("; ".join(wrong))
     return msgspec.convert(values, DeviceRow)
@@ -142,18 +143,6 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> DeviceRow:
 def _unknown(name: str, values: dict[str, Any], known: Sequence[str] | frozenset[str]) -> list[str]:
     value = values.get(name, "")
     return [f"{name}: {value!r} is not one of {', '.join(sorted(known))}"] if value and value not in known else []
-
-
-def _wifi(name: str, password: str) -> list[str]:
-    """Returns problems of name and password, without the password."""
-    if password and not name:
-        return ["wifi: is missing, and there is a password for it"]
-    if len(name.encode()) > cloud_init.SSID_B_MAX:
-        return [f"wifi: has more than {cloud_init.SSID_B_MAX} bytes; letters with accents take up to three"]
-    if password and not cloud_init.HEXADECIMAL.fullmatch(password) and (
-            len(password.encode()) not in cloud_init.PASSWORD_N or not password.isprintable()):
-        return ["wifi_password: has 8 to 63 characters; write it as it stands on the router"]
-    return []
 
 
 EXIT_STILL_IN = 1
