@@ -20,7 +20,8 @@ To = Annotated[str | None, typer.Option(
     "--to", metavar="TIME", show_default=False, help="End of the time; 14:10 is on the day of --from. Default: now.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
-Bundle = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The release's file.")]
+Bundle = Annotated[Path, typer.Argument(
+    metavar="FILE", show_default=False, exists=True, dir_okay=False, resolve_path=True, help="The release's file.")]
 
 
 def lists_by_default(app: typer.Typer, listed: Callable[..., None]) -> None:

@@ -1,16 +1,18 @@
 """`taimat pair`: pairs browsers with the page, lists them, and un-pairs them."""
+import contextlib
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import segno
 import typer
+from rich.markup import escape
 
 from agent.cli.options import Config, Yes
 from agent.cli.own_decisions import open_decisions
 from agent.cli.processes import poke
 from agent.cli.run import page_address, page_link
-from agent.cli.terminal import console, count, local, table
+from agent.cli.terminal import console, local, table
 from agent.config.settings import Settings
 from agent.core.household.access import grouped
 from agent.host.address import phone_address
@@ -55,11 +57,17 @@ def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, owne
             console().print(f"[green]an owner[/green]  {owner}")
         else:
             if reset:
-                if not yes:
-                    typer.confirm(f"{count(len(browsers.paired(own)), 'browser')} will have to pair again, with "
-                                  "another code. Go on?", abort=True)
+                if not yes and not _agreed(settings, len(browsers.paired(own))):
+                    raise typer.Exit(1)
                 _end(settings, own, db, "")
             _show(settings, folders, own)
+
+
+def _agreed(settings: Settings, browsers_n: int) -> bool:
+    """Asks the household in its own language; typer would add an English word."""
+    with contextlib.suppress(typer.Abort):
+        return typer.confirm(device_words.pair_words(settings.device.language)["reset"].format(number=browsers_n))
+    return False
 
 
 def _unknown(which: str) -> typer.BadParameter:
@@ -74,22 +82,21 @@ def _end(settings: Settings, own: StoreConnection, db: StoreConnection, which: s
 
 
 def _show(settings: Settings, folders: Folders, own: StoreConnection) -> None:
-    web, out = settings.web, console()
+    """Shows address and code, every word in the household's language."""
+    web, out, said = settings.web, console(), device_words.pair_words(settings.device.language)
     code = grouped(browsers.pairing_code(own))
     port = page_port(Path(settings.store.runtime), web.port)
     address = phone_address(web.listen, port, web.tls)
     if address is not None and out.is_terminal and "THIS-COMPUTER" not in address:     # a container's, not set yet
         segno.make(address, micro=False).terminal(compact=True, border=2)
     if not web.enabled:
-        out.print("The page is switched off: set \\[web] enabled = true.")
+        out.print(escape(said["off"]))
     elif address is None:
-        out.print(f"The page is open on this machine only: {page_address(web)}\n"
-                  "For phones in your network set \\[web] listen = \"0.0.0.0\" and start Taimat again.")
+        out.print(escape(said["here"].format(address=page_address(web))))
     else:
-        out.print(f"1. Open on the phone:  [bold]{address}[/bold]")
+        out.print(f"{said['open']}  [bold]{address}[/bold]")
         if web.tls:
-            said, mark = device_words.table(settings.device.language)["pair"], fingerprint(folders)
+            mark = fingerprint(folders)
             for line in (said["warning"], f"[bold]{mark}[/bold]", said["compare"]) if mark else (said["later"],):
                 out.print(f"   {line}")
-    heading = "2. Enter the code" if address else "Pairing code"
-    out.print(f"{heading}:     [bold cyan]{code}[/bold cyan]")
+    out.print(f"{said['enter' if address else 'code']}     [bold cyan]{code}[/bold cyan]")

@@ -150,8 +150,9 @@ def test_on_another_file_system_it_is_copied(tmp_path: Path):
 def test_a_package_that_was_spoiled_on_the_card_is_not_laid(device: Device):
     device.maker.lay(device.package, NEW)
     (device.package / "libraries/shelf.py").write_text("x")
-    with pytest.raises(ReleaseRefused, match="apt install --reinstall"):
+    with pytest.raises(ReleaseRefused, match="apt install --reinstall") as refused:
         adopt(device.root, OLD)
+    assert refused.value.code == "not_ready", "no bundle is at fault"
     assert device.named() == (OLD, OLD) and device.versions() == [OLD]
 
 

@@ -197,4 +197,6 @@ def test_a_typo_does_not_stop_a_look_while_recording_goes_on(tmp_path: Path, fol
         said = taimat(tmp_path, *command, "-c", config)
         assert said.returncode == 0 and ":10:7: 5s has a unit" in said.stderr and "last good" in said.stderr
     assert json.loads(taimat(tmp_path, "clips", "list", "--json", "-c", config).stdout)["camera"] == "gate"
+    said = taimat(tmp_path, "export", "--last", "1m", "--film", "--camera", "gate", "-c", config)
+    assert "5s has a unit" in said.stderr and "its recordings lie between" in said.stderr
     assert taimat(tmp_path, "config", "check", "-c", config).returncode == 78

@@ -15,10 +15,12 @@ from agent.store.decisions import browsers
 from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
 from tests.cli import cli
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import REPO, environment, taimat, write_config
 from tests.rigs.store.cards import all_acts
 
 NOBODY = 65534, 65534
+# What is the same in every language: codes, addresses, keys and names.
+KEPT = re.compile(r"\w{4}-\w{4}|https?://\S+|SHA|(?i:taimat( pair)?)|\[web\] (enabled = true|listen = \S+)")
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_the_code_is_the_same_each_time_until_it_is_reset(tmp_path, config, fold
     assert len(code) == 9 and set(code.replace("-", "")) <= set(ALPHABET)
     pair_one(folders, db, "a phone")
     asked = taimat(tmp_path, "pair", "--reset", "-c", config)
-    assert asked.returncode == 1 and "1 browser will have to pair again" in asked.stdout
+    assert asked.returncode == 1 and "phải ghép lại bằng mã mới: 1. Tiếp tục?" in asked.stdout
     assert taimat(tmp_path, "pair", "--list", "-c", config).stdout
     other = taimat(tmp_path, "pair", "--reset", "--yes", "-c", config).stdout.split()[-1]
     assert other != code and taimat(tmp_path, "pair", "-c", config).stdout.split()[-1] == other
@@ -126,3 +128,22 @@ def test_root_works_as_the_stores_owner_and_another_user_is_told_to_be_root(fold
     assert len(made) == 8 and (folders.keys / decisions.FILE).stat().st_uid == NOBODY[0]
     said = as_child(code_for_a_stranger)
     assert "only the recorder's owner may decide" in said and made not in said
+
+
+@pytest.mark.parametrize("web", ["", 'listen = "0.0.0.0"\ntls = true\n', "enabled = false\n"])
+@pytest.mark.parametrize("typed", [[], ["--reset"]])
+def test_one_output_is_in_one_language_the_households(tmp_path, db, web, typed):
+    words = {}
+    for language in ("vi", "en"):
+        config = write_config(tmp_path, more=f'[device]\nlanguage = "{language}"\n')
+        config.write_text(config.read_text().replace("enabled = false\n", web))
+        told = taimat(tmp_path, "pair", *typed, "-c", config)
+        words[language] = {*re.findall(r"[^\W\d_]{3,}", KEPT.sub("", told.stdout + told.stderr))}
+    assert all(map(str.isascii, words["en"])) and not all(map(str.isascii, words["vi"]))
+    assert len(words["en"]) > 1 and not words["en"] & words["vi"]
+
+
+@pytest.mark.parametrize("package", ["recorder", "ward"])
+def test_what_a_purge_says_of_deleting_works_for_who_purged(package):
+    script = (REPO / "scripts/packaging/debian" / package / "postrm").read_text()
+    assert re.findall(r"(\S*) ?rm -r \S+\"", script) == ["sudo"]

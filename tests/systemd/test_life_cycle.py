@@ -266,7 +266,7 @@ def test_removing_keeps_what_is_the_households_and_purging_the_footage(home: Hom
     assert (home.machine.root / SETTINGS.lstrip("/")).exists()
     assert "taimat" not in home.machine.run("sh", "-c", "stat --format=%U /proc/[0-9]*", check=False)
     said = home.apt("purge", "taimat")
-    assert f"To delete them for good: rm -r {STORE}" in said
+    assert f"To delete them for good: sudo rm -r {STORE}" in said
     kept = ("-not", "-path", f"{STORE}*", "-not", "-path", "/proc/*", "-not", "-path", "/sys/*", "-not", "-path",
             f"{STICK}*", "-not", "-path", "/var/lib/apt/*")
     left = home.machine.run("find", "/", "-name", "*taimat*", *kept, check=False).split()

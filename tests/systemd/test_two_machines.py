@@ -453,7 +453,7 @@ def test_what_the_ward_has_gathered_outlives_its_package(pair: Pair) -> None:
     machine.run("systemctl", "stop", WATCHER)
     said = machine.run("apt-get", "--yes", "purge", "taimat-ward", limit_s=TYPING_S)
     for kept in (STATE, AUTHORITY, ETC):
-        assert any(line.endswith(f"to delete it for good: rm -r {kept}") for line in said.splitlines()), said
+        assert any(line.endswith(f"to delete it for good: sudo rm -r {kept}") for line in said.splitlines()), said
     machine.run("test", "-s", DATABASE, "-a", "-s", f"{AUTHORITY}/issuing.key", "-a", "-s", f"{ETC}/command.pem")
     assert not machine.run("systemctl", "list-units", "--all", "--state=loaded", "--no-legend", "ward-taimat-*")
     assert not machine.run("find", "/usr/lib/taimat-ward", check=False)

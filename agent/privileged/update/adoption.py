@@ -62,7 +62,7 @@ def _adopt(root: Root, updater: Updater, before: str, is_running: bool, *, relea
         return f"Taimat {proven} runs, and stays: it is newer than this package's {version}."
     for name in ("agent", "libraries"):
         if tree.digest(root.package / name) != getattr(release.trees, name):
-            raise ReleaseRefused("bad_bundle", f"{root.package / name} is not as the package brought it: apt install "
+            raise ReleaseRefused("not_ready", f"{root.package / name} is not as the package brought it: apt install "
                                  "--reinstall taimat")
     versions.root.mkdir(parents=True, exist_ok=True)
     demand_room(versions.root, 0)

@@ -157,7 +157,7 @@ def _open(root: Root, settings: Settings, was: str, path: Path, into: Path, *, o
     except command_key.PublicKeyProblem as problem:
         raise ReleaseRefused("no_release_key", str(problem)) from problem
     except OSError as error:
-        raise ReleaseRefused("bad_bundle", f"{path}: {error.strerror or error}") from error
+        raise ReleaseRefused("download", f"{path}: {error.strerror or error}") from error
     with os.fdopen(handle, "rb") as file:
         return unpack(file, slots, verifies, into, partial(_accept, root, slots, was, os.fstat(handle).st_size))
 
