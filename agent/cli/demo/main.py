@@ -1,6 +1,7 @@
 """Starts footage, broker and recorder, prints the recorder's messages, and ends them all."""
 import contextlib
 import os
+import re
 import select
 import shutil
 import socket
@@ -19,7 +20,7 @@ from agent.cli.config import document
 from agent.cli.demo import footage, messages
 from agent.cli.demo.debian import Apt, Broker, NotToBeHad, end, find, free_port
 from agent.cli.demo.footage import CannotPlay, Footage
-from agent.cli.demo.messages import EndsFirst, ReceivedMessage, StoreReader, Subscriber
+from agent.cli.demo.messages import Joined, ReceivedMessage, StoreReader, Subscriber
 from agent.cli.run import page_link
 from agent.cli.terminal import console, count, size
 from agent.config.settings import Camera, Device, Settings, Store, Ward, Web
@@ -41,6 +42,7 @@ END_S = 6.0                 # the supervisor needs 5
 TOLD_LINES_N = 15
 LACKS: dict[WordLack, str] = {
     "no_weights": "events get no labels: the weights are missing, which scripts/demo fetches (is there internet?)"}
+NO_PICTURE = re.compile(rf"(?m)^capture@\S+ {CAMERA}(: (?:rtsps?|v4l2|picamera|file):.+)$")  # in the recorder's log
 EXIT_FAILED = 1
 
 Source = Annotated[str | None, typer.Argument(metavar="[SOURCE]", show_default=False,
@@ -113,7 +115,7 @@ def _settings(stack: contextlib.ExitStack, film: Footage, store: Path, broker: A
         # Not encrypted, so that any player opens the clips.
         device=Device(site="demo"), store=Store(folder=str(store), runtime=runtime, quota_gb=QUOTA_GB, encrypt="off"),
         camera=[Camera(name=CAMERA, source=film.source, loop=film.loop, record="motion", pre_roll_s=2, post_roll_s=2,
-                       merge_gap_s=2, max_clip_s=12)],
+                       merge_gap_s=messages.MERGE_GAP_S, max_clip_s=12)],
         ward=Ward(enabled=broker is not None, ward=WARD, host=host, port=broker_port, tls=False, delivery="puback",
                   health_every_s=10), web=Web(port=port))
 
@@ -129,9 +131,9 @@ class _Show:
         self._log = self._folders.root / "taimat.log"
         self._events_n = self._messages_n = 0
         self._health: dict[str, Any] | None = None
-        self._ordered = EndsFirst()
+        self._joined = Joined()
         self._came = False              # a picture from the camera
-        self._why = ""                  # no picture came
+        self._why = ""                  # the last reason that the recorder has logged for that
         self._shown = False             # the page's address
 
     def run(self, stack: contextlib.ExitStack, seconds: float | None) -> int:
@@ -148,11 +150,12 @@ class _Show:
         while not stop.is_set() and agent.poll() is None and (seconds is None or time.monotonic() - began_s < seconds):
             self._hear(listener.next(0.2))
             self._show_page()
+            self._look_why()
         code = agent.poll()
         end(agent, END_S)
         while message := listener.next(0.5):
             self._hear(message)
-        for message in self._ordered.rest():
+        for message in self._joined.rest():
             self._print(message)
         self._sum(time.monotonic() - began_s, listener.dropped_n)
         if code is not None:
@@ -161,7 +164,8 @@ class _Show:
             self._out.print(Text("\n".join(last)))
             return code or EXIT_FAILED
         if not self._came:
-            self._out.print(Text.assemble(("No picture came from the camera", "bold red"), redact(self._why)))
+            why = redact(self._why) or ": it sent nothing"
+            self._out.print(Text.assemble(("No picture came from the camera", "bold red"), why))
             return EXIT_FAILED
         return 0
 
@@ -187,15 +191,20 @@ class _Show:
             again = "; press Enter for another link" if sys.stdin.isatty() else ""
             _fact(self._out, "page", f"{page_link(web, self._folders)}  (valid for a minute{again})")
 
+    def _look_why(self) -> None:
+        """Shows why no picture has come. The recorder's message would come later, and none if there is no broker."""
+        said = "" if self._came else NO_PICTURE.findall(self._log.read_text(errors="replace"))[-1:]
+        if said and said[0] != self._why:
+            self._why = said[0]
+            self._out.print(Text(f"no picture yet{redact(self._why)}", style="bold magenta"))
+
     def _hear(self, received: ReceivedMessage | None) -> None:
-        for message in self._ordered.next(received):
+        for message in self._joined.next(received):
             self._print(message)
 
     def _print(self, message: ReceivedMessage) -> None:
         self._messages_n += 1
         self._came = self._came or messages.shows_picture(message)
-        if message.kind == "camera":
-            self._why = f": {message.data.get('detail') or messages.title(message)}"
         self._events_n += message.kind == "motion" and message.data.get("phase") == "start"
         if message.kind == "health":
             self._health = message.data

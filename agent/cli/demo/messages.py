@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from agent.store.database import FILE, connect
 from agent.store.events import StoredEvent
 
 WAITING_MAX, READ_N = 1000, 100
+MERGE_GAP_S = 2             # of the demo's camera
 WORDS = {"person": "a person", "vehicle": "a vehicle", "animal": "an animal", "other": "a thing"}
 COLOURS = {"motion": "bold yellow", "label": "bold yellow", "clip": "bold green", "health": "bold blue",
            "status": "bold cyan", "camera": "bold magenta"}
@@ -87,36 +88,60 @@ def read(topic_end: str, message: dict[str, Any]) -> ReceivedMessage | None:
     return None
 
 
-class EndsFirst:
-    """Reorders messages for people: an event ends before its continuation begins.
+class Joined:
+    """Joins the parts of an event that is longer than a clip: one beginning, one end, each label once.
 
-    The recorder sends both at once, in any order. A beginning waits for at most `patience_s`.
+    The recorder sends a part's end and the next part's beginning at once, in any order, so an end waits `patience_s`.
     """
 
     def __init__(self, patience_s: float = 2.0) -> None:
-        self._ended: set[object] = set()
+        self._first: dict[int, int] = {}        # the first part of each later part
+        self._continued: set[int] = set()       # parts that another one continues
+        self._dur_ms: dict[int, int] = {}       # of the parts that are over, by the first one
+        self._told: set[tuple[int, str]] = set()            # what was shown of an event: its labels, "" for its end
         self._held: list[tuple[float, ReceivedMessage]] = []
         self._patience_s = patience_s
 
     def next(self, message: ReceivedMessage | None) -> Iterator[ReceivedMessage]:
         """Yields the messages to show now that `message` has come (None: nothing has come)."""
         now_s = time.monotonic()
-        if message is not None and message.data.get("phase") == "start" and self._waits(message):
+        if message is not None and message.kind == "motion" and message.data.get("phase") == "end":
             self._held.append((now_s, message))
-        elif message is not None:
-            if message.data.get("phase") == "end":
-                self._ended.add(message.data.get("event"))
+        elif message is not None and self._is_news(message):
             yield message
-        while self._held and (not self._waits(self._held[0][1]) or now_s - self._held[0][0] >= self._patience_s):
-            yield self._held.pop(0)[1]
+        while self._held and now_s - self._held[0][0] >= self._patience_s:
+            yield from self._end(self._held.pop(0)[1])
 
-    def rest(self) -> list[ReceivedMessage]:
-        held, self._held = self._held, []
-        return [message for _, message in held]
+    def rest(self) -> Iterator[ReceivedMessage]:
+        while self._held:
+            yield from self._end(self._held.pop(0)[1])
 
-    def _waits(self, message: ReceivedMessage) -> bool:
+    def _is_news(self, message: ReceivedMessage) -> bool:
         before = message.data.get("continues")
-        return before is not None and before not in self._ended
+        if message.kind == "motion" and before is not None:
+            first = self._first.get(before, before)
+            if (first, "") in self._told:
+                return True             # its end was shown already
+            self._first[message.data["event"]] = first
+            self._continued.add(before)
+            return False
+        if message.kind != "label":
+            return True
+        event = message.data["event"]
+        told = (self._first.get(event, event), message.data["label"])
+        is_news = told not in self._told
+        self._told.add(told)
+        return is_news
+
+    def _end(self, message: ReceivedMessage) -> Iterator[ReceivedMessage]:
+        event = message.data["event"]
+        first = self._first.get(event, event)
+        self._dur_ms[first] = self._dur_ms.get(first, 0) + (message.data.get("dur_ms") or 0)
+        if event in self._continued:
+            return
+        self._told.add((first, ""))
+        whole = {"event": first, "dur_ms": self._dur_ms[first], "tracks_n": None}
+        yield message if first == event else replace(message, data=message.data | whole)
 
 
 class StoreReader:
@@ -127,6 +152,7 @@ class StoreReader:
         self._db: sqlite3.Connection | None = None
         self._event_id = self._clip_seq = self.dropped_n = 0
         self._going_on: set[int] = set()
+        self._ended: StoredEvent | None = None
         self._nameless: set[int] = set()
         self._read: list[ReceivedMessage] = []
         self._pause = threading.Event()
@@ -155,15 +181,23 @@ class StoreReader:
         if event.id > self._event_id:
             self._event_id = event.id
             self._going_on.add(event.id)
-            yield _message(event.kind, event, {"event": event.id, "code": event.code, "phase": "start"})
+            yield _message(event.kind, event, {"event": event.id, "code": event.code, "phase": "start",
+                                               "continues": self._before(event)})
         if event.id in self._going_on and event.state != "open":
             self._going_on.remove(event.id)
             self._nameless.add(event.id)
+            self._ended = event if event.kind == "motion" else self._ended
             yield _message(event.kind, event, {"event": event.id, "code": event.code, "phase": "end",
                                             "dur_ms": event.dur_ms, "tracks_n": event.tracks_n})
         if event.id in self._nameless and event.label_score is not None:
             self._nameless.remove(event.id)
             yield _message("label", event, {"event": event.id, "label": event.label, "score": event.label_score})
+
+    def _before(self, event: StoredEvent) -> int | None:
+        """The event that this one continues: motion that returned so soon would belong to the same event."""
+        ended = self._ended
+        is_next = ended is not None and event.wall_ms - ended.wall_ms - (ended.dur_ms or 0) < MERGE_GAP_S * 1000
+        return ended.id if ended is not None and is_next and event.kind == "motion" else None
 
     def close(self) -> None:
         if self._db is not None:
