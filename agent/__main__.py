@@ -1,4 +1,5 @@
 """The `taimat` command. cli/commands.toml lists its commands; each is imported only when it is called."""
+import os
 import sys
 import tomllib
 from importlib import import_module
@@ -6,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.completion import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 HELP = "Taimat records cameras on this computer, keeps the clips, and reports events to the ward's broker."
@@ -77,6 +79,8 @@ def group() -> TyperGroup:
 
 def main() -> None:
     try:
+        if "_TAIMAT_COMPLETE" in os.environ:        # a shell asks what may follow
+            completion_init()
         group()(prog_name="taimat")
     except Exception as error:
         from agent.cli.exits import say

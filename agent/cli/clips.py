@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import values
 from agent.cli.options import Config, From, Json, Last, OnlyCamera, To, Yes, lists_by_default
 from agent.cli.own_decisions import open_decisions
 from agent.cli.place import open_store
@@ -30,17 +31,21 @@ EXIT_LATER = 1
 EVER_MS = 1 << 52
 WAIT_S, LOOK_EVERY_S = 20.0, 0.5
 
-ClipNames = Annotated[list[str] | None, typer.Argument(metavar="CLIP", show_default=False, help="These clips.")]
-HeldClips = Annotated[list[str], typer.Argument(metavar="CLIP", show_default=False, help="Clips that are held.")]
+ClipNames = Annotated[list[str] | None, typer.Argument(
+    metavar="CLIP", autocompletion=values.clips, show_default=False, help="These clips.")]
+HeldClips = Annotated[list[str], typer.Argument(
+    metavar="CLIP", autocompletion=values.held, show_default=False, help="Clips that are held.")]
 HeldCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="With --from: only this camera, by its name or title.")]
+    "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
+    help="With --from: only this camera, by its name or title.")]
 Reason = Annotated[str, typer.Option(
     "--reason", metavar="TEXT", show_default=False, help="The reason, such as a case number. It goes into the ledger.")]
 OneReason = Annotated[str | None, typer.Option(
     "--reason", metavar="TEXT", show_default=False, help="Only release holds for this reason. Default: any reason.")]
 HoldLength = Annotated[str, typer.Option("--for", metavar="LENGTH", help="The length: 12h, 30d.")]
 ErasedCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="Erase recordings of this camera. Default: of all cameras.")]
+    "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
+    help="Erase recordings of this camera. Default: of all cameras.")]
 Everything = Annotated[bool, typer.Option("--all", help="Erase everything.")]
 AlsoHeld = Annotated[bool, typer.Option("--held", help="Also erase held recordings.")]
 

@@ -28,7 +28,8 @@ LOOK_EVERY_S = 0.25
 WATCHED_N = 100             # events that may still change: the newest ones
 COLUMNS = (" began", "id", "camera", "kind", "long", "score", "clip", "zones")
 
-Kind = Annotated[What | None, typer.Option("--kind", help="Show only events of this kind or label.")]
+Kind = Annotated[What | None, typer.Option(
+    "--kind", autocompletion=lambda: list(map(str, What)), help="Show only events of this kind or label.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Also show new events as they happen, until Ctrl-C.")]
 
 

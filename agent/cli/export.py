@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from agent.cli import values
 from agent.cli.options import Config, Force, From, Json, To
 from agent.cli.place import open_store
 from agent.cli.processes import at_work
@@ -43,9 +44,11 @@ LETTERS_MAX = 200
 UNSIGNED = "nobody signed this export: it says so itself, and a check will"
 
 ClipName = Annotated[str | None, typer.Argument(
-    metavar="[CLIP]", show_default=False, help="Export this whole clip instead of a time.")]
+    metavar="[CLIP]", autocompletion=values.clips, show_default=False,
+    help="Export this whole clip instead of a time.")]
 WhoseCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="The camera. Not needed if there is only one.")]
+    "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
+    help="The camera. Not needed if there is only one.")]
 LastTime = Annotated[str | None, typer.Option(
     "--last", metavar="LENGTH", show_default=False, help="The last 10m, 2h or 1d, instead of --from and --to.")]
 Film = Annotated[bool, typer.Option("--film", help="Export only the film, as one MP4, unsigned and without proofs.")]

@@ -5,15 +5,19 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import values
+
 Config = Annotated[Path | None, typer.Option(
     "--config", "-c", metavar="FILE", envvar="TAIMAT_CONFIG", show_default=False,
     help="The configuration file. Default: your own ~/.config/taimat/taimat.toml, or else /etc/taimat/taimat.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line, for programs.")]
 Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="Show the newest N.")]
 OnlyCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="Show only this camera, by its name or title.")]
+    "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
+    help="Show only this camera, by its name or title.")]
 CameraName = Annotated[str, typer.Argument(
-    metavar="CAMERA", show_default=False, help="The camera's name in the configuration, or its title.")]
+    metavar="CAMERA", autocompletion=values.cameras, show_default=False,
+    help="The camera's name in the configuration, or its title.")]
 From = Annotated[str | None, typer.Option(
     "--from", metavar="TIME", show_default=False, help="Start of the time: '2026-11-25 14:00', or 14:00 for today.")]
 To = Annotated[str | None, typer.Option(

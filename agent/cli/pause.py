@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from agent.cli import values
 from agent.cli.options import Config
 from agent.cli.place import load_here
 from agent.cli.terminal import console, local, table
@@ -21,7 +22,7 @@ BY = {"page": "the page", "command": "taimat pause", "home": "Home Assistant",
       "unreadable": "caution: pause.json can't be read"}
 
 Cameras = Annotated[list[str] | None, typer.Argument(
-    metavar="CAMERA", show_default=False, help="Names or titles of cameras.")]
+    metavar="CAMERA", autocompletion=values.cameras, show_default=False, help="Names or titles of cameras.")]
 Length = Annotated[str | None, typer.Option(
     "--for", metavar="LENGTH", show_default=False, help="Pause for this long: 30m, 2h, 1h30m, 1d.")]
 Until = Annotated[str | None, typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from agent.cli import values
 from agent.cli.options import Config, Json, Last, Yes, lists_by_default
 from agent.cli.own_decisions import open_decisions
 from agent.cli.place import open_store
@@ -31,7 +32,7 @@ DECIDED = {"rule": "by your rule under [sharing]", "command": "by taimat request
            "time": "by itself", "ward": "by the ward", "leaving": "by leaving the ward"}
 
 Number = Annotated[int, typer.Argument(
-    metavar="NO.", min=1, show_default=False, help="The request's number in the list.")]
+    metavar="NO.", min=1, autocompletion=values.requests, show_default=False, help="The request's number in the list.")]
 
 app = typer.Typer(invoke_without_command=True)
 

@@ -11,10 +11,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from agent.cli import values
 from agent.cli.options import Config
 
 OneCamera = Annotated[str | None, typer.Option(
-    "--camera", metavar="NAME", show_default=False, help="One camera, by its name in the configuration.")]
+    "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
+    help="One camera, by its name in the configuration.")]
 Network = Annotated[bool, typer.Option("--network", help="All network cameras and files together.")]
 
 

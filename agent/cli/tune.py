@@ -14,6 +14,7 @@ import cv2
 import typer
 from rich.markup import escape
 
+from agent.cli import values
 from agent.cli.options import Config, Json
 from agent.cli.place import config_path, open_store
 from agent.cli.terminal import console, json_line, length, table, working
@@ -58,10 +59,12 @@ Films = Annotated[list[Path] | None, typer.Argument(
     metavar="FILE", show_default=False, help="Recordings of Taimat, or any other video.")]
 LastClips = Annotated[str | None, typer.Option("--last", metavar="LENGTH", show_default=False,
     help="Replay a camera's clips of the last 24h, 90m or 2d instead of files.")]
-TunedCamera = Annotated[str | None, typer.Option("--camera", metavar="NAME", show_default=False,
+TunedCamera = Annotated[str | None, typer.Option(
+    "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
     help="The camera whose clips and settings to use. Files without it are replayed with the default settings.")]
 SensitivityWord = Annotated[str | None, typer.Option(
-    "--sensitivity", metavar="WORD", show_default=False, help="Try this sensitivity: low, normal or high.")]
+    "--sensitivity", metavar="WORD", autocompletion=lambda: ["low", "normal", "high"], show_default=False,
+    help="Try this sensitivity: low, normal or high.")]
 Smallest = Annotated[float | None, typer.Option("--smallest", metavar="PCT", min=0.001, max=50, show_default=False,
     help="Try this size of the smallest object, in percent of the picture.")]
 LookFps = Annotated[float | None, typer.Option("--fps", metavar="N", min=1, max=15, show_default=False,

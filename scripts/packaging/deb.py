@@ -55,6 +55,14 @@ def scripts(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in SCRIPTS if (folder / name).exists()}
 
 
+def completions(bash: bytes | None = None) -> Files:
+    """The command's completions where the shells look; `bash` instead of Typer's own."""
+    typers = {shell: (DEBIAN / f"completion.{shell}").read_bytes() for shell in ("bash", "zsh", "fish")}
+    return {"usr/share/bash-completion/completions/taimat": Entry(bash or typers["bash"]),
+            "usr/share/zsh/vendor-completions/_taimat": Entry(typers["zsh"]),
+            "usr/share/fish/vendor_completions.d/taimat.fish": Entry(typers["fish"])}
+
+
 def changelog(name: str, version: str, source: Path, moment_s: int) -> bytes:
     """Debian's own log of one version, packed: what the checkout's CHANGELOG.md tells of it."""
     changes = (source / "CHANGELOG.md").read_text() if (source / "CHANGELOG.md").exists() else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.packaging.archive import Entry, Files, ar, gzip, packed, tar
-from scripts.packaging.deb import DEBIAN, Package, changelog, scripts
+from scripts.packaging.deb import DEBIAN, Package, changelog, completions, scripts
 from scripts.packaging.units import units
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def beside(source: Path, wheels: Iterable[Path], version: str, moment_s: int) ->
     papers = {path.name: path.read_bytes() for path in (DEBIAN / "recorder").iterdir()}
     return {
         "usr/bin/taimat": Entry(link="/opt/taimat/current/bin/taimat"),
-        "usr/share/bash-completion/completions/taimat": Entry(papers["completion"]),
+        **completions(papers["completion"]),
         "usr/share/man/man1/taimat.1.gz": Entry(gzip(papers["taimat.1"])),
         "usr/share/lintian/overrides/taimat": Entry(papers["overrides"]),
         f"{DOC}/copyright": Entry(papers["copyright"]),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import values
 from agent.cli.options import Bundle, Json, Last
 from agent.ward.cli.options import ORDERS, WARD_CONFIG, Config, Devices, Url, WaitS, absolute, argument
 
@@ -15,7 +16,7 @@ requests = typer.Typer(no_args_is_help=True, help="Ask a device for pictures, an
 
 Informed = Annotated[list[str] | None, argument("DEVICE", "Devices that get the present command keys.")]
 Pairs = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="KEY=VALUE", show_default=False,
+    "--set", metavar="KEY=VALUE", autocompletion=values.ward_keys, show_default=False,
     help="health_int_s, retention_d or log_level; several times for several. What is not named goes back to the "
          "household's own value.")]
 WishFile = Annotated[Path | None, typer.Option(

@@ -1,0 +1,1 @@
+complete --command taimat --no-files --arguments "(env _TAIMAT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) taimat)" --condition "env _TAIMAT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) taimat"
