@@ -3,6 +3,7 @@ import hashlib
 import re
 import textwrap
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 
@@ -61,6 +62,12 @@ def completions(bash: bytes | None = None) -> Files:
     return {"usr/share/bash-completion/completions/taimat": Entry(bash or typers["bash"]),
             "usr/share/zsh/vendor-completions/_taimat": Entry(typers["zsh"]),
             "usr/share/fish/vendor_completions.d/taimat.fish": Entry(typers["fish"])}
+
+
+def manual(page: bytes, version: str, moment_s: int) -> bytes:
+    """A manual page with date and version, packed."""
+    day = datetime.fromtimestamp(moment_s, UTC).date().isoformat()
+    return gzip(page.replace(b'1 "" "Taimat"', f'1 {day} "Taimat {version}"'.encode(), 1))
 
 
 def changelog(name: str, version: str, source: Path, moment_s: int) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.packaging.archive import Entry, Files, ar, gzip, packed, tar
-from scripts.packaging.deb import DEBIAN, Package, changelog, completions, scripts
+from scripts.packaging.deb import DEBIAN, Package, changelog, completions, manual, scripts
 from scripts.packaging.units import units
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def beside(source: Path, wheels: Iterable[Path], version: str, moment_s: int) ->
     return {
         "usr/bin/taimat": Entry(link="/opt/taimat/current/bin/taimat"),
         **completions(papers["completion"]),
-        "usr/share/man/man1/taimat.1.gz": Entry(gzip(papers["taimat.1"])),
+        "usr/share/man/man1/taimat.1.gz": Entry(manual(papers["taimat.1"], version, moment_s)),
         "usr/share/lintian/overrides/taimat": Entry(papers["overrides"]),
         f"{DOC}/copyright": Entry(papers["copyright"]),
         f"{DOC}/changelog.gz": Entry(changelog("taimat", version, source, moment_s)),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.packaging.archive import Entry, Files, gzip
 from scripts.packaging.closure import closure
-from scripts.packaging.deb import DEBIAN, Package, changelog, completions, scripts
+from scripts.packaging.deb import DEBIAN, Package, changelog, completions, manual, scripts
 from scripts.packaging.units import units
 
 NAME = "taimat-ward"
@@ -55,7 +55,7 @@ def build(source: Path, version: str, moment_s: int) -> Package:
         "usr/bin/taimat": Entry(papers["taimat"], 0o755),
         "usr/bin/taimat-conformance": Entry(papers["taimat-conformance"], 0o755),
         **completions(),
-        "usr/share/man/man1/taimat.1.gz": Entry(gzip(papers["taimat.1"])),
+        "usr/share/man/man1/taimat.1.gz": Entry(manual(papers["taimat.1"], version, moment_s)),
         "usr/share/man/man1/taimat-conformance.1.gz": Entry(gzip(b".so man1/taimat.1\n")),
         f"usr/share/lintian/overrides/{NAME}": Entry(papers["overrides"]),
         f"{DOC}/copyright": Entry(papers["copyright"]),
