@@ -11,6 +11,7 @@ Config = Annotated[Path | None, typer.Option(
     "--config", "-c", metavar="FILE", envvar="TAIMAT_CONFIG", show_default=False,
     help="The configuration file. Default: your own ~/.config/taimat/taimat.toml, or else /etc/taimat/taimat.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line, for programs.")]
+JsonList = Annotated[bool, typer.Option("--json", help="With --list: print one JSON object per line, for programs.")]
 Last = Annotated[int, typer.Option("--last", "-n", metavar="N", min=1, max=100_000, help="Show the newest N.")]
 OnlyCamera = Annotated[str | None, typer.Option(
     "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
@@ -28,10 +29,16 @@ Bundle = Annotated[Path, typer.Argument(
     metavar="FILE", show_default=False, exists=True, dir_okay=False, resolve_path=True, help="The release's file.")]
 
 
+def demand_list(json: bool, listed: bool) -> None:
+    """Raises typer.BadParameter for --json without the --list that it belongs to."""
+    if json and not listed:
+        raise typer.BadParameter("--json goes with --list")
+
+
 def lists_by_default(app: typer.Typer, listed: Callable[..., None]) -> None:
     """Makes a group list if no command follows it, and passes its --config on to its commands."""
     @app.callback()
-    def options(context: typer.Context, config: Config = None) -> None:
+    def options(context: typer.Context, json: Json = False, config: Config = None) -> None:
         if context.invoked_subcommand is None:
-            listed(config=config)
+            listed(json=json, config=config)
         context.default_map = {name: {"config": config} for name in context.command.commands}

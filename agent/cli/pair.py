@@ -8,11 +8,11 @@ import segno
 import typer
 from rich.markup import escape
 
-from agent.cli.options import Config, Yes
+from agent.cli.options import Config, JsonList, Yes, demand_list
 from agent.cli.own_decisions import open_decisions
 from agent.cli.processes import poke
 from agent.cli.run import page_address, page_link
-from agent.cli.terminal import console, local, table
+from agent.cli.terminal import console, json_line, local, table
 from agent.config.settings import Settings
 from agent.core.household.access import grouped
 from agent.host.address import phone_address
@@ -35,13 +35,17 @@ Reset = Annotated[bool, typer.Option("--reset", help="Un-pair all browsers, and 
 
 
 def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, owner: Owner = None,
-         reset: Reset = False, yes: Yes = False, config: Config = None) -> None:
+         reset: Reset = False, yes: Yes = False, json: JsonList = False, config: Config = None) -> None:
+    demand_list(json, listed)
     if sum((link, listed, unpair is not None, owner is not None, reset)) > 1:
         raise typer.BadParameter("--link, --list, --unpair, --owner and --reset don't go together")
     settings, folders, own, db = open_decisions(config)
     with closing(own), closing(db):
         if link:
             console().print(page_link(settings.web, folders))
+        elif json:
+            for browser in browsers.paired(own):
+                json_line(browser)
         elif listed:
             table(("id", "browser", "role", "last here", "paired"),
                   [(browser.id, browser.name, browser.role, local(browser.used_wall_ms), local(browser.paired_wall_ms))

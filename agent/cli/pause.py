@@ -7,9 +7,9 @@ import typer
 from rich.markup import escape
 
 from agent.cli import values
-from agent.cli.options import Config
+from agent.cli.options import Config, JsonList, demand_list
 from agent.cli.place import load_here
-from agent.cli.terminal import console, local, table
+from agent.cli.terminal import console, json_line, local, table
 from agent.cli.typed import find, length_ms, next_time_ms, titles
 from agent.config.settings import Settings
 from agent.core.household.pause import Pauses
@@ -31,13 +31,14 @@ Listed = Annotated[bool, typer.Option("--list", help="Only list the pauses: by w
 
 
 def pause(cameras: Cameras = None, length: Length = None, until: Until = None, listed: Listed = False,
-          config: Config = None) -> None:
+          json: JsonList = False, config: Config = None) -> None:
+    demand_list(json, listed)
     if not listed and length is not None and until is not None:
         raise typer.BadParameter("--for and --until don't go together: one of them says when it ends")
     settings, folders, names = _chosen(config, () if listed else cameras or ())
     now = SystemClock().now()
     if listed:
-        _show(settings, pauses.load(folders), now)
+        _show(settings, pauses.load(folders), now, json)
         return
     until_wall_ms = None
     if length is not None:
@@ -66,11 +67,14 @@ def _chosen(config: Path | None, cameras: Sequence[str]) -> tuple[Settings, Fold
     return settings, folders, [find(settings.camera, typed).name for typed in cameras] or None
 
 
-def _show(settings: Settings, paused: Pauses, now: Instant) -> None:
+def _show(settings: Settings, paused: Pauses, now: Instant, json: bool) -> None:
     rows = []
     for camera in settings.camera:
         found, off = paused.of(camera.name, now), "; ".join(camera.off)
-        if camera.enabled and found is None:
+        if json and camera.enabled:
+            json_line({"camera": camera.name, "title": camera.title, "paused": found is not None,
+                       "until_wall_ms": found and found.until_wall_ms, "by": found and found.by, "off": camera.off})
+        elif camera.enabled and found is None:
             rows.append((camera.label, "not paused", "", "", off))
         elif camera.enabled:
             end = local(found.until_wall_ms)[:-3] if found.until_wall_ms else "taimat resume"

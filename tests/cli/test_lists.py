@@ -1,10 +1,12 @@
 """`taimat clips list` and `taimat events`, on a store that was filled through its own doors."""
 import json
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from agent.cli.events import changes
@@ -14,8 +16,10 @@ from agent.store import clips, events
 from agent.store.boots import date
 from agent.store.clips import PAGE_N, newest
 from agent.store.database import connect, transaction
+from agent.store.decisions import browsers
+from agent.store.decisions import database as decisions
 from agent.store.folders import Folders
-from tests.cli.cli import environment, taimat, write_config
+from tests.cli.cli import REPO, environment, taimat, write_config
 from tests.rigs.wait import HANG_S
 
 BOOT, OLD_BOOT = "0b007001", "0b007000"
@@ -200,3 +204,23 @@ def test_a_typo_does_not_stop_a_look_while_recording_goes_on(tmp_path: Path, fol
     said = taimat(tmp_path, "export", "--last", "1m", "--film", "--camera", "gate", "-c", config)
     assert "5s has a unit" in said.stderr and "its recordings lie between" in said.stderr
     assert taimat(tmp_path, "config", "check", "-c", config).returncode == 78
+
+
+def test_the_keys_of_each_list_are_those_of_the_guide(tmp_path: Path, folders: Folders, db: sqlite3.Connection):
+    """Programs read them."""
+    seq, name = add_clip(db, "yard", NTP)
+    add_event(db, "yard", NTP, seq)
+    config = write_config(tmp_path, f"file:{tmp_path}/a.mp4")
+    with closing(decisions.connect(folders)) as own:
+        browsers.pair(own, db, "phone", NTP)
+    assert taimat(tmp_path, "clips", "hold", name, "--reason", "case 12", "-c", config).returncode == 0
+    guide = (REPO / "docs/guide/device.md").read_text()
+    told = dict(re.findall(r"(?m)^\| `([a-z -]+)` \| (`seq.*|`clip`.*|`id`, .*|`camera`, .*|`version`.*) \|$", guide))
+    assert len(told) == 7
+    for command, keys in told.items():
+        said = taimat(tmp_path, *command.split(), "--json", "-c", config)
+        assert sorted(json.loads(said.stdout.splitlines()[0])) == sorted(re.findall(r"`(\w+)`", keys)), command
+    assert taimat(tmp_path, "clips", "--json", "-c", config).stdout == taimat(
+        tmp_path, "clips", "list", "--json", "-c", config).stdout
+    for command in ("pause", "pair"):
+        assert "--json goes with --list" in taimat(tmp_path, command, "--json", "-c", config).stderr

@@ -35,7 +35,7 @@ name = "driveway"
 rule = "watch"
 area = [[0, 0], [1, 0], [1, 1], [0, 1]]
 """
-FIRST = ("technician.md", "household.en.md", "household.vi.md")      # in this order: who installs reads first
+FIRST = ("card.md", "device.md", "evidence.md", "household.en.md", "household.vi.md")   # who installs reads first
 
 
 def story() -> list[Block]:

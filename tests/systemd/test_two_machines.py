@@ -257,7 +257,7 @@ def test_a_list_becomes_cards(pair: Pair, tmp_path: Path) -> None:
     pair.ward.machine.run("chown", "-R", f"{USER}:", f"/home/{USER}/cards", CARD)       # handed to the technician
     image_of(stock(tmp_path / "flashed"), home / "recorder.img", "dos")
     pair.ward.machine.run("chown", f"{USER}:", f"/home/{USER}/recorder.img")
-    assert pair.follow("technician.md", "taimat ward card").count("no mistake found") == 2
+    assert pair.follow("card.md", "taimat ward card").count("no mistake found") == 2
     assert (card / "taimat/enrol.toml").read_bytes() == (home / "cards" / SERIAL / "enrol.toml").read_bytes()
 
 
@@ -265,7 +265,7 @@ def test_a_recorder_is_its_ward_s_by_its_card_though_the_power_is_cut(pair: Pair
     machine = pair.recorder.machine
     shutil.copytree(pair.ward.machine.root / CARD.lstrip("/"), machine.root / BOOT.lstrip("/"))
     pair.connect()
-    pair.follow("technician.md", "apt install --no-install-recommends ./taimat_*.deb", at=pair.recorder)
+    pair.follow("card.md", "apt install --no-install-recommends ./taimat_*.deb", at=pair.recorder)
     until(lambda: list((machine.root / FOLDER.lstrip("/")).glob("2*/device.key")), "a key is made")
     machine.cut_power()
     with Stopwatch() as took:

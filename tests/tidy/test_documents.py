@@ -126,6 +126,11 @@ def test_a_block_of_commands_runs_or_says_what_it_needs(path: Path):
     assert not unclear, "\n".join(unclear)
 
 
+def test_no_guide_logs_in_as_a_user_that_no_card_makes():
+    found = [name_of(path) for path in GUIDES if re.search(r"\bpi@", path.read_text())]
+    assert not found, found
+
+
 def test_documents_named_in_the_code_exist():
     missing = {f"{path.relative_to(ROOT)}: {name}" for path in CODE
                for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text()) if not (ROOT / name).exists()}

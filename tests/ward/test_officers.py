@@ -1,4 +1,5 @@
 """Officers come to the desk with what `taimat ward officer` has made, and are kept out once it is taken back."""
+import json
 import os
 import re
 import stat
@@ -63,6 +64,8 @@ def test_an_officer_comes_in_until_the_certificate_is_taken_back(tmp_path):
         until(lambda: "listens at" in desk.log.read_text())
         assert status(ward, tmp_path, key, certificate) == 200
         assert "tran-van-binh\t" + PERSON in officer(ward, "list").stdout
+        told = json.loads(officer(ward, "list", "--json").stdout)
+        assert told.keys() == {"name", "person", "until_ms"} and told["person"] == PERSON
         again = officer(ward, "add", "tran-van-binh")
         assert again.returncode == 1 and "taimat ward officer remove tran-van-binh" in again.stderr
         gone = officer(ward, "remove", ward.reload, "tran-van-binh")

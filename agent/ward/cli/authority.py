@@ -211,10 +211,10 @@ def add(name: Officer, person: Person = "", p12: P12 = None, config: Config = WA
 
 
 @officers.command("list")
-def listed(config: Config = WARD_CONFIG) -> int:
+def listed(json: Json = False, config: Config = WARD_CONFIG) -> int:
     """List the officers, and when their certificates end."""
     from agent.ward.desk.officers import run_list
-    return run_list(config)
+    return run_list(config, json)
 
 
 @officers.command("remove")

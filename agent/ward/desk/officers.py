@@ -2,6 +2,7 @@
 
 The authority's folder keeps an officer's certificate. The key is only in the PKCS#12 file for the browser.
 """
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -110,8 +111,13 @@ def run_add(config: Path, name: str, person: str, p12: Path | None) -> int:
 
 
 @by_root
-def run_list(config: Path) -> int:
+def run_list(config: Path, as_json: bool) -> int:
     for name, certificate in _book(config).all():
+        if as_json:
+            until_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
+            row = {"name": name, "person": person_of(certificate), "until_ms": until_ms}
+            print(json.dumps(row, ensure_ascii=False))
+            continue
         print(f"{name}\t{person_of(certificate)}\t{certificate.not_valid_after_utc:%Y-%m-%d}")
     return 0
 
