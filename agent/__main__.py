@@ -2,6 +2,8 @@
 import os
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +45,28 @@ class LazyCommand(TyperCommand):
         return self.load().make_context(*given, **more)
 
 
+@contextmanager
+def _remedied() -> Iterator[None]:
+    """Adds the remedy to what Typer says of a command line that it does not understand."""
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):
+            from agent.cli.remedies import add
+            add(error)
+        raise
+
+
+class Taimat(TyperGroup):
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with _remedied():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _remedied():
+            return super().invoke(ctx)
+
+
 def _is_here(place: str) -> bool:
     """Whether the command's module is installed. A ward's machine lacks most of them."""
     module = CLI.joinpath(*place.partition(":")[0].split("."))
@@ -59,7 +83,7 @@ def _show_version(wanted: bool) -> None:
 def group() -> TyperGroup:
     """The `taimat` command with all of its commands."""
     app = typer.Typer(
-        name="taimat", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        name="taimat", cls=Taimat, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
         rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]},
         epilog=" · ".join(LISTED["exit_codes"]))
 

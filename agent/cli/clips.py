@@ -34,7 +34,7 @@ WAIT_S, LOOK_EVERY_S = 20.0, 0.5
 ClipNames = Annotated[list[str] | None, typer.Argument(
     metavar="CLIP", autocompletion=values.clips, show_default=False, help="These clips.")]
 HeldClips = Annotated[list[str], typer.Argument(
-    metavar="CLIP", autocompletion=values.held, show_default=False, help="Clips that are held.")]
+    metavar="CLIP", autocompletion=values.clips, show_default=False, help="Clips that are held.")]
 HeldCamera = Annotated[str | None, typer.Option(
     "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
     help="With --from: only this camera, by its name or title.")]

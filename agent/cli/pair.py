@@ -70,7 +70,7 @@ def pair(link: Link = False, listed: Listed = False, unpair: Unpair = None, owne
 def _agreed(settings: Settings, browsers_n: int) -> bool:
     """Asks the household in its own language; typer would add an English word."""
     with contextlib.suppress(typer.Abort):
-        return typer.confirm(device_words.pair_words(settings.device.language)["reset"].format(number=browsers_n))
+        return typer.confirm(device_words.table(settings.device.language)["pair"]["reset"].format(number=browsers_n))
     return False
 
 
@@ -87,7 +87,7 @@ def _end(settings: Settings, own: StoreConnection, db: StoreConnection, which: s
 
 def _show(settings: Settings, folders: Folders, own: StoreConnection) -> None:
     """Shows address and code, every word in the household's language."""
-    web, out, said = settings.web, console(), device_words.pair_words(settings.device.language)
+    web, out, said = settings.web, console(), device_words.table(settings.device.language)["pair"]
     code = grouped(browsers.pairing_code(own))
     port = page_port(Path(settings.store.runtime), web.port)
     address = phone_address(web.listen, port, web.tls)

@@ -103,7 +103,7 @@ def _ask(settings: Settings, camera: str, socket: str, question: Callable[[Path]
     try:
         return question(path)
     except (OSError, msgspec.DecodeError) as error:
-        remedy = "" if denied(error) else "; is Taimat running?"
+        remedy = "" if denied(error) else "; is Taimat running? See: taimat status"
         raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}{remedy}") from error
 
 

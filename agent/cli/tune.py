@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args
 
@@ -36,6 +37,7 @@ from agent.host.clock import SystemClock
 from agent.store import events
 from agent.store.encryption.file_keys import Keyring
 
+Word = StrEnum("Word", list(get_args(Sensitivity)))
 CORNERS_MIN = 3
 NO_CAMERA = Camera(name="file", source="")      # with the default settings
 EXIT_OK, EXIT_TOLD = 0, 1
@@ -62,9 +64,8 @@ LastClips = Annotated[str | None, typer.Option("--last", metavar="LENGTH", show_
 TunedCamera = Annotated[str | None, typer.Option(
     "--camera", metavar="NAME", autocompletion=values.cameras, show_default=False,
     help="The camera whose clips and settings to use. Files without it are replayed with the default settings.")]
-SensitivityWord = Annotated[str | None, typer.Option(
-    "--sensitivity", metavar="WORD", autocompletion=lambda: ["low", "normal", "high"], show_default=False,
-    help="Try this sensitivity: low, normal or high.")]
+SensitivityWord = Annotated[Word | None, typer.Option(
+    "--sensitivity", autocompletion=lambda: list(map(str, Word)), show_default=False, help="Try this sensitivity.")]
 Smallest = Annotated[float | None, typer.Option("--smallest", metavar="PCT", min=0.001, max=50, show_default=False,
     help="Try this size of the smallest object, in percent of the picture.")]
 LookFps = Annotated[float | None, typer.Option("--fps", metavar="N", min=1, max=15, show_default=False,
@@ -95,8 +96,9 @@ def tune(files: Films = None, last: LastClips = None, camera: TunedCamera = None
     try:
         choice = _of_files(files, camera, config) if files else _of_store(str(last), camera, config)
         now = as_set(choice.camera)
-        changes = {**({} if sensitivity is None else {"sensitivity": _word(sensitivity)}),
-                   **({} if smallest is None else {"smallest_pct": smallest}), **({} if fps is None else {"fps": fps}),
+        changes = {**({} if sensitivity is None else {"sensitivity": str(sensitivity)}),
+                   **({} if smallest is None else {"smallest_pct": smallest}),
+                   **({} if fps is None else {"fps": fps}),
                    **({"ignore": (*now.ignore, *map(_area, ignore))} if ignore else {}),
                    **({"zones": _no_zones(now)} if without_zones else {})}
         spans, outcomes, footage_s = _replayed(choice, _variants(now, changes), quiet=json)
@@ -168,13 +170,6 @@ def _variants(now: Variant, changes: Mapping[str, Any]) -> list[Variant]:
     if "zones" in changes:
         named.append("without zones")
     return [now, replace(now, name=", ".join(named), **changes)] if changes else [now, *whatif.usual(now)]
-
-
-def _word(text: str) -> Sensitivity:
-    words = get_args(Sensitivity)
-    if text not in words:
-        raise typer.BadParameter(f"--sensitivity takes {', '.join(words)}; it is {text!r}")
-    return text
 
 
 def _no_zones(now: Variant) -> tuple[()]:

@@ -12,6 +12,7 @@ from agent.host.clock import Instant
 FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 TIMES = ("%H:%M", "%H:%M:%S")
 LENGTH = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,3})h)?(?:(\d{1,4})(?:m|min)?)?", re.ASCII)
+UNIT = re.compile(r"(?i)(days?|hours?|h|minutes?|mins?|m|d)")
 TIME = re.compile(r"(\d\d?):(\d\d)", re.ASCII)
 
 
@@ -27,6 +28,8 @@ def find(cameras: Sequence[Camera], typed: str, kind: str = "camera") -> Camera:
     name = meant(cameras, typed)
     if found := next((camera for camera in cameras if camera.name == name), None):
         return found
+    if UNIT.fullmatch(typed):
+        raise typer.BadParameter(f"a length is one word, as in 30m, 2h, 1h30m or 1d; {typed} is taken for a camera")
     raise typer.BadParameter(f"there is no {kind} called {typed}; known: {known(cameras)}")
 
 

@@ -44,13 +44,6 @@ def clips(config: Path | None) -> Iterable[object]:
 
 
 @_offers
-def held(config: Path | None) -> Iterable[object]:
-    from agent.cli.place import open_store
-    from agent.store.holds import placed
-    return dict.fromkeys(hold.clip.name for hold in placed(open_store(config)[2]))
-
-
-@_offers
 def requests(config: Path | None) -> Iterable[object]:
     from agent.cli.place import open_store
     from agent.store import requests as rows

@@ -102,7 +102,7 @@ def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iter
     for key, value in table.items():
         here = (*path, key)
         if key not in hints:
-            yield ConfigProblem(here, f"unknown key; {_meant(key, hints)}")
+            yield ConfigProblem(here, f"unknown key; {_meant(key, hints, path)}")
         else:
             yield from _check_value(value, hints[key], here)
     for field in msgspec.structs.fields(kind):
@@ -110,11 +110,22 @@ def check_table(table: Any, kind: type[msgspec.Struct], path: Path = ()) -> Iter
             yield ConfigProblem((*path, field.name), f"is missing: it takes {expects(field.name, hints[field.name])}")
 
 
-def _meant(key: str, hints: dict[str, Any]) -> str:
+def _meant(key: str, hints: dict[str, Any], path: Path) -> str:
     name = nearest(key, list(hints))
+    if not path and (table := _table_of(key, hints)):
+        return f"it stands below the line {table}, and not before the first of these lines"
     if name is None:
         return "known here: " + ", ".join(hints)
     return f"did you mean {name}?" if _is_table(hints[name]) else f"did you mean {name}, {expects(name, hints[name])}?"
+
+
+def _table_of(key: str, hints: dict[str, Any]) -> str | None:
+    """The header of the first table that has this key."""
+    for name, kind in hints.items():
+        inner = get_args(kind)[0] if get_origin(kind) is list else kind
+        if key in typing.get_type_hints(inner):
+            return f"[{name}]" if inner is kind else f"[[{name}]]"
+    return None
 
 
 def _is_table(kind: Any) -> bool:
@@ -153,7 +164,7 @@ def _cameras(settings: Settings) -> Iterator[tuple[Path, str]]:
     labels: set[str] = set()
     for index, camera in enumerate(settings.camera):
         path: Path = ("camera", index)
-        if camera.label.casefold() in labels:
+        if camera.label.casefold() in labels and camera.name not in seen:
             yield (*path, "title"), f'"{camera.label}" is the title of another camera, too: they look alike'
         if camera.name in seen:
             yield (*path, "name"), f'"{camera.name}" is taken by another camera: each needs a name of its own'

@@ -3,6 +3,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from agent.config.source import FORMS
 from agent.core.household.sharing_rules import Rule, Telling, TellingEvents
 
 Polygon = list[tuple[float, float]]       # corners as fractions (0..1) of the picture's width and height
@@ -81,7 +82,7 @@ class Camera(Struct, kw_only=True, forbid_unknown_fields=True):
 
     name: Name
     title: Title = ""
-    source: str
+    source: Annotated[str, Meta(description=FORMS)]
     sub: str = ""
     reader: Literal["auto", "own", "libav"] = "auto"
     transport: Literal["tcp", "udp"] = "tcp"

@@ -315,6 +315,8 @@ def _quotes(text: str, known: KnownKeys) -> Slip | None:
         inner = value.strip("\"'")
         return Slip(at, "a text has one pair of quotes, the same at both ends, and none within",
                     _with_value(text, _text(inner)) if not set(inner) & set("\"'") else "")
+    if not last and known.bare(_key(text)) in (bool, int, float):
+        return Slip(at, f"{value} stands where it takes {expects(_key(text), known.kinds[_key(text)])}")
     why = f"the text has {last} at its end and none at its beginning" if last else "text stands in quotes"
     listed = known.bare(_key(text)) == list[str]
     body = value[:-1] if last else value

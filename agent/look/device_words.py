@@ -46,11 +46,6 @@ def home_texts(language: str) -> HomeTexts:
     return HomeTexts(table(language)["home"], condition_texts(language))
 
 
-def pair_words(language: str) -> Mapping[str, str]:
-    """Returns what `taimat pair` says to a household."""
-    return table(language)["pair"]
-
-
 def consent_text(language: str) -> str:
     """Returns what a household accepts when it joins a ward: the text of version core.household.consent.VERSION."""
     return table(language)["consent"]

@@ -82,7 +82,7 @@ VALUES = [(["events", "--camera", ""], ["gate", "yard"]), (["clips", "list", "--
           (["snapshot", ""], ["gate", "yard"]), (["pause", "gate", "y"], ["yard"]),
           (["events", "--kind", "ta"], ["tamper"]), (["clips", "hold", "gate-"], ["gate-0b007001-000001"]),
           (["export", "gate-"], ["gate-0b007001-000001"]), (["tune", "--sensitivity", "n"], ["normal"]),
-          (["clips", "release", ""], []), (["requests", "show", ""], []),
+          (["clips", "release", "x"], []), (["requests", "show", ""], []),
           (["ward", "configure", "--set", "r"], ["retention_d="])]
 
 

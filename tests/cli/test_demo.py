@@ -155,12 +155,6 @@ def test_each_label_of_an_event_is_shown_once():
         (1, "person"), (2, "animal"), (3, "person")]
 
 
-def test_a_part_that_begins_after_the_end_was_shown_is_shown():
-    joined = Joined(patience_s=0)
-    assert [*joined.next(motion(1, "end"))] == [motion(1, "end")]
-    assert [*joined.next(motion(2, "start", 1))] == [motion(2, "start", 1)]
-
-
 def test_a_camera_that_does_not_answer_is_no_success(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -181,7 +181,7 @@ MISTAKES = {
     "length": (["--last", "soon"], 2, "--last takes a length"),
     "stranger": (["--last", "2h", "--camera", "gate"], 2, "there is no camera called gate; known: yard"),
     "none": (["--last", "2h"], 1, "no clip of yard is from the last 2h"),
-    "word": (["FILM", "--sensitivity", "most"], 2, "--sensitivity takes low, normal, high"),
+    "word": (["FILM", "--sensitivity", "most"], 2, "'low', 'normal', 'high'"),
     "no zones": (["FILM", "--without-zones"], 2, "--without-zones needs a camera with zones that decide"),
     "area": (["FILM", "--ignore", "0,0 1,1"], 2, "--ignore takes three or more corners"),
     "outside": (["FILM", "--ignore", "0,0 1,1 0,nan"], 2, "--ignore takes three or more corners"),

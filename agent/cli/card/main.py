@@ -31,7 +31,7 @@ FlashedCard = Annotated[Path, typer.Argument(
 def _names_of_packages(named: list[Path] | None) -> list[Path] | None:
     if fault := next(filter(None, (packages.unfit(path.name) for path in named or ())), None):
         raise typer.BadParameter(fault)
-    return named
+    return named or []
 
 
 def _fits(key: str, takes: str) -> Callable[[str], str]:
@@ -45,17 +45,14 @@ def _fits(key: str, takes: str) -> Callable[[str], str]:
     return fits
 
 
-def _wifi(name: str) -> str:
-    return _demand_wifi(name, "")
-
-
 def _demand_wifi(name: str, password: str) -> str:
     if fault := next(cloud_init.wifi_faults(name, password), None):
         raise typer.BadParameter(f"the Wi-Fi's {'name' if fault[0] == 'wifi' else 'password'} {fault[1]}")
     return name
 
 
-Wifi = Annotated[str, typer.Option("--wifi", metavar="NAME", show_default=False, callback=_wifi,
+Wifi = Annotated[str, typer.Option(
+    "--wifi", metavar="NAME", show_default=False, callback=lambda name: _demand_wifi(name, ""),
     help="The Wi-Fi's name; the command asks for its password. Default: use a cable.")]
 Packages = Annotated[list[Path] | None, typer.Option(
     "--package", metavar="FILE", show_default=False, exists=True, dir_okay=False, callback=_names_of_packages,

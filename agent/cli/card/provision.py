@@ -42,7 +42,8 @@ def templates() -> Path:
 def fill(card: Path, wanted: CardSettings, debs: Sequence[Path], code: str = "") -> str:
     """Writes cloud-init's files, the packages and a pairing code to the card. Returns the code. Raises OSError."""
     if not (card / boot_judge.CONFIG).is_file():
-        raise FileNotFoundError(f"{card} has no {boot_judge.CONFIG}, so it is no first partition of a flashed card")
+        raise FileNotFoundError(f"has no {boot_judge.CONFIG}, so it is no first partition of a flashed card: name the "
+                                "folder where that (bootfs) is mounted")
     if wanted.sensor:
         config = card / boot_judge.CONFIG
         text = config.read_text(encoding="utf-8")

@@ -91,7 +91,7 @@ def _playable(path: Path, cache: Path) -> Path:
                         f"converting {path.name} to H.264")
             return copy
     except FileNotFoundError:
-        raise CannotPlay(f"{path}: there is no such file") from None
+        raise CannotPlay(f"{path}: there is no such file; name a video, a camera, or nothing") from None
     except (av.error.FFmpegError, OSError) as error:
         text = getattr(error, "strerror", None) or error
         raise CannotPlay(f"{path}: is no video that can be read ({text}); try another file") from None

@@ -61,6 +61,7 @@ def demo(source: Source = None, broker: OtherBroker = None, seconds: Seconds = N
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
+            _address(broker)            # before anything is fetched
             film = footage.choose(source, cache)
             store = _store(stack, cache)
             address, described = _broker(stack, broker, cache, store)
@@ -93,12 +94,18 @@ def _store(stack: contextlib.ExitStack, cache: Path) -> Path:
     raise AlreadyRunning(f"{SLOTS_N} demos run already; end one of them")
 
 
+def _address(named: str | None) -> Address | None:
+    if named is None:
+        return None
+    host, _, port = named.rpartition(":")
+    if not host or not port.isdecimal():
+        raise CannotPlay(f"--broker {named}: takes HOST:PORT, as in localhost:1883")
+    return host, int(port)
+
+
 def _broker(stack: contextlib.ExitStack, named: str | None, cache: Path, store: Path) -> tuple[Address | None, str]:
-    if named is not None:
-        host, _, port = named.rpartition(":")
-        if not host or not port.isdecimal():
-            raise CannotPlay(f"--broker {named}: takes HOST:PORT, as in localhost:1883")
-        return (host, int(port)), f"{named}, as you asked"
+    if address := _address(named):
+        return address, f"{named}, as you asked"
     try:
         program = find(cache)
         own = stack.enter_context(contextlib.closing(Broker(program, store)))

@@ -98,7 +98,7 @@ class Joined:
         self._first: dict[int, int] = {}        # the first part of each later part
         self._continued: set[int] = set()       # parts that another one continues
         self._dur_ms: dict[int, int] = {}       # of the parts that are over, by the first one
-        self._told: set[tuple[int, str]] = set()            # what was shown of an event: its labels, "" for its end
+        self._labels: set[tuple[int, str]] = set()          # what was shown of each event
         self._held: list[tuple[float, ReceivedMessage]] = []
         self._patience_s = patience_s
 
@@ -119,18 +119,15 @@ class Joined:
     def _is_news(self, message: ReceivedMessage) -> bool:
         before = message.data.get("continues")
         if message.kind == "motion" and before is not None:
-            first = self._first.get(before, before)
-            if (first, "") in self._told:
-                return True             # its end was shown already
-            self._first[message.data["event"]] = first
+            self._first[message.data["event"]] = self._first.get(before, before)
             self._continued.add(before)
             return False
         if message.kind != "label":
             return True
         event = message.data["event"]
         told = (self._first.get(event, event), message.data["label"])
-        is_news = told not in self._told
-        self._told.add(told)
+        is_news = told not in self._labels
+        self._labels.add(told)
         return is_news
 
     def _end(self, message: ReceivedMessage) -> Iterator[ReceivedMessage]:
@@ -139,7 +136,6 @@ class Joined:
         self._dur_ms[first] = self._dur_ms.get(first, 0) + (message.data.get("dur_ms") or 0)
         if event in self._continued:
             return
-        self._told.add((first, ""))
         whole = {"event": first, "dur_ms": self._dur_ms[first], "tracks_n": None}
         yield message if first == event else replace(message, data=message.data | whole)
 
@@ -265,11 +261,6 @@ def _condition(code: str) -> str:
     return texts[code].title if code in texts else code
 
 
-def title(message: ReceivedMessage) -> str:
-    code = str(message.data.get("code") or "")
-    return _condition(code)
-
-
 def shows_picture(message: ReceivedMessage) -> bool:
     cameras = message.data.get("cams", [])
     return message.kind in ("motion", "clip") or any(camera.get("st") == "ok" for camera in cameras)
@@ -277,7 +268,7 @@ def shows_picture(message: ReceivedMessage) -> bool:
 
 def _camera(message: ReceivedMessage, _file_of: FileOf) -> str:
     over, detail = " (over)" if message.data.get("phase") == "end" else "", message.data.get("detail")
-    return f"{message.camera}: {title(message)}{over}" + (f": {detail}" if detail else "")
+    return f"{message.camera}: {_condition(str(message.data.get('code')))}{over}" + (f": {detail}" if detail else "")
 
 
 def _status(message: ReceivedMessage, _file_of: FileOf) -> str:
