@@ -15,6 +15,8 @@ import pytest
 
 from agent.store import clips
 from agent.store.database import transaction
+from scripts.packaging import recorder as recorder_package
+from scripts.packaging import ward as ward_package
 from tests.cli.cli import REPO, environment, write_config
 from tests.conftest import HandClock
 from tests.rigs.wait import HANG_S, until
@@ -175,3 +177,10 @@ def test_zsh_itself_offers_values_at_the_first_tab(recorder: dict[str, str], tmp
             until(lambda: shows(b"gate", b"yard"), "both cameras on the screen")
         finally:
             zsh.kill()
+
+
+def test_the_packages_bring_them_where_the_shells_look():
+    there = {"usr/share/bash-completion/completions/taimat", "usr/share/zsh/vendor-completions/_taimat",
+             "usr/share/fish/vendor_completions.d/taimat.fish", "usr/share/man/man1/taimat.1.gz"}
+    for files in (recorder_package.beside(REPO, [], "0.3.0", 0), ward_package.build(REPO, "0.3.0", 0).files):
+        assert there <= files.keys() and all(files[name].data for name in there)
