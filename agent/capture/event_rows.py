@@ -107,7 +107,8 @@ class EventRows:
         event = self._open
         if event is not None and event.may_be_named and self._labeller is not None:
             self._labeller.add(LabelTask(
-                [look], lambda word: self._offer([EventLabel(event, word, early=True)]), lambda: self._open is event))
+                [look], lambda word: self._offer([EventLabel(event, word, early=True)]), self._camera, event.id,
+                wanted=lambda: self._open is event))
 
     def _label(self, db: sqlite3.Connection, job: EventLabel, now: Instant) -> None:
         if job.event.id is None:

@@ -51,7 +51,7 @@ def test_in_a_container_the_address_is_what_its_owner_says(tmp_path, config, fol
     config.write_text(config.read_text().replace("enabled = false", 'listen = "0.0.0.0"'))
     monkeypatch.setattr(cli, "environment", lambda home: environment(home) | {"TAIMAT_PAGE": "https://nas.lan:8088"})
     said = taimat(tmp_path, "pair", "-c", config).stdout
-    assert "Open on the phone:  https://nas.lan:8088" in said and "this machine only" not in said
+    assert "Mở trên điện thoại:  https://nas.lan:8088" in said and "máy này" not in said
     assert taimat(tmp_path, "pair", "--link", "-c", config).stdout.startswith("https://nas.lan:8088/enter/")
 
 

@@ -42,7 +42,7 @@ END_S = 6.0                 # the supervisor needs 5
 TOLD_LINES_N = 15
 LACKS: dict[WordLack, str] = {
     "no_weights": "events get no labels: the weights are missing, which scripts/demo fetches (is there internet?)"}
-NO_PICTURE = re.compile(rf"(?m)^capture@\S+ {CAMERA}(: (?:rtsps?|v4l2|picamera|file):.+)$")  # in the recorder's log
+NO_PICTURE = re.compile(rf"(?m)^capture@\S+ {CAMERA}: no picture(: .+)$")     # in the recorder's log
 EXIT_FAILED = 1
 
 Source = Annotated[str | None, typer.Argument(metavar="[SOURCE]", show_default=False,
