@@ -124,6 +124,8 @@ def _another(section: msgspec.Struct) -> dict[str, object]:
         value = getattr(section, key)
         if isinstance(value, bool):
             return {key: not value}
+        if isinstance(value, int):
+            return {key: value + 1}
         if isinstance(value, str):
             return {key: value + "x"}
     raise AssertionError(section)
