@@ -44,7 +44,7 @@ from scripts.benches.plan import tell
 from scripts.benches.score import LATE_S, LEAD_S, Report, Score, real_events, score_clip, total
 from scripts.benches.table import Table, Verdict
 from tests.rigs.cameras.h264 import encoded
-from tests.rigs.worlds import JUDGED, TUNING, worlds
+from tests.rigs.worlds import FITTED, JUDGED, worlds
 
 BITS_A_PIXEL = 0.15         # what cameras spend on pictures this small
 BEGIN_MONO_S = 1000.0
@@ -299,7 +299,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench eye", description=__doc__.splitlines()[0])
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--clips", type=Path, help="folder with clips/ and gt/")
-    where.add_argument("--made", nargs="?", const="judged", choices=("judged", "tuning"), help="made clips")
+    where.add_argument("--made", nargs="?", const="judged", choices=("judged", "fitted"), help="made clips")
     parser.add_argument("--stream", nargs="+", choices=WAYS, default=["main"], help="the recorder's ways")
     parser.add_argument("--fps", type=float, nargs="+", default=[5], help="pictures a second that motion looks at")
     parser.add_argument("--gop", type=float, nargs="+", default=[1, 2, 4], help="seconds between keyframes")
@@ -307,7 +307,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", default=(), help="clips to look at; else all")
     parser.add_argument("--per-clip", action="store_true", help="also print each clip's events")
     wanted = parser.parse_args(argv)
-    folder = wanted.clips or worlds(TUNING if wanted.made == "tuning" else JUDGED)
+    folder = wanted.clips or worlds(FITTED if wanted.made == "fitted" else JUDGED)
     truths = [json.loads(path.read_text()) for path in sorted((folder / "gt").glob("*.json"))]
     truths = [truth for truth in truths if not wanted.only or truth["clip"] in wanted.only]
     if not truths:

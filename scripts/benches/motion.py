@@ -1,17 +1,19 @@
 """Motion on labelled clips: our detector beside OpenCV's MOG2 and KNN in one run, with CPU time.
 
-    scripts/bench motion (--clips DIR | --made [tuning | fitted]) [--fps 10 5] [--per-clip] [--gate]
+    scripts/bench motion (--clips DIR | --made [fitted]) [--fps 10 5] [--per-clip] [--gate]
+    scripts/bench motion --fit DIR ... [--fps 10 5]
 
 DIR holds clips/NAME.mp4 and gt/NAME.json; --made makes such clips first (tests/rigs/worlds): those on which the
-detector is judged, was tuned by hand, or may be fitted. Pictures are decoded, stretched to full range and taken in
-turns as the recorder does, and our detector is a default camera's. The peers get the same pictures, shrunk to a width
-of 320; their mask is opened, and blobs of 40 pixels or more are motion. They also get a row each in which motion counts
-only from the eighth picture in a row on, which spares them most of the weather. CPU is the thread's time without
-decoding, one detector's whole clip after the other's, in turns that swap from clip to clip. With --gate our detector
-runs alone and must reach the floors in `floors`: the development clips' for DIR, the made clips' for --made.
+detector is only judged, or those that its weights are fitted to. Pictures are decoded, stretched to full range and
+taken in turns as the recorder does, and our detector is a default camera's. The peers get the same pictures, shrunk to
+a width of 320; their mask is opened, and blobs of 40 pixels or more are motion. They also get a row each in which
+motion counts only from the eighth picture in a row on, which spares them most of the weather. CPU is the thread's time
+without decoding, one detector's whole clip after the other's, in turns that swap from clip to clip. With --gate our
+detector runs alone and must reach the floors in `floors`: the development clips' for DIR, the judged ones for --made.
+--fit fits the verdict's weights to all clips of the folders and to the made ones, and writes them. It prints what is
+reached in clips of places that the weights were not fitted to.
 """
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,21 +24,19 @@ import cv2
 import numpy as np
 
 from agent.config.motion import as_set
-from agent.config.settings import Camera
 from agent.core.vision.luma import Luma
 from agent.core.vision.motion import DETECTOR_VERSION
-from agent.core.vision.replay.variant import Turns
-from agent.footage.film import Film
+from scripts.benches.clips import CAMERA, decoded, thinned, truth_of
+from scripts.benches.fit import fit
 from scripts.benches.floors import DEVELOPMENT, MADE, shortfalls
 from scripts.benches.plan import tell
 from scripts.benches.score import Report, Score, score_clip, total
-from tests.rigs.worlds import FITTED, JUDGED, TUNING, worlds
+from tests.rigs.worlds import FITTED, JUDGED, worlds
 
-CAMERA = Camera(name="yard", source="rtsp://yard")
 PEERS_PX = 320
 BLOB_MIN_PX = 40
 IN_A_ROW = 8
-MADE_CLIPS = {"judged": JUDGED, "tuning": TUNING, "fitted": FITTED}
+MADE_CLIPS = {"judged": JUDGED, "fitted": FITTED}
 
 Boxes = list[tuple[float, ...]]                     # as fractions of the picture
 Judge = Callable[[Luma], tuple[bool, Boxes]]        # motion, and where
@@ -89,22 +89,6 @@ def patient(reports: list[Report]) -> list[Report]:
     return out
 
 
-def decoded(path: Path) -> list[Luma]:
-    """The clip as the recorder decodes it. Raises FootageError."""
-    with Film(path) as film:
-        return [replace(luma, plane=luma.plane.copy()) for luma in film.lumas(lambda at_s: True)]
-
-
-def thinned(lumas: Iterable[Luma], fps: float) -> list[Luma]:
-    """Those that the recorder looks at when it is set to this rate."""
-    turns, kept = Turns(fps), []
-    for luma in lumas:
-        if turns.due(luma.mono_s):
-            turns.took(luma.mono_s)
-            kept.append(luma)
-    return kept
-
-
 def for_peers(luma: Luma) -> Luma:
     """The same picture in the peers' size."""
     tall = round(luma.shape[0] * PEERS_PX / luma.shape[1] / 8) * 8
@@ -148,7 +132,7 @@ def measure(folder: Path, rates: Sequence[float], names: Sequence[str] = tuple(D
     found = {fps: {row: Result() for name in names for row in rows_of(name)} for fps in rates}
     wanted = sorted(path.stem for path in (folder / "gt").glob("*.json")) if clips is None else clips
     for number, clip in enumerate(wanted):
-        truth = json.loads((folder / "gt" / f"{clip}.json").read_text())
+        truth = truth_of(folder, clip)
         lumas = decoded(folder / "clips" / f"{clip}.mp4")
         small = [for_peers(luma) for luma in lumas] if set(names) - {"taimat"} else []
         for fps, rows in found.items():
@@ -216,6 +200,7 @@ def asked(argv: list[str]) -> argparse.Namespace:
     where.add_argument("--clips", type=Path, metavar="DIR", help="folder with clips/ and gt/")
     where.add_argument("--made", nargs="?", const="judged", choices=tuple(MADE_CLIPS),
                        help="clips made out of opencv-doc and seeds (minutes, once)")
+    where.add_argument("--fit", type=Path, nargs="+", metavar="DIR", help="fit the weights to these and made clips")
     parser.add_argument("--fps", type=float, nargs="+", default=[10.0, 5.0], help="pictures a second to analyse")
     parser.add_argument("--per-clip", action="store_true", help="also print each clip")
     parser.add_argument("--gate", action="store_true", help="our detector only; 1 if it falls below its floors")
@@ -225,16 +210,19 @@ def asked(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Run the bench; 1 if a gate is wanted and something fell below its floor, 2 if there are no labelled clips."""
     wanted = asked(argv)
-    names = MADE_CLIPS.get(wanted.made)
+    names = MADE_CLIPS.get("fitted" if wanted.fit else wanted.made)
+    cv2.setNumThreads(1)
     try:
-        folder = worlds(names, lambda name: tell(f"motion: making {name}")) if wanted.made else wanted.clips
+        folder = worlds(names, lambda name: tell(f"motion: making {name}")) if names else wanted.clips
     except OSError as error:
         print(error, file=sys.stderr)
         return 2
+    if wanted.fit:
+        fit([(folder, names), *((each, None) for each in wanted.fit)], wanted.fps)
+        return 0
     if not any((folder / "gt").glob("*.json")):
         print(f"{folder}: needs gt/*.json and clips/*.mp4", file=sys.stderr)
         return 2
-    cv2.setNumThreads(1)
     found = measure(folder, wanted.fps, ("taimat",) if wanted.gate else tuple(DETECTORS), names)
     for fps, rows in found.items():
         show(fps, rows, wanted.per_clip)

@@ -101,7 +101,7 @@ def score_clip(truth: dict, reports: Iterable[Report]) -> Score:
     spoken = _spoken(sorted(reports), len(labels), fps)
     motion = np.array([said is not None and said.motion for said in spoken])
     counted = np.arange(len(labels)) >= int(WARM_UP_S * fps)
-    real, quiet = (labels == 1) & counted, _quiet(labels, fps) & counted
+    real, quiet = (labels == 1) & counted, quiet_frames(labels, fps) & counted
     score = Score(found_s=float((real & motion).sum() / fps), missed_s=float((real & ~motion).sum() / fps),
                   false_s=float((quiet & motion).sum() / fps), still_s=float((quiet & ~motion).sum() / fps))
     _events(score, real_events(truth), motion, fps)
@@ -143,7 +143,7 @@ def _frames(seconds: float, fps: float) -> int:
     return int(seconds * fps + 0.5)
 
 
-def _quiet(labels: np.ndarray, fps: float) -> np.ndarray:
+def quiet_frames(labels: np.ndarray, fps: float) -> np.ndarray:
     """Frames in which motion is false: nothing that moves, or may, is near."""
     quiet = labels == 0
     for first, last in spans(labels != 0):

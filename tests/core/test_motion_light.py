@@ -93,7 +93,7 @@ def test_but_not_after_it_was_told_to_forget():
 @pytest.mark.parametrize("walk", [Walk(8.2, x=120), Walk(7.9, x=200), Walk(8.2, x=270, px_per_s=-28)])
 def test_who_sets_off_a_lamp_is_seen_within_a_second_and_a_half(walk, fps):
     looks = watch(pictures(13, fps, scenes.lamp(8, light=2), walk, noise(2)))
-    assert walk.start_s <= moving_from(looks) <= walk.start_s + 1.5
+    assert walk.start_s - 0.01 <= moving_from(looks) <= walk.start_s + 1.5       # times are sums of fractions
 
 
 @RATES

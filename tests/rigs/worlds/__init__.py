@@ -8,7 +8,7 @@ A world is a place (`places`), who moves through it (`actors` on `ways`), and wh
 moves; `folder` keeps the clips. `scene` is the place and weather of a world, for validation across scenes. They have no
 colour.
 """
-from tests.rigs.worlds.catalogue import FITTED, JUDGED, PEEK, TUNING, WORLDS, scene
+from tests.rigs.worlds.catalogue import FITTED, JUDGED, PEEK, WORLDS, scene
 from tests.rigs.worlds.folder import worlds
 
-__all__ = ["FITTED", "JUDGED", "PEEK", "TUNING", "WORLDS", "scene", "worlds"]
+__all__ = ["FITTED", "JUDGED", "PEEK", "WORLDS", "scene", "worlds"]

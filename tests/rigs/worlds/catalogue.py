@@ -5,15 +5,16 @@ from tests.rigs.worlds import approach, day, indoors, kinds, lamplit, night, pee
 from tests.rigs.worlds.world import World
 
 _THEMES = winter, lamplit, sunlit, approach
-_OF_THE_DETECTOR: dict[str, Callable[[], World]] = {
-    **day.WORLDS, **night.WORLDS, **indoors.WORLDS, **peek.WORLDS, **street.JUDGED, **street.TUNING,
-    **{name: make for theme in _THEMES for name, make in {**theme.FITTED, **theme.JUDGED}.items()}}
-TUNING = tuple(street.TUNING)       # the detector was tuned on these by hand
-FITTED = tuple(name for theme in _THEMES for name in theme.FITTED)      # its weights may be fitted on these
-JUDGED = tuple(name for name in _OF_THE_DETECTOR if name not in (*TUNING, *FITTED))     # on these it is judged
-WORLDS: dict[str, Callable[[], World]] = {**_OF_THE_DETECTOR, **kinds.WORLDS}
-WORDS_TUNING = (*TUNING, *FITTED, *kinds.TUNING)    # limits of words were chosen on these; on others words are judged
-WORDS_JUDGED = (*JUDGED, *kinds.JUDGED)
+_EARLIER: dict[str, Callable[[], World]] = {
+    **day.WORLDS, **night.WORLDS, **indoors.WORLDS, **peek.WORLDS, **street.JUDGED, **street.TUNING}
+_LATER = tuple(name for theme in _THEMES for name in theme.FITTED)
+FITTED = (*_EARLIER, *_LATER)       # the detector's weights are fitted to these; on the others it is only judged
+JUDGED = tuple(name for theme in _THEMES for name in theme.JUDGED)
+WORLDS: dict[str, Callable[[], World]] = {
+    **_EARLIER, **{name: make for theme in _THEMES for name, make in {**theme.FITTED, **theme.JUDGED}.items()},
+    **kinds.WORLDS}
+WORDS_TUNING = (*street.TUNING, *_LATER, *kinds.TUNING)     # limits of words were chosen on these; on others
+WORDS_JUDGED = (*(name for name in _EARLIER if name not in street.TUNING), *JUDGED, *kinds.JUDGED)   # they are judged
 PEEK = tuple(peek.WORLDS)
 
 

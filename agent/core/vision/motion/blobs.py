@@ -1,6 +1,4 @@
 """Connected patches of change, strongest first."""
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 
@@ -9,21 +7,11 @@ from agent.core.vision.motion.background import Change
 _CORE_SHARE = 0.06          # of a patch's peak: smaller changes are the light around something bright
 _MARKS = np.array([[kind & 1, kind >> 1 & 1, kind >> 2] for kind in range(8)])     # kind -> strong, moving, before
 
-
-class Blob(NamedTuple):
-    """One patch of changed pixels; lengths in pixels of the analysed picture."""
-
-    x: int
-    y: int
-    w: int
-    h: int
-    area: int
-    cx: float
-    cy: float
-    strong_n: int          # pixels changed beyond doubt
-    moving_n: int          # pixels that differ from a moment ago
-    share: float           # of the picture, 0..1
-    overlap: float         # share of its pixels that had changed in the picture before, 0..1
+# One patch of changed pixels; lengths in pixels of the analysed picture: its box (left, top, right, bottom), centre,
+# longer side and area. Of its pixels `strong` changed beyond doubt, `moving` differ from a moment ago, and `before` had
+# changed in the picture before.
+BLOB = np.dtype([("box", float, 4), ("at", float, 2),
+                 *((name, float) for name in ("size", "area", "strong", "moving", "before"))])
 
 
 def strong_min(area_min: int) -> int:
@@ -50,16 +38,14 @@ def without_halos(change: Change) -> np.ndarray:
     return core
 
 
-def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) -> list[Blob]:
-    """Returns the patches of `core` of at least `area_min` pixels with enough strong pixels; at most `blobs_max`."""
+def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) -> np.ndarray:
+    """Returns the patches (BLOB) of `core` of at least `area_min` pixels with enough strong pixels, at most
+    `blobs_max`."""
     window = change.window
     if not change.share or not cv2.countNonZero(change.strong[window].view(np.uint8)):
-        return []
+        return np.empty(0, BLOB)
     found = core[window]
     n, labels, stats, centres = cv2.connectedComponentsWithStats(found, connectivity=8, ltype=cv2.CV_16U)
-    corner = window[1].start, window[0].start
-    stats[:, :2] += corner
-    centres += corner
     kind = change.strong[window].view(np.uint8) + 2 * change.moving[window].view(np.uint8) + 4 * change.before[window]
     marked_px = found.view(bool)
     code = labels[marked_px].astype(np.intp) * len(_MARKS) + kind[marked_px]
@@ -67,8 +53,11 @@ def find_blobs(change: Change, core: np.ndarray, area_min: int, blobs_max: int) 
     strong = marked[:, 0]
     good = ((stats[:, cv2.CC_STAT_AREA] >= area_min) & (strong >= strong_min(area_min))).nonzero()[0]
     good = good[(-strong[good]).argsort(kind="stable")][:blobs_max]
-    rows = zip(stats[good].tolist(), centres[good].tolist(), marked[good].tolist(), strict=True)
-    return [
-        Blob(*box, *centre, strong_n, moving_n, box[4] / core.size, before_n / box[4])
-        for box, centre, (strong_n, moving_n, before_n) in rows
-    ]
+    blobs = np.empty(len(good), BLOB)
+    corner = window[1].start, window[0].start
+    blobs["box"][:, :2] = stats[good, :2] + corner
+    blobs["box"][:, 2:] = blobs["box"][:, :2] + stats[good, 2:4]
+    blobs["size"], blobs["area"] = stats[good, 2:4].max(axis=1), stats[good, cv2.CC_STAT_AREA]
+    blobs["at"] = centres[good] + corner
+    blobs["strong"], blobs["moving"], blobs["before"] = marked[good].T
+    return blobs

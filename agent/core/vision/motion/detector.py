@@ -12,18 +12,22 @@ from agent.core.vision.motion.picture import work_size
 from agent.core.vision.motion.rect import covered
 from agent.core.vision.motion.scene import Scene
 from agent.core.vision.motion.settings import MotionSettings
+from agent.core.vision.motion.tracks import Judged
+from agent.core.vision.motion.verdict import Verdict
 
 _TIME_DIGITS = 4            # tenths of a millisecond: the start of the clock must not change results by rounding
-DETECTOR_VERSION: str = "5"      # change it whenever detection changes; it is stored with events
+DETECTOR_VERSION: str = "6"      # change it whenever detection changes; it is stored with events
 
 
 class Detector:
     """Motion in one camera's picture. Pass every picture, in order."""
 
-    def __init__(self, settings: MotionSettings, ignore: Sequence[Sequence[Point]] = ()) -> None:
-        """`ignore` are polygons in fractions of the picture in which nothing counts. Raises ValueError for a wrong
-        one."""
+    def __init__(self, settings: MotionSettings, ignore: Sequence[Sequence[Point]] = (),
+                 verdict: Verdict | None = None) -> None:
+        """`ignore` are polygons in fractions of the picture in which nothing counts; `verdict` is another than the
+        fitted one. Raises ValueError for a wrong polygon."""
         covered(ignore, (1, 1))
+        self._verdict = verdict or Verdict.fitted()
         self._s = settings
         self._ignore = ignore
         self._scene: Scene | None = None
@@ -52,6 +56,14 @@ class Detector:
             self._last = Look(False, reasons=(Reason.SETTLING,))
         return self._last
 
+    def judged(self) -> Judged | None:
+        """Returns what the latest full look judged, its boxes in fractions of the picture; None before the first."""
+        if self._scene is None:
+            return None
+        boxes, measures = self._scene.judged
+        w, h = work_size(self._shape, self._s.work_px)
+        return Judged(boxes / (w, h, w, h), measures)
+
     def busy(self, columns: int, rows: int) -> list[list[float]]:
         """Returns how restless the picture has been (leaves, a flag): 0 calm .. 1, the highest value of each cell, row
         by row. Motion there needs more evidence. Empty before the first picture."""
@@ -73,4 +85,5 @@ class Detector:
         size = work_size(luma.shape, self._s.work_px)
         self._shape = luma.shape
         first_number = self._scene.next_number if self._scene else 1
-        self._scene = Scene(luma, size, covered(self._ignore, size), self._s, first_number)
+        self._scene = Scene(luma, size, covered(self._ignore, size), self._s, self._verdict,
+                            first_number)

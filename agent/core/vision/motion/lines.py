@@ -4,14 +4,10 @@ Every line is a guess that one thing made its patches. Its score is the logarith
 chance. Each sight is weighed by its distance from the expected place and area, and by the number of unexplained
 patches there. So three sights are enough on an empty road, and rain and leaves need more than they ever give.
 """
-from collections.abc import Sequence
 from math import exp, log, pi
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-
-from agent.core.vision.motion.blobs import Blob
 
 _SIZES_PER_S = 11.0         # own sizes a second; nothing in a street is faster
 _HIDDEN_PX = 2.0            # the visible part of a thing is shorter, because the background's tolerance hides its edges
@@ -22,6 +18,7 @@ _CENTRE_SIZES = 0.08        # this many of its sizes,
 _UNSURE = 1.5               # and more after few steps,
 _PACE = 0.15                # and along the way by this share of a step: perspective, brakes
 _AREA = 0.4                 # and the logarithm of its area by this
+_NEARER = 0.6, 1.7           # what comes nearer grows, and its steps with it, between these factors a picture
 _AREA_WORTH = 0.6           # chance patches are rarer the larger they are, by this power of their area
 _GATE = 3.0                 # the most deviations from the expectation
 _MEMORY_S = 0.5             # speed and direction use the sights of this time,
@@ -34,18 +31,9 @@ _UNSEEN_S = 0.25            # and is lost after this time without a sight
 _CALM_N = 0.3               # chance patches in a picture of a calm scene
 _RATE_S = 8.0               # time constant of the rate of patches in a place
 _CELL_PX = 10
-_ROUNDING_S = 0.01          # times are sums of fractions
 _LOST = -2.0                # lines with a lower score are dropped,
 _LINES_MAX = 96             # and all except the best
-_SURE = 12.0                # score above which it was not chance,
-_STRAIGHT_MIN = 3.4         # and not an insect,
-_STRAIGHT_MORE = 20.0       # plus this if insects are always around
-_INSECT_PX = 50.0           # less for things larger than a crisp insect
-_SMALL = 0.25               # more, by this power of its area, for smaller ones
-_CROOKED = 2.0              # a thing that is no straighter after this many steps is an insect
-_CROOKED_STEPS = 5
-_DARTING_S = 30.0           # time constant of the number of insects
-_SUREST = 18.0              # and the highest score that is kept
+_SUREST = 18.0              # the highest score that is kept
 
 # The columns of a line: its end, its speed, the area and size of its last patch, the times of the last and first sight,
 # its steps, its score, and how much likelier its straightness is for a vehicle than for an insect.
@@ -53,12 +41,9 @@ _COLUMNS = 11
 _X, _Y, _VX, _VY, _AREA_PX, _SIZE, _AT, _BORN, _STEPS, _SCORE, _STRAIGHT = range(_COLUMNS)
 
 
-class Way(NamedTuple):
-    """A thing's speed, in pixels of the analysed picture a second."""
-
-    vx: float
-    vy: float
-    straight: bool          # straighter than any insect of any size
+# What the best line that ends at a patch says: how much likelier it is than chance and than an insect, its steps, and
+# its speed (px/s).
+WAY = np.dtype([("score", float), ("straight", float), ("steps", float), ("speed", float, 2)])
 
 
 class Lines:
@@ -66,38 +51,30 @@ class Lines:
         """`shape` (height, width) is that of the analysed picture, `area_min` the area of the smallest patches."""
         self._picture_px, self._area_min = shape[0] * shape[1], area_min
         self._rate = np.zeros((-(-shape[0] // _CELL_PX), -(-shape[1] // _CELL_PX)), np.float32)     # patches a second
-        self._lines, self._darting = np.empty((0, _COLUMNS)), 0.0
+        self._lines = np.empty((0, _COLUMNS))
         self._before, self._at_s = np.empty((0, _COLUMNS)), float("-inf")
 
-    def step(self, blobs: Sequence[Blob], loose: Sequence[bool], clutter: float, now_s: float, dt_s: float,
-             watched_s: float) -> dict[int, Way]:
-        """Returns the blobs, by index, on a line of at least `watched_s` that chance does not explain.
+    def step(self, blobs: np.ndarray, loose: np.ndarray, clutter: float, now_s: float, dt_s: float) -> np.ndarray:
+        """Returns for each blob (BLOB) the best line (WAY) that ends there; zeros if there is none.
 
         `loose` marks those that belong to nothing known, `clutter` is their recent number in a picture, `dt_s` the
         time since the picture before.
         """
-        if not blobs:
-            return {}
-        seen = np.array([(b.cx, b.cy, 0, 0, b.area, max(b.w, b.h), now_s, now_s, 0, 0, 0) for b in blobs], float)
+        ways = np.zeros(len(blobs), WAY)
+        if not len(blobs):
+            return ways
+        seen = np.zeros((len(blobs), _COLUMNS))
+        seen[:, :2], seen[:, _AREA_PX], seen[:, _SIZE] = blobs["at"], blobs["area"], blobs["size"]
+        seen[:, _AT] = seen[:, _BORN] = now_s
         chance = self._chance(seen, clutter, dt_s)
         known = self._lines[now_s - self._lines[:, _AT] <= dt_s + _UNSEEN_S]
         number, longer, left = self._continued(known, seen, chance)
         self._lines = _best(np.concatenate((longer, left, self._begun(seen, chance, now_s - self._at_s, dt_s))))
-        self._count(seen[np.asarray(loose, bool)], now_s)
+        self._count(seen[loose], now_s)
         self._before, self._at_s = seen, now_s
-        sure = (longer[:, _BORN] < now_s - watched_s + _ROUNDING_S) & (longer[:, _SCORE] > _SURE)
-        return self._ways(number[sure], longer[sure], dt_s)
-
-    def _ways(self, numbers: np.ndarray, lines: np.ndarray, dt_s: float) -> dict[int, Way]:
-        straight_min = self._straight_min(lines, dt_s)
-        if not len(lines):
-            return {}
-        step = np.hypot(lines[:, _VX], lines[:, _VY]) * dt_s
-        larger = lines[:, _AREA_PX] / _INSECT_PX
-        larger = np.maximum(larger, larger ** _SMALL)
-        good = (lines[:, _STRAIGHT] * larger > straight_min) & (step > _STEP_SIZES * lines[:, _SIZE])
-        return {int(j): Way(float(line[_VX]), float(line[_VY]), bool(line[_STRAIGHT] > straight_min))
-                for j, line in zip(numbers[good], lines[good], strict=True)}
+        ways["score"][number], ways["straight"][number] = longer[:, _SCORE], longer[:, _STRAIGHT]
+        ways["steps"][number], ways["speed"][number] = longer[:, _STEPS], longer[:, [_VX, _VY]]
+        return ways
 
     def _chance(self, seen: np.ndarray, clutter: float, dt_s: float) -> np.ndarray:
         """Logarithm of the expected chance patches for each of these: a pixel, a picture, a unit of log area."""
@@ -135,6 +112,8 @@ class Lines:
         wander = (_CENTRE_PX + _CENTRE_SIZES * size) * (1 + _UNSURE / steps)
         sights = np.minimum(steps + 1, np.maximum(_SIGHTS_MIN, _MEMORY_S / since_s))
         along, across = (off_x * vx + off_y * vy) / speed, (off_x * vy - off_y * vx) / speed
+        larger = speed * since_s * (np.clip(seen[:, _SIZE] / known[:, _SIZE, None], *_NEARER) - 1)
+        along = along - np.clip(along, np.minimum(0, larger), np.maximum(0, larger))
         pace = wander + _PACE * speed * since_s
         like = (_likeness(across, wander) + _likeness(along, pace) + _likeness(np.log(seen[:, _AREA_PX] / area), _AREA))
         near = ((np.abs(across) < _GATE * wander) & (np.abs(along) < _GATE * pace)
@@ -158,11 +137,6 @@ class Lines:
         left = known[ended]
         left[:, _SCORE] += _UNSEEN
         return j, longer, left
-
-    def _straight_min(self, lines: np.ndarray, dt_s: float) -> float:
-        crooked = (lines[:, _STEPS] >= _CROOKED_STEPS) & (lines[:, _STRAIGHT] < _CROOKED)
-        self._darting += (1 - exp(-dt_s / _DARTING_S)) * (float(crooked.any()) - self._darting)
-        return _STRAIGHT_MIN + _STRAIGHT_MORE * self._darting
 
     def _count(self, loose: np.ndarray, now_s: float) -> None:
         self._rate *= exp(-max(0.0, now_s - self._at_s) / _RATE_S)

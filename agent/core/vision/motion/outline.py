@@ -1,11 +1,11 @@
 """Extends an object to its whole: often only the part that differs most or that moves is confirmed."""
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from agent.core.vision.motion.parts import Part
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 
@@ -22,14 +22,6 @@ _MOVE_SIZES_PER_S = 0.3      # a part that is faster than this, in sizes of the 
 _MOVE_SHARE = 0.4            # and shows this much of it, is the body, which walks on
 _GROW = 1.3                  # a standing body grows to at most this many times its first area
 _BODIES_MAX = 8
-
-
-class Part(NamedTuple):
-    """The known part of an object, and its speed."""
-
-    number: int
-    edges: Edges
-    speed_px_per_s: float
 
 
 @dataclass(slots=True)

@@ -7,16 +7,17 @@ import numpy as np
 from agent.core.media.model import Box
 from agent.core.vision.luma import Luma, Size
 from agent.core.vision.motion.background import Background, Change, Glance, LearnPace
-from agent.core.vision.motion.blobs import Blob, find_blobs, strong_min, without_halos
+from agent.core.vision.motion.blobs import BLOB, find_blobs, strong_min, without_halos
 from agent.core.vision.motion.look import Look, Reason, SeenObject
-from agent.core.vision.motion.outline import Outlines, Part
+from agent.core.vision.motion.outline import Outlines
+from agent.core.vision.motion.parts import Part, parts
 from agent.core.vision.motion.picture import WorkPicture, prepare
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
 from agent.core.vision.motion.stays import Stays
-from agent.core.vision.motion.track import Track
-from agent.core.vision.motion.tracks import Tracker
+from agent.core.vision.motion.tracks import Judged, Tracker
 from agent.core.vision.motion.upheaval import BackgroundViews, Extent, Gain, Upheaval
+from agent.core.vision.motion.verdict import Verdict
 
 _GLANCE_SHARE = 0.75      # of the evidence that a strong pixel needs: from here on the first look starts the full one
 _CLUTTER_IDLE = 0.05      # with fewer blobs in an average picture nothing is going on
@@ -31,6 +32,11 @@ _MEASURE_EVERY_S = 60.0
 _FLAT_INSIDE = 5.0  # edges that fit this often into the breadth: the object is large, and perhaps blurred by motion
 
 
+# What a patch looks like: its crispness, about 1 if it is as crisp as the scene; the most that it differs, in grey
+# levels; the sign of that, -1 dark .. 1 bright; and the level of what it covers.
+SIGHT = np.dtype([(name, float) for name in ("crispness", "height", "sign", "level")])
+
+
 class Focus:
     """The crispness of objects relative to the scene's own edges, which are measured again at intervals."""
 
@@ -39,25 +45,33 @@ class Focus:
         self._measured: Background | None = None
         self._again_age_s = 0.0
 
-    def crispness(self, blob: Blob, picture: WorkPicture, background: Background) -> float:
-        """Returns about 1 if the blob is as crisp as the scene, or has edges narrow for its breadth; else less."""
+    def sights(self, blobs: np.ndarray, picture: WorkPicture, background: Background) -> np.ndarray:
+        """Returns what each of the blobs (BLOB) looks like (SIGHT)."""
         if background is not self._measured or background.age_s >= self._again_age_s:
             self._scene = _scene_crispness(background.brightness)
             self._measured, self._again_age_s = background, background.age_s + _MEASURE_EVERY_S
-        crispness = _crispness(blob, picture.brightness, background.brightness)
-        return 1.0 if crispness * min(blob.w, blob.h) > _FLAT_INSIDE else crispness / self._scene
-
-
-def _crispness(blob: Blob, brightness: np.ndarray, background: np.ndarray) -> float:
-    """Steepest slope of the change in and around `blob` over its height, in 1/px."""
-    h, w = background.shape
-    rows = slice(max(0, blob.y - _AROUND_PX), min(h, blob.y + blob.h + _AROUND_PX))
-    columns = slice(max(0, blob.x - _AROUND_PX), min(w, blob.x + blob.w + _AROUND_PX))
-    changed = cv2.subtract(brightness[rows, columns], background[rows, columns])
-    height = cv2.norm(changed, cv2.NORM_INF)
-    across = cv2.absdiff(changed[:, 2:], changed[:, :-2]).max(initial=0.0)
-    down = cv2.absdiff(changed[2:], changed[:-2]).max(initial=0.0)
-    return float(max(across, down)) / 2 / height if height else 0.0
+        found = np.zeros(len(blobs), SIGHT)
+        if not len(blobs):
+            return found
+        boxes = blobs["box"].astype(int) + (-_AROUND_PX, -_AROUND_PX, _AROUND_PX, _AROUND_PX)
+        h, w = background.brightness.shape
+        boxes = np.clip(boxes, 0, (w, h, w, h))
+        x0, y0 = boxes[:, :2].min(axis=0).tolist()
+        x1, y1 = boxes[:, 2:].max(axis=0).tolist()
+        behind = background.brightness[y0:y1, x0:x1]
+        changed = cv2.subtract(picture.brightness[y0:y1, x0:x1], behind)
+        slope = cv2.max(cv2.absdiff(changed[1:-1, 2:], changed[1:-1, :-2]),
+                        cv2.absdiff(changed[2:, 1:-1], changed[:-2, 1:-1]))
+        for k, (left, top, right, bottom) in enumerate((boxes - (x0, y0, x0, y0)).tolist()):
+            low, high, *_ = cv2.minMaxLoc(changed[top:bottom, left:right])
+            steepest = cv2.minMaxLoc(slope[top:bottom - 2, left:right - 2])[1]
+            height = max(high, -low)
+            found[k] = (steepest / 2 / height if height else 0.0, height, (high + low) / height if height else 0.0,
+                        cv2.mean(behind[top:bottom, left:right])[0])
+        breadth = (blobs["box"][:, 2:] - blobs["box"][:, :2]).min(axis=1)
+        narrow = found["crispness"] * breadth <= _FLAT_INSIDE
+        found["crispness"] = np.where(narrow, found["crispness"] / self._scene, 1.0)
+        return found
 
 
 def _scene_crispness(background: np.ndarray) -> float:
@@ -73,11 +87,11 @@ def _scene_crispness(background: np.ndarray) -> float:
     return min(_CRISPEST, float(np.quantile(climb[textured] / height[textured], _TEXTURE_SHARE)))
 
 
-def _outside(mask: np.ndarray, blobs: list[Blob]) -> np.ndarray:
-    if blobs:
+def _outside(mask: np.ndarray, tracks: np.ndarray) -> np.ndarray:
+    if len(tracks):
         mask = mask.copy()
-    for b in blobs:
-        mask[b.y:b.y + b.h, b.x:b.x + b.w] = 0
+    for left, top, right, bottom in tracks["box"].tolist():
+        mask[max(0, int(top)):int(bottom) + 1, max(0, int(left)):int(right) + 1] = 0
     return mask
 
 
@@ -98,7 +112,7 @@ class _Shown:
 class Scene:
     """Begins with its first picture. A gap in time or another size needs a new scene."""
 
-    def __init__(self, luma: Luma, size: Size, ignored: np.ndarray | None, settings: MotionSettings,
+    def __init__(self, luma: Luma, size: Size, ignored: np.ndarray | None, settings: MotionSettings, verdict: Verdict,
                  first_number: int) -> None:
         """`size` is that of the analysed picture; `ignored` a bool plane of that size, or None. The scene's time
         begins with `luma`, at 0. Object numbers start at `first_number`."""
@@ -111,7 +125,7 @@ class Scene:
         self._stays, self._outlines = Stays(settings, size), Outlines(settings)
         self._focus = Focus()
         self._blob_min_px = max(1, round(settings.blob_pct / 100 * self._picture.contrast.size))
-        self._tracker = Tracker(settings, first_number, self._picture.contrast.shape, self._blob_min_px)
+        self._tracker = Tracker(settings, verdict, first_number, self._picture.contrast.shape, self._blob_min_px)
         self._started_mono_s = settings.start_s      # silent until then
         self._shown = _Shown()
         self._full = _FullLook(0.0, Look(False, reasons=(Reason.SETTLING,)), 0.0)
@@ -119,6 +133,11 @@ class Scene:
     @property
     def next_number(self) -> int:
         return self._tracker.next_number
+
+    @property
+    def judged(self) -> Judged:
+        """What the latest full look judged; boxes in pixels of the analysed picture."""
+        return self._tracker.judged
 
     @property
     def restless(self) -> np.ndarray:
@@ -164,7 +183,7 @@ class Scene:
         if extent is not Extent.DOUBT:
             self._follow(picture, change, extent, now, dt_s, pace)
         moving = now <= self._shown.until_mono_s
-        followed_n = max(len(self._tracker.tracks), self._stays.stirring_n)
+        followed_n = max(len(self._tracker), self._stays.stirring_n)
         return Look(moving, change.share, self._shown.objects if moving else (), self._reasons(extent, now), followed_n)
 
     def _compare(self, picture: WorkPicture, dt_s: float) -> Change:
@@ -181,11 +200,11 @@ class Scene:
                 pace: LearnPace) -> None:
         s, part = self._s, extent is Extent.PART
         core = without_halos(change) if part else change.mask
-        blobs = find_blobs(change, core, self._blob_min_px, s.blobs_max) if part else []
-        self._tracker.step(blobs, self._background.busy, self._crispness, now, dt_s)
-        confirmed = [t for t in self._tracker.tracks if t.confirmed and t.seen_mono_s == now]
+        blobs = find_blobs(change, core, self._blob_min_px, s.blobs_max) if part else np.empty(0, BLOB)
+        self._tracker.step(blobs, self._background.busy, self._sights, now, dt_s)
+        confirmed = self._tracker.seen(now)
         seen = self._seen(picture, confirmed, now) if part else []
-        loose = _outside(change.mask, [t.blob for t in confirmed])
+        loose = _outside(change.mask, confirmed)
         self._background.learn(picture, change, core, loose, pace, now < self._upheaval.settled_mono_s)
         if seen and now >= self._started_mono_s:
             self._shown.until_mono_s = now + s.hold_s
@@ -193,18 +212,19 @@ class Scene:
             found = [SeenObject(number, self._box(edges)) for number, edges in whole]
             self._shown.objects = tuple(sorted(found, key=lambda one: -one.box.w * one.box.h))
 
-    def _crispness(self, blob: Blob) -> float:
-        return self._focus.crispness(blob, self._picture, self._background)
+    def _sights(self, blobs: np.ndarray) -> np.ndarray:
+        return self._focus.sights(blobs, self._picture, self._background)
 
     def _idle(self, now_mono_s: float) -> bool:
         learned_mono_s = max(self._started_mono_s + self._s.learn_s, self._upheaval.settled_mono_s)
         return (now_mono_s > max(learned_mono_s, self._shown.until_mono_s) and not self._stays.places
-                and not self._tracker.tracks and self._tracker.clutter < _CLUTTER_IDLE)
+                and not len(self._tracker) and self._tracker.clutter < _CLUTTER_IDLE)
 
-    def _seen(self, picture: WorkPicture, confirmed: list[Track], now_mono_s: float) -> list[Part]:
-        self._stays.remember(confirmed, now_mono_s)
-        found = [Part(t.number, t.edges, t.speed_px_per_s)
-                 for t in confirmed if now_mono_s - t.moved_mono_s < self._s.rest_s]
+    def _seen(self, picture: WorkPicture, confirmed: np.ndarray, now_mono_s: float) -> list[Part]:
+        rested = self._stays.remember(confirmed, now_mono_s)
+        self._tracker.rest(rested)
+        found = [part for part, moved in zip(parts(confirmed), confirmed["moved_s"].tolist(), strict=True)
+                 if now_mono_s - moved < self._s.rest_s]
         if self._stays.places:
             self._stays.forget_left(self._background.as_before(picture), now_mono_s)
             lively = self._stays.lively(self._background.uneasy(picture), self._blob_min_px, now_mono_s)

@@ -4,8 +4,8 @@ from typing import Literal
 
 Sensitivity = Literal["low", "normal", "high"]
 
-# Factors of each word: the evidence that a pixel needs, and the time that a track is watched.
-_WORDS: dict[Sensitivity, tuple[float, float]] = {"low": (1.4, 1.6), "normal": (1.0, 1.0), "high": (0.8, 0.75)}
+# For each word: a factor of the evidence that a pixel needs, and the log odds that an object needs.
+_WORDS: dict[Sensitivity, tuple[float, float]] = {"low": (1.4, 1.5), "normal": (1.0, 0.5), "high": (0.8, 0.0)}
 
 # A moving object rarely differs everywhere from the background: about this share of it shows as changed.
 _SHOWN_SHARE = 0.42
@@ -62,26 +62,10 @@ class MotionSettings:
     tracks_max: int = 40               # limit of followed tracks
 
     # a track
-    confirm_s: float = 0.3             # shortest time watched before it counts
-    confirm_hits_n: int = 3            # and the fewest sights
-    clutter_s: float = 0.05            # more time for each unexplained blob
-    travel_px: float = 2.2             # shortest way, plus
-    travel_sizes: float = 0.12         # this many times its own size
-    straight: float = 0.45             # net way over total way
-    overlap: float = 0.5               # share of the blob that had changed in the picture before
-    hollow_px: float = 20.0            # a thing this large may show only its outline, so its box is used
-    surprise_px: float = 1.0           # mean distance from the expected place, plus
-    surprise_sizes: float = 0.26       # this many times its own size
-    speed_sizes_per_s: float = 2.0     # own sizes a second that no person and few vehicles reach, but insects do
-    fast_surprise: float = 0.3         # share of the allowed surprise for things that fast
-    big_pct: float = 1.0               # percent of the picture from which a solid blob needs only `confirm_hits_n`
-    big_solid: float = 0.5             # share of strong pixels in such a blob
-    stay_s: float = 1.2                # a thing that moves in place this long counts, too
-    stay_overlap: float = 0.62         # with this overlap
-    stay_busy_max: float = 0.8         # and at most this restlessness
+    certainty: float = 0.5             # log odds from which it is an object
+    doubt: float = 2.0                 # it stops being one if they fall this far below that
     lost_s: float = 0.25               # an unconfirmed track ends after this time without a sight
     lost_confirmed_s: float = 0.5      # and a confirmed one after this
-    crisp_min: float = 0.78            # least crispness of an object's edges over that of the scene's own
     rest_s: float = 0.7                # a confirmed object without motion for this long does not move
     shrink_s: float = 0.5              # time constant with which a box follows an object that shows less of itself
     hold_s: float = 0.7                # "moving" lasts this long after the last sight
@@ -101,13 +85,11 @@ class MotionSettings:
         `smallest_pct` is the smallest object that matters, in percent of the picture's area. Objects rarely show
         completely, so it is not a sharp limit. Raises KeyError for an unknown word.
         """
-        evidence, patience = _WORDS[sensitivity]
+        evidence, certainty = _WORDS[sensitivity]
         usual = cls()
         return cls(
             grow_deviations=usual.grow_deviations * evidence,
             seed_deviations=usual.seed_deviations * evidence,
-            confirm_s=usual.confirm_s * patience,
-            stay_s=usual.stay_s * patience,
+            certainty=certainty,
             blob_pct=smallest_pct * _SHOWN_SHARE,
-            big_pct=max(usual.big_pct, smallest_pct),
         )

@@ -3,18 +3,18 @@
 The background's tolerance for leaves and a shaken camera also hides a person who sways or turns in place. The
 tolerance is dropped where a person is known to stand, as long as the rest of the picture is steady.
 """
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from agent.core.vision.luma import Size
+from agent.core.vision.motion.parts import Part, parts
 from agent.core.vision.motion.rect import Edges
 from agent.core.vision.motion.settings import MotionSettings
-from agent.core.vision.motion.track import Track
 
 _PLACES_MAX = 6
+_SIGHTS_MIN = 3            # with fewer a thing's speed is unknown
 _LEFT_SHARE = 0.92         # of its pixels look as before the person came: the person has left
 _OUTSIDE_TIMES = 8.0       # the place must be this much livelier than the rest of the picture, for each pixel
 
@@ -57,19 +57,23 @@ class Stays:
     def stirring_n(self) -> int:
         return sum(place.lively_mono_s is not None for place in self.places)
 
-    def remember(self, tracks: Iterable[Track], now_mono_s: float) -> None:
-        """Notes where visible confirmed `tracks` have come to rest, and forgets places where nothing happened."""
-        s = self._s
+    def remember(self, tracks: np.ndarray, now_mono_s: float) -> list[int]:
+        """Notes where visible confirmed `tracks` (TRACK) have come to rest, and forgets places where nothing happened.
+        Returns the numbers of those that have just come to rest."""
+        s, rested = self._s, []
         self.places = [p for p in self.places if now_mono_s < p.until_mono_s]
-        for t in tracks:
-            if t.speed_px_per_s > s.walk_sizes_per_s * t.size_px:
+        sizes, rests = tracks["size"], tracks["resting"]
+        new = tracks["sights"] < _SIGHTS_MIN
+        for t, size, resting in zip(parts(tracks), sizes.tolist(), (new | (rests > 0)).tolist(), strict=True):
+            if t.speed_px_per_s > s.walk_sizes_per_s * size:
                 for place in self.places:
                     place.crossed |= place.edges.touches(t.edges)
-            elif not t.resting and t.speed_px_per_s < s.rest_sizes_per_s * t.size_px:
-                t.resting = True
+            elif not resting and t.speed_px_per_s < s.rest_sizes_per_s * size:
+                rested.append(t.number)
                 place = self._place(t, now_mono_s)
                 others = [p for p in self.places if not p.edges.touches(place.edges)]
                 self.places = [*others, place][-_PLACES_MAX:]
+        return rested
 
     def forget_left(self, as_before: np.ndarray, now_mono_s: float) -> None:
         """Forgets places that a person walked out of and that have looked as before (bool plane) for a while."""
@@ -98,7 +102,7 @@ class Stays:
                 found.append(place)
         return found
 
-    def _place(self, t: Track, now_mono_s: float) -> StayPlace:
+    def _place(self, t: Part, now_mono_s: float) -> StayPlace:
         w, h = self._size
         left, top, right, bottom = t.edges
         return StayPlace(t.number, max(0, int(left)), max(0, int(top)), min(w, int(right) + 1), min(h, int(bottom) + 1),

@@ -1,175 +1,205 @@
-"""Links blobs over time into tracks, and decides which tracks are objects.
+"""Follows patches over time and asks for a verdict on each: object, or weather, insects and light.
 
-All lengths are in pixels of the analysed picture.
+All tracks of a camera are one table with a row for each, so that a picture full of snow costs little more than a
+picture with one person. All lengths are pixels of the analysed picture.
 """
-from collections.abc import Callable
-from math import exp
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from agent.core.vision.motion.background import weight
-from agent.core.vision.motion.blobs import Blob
-from agent.core.vision.motion.lines import Lines, Way
+from agent.core.vision.motion.crowd import Crowd
+from agent.core.vision.motion.lines import WAY, Lines
 from agent.core.vision.motion.settings import MotionSettings
-from agent.core.vision.motion.track import Track
+from agent.core.vision.motion.verdict import MEASURES, Surroundings, Verdict, measured
 
-_SIZE_RATIO_MAX = 4.0             # a blob's area changes by at most this factor from one sight to the next
-_REACH_SIZES = 0.4                # distance from the expected place, in sizes, plus one size for each second,
+_SIZE_RATIO_LOG = 1.4       # logarithm of the factor by which a blob's area changes at most between two sights
+_REACH_SIZES = 0.4          # distance from the expected place, in sizes, plus one size for each second,
 _REACH_SIZES_MAX = 1.5
-_REACH_PX = 1.5                   # plus this,
-_REACH_PX_PER_S = 10.0            # plus this for the time out of sight
-_BLURRED = 0.8                    # share of the usual crispness for things that go fast and straight
-_CLUTTER_S = 1.2                  # time constant of the clutter
-_DOUBTFUL = 0.5                   # an unconfirmed track counts half as clutter
-_CLOSE_S = 0.1            # pictures this close in time overlap as the settings demand
-_OVERLAP_FADE_S = 0.5     # with more time between them, less overlap is needed
-_SLOW_S = 0.15            # pictures this far apart show more of the way: a big blob needs one sight less
-_BIG_OVERLAP = 0.9        # a big solid blob needs this share of the others' overlap
-_BIG_FAST = 2.0           # and may be this many times faster
-_FAST = 1.5               # things this many times faster than people must follow a line
-_HIDDEN_PX = 1.0          # part of its length that the background's tolerance hides
-_OWN_UNREST = 0.5         # a waiting thing makes its own place restless, by this share of the possible gain
-_ROUNDING_S = 0.01        # times are sums of fractions
-_IN_SIGHT_SHARE = 0.75    # a thing that stays in place has been in sight for this share of its life
+_REACH_PX = 1.5             # plus this,
+_REACH_PX_PER_S = 10.0      # plus this for the time out of sight
+_CLUTTER_S = 1.2            # time constant of the clutter
+_DOUBTFUL = 0.5             # an unconfirmed track counts half as clutter
+_NEW = 0.3                  # weight of a new sight in area, size and crispness,
+_NEW_SPEED = 0.4            # in speed,
+_NEW_OVERLAP = 0.2          # and in overlap
+_MOVING_SHARE = 0.06        # share of its pixels that differ from a moment ago if it moves,
+_MOVING_MIN_PX = 2          # and at least so many
+_SLOW_SIZES_PER_S = 2.0     # what is slower and known from more sights than this needs no line
+_NEW_SIGHTS = 2
+_SIGHTS_MIN = 3             # with fewer sights nothing can be told
+_RISE_MAX = 4.0             # one sight raises the log odds by at most this
+_AGAIN_S = 0.3              # a sure verdict holds this long
+_SURE_LINE = 12.0           # a line with a higher score gives its speed to the track
+
+_SIDES = np.array((1.0, 1.0, -1.0, -1.0))       # left and top grow downwards
+
+# A track: its box (left, top, right, bottom), which grows at once and shrinks slowly; its latest centre, its first,
+# and its speed a second; its number; when it was first and last seen, and last moved; averages of area, longer side,
+# the share that had changed in the picture before, and crispness; its sights, seconds in sight, way with all turns;
+# whether it is confirmed, whether it has come to rest; the verdict's log odds and time; the row of its latest blob.
+TRACK = np.dtype([
+    ("box", float, 4), ("at", float, 2), ("first", float, 2), ("speed", float, 2),
+    *((name, float) for name in (
+        "number", "born_s", "seen_s", "moved_s", "area", "size", "overlap", "crispness", "sights", "unbroken_s", "path",
+        "confirmed", "resting", "odds", "judged_s", "patch"))])
 
 
-def is_object(t: Track, restless: float, clutter: float, now_mono_s: float, dt_s: float, s: MotionSettings) -> bool:
-    """Whether the track is an object. `restless` is the restlessness of its place (0..busy_max), `clutter` the
-    unexplained blobs in a picture, `dt_s` the time since the picture before."""
-    big = _is_big(t, s)
-    if t.hits_n < s.confirm_hits_n - (big and dt_s > _SLOW_S):
-        return False
-    overlap_min = s.overlap * exp(-max(0.0, dt_s - _CLOSE_S) / _OVERLAP_FADE_S)
-    age_s = now_mono_s - t.born_mono_s + _ROUNDING_S
-    if big and t.overlap > _BIG_OVERLAP * overlap_min and not _is_fast(t, age_s, _BIG_FAST, s):
-        return True
-    if age_s < s.confirm_s + s.clutter_s * clutter:
-        return False
-    return (t.overlap > overlap_min and _travels(t, restless, age_s, s)) or _stays(t, restless, age_s, now_mono_s, s)
+class Judged(NamedTuple):
+    """The tracks that were judged in one picture: the boxes of their blobs, shape (n, 4), and their measures."""
+
+    boxes: np.ndarray
+    measures: np.ndarray
 
 
-def buzzes(t: Track, now_mono_s: float, s: MotionSettings) -> bool:
-    """Whether a confirmed track is fast for its size and turns: an insect near the lens."""
-    return _is_fast(t, now_mono_s - t.born_mono_s, 1.0, s) and t.surprise_px > _surprise_max_px(t, s)
-
-
-def is_slow(t: Track, now_mono_s: float, s: MotionSettings) -> bool:
-    return not _is_fast(t, now_mono_s - t.born_mono_s, 1.0, s)
-
-
-def _surprise_max_px(t: Track, s: MotionSettings) -> float:
-    return s.surprise_px + s.surprise_sizes * t.size_px
-
-
-def _is_fast(t: Track, age_s: float, times: float, s: MotionSettings) -> bool:
-    return t.path_px > times * s.speed_sizes_per_s * age_s * (t.size_px + _HIDDEN_PX)
-
-
-def _is_big(t: Track, s: MotionSettings) -> bool:
-    return t.blob.share > s.big_pct / 100 and t.blob.strong_n > s.big_solid * t.blob.area
-
-
-def _travels(t: Track, restless: float, age_s: float, s: MotionSettings) -> bool:
-    """Far enough for its size, straight enough, and near the expected place. Fast things need a line instead."""
-    surprise_max_px = _surprise_max_px(t, s) * (s.fast_surprise if _is_fast(t, age_s, 1.0, s) else 1.0)
-    others = max(0.0, restless - _OWN_UNREST * s.busy_grow_per_s * age_s)
-    way_min_px = (s.travel_px + s.travel_sizes * t.size_px) * (1 + others)
-    return (not _is_fast(t, age_s, _FAST, s) and t.net_px > way_min_px and t.net_px > s.straight * t.path_px
-            and t.surprise_px < surprise_max_px)
-
-
-def _stays(t: Track, restless: float, age_s: float, now_mono_s: float, s: MotionSettings) -> bool:
-    return (age_s > s.stay_s and now_mono_s - t.moved_mono_s < s.rest_s
-            and t.overlap > s.stay_overlap and restless < s.stay_busy_max
-            and t.unbroken_s > _IN_SIGHT_SHARE * age_s and not _is_fast(t, age_s, 1.0, s))
+_NOTHING = Judged(np.empty((0, 4)), np.empty((0, len(MEASURES))))
 
 
 class Tracker:
     """All tracks of one camera, at most `tracks_max`."""
 
-    def __init__(self, settings: MotionSettings, first_number: int, shape: tuple[int, int], area_min: int) -> None:
+    def __init__(self, settings: MotionSettings, verdict: Verdict, first_number: int, shape: tuple[int, int],
+                 area_min: int) -> None:
         """Starts with nothing in sight. Track numbers start at `first_number`. `shape` (height, width) is that of the
         analysed picture, `area_min` the area of the smallest blobs."""
         self._s = settings
-        self._lines = Lines(shape, area_min)
+        self._picture_px = shape[0] * shape[1]
+        self._lines, self._crowd, self._verdict = Lines(shape, area_min), Crowd(), verdict
+        self._table = np.empty(0, TRACK)
         self.next_number = first_number
-        self.tracks: list[Track] = []
         self.clutter = 0.0             # unexplained blobs in a picture, averaged over a second
+        self.judged = _NOTHING
 
-    def step(self, blobs: list[Blob], busy: np.ndarray, crispness: Callable[[Blob], float],
-             now_mono_s: float, dt_s: float) -> None:
-        """Links `blobs` to the tracks, confirms objects, drops lost tracks and begins new ones. `busy` is the
-        background's plane of restlessness; `crispness` returns that of a blob relative to the scene's own."""
-        if not blobs and not self.tracks:
-            self.clutter -= weight(dt_s, _CLUTTER_S) * self.clutter
-            return
-        s = self._s
-        links = self._link(blobs, now_mono_s, dt_s)
-        for i, (j, surprise_px) in links.items():
-            self.tracks[i].see(blobs[j], surprise_px, now_mono_s, dt_s, s)
-        ways = self._ways(blobs, links, now_mono_s, dt_s)
-        for i, (j, _) in links.items():
-            self._judge(self.tracks[i], ways.get(j), busy, crispness, now_mono_s, dt_s)
-        linked = {j for j, _ in links.values()}
-        loose = [blob for j, blob in enumerate(blobs) if j not in linked]
-        doubtful_n = sum(not self.tracks[i].confirmed for i in links)
-        self.clutter += weight(dt_s, _CLUTTER_S) * (len(loose) + _DOUBTFUL * doubtful_n - self.clutter)
-        kept = [t for t in self.tracks if now_mono_s - t.seen_mono_s <= dt_s + self._patience_s(t)]
-        new = loose[:s.tracks_max - len(kept)]
-        begun = [Track.begin(self.next_number + i, blob, now_mono_s) for i, blob in enumerate(new)]
-        self.next_number += len(new)
-        for t in begun if ways else ():
-            if (way := ways.get(blobs.index(t.blob))) is not None:
-                self._confirm(t, way, crispness)
-        self.tracks = kept + begun
+    def __len__(self) -> int:
+        return len(self._table)
 
-    def _patience_s(self, t: Track) -> float:
-        return self._s.lost_confirmed_s if t.confirmed else self._s.lost_s
+    def seen(self, now_s: float) -> np.ndarray:
+        """Returns the confirmed tracks (TRACK) that are in the picture of `now_s`."""
+        return self._table[(self._table["confirmed"] > 0) & (self._table["seen_s"] == now_s)]
 
-    def _ways(self, blobs: list[Blob], links: dict[int, tuple[int, float]], now_mono_s: float,
-              dt_s: float) -> dict[int, Way]:
-        """Blob index -> its way, for those that certainly have one. Known slow tracks need none."""
-        known = {j: self.tracks[i] for i, (j, _) in links.items() if self.tracks[i].confirmed}
-        asked = [j for j in range(len(blobs)) if j not in known or not is_slow(known[j], now_mono_s, self._s)]
-        ways = self._lines.step([blobs[j] for j in asked], [j not in known for j in asked], self.clutter, now_mono_s,
-                                dt_s, self._s.confirm_s)
-        return {asked[k]: way for k, way in ways.items()}
+    def rest(self, numbers: Iterable[int]) -> None:
+        """Marks tracks as having come to rest."""
+        self._table["resting"][np.isin(self._table["number"], list(numbers))] = 1
 
-    def _judge(self, t: Track, way: Way | None, busy: np.ndarray, crispness: Callable[[Blob], float],
-               now_mono_s: float, dt_s: float) -> None:
-        if t.confirmed:
-            t.confirmed = way is not None or not buzzes(t, now_mono_s, self._s)
-            return
-        b = t.blob
-        restless = cv2.mean(busy[b.y:b.y + b.h, b.x:b.x + b.w])[0]
-        if way is not None or is_object(t, restless, self.clutter, now_mono_s, dt_s, self._s):
-            self._confirm(t, way, crispness)
+    def step(self, blobs: np.ndarray, busy: np.ndarray, looks: Callable[[np.ndarray], np.ndarray], now_s: float,
+             dt_s: float) -> None:
+        """Links `blobs` (BLOB) to the tracks, drops lost ones, begins new ones, and judges all that are in sight.
 
-    def _confirm(self, t: Track, way: Way | None, crispness: Callable[[Blob], float]) -> None:
-        """Confirms the track if its edges are crisp enough; a straight fast way may blur them."""
-        t.take_crispness(crispness(t.blob))
-        t.confirmed = t.crispness > self._s.crisp_min * (_BLURRED if way and way.straight else 1.0)
-        if way is not None:
-            t.vx, t.vy = way.vx, way.vy
+        `busy` is the background's plane of restlessness; `looks` returns for blobs what they look like (SIGHT).
+        """
+        self.judged = _NOTHING
+        old, seen = self._link(blobs, now_s, dt_s)
+        if old:
+            t = self._table[old]
+            self._see(t, blobs[seen], now_s, dt_s)
+            t["patch"] = seen
+            self._table[old] = t
+        loose = np.ones(len(blobs), bool)
+        loose[seen] = False
+        doubtful_n = np.count_nonzero(self._table["confirmed"][old] == 0) if old else 0
+        unexplained = len(blobs) - len(seen) + _DOUBTFUL * doubtful_n
+        self._renew(blobs, loose.nonzero()[0], now_s, dt_s)
+        if len(blobs):
+            self._judge(blobs, busy, looks, now_s, dt_s)
+        self.clutter += weight(dt_s, _CLUTTER_S) * (unexplained - self.clutter)
 
-    def _link(self, blobs: list[Blob], now_mono_s: float, dt_s: float) -> dict[int, tuple[int, float]]:
-        """Track index -> (blob index, distance from the expected place). Tracks with more sights choose first."""
-        if not blobs or not self.tracks:
-            return {}
-        seen = np.array([(b.cx, b.cy, max(b.w, b.h), b.area) for b in blobs])
-        known = np.array([
-            (*t.expected(now_mono_s), t.size_px, t.area, now_mono_s - t.seen_mono_s) for t in self.tracks])
-        away = np.hypot(known[:, None, 0] - seen[:, 0], known[:, None, 1] - seen[:, 1])
-        since = known[:, None, 4]
-        reach = np.maximum(known[:, None, 2], seen[:, 2]) * np.minimum(_REACH_SIZES + since, _REACH_SIZES_MAX)
-        reach += _REACH_PX + _REACH_PX_PER_S * (since - dt_s)
-        ratio = seen[:, 3] / known[:, None, 3]
-        pairs = np.argwhere((away < reach) & (ratio < _SIZE_RATIO_MAX) & (ratio > 1 / _SIZE_RATIO_MAX))
-        links: dict[int, tuple[int, float]] = {}
+    def _link(self, blobs: np.ndarray, now_s: float, dt_s: float) -> tuple[list[int], list[int]]:
+        """Returns rows of the table and of blobs that belong together. Longer known tracks choose first."""
+        t = self._table
+        if not len(blobs) or not len(t):
+            return [], []
+        since = (now_s - t["seen_s"])[:, None]
+        away = np.hypot(*(t["at"] + t["speed"] * since - blobs["at"][:, None]).T)
+        reach = (np.maximum(t["size"][:, None], blobs["size"]) * np.minimum(_REACH_SIZES + since, _REACH_SIZES_MAX)
+                 + (_REACH_PX + _REACH_PX_PER_S * (since - dt_s)))
+        ratio = np.abs(np.log(blobs["area"] / t["area"][:, None]))
+        i, j = ((away < reach) & (ratio < _SIZE_RATIO_LOG)).nonzero()
+        order = np.lexsort((away[i, j], -t["sights"][i]))
+        links: dict[int, int] = {}
         taken: set[int] = set()
-        for i, j in sorted(pairs.tolist(), key=lambda pair: (-self.tracks[pair[0]].hits_n, away[pair[0], pair[1]])):
-            if i not in links and j not in taken:
-                links[i] = (j, float(away[i, j]))
-                taken.add(j)
-        return links
+        for row, blob in zip(i[order].tolist(), j[order].tolist(), strict=True):
+            if row not in links and blob not in taken:
+                links[row] = blob
+                taken.add(blob)
+        return list(links), list(links.values())
+
+    def _see(self, t: np.ndarray, b: np.ndarray, now_s: float, dt_s: float) -> None:
+        """Adds a sight (BLOB) to each of these tracks."""
+        since_s, new = (now_s - t["seen_s"])[:, None], 1 / t["sights"]
+        way = b["at"] - t["at"]
+        t["speed"] += np.maximum(_NEW_SPEED, new)[:, None] * (way / since_s - t["speed"])
+        t["path"] += np.hypot(*way.T)
+        # The boxes move along, then are drawn in towards the blobs'.
+        off = np.minimum(0.0, (t["box"] + np.tile(since_s * t["speed"], 2) - b["box"]) * _SIDES)
+        t["box"] = b["box"] + np.exp(-since_s / self._s.shrink_s) * off * _SIDES
+        t["overlap"] += np.maximum(_NEW_OVERLAP, new) * (b["before"] / b["area"] - t["overlap"])
+        t["area"] += _NEW * (b["area"] - t["area"])
+        t["size"] += _NEW * (b["size"] - t["size"])
+        t["sights"] += 1
+        t["unbroken_s"] += dt_s
+        t["moved_s"][b["moving"] >= np.maximum(_MOVING_MIN_PX, _MOVING_SHARE * b["area"])] = now_s
+        t["resting"] *= np.hypot(*t["speed"].T) <= self._s.walk_sizes_per_s * t["size"]
+        t["at"], t["seen_s"] = b["at"], now_s
+
+    def _renew(self, blobs: np.ndarray, loose: np.ndarray, now_s: float, dt_s: float) -> None:
+        """Drops what is lost and begins a track for each of the blobs that are `loose` (their rows), while there is
+        room."""
+        t, s = self._table, self._s
+        if not len(t) and not len(loose):
+            return
+        confirmed = t["confirmed"] > 0
+        lost = now_s - t["seen_s"] > dt_s + np.where(confirmed, s.lost_confirmed_s, s.lost_s)
+        self._crowd.passed(t[lost & ~confirmed], dt_s)
+        if not len(loose) and not lost.any():
+            return
+        kept_n = len(t) - np.count_nonzero(lost)
+        b = blobs[loose[:s.tracks_max - kept_n]]
+        self._table = np.zeros(kept_n + len(b), TRACK)
+        self._table[:kept_n] = t[~lost]
+        new = self._table[kept_n:]
+        new["number"] = self.next_number + np.arange(len(b))
+        self.next_number += len(b)
+        new["box"], new["at"], new["first"], new["area"], new["size"] = b["box"], b["at"], b["at"], b["area"], b["size"]
+        new["born_s"] = new["seen_s"] = new["moved_s"] = now_s
+        new["sights"], new["patch"] = 1, loose[:len(b)]
+
+    def _judge(self, blobs: np.ndarray, busy: np.ndarray, looks: Callable[[np.ndarray], np.ndarray], now_s: float,
+               dt_s: float) -> None:
+        t, s = self._table, self._s
+        again = (t["odds"] < s.certainty + s.doubt) | (now_s - t["judged_s"] > _AGAIN_S)
+        doubtful = (t["confirmed"] == 0) | (again & (t["moved_s"] == now_s))       # who stands still tells no more
+        rows = ((t["seen_s"] == now_s) & doubtful).nonzero()[0]
+        if not len(rows):
+            return
+        t = t[rows]
+        b = blobs[t["patch"].astype(int)]
+        ways = self._ways(t, b, now_s, dt_s)
+        ready = (t["sights"] >= _SIGHTS_MIN) | (ways["steps"] >= _SIGHTS_MIN - 1)
+        if not ready.any():
+            return
+        rows, t, b, ways = rows[ready], t[ready], b[ready], ways[ready]
+        sights = looks(b)
+        t["crispness"] += np.where(t["judged_s"] > 0, _NEW, 1.0) * (sights["crispness"] - t["crispness"])
+        unrest = [1.0 + cv2.mean(busy[top:bottom, left:right])[0]
+                  for left, top, right, bottom in b["box"].astype(int).tolist()]
+        scene = Surroundings(self._crowd, self.clutter, self._picture_px, now_s, dt_s)
+        self.judged = Judged(b["box"], measured(t, b, sights, ways, unrest, scene))
+        odds = self._verdict.odds(self.judged.measures)
+        t["odds"] = np.where(t["judged_s"] > 0, np.minimum(odds, t["odds"] + _RISE_MAX), odds)
+        t["confirmed"] = t["odds"] > s.certainty - s.doubt * t["confirmed"]
+        t["judged_s"] = now_s
+        fast = ((ways["score"] > _SURE_LINE) | (t["sights"] < _SIGHTS_MIN)) & (t["confirmed"] > 0)
+        if fast.any():
+            t["speed"][fast] = ways["speed"][fast]
+        self._table[rows] = t
+
+    def _ways(self, t: np.ndarray, b: np.ndarray, now_s: float, dt_s: float) -> np.ndarray:
+        """Returns the line (WAY) of each track; nothing is asked about what is slow."""
+        slow = t["path"] <= _SLOW_SIZES_PER_S * (now_s - t["born_s"]) * (t["size"] + 1)
+        asked = ~(slow & (t["sights"] > _NEW_SIGHTS))
+        ways = np.zeros(len(b), WAY)
+        if asked.any():
+            ways[asked] = self._lines.step(b[asked], t["sights"][asked] == 1, self.clutter, now_s, dt_s)
+        return ways
