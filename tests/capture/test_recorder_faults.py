@@ -1,9 +1,12 @@
 """When the card or the queue fails in the middle of something: no event vanishes, no clip is forgotten or held open."""
+import contextlib
 import errno
 import gc
 import os
 import resource
+import socket
 import sqlite3
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +28,7 @@ from agent.store.folders import Folders
 from tests.conftest import HandClock
 from tests.rigs.cameras.h264 import movie
 from tests.rigs.device.recorder import MOTION, START_US, STILL, SUMMARY, clip, make, obey, open_parts, retry
+from tests.rigs.wait import until
 
 GAP = CameraGap("camera_unreachable", "h: off", 9.0, over=True)
 
@@ -217,38 +221,67 @@ def test_a_process_that_has_nothing_left_to_open_a_file_with_does_not_blame_the_
 
 
 def test_a_database_that_finds_no_file_number_free_does_not_blame_the_card(recorder, folders, hand_clock):
-    gc.collect()                    # no file of another test is to be closed meanwhile
-    before, met = resource.getrlimit(resource.RLIMIT_NOFILE), []
-    highest, kept = max(map(int, os.listdir("/proc/self/fd"))), [os.open("/dev/null", os.O_RDONLY)]
-    while kept[-1] <= highest:      # numbers that other tests have left free would be given first
-        kept.append(os.open("/dev/null", os.O_RDONLY))
-    try:
-        for used_n in range(kept[-1] + 1, kept[-1] + 5):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (used_n, before[1]))
+    met = []
+    for left_n in range(4):
+        with numbers_left(left_n):
             obey(recorder, clip()[0])
-            met.append(recorder.fault)
-            hand_clock.advance(2 * RETRY_AFTER_S)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-        for handle in kept:
-            os.close(handle)
+        met.append(recorder.fault)
+        hand_clock.advance(2 * RETRY_AFTER_S)
     assert met[0] == met[1] == OWN and set(met) <= {OWN, None}
     retry(recorder, hand_clock, *clip(START_US + 60_000_000)[0])
     assert recorder.fault is None and recorder.recording
 
 
 def test_nor_does_one_after_whose_failure_other_threads_have_closed_some(folders):
-    """SQLite does not say why it could open nothing; numbers are counted only then."""
-    gc.collect()
-    before, handles = resource.getrlimit(resource.RLIMIT_NOFILE), os.listdir("/proc/self/fd")
+    """SQLite does not say why it could open nothing; numbers are tried only then."""
     failed = sqlite3.OperationalError("unable to open database file")
     failed.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
     assert fault_of(failed, folders.root) == "card_io"
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(handles) + 8, before[1]))
+    with numbers_left(8):
         assert fault_of(failed, folders.root) == OWN
+
+
+def test_nor_does_one_whose_threads_wait_in_accept_and_hold_numbers_that_are_not_listed(folders):
+    failed = sqlite3.OperationalError("unable to open database file")
+    failed.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(16)]
+    waiting = [threading.Thread(target=door.accept) for door in doors]
+    for thread in waiting:
+        thread.start()
+    until(lambda: all(_waits(thread) for thread in waiting), "every thread waits in accept()")
+    try:
+        with numbers_left(8):
+            assert fault_of(failed, folders.root) == OWN
+    finally:
+        for door, thread in zip(doors, waiting, strict=True):
+            socket.create_connection(door.getsockname()).close()
+            thread.join()
+            door.close()
+
+
+def _waits(thread):
+    call = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text().split()[0]
+    return call in ("288", "242")           # accept4 on amd64 and arm64
+
+
+@contextlib.contextmanager
+def numbers_left(left_n):
+    """Leaves so many file numbers free, whichever threads of other tests hold some."""
+    gc.collect()                    # no file of another test is to be closed meanwhile
+    before, kept = resource.getrlimit(resource.RLIMIT_NOFILE), []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 64, before[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(os.open("/dev/null", os.O_RDONLY))
+        for handle in kept[len(kept) - left_n:]:
+            os.close(handle)
+        kept = kept[:len(kept) - left_n]
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for handle in kept:
+            os.close(handle)
 
 
 def test_a_flush_that_took_far_too_long_is_told_for_two_minutes(recorder, hand_clock, monkeypatch):
