@@ -40,6 +40,7 @@ class LinkTempo:
 
     waits: Waits = field(default_factory=Waits)             # for the ward's broker
     pace: OutboxPace = field(default_factory=OutboxPace)
+    again: Waits = Waits(lost_s=20.0, step_s=20.0, longest_s=600.0)    # for what the broker refused
     will_delay_s: int = 30
     home: Waits = WAITS
     notify: Waits = Waits(lost_s=10.0, step_s=30.0, longest_s=600.0, hopeless_s=(600.0, 1200.0))

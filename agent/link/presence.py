@@ -32,7 +32,7 @@ class Presence:
         self._settings, self._clock = settings, clock
         self._conn = 0
         self._refresh_mono_s = self._birth_mono_s = 0.0
-        self._birth_wanted = False
+        self._birth_wanted = self._birth_refused = False
         self._withheld: Sequence[Switch] = ()
         self._only: Sequence[str] = ()
         self._cameras: list[wire.BirthCamera] = []
@@ -57,6 +57,15 @@ class Presence:
     def offline(self, topics: wire.Topics, why: str) -> Outgoing:
         return self._status(topics, online=False, why=why)
 
+    def refused(self, topics: wire.Topics, topic: str, again_s: float) -> None:
+        """The broker refused a message: a status or a birth is sent again after `again_s`, because a wrong ACL is
+        corrected while the connection stays."""
+        again_mono_s = self._clock.mono_s() + again_s
+        if topic == topics.status:
+            self._refresh_mono_s = again_mono_s
+        elif topic == topics.birth:
+            self._birth_mono_s, self._birth_refused = again_mono_s, True
+
     def stale(self) -> bool:
         return self._clock.mono_s() >= self._refresh_mono_s
 
@@ -74,12 +83,14 @@ class Presence:
     def birth_is_due(self, cameras: Sequence[CameraFacts] | None) -> bool:
         """Whether a birth is wanted, or cameras or their pictures differ from the last one; None: not known yet."""
         settled = self._clock.mono_s() >= self._birth_mono_s
-        return self._birth_wanted or (cameras is not None and settled and self._described(cameras) != self._cameras)
+        is_new = self._birth_refused or cameras is not None and self._described(cameras) != self._cameras
+        return self._birth_wanted or settled and is_new
 
     def birth(self, topics: wire.Topics, credentials: Credentials, cameras: Sequence[CameraFacts],
               backlog: OutboxBacklog) -> Outgoing:
         now = self._clock.now()
         self._birth_mono_s, self._birth_wanted = self._clock.mono_s() + BIRTH_EVERY_S, False
+        self._birth_refused = False
         self._cameras = self._described(cameras)
         not_after = credentials.cert_not_after
         return Outgoing(topics.birth, wire.encode(wire.Birth(

@@ -117,6 +117,7 @@ class WardLink:
         self.membership = MembershipWatch(link, self._left, self._switched)
         connect = functools.partial(self._connect, own_id=own_id, will_delay_s=tempo.will_delay_s)
         self._session = Session(connect, link.clock, Backoff(tempo.waits), draw)
+        self._again, self._draw = Backoff(tempo.again), draw          # after messages that the broker refused
 
     def wait_s(self) -> float:
         """Seconds until `hear` or `speak` has something to do."""
@@ -187,6 +188,9 @@ class WardLink:
                 parts.requests.progress_confirmed()
             case Acknowledged(tag, reason) if reason >= 0x80:
                 _log.warning("the broker refused our message on %s (reason 0x%02x): see its ACL", tag, reason)
+                if self._topics:
+                    self._again, wait_s = self._again.failed(self._draw())
+                    parts.presence.refused(self._topics, str(tag), wait_s)
             case Acknowledged(str(topic), reason) if reason == 0 and self._inbound:
                 self._inbound.published(topic)
             case Arrived() if self._inbound:

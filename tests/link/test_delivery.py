@@ -124,3 +124,16 @@ def test_what_the_broker_refuses_is_kept(tmp_path):
         until(lambda: rig.facts().get("evt_refused_n", 0) >= 1)
         assert rig.waiting_n() == 1
         assert rig.facts()["broker"] == "refused" and "0x87" in rig.facts()["broker_detail"]
+
+
+def test_status_and_birth_that_the_broker_refused_come_once_its_rights_are_corrected(tmp_path):
+    acl = "topic readwrite cam/v1/w07/+/evt\ntopic readwrite cam/v1/w07/+/ack\ntopic read cam/v1/#\n"
+    with Broker(tmp_path / "strict", acl=acl) as broker, Ingest(broker.port, tmp_path) as ward, \
+            LinkRig(tmp_path / "link", broker.port) as rig:
+        rig.append()
+        until(lambda: rig.waiting_n() == 0, "the ward has its event")
+        assert ward.last("/birth") is None and ward.last("/status") is None
+        (broker.folder / "acl").write_text("topic readwrite #\n")
+        broker.reload()
+        until(lambda: ward.last("/birth") and ward.last("/status"), "both came again")
+        assert ward.last("/status")["conn"] == 1, "on the same connection"

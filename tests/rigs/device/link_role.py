@@ -31,6 +31,7 @@ from tests.rigs.store.kept_store import link_desk
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = LinkTempo(waits=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
+                  again=Waits(lost_s=0.4, step_s=0.3, longest_s=0.6),
               pace=OutboxPace(per_s=200, burst_n=20, again_s=1.0, again_max_s=2.0), will_delay_s=1,
               home=Waits(start_s=0.1, lost_s=0.4, step_s=0.3, longest_s=0.6, hopeless_s=(0.5, 1.0)),
               notify=Waits(start_s=0.1, lost_s=0.2, step_s=0.2, longest_s=0.4, hopeless_s=(0.5, 1.0)),
