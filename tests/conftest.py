@@ -1,7 +1,9 @@
 """Shared by all tests: a clock that is stepped by hand, and a store in a temporary folder."""
 import gc
 import logging
+import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +118,16 @@ class HandClock:
     def advance(self, seconds: float) -> None:
         self.mono += seconds
         self.wall_ms += int(seconds * 1000)
+
+
+@pytest.fixture(autouse=True)
+def usual_zone() -> Iterator[None]:
+    """A ward's command sets its process's time zone; here that is the process of all tests that follow."""
+    before = os.environ.get("TZ")
+    yield
+    if os.environ.get("TZ") != before:
+        os.environ.pop("TZ", None) if before is None else os.environ.update(TZ=before)
+        time.tzset()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from agent.core.moment import moment
 
 FOLDER = Path(__file__).with_name("i18n")
 LANGUAGES = ("vi", "en")
-GB, MB = 1_000_000_000, 1_000_000
+GB, MB, KB = 1_000_000_000, 1_000_000, 1_000
 PURPOSE = "purpose."            # prefix of the keys of well-known purposes
 
 
@@ -80,8 +80,10 @@ class PageWords:
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
     def size(self, b: int) -> str:
-        """Returns bytes as "1.4 GB" or "38 MB", as cards are sold (10^9)."""
-        return self.number(b / GB, 1 if b < 10 * GB else 0) + " GB" if b >= GB else f"{max(round(b / MB), 1)} MB"
+        """Returns bytes as "1.4 GB", "38 MB" or "56 kB", as cards are sold (10^9)."""
+        if b < MB:
+            return f"{max(round(b / KB), 1)} kB"
+        return self.number(b / GB, 1 if b < 10 * GB else 0) + " GB" if b >= GB else f"{round(b / MB)} MB"
 
     def number(self, value: float, digits: int = 0) -> str:
         return f"{value:.{digits}f}".replace(".", self("time.decimal"))
@@ -95,6 +97,13 @@ def local(wall_ms: int) -> datetime:
     """Returns a moment in the device's time zone, which may change while the process runs."""
     time.tzset()
     return moment(wall_ms).astimezone()
+
+
+def zone_of(when: datetime) -> str:
+    """Returns a moment's zone, as UTC+7 or UTC-3:30."""
+    ahead_min = round((when.utcoffset() or timedelta()).total_seconds() / 60)
+    hours, minutes = divmod(abs(ahead_min), 60)
+    return f"UTC{'-' if ahead_min < 0 else '+'}{hours}" + (f":{minutes:02}" if minutes else "")
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """The settings of a ward's end: one TOML file; every mistake is reported with its line and a remedy."""
 import os
 import re
+import time
 import urllib.parse
+import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -75,6 +77,7 @@ class Ward(_Broker, kw_only=True, forbid_unknown_fields=True):
     """The ward, its broker, and the ingest's account there."""
 
     ward: Name = "w00"
+    zone: str = "Asia/Ho_Chi_Minh"
     wards: list[str] = field(default_factory=list)
     shared: bool = False
     name: Name = "ingest"
@@ -185,9 +188,12 @@ def parse(text: str, file: str) -> Settings:
 
 
 def load(path: Path) -> Settings:
-    """Raises ConfigError."""
+    """Reads the file. From now on, local times of this process are those of the ward's zone. Raises ConfigError."""
     try:
-        return _handed(parse(read_text(path), str(path)))
+        own = _handed(parse(read_text(path), str(path)))
+        os.environ["TZ"] = own.ward.zone
+        time.tzset()
+        return own
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make one with: taimat ward init") from error
 
@@ -210,6 +216,9 @@ def _check_whole(settings: Settings) -> Iterator[ConfigProblem]:
             yield ConfigProblem((table, "cert"), "cert and key go together: give both files or neither")
         if account.user and not account.password_file:
             yield ConfigProblem((table, "user"), "needs password_file: a file that holds only the password")
+    if settings.ward.zone not in zoneinfo.available_timezones():
+        yield ConfigProblem(("ward", "zone"), 'takes a name as in "Asia/Ho_Chi_Minh", which timedatectl list-timezones '
+                            f"prints; it is {settings.ward.zone!r}. (The zones are in the package tzdata.)")
     yield from _check_city(settings)
     url = settings.intake.url
     if url and not UPLOADS.fullmatch(url):

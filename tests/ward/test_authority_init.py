@@ -12,6 +12,7 @@ import pytest
 from agent.ward.authority import accounts, init, issuer
 from agent.ward.authority.accounts import renew
 from agent.ward.authority.findings import CertificateEnds
+from agent.ward.authority.places import Places
 from agent.ward.settings import TEMPLATE
 from tests.rigs.forked import TAIMAT, forked
 from tests.rigs.ward.authority import WARD_NAME, now
@@ -23,6 +24,18 @@ COMMAND = [sys.executable, "-m", "agent", "ward", "init"]
 @pytest.fixture
 def ward(tmp_path):
     return WardMachine(tmp_path / "ward")
+
+
+@pytest.mark.parametrize(("machine", "wards"), [
+    ("/usr/share/zoneinfo/Asia/Bangkok", "Asia/Bangkok"), ("/usr/share/zoneinfo/Etc/UTC", "Asia/Ho_Chi_Minh"),
+    ("/usr/share/zoneinfo/UTC", "Asia/Ho_Chi_Minh"), ("/nowhere", "Asia/Ho_Chi_Minh")])
+def test_the_zone_is_the_machines_unless_nobody_has_set_it(tmp_path, monkeypatch, machine, wards, capsys):
+    (tmp_path / "localtime").symlink_to(machine)
+    monkeypatch.setattr(init, "LOCAL_TIME", tmp_path / "localtime")
+    wishes = init.InitWishes(name=WARD_NAME, ward="w07", host="localhost", token="", passphrase_file=tmp_path / "p")
+    (tmp_path / "p").write_text(PASSPHRASE)
+    assert init.make(Places.below(tmp_path / "ward"), wishes, now()).ward.zone == wards
+    assert f"times  are those of {wards}, UTC+7" in capsys.readouterr().out
 
 
 def contents(ward) -> dict:

@@ -6,6 +6,7 @@ import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from agent.look.device_words import condition_texts
 from agent.ward import database, settings
 from agent.ward.authority.findings import bad, note, well
 from agent.ward.authority.places import Places
+from agent.ward.desk.rows import DeskRow
 from agent.ward.opslink import OpsLink
 from agent.ward.requests import PictureRequest
 from tests.rigs.mqtt.certified import Client
@@ -137,6 +139,21 @@ def test_a_request_goes_from_the_page_to_the_device(ward, binh, device):
     assert binh.post(f"/requests/{known.id}/cancel", {}).status == 303
     until(lambda: f"cam/v1/w07/{DEV}/cmd/clip.cancel" in device.heard)
     assert "Cancelled" in binh.get(f"/requests/{known.id}?lang=en").text
+
+
+def test_times_are_the_wards_whatever_zone_its_machine_has(ward, binh, device):
+    begin = (datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")) - timedelta(hours=3)).replace(second=0, microsecond=0)
+    form = filled(binh, **{"from": f"{begin:%Y-%m-%dT%H:%M}", "to": f"{begin + timedelta(minutes=5):%Y-%m-%dT%H:%M}"})
+    known = ward.requests.find(made(binh.post("/requests/new", form)))
+    assert known.begin_ms == begin.timestamp() * 1000
+    assert f"{begin:%H:%M}–{begin + timedelta(minutes=5):%H:%M} UTC+7" in binh.get(f"/requests/{known.id}").text
+    assert "Từ lúc (UTC+7)" in binh.get(f"/requests/new?dev={DEV}").text
+
+
+def test_house_2_stands_before_house_10():
+    rows = [DeskRow(serial=site, site=site, state="waiting") for site in ("100 Lê Lợi", "2 Lê Lợi", "1 Lê Lợi", "An", "")]
+    assert [row.site for row in sorted(rows, key=lambda row: row.rank)] == ["", "1 Lê Lợi", "2 Lê Lợi", "100 Lê Lợi",
+                                                                            "An"]
 
 
 def test_a_form_that_is_sent_twice_makes_one_request(ward, binh, device):

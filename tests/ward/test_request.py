@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sql
@@ -41,7 +42,7 @@ from tests.rigs.ward.typed import typed
 
 DAY_MS = 86_400_000
 URL = "https://ward.example:8443/exports"
-NOW = datetime.now().astimezone().replace(microsecond=0)
+NOW = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).replace(microsecond=0)       # the ward's zone, not the machine's
 WISH = {"dev": DEV, "cam": "gate", "case": "12/2026", "purpose": "theft", "officer": "Lê Văn Tám", "basis": "Điều 88"}
 RANGE = {"from": f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M:%S}", "to": (NOW - timedelta(minutes=90)).isoformat()}
 

@@ -13,6 +13,7 @@ from agent.ward.watch import lines
     ("[ward]\nprot = 1\n", "w.toml:2: ward.prot: unknown key; did you mean port"),
     ("[ward]\nport = 0\n", "w.toml:2: ward.port: takes a whole number from 1 to 65535; it is 0"),
     ('[ward]\nward = "W07"\n', "w.toml:2: ward.ward: takes text in quotes"),
+    ('[ward]\nzone = "Saigon"\n', 'w.toml:2: ward.zone: takes a name as in "Asia/Ho_Chi_Minh"'),
     ('[ward]\ncert = "a.pem"\n', "w.toml:2: ward.cert: cert and key go together"),
     ('[ward]\nuser = "x"\n', "w.toml:2: ward.user: needs password_file"),
     ('[intake]\nkey = "a.key"\n', "w.toml:2: intake.key: unknown key"),

@@ -157,7 +157,9 @@ def machine(ward: Examined) -> Iterator[WardFinding]:
     yield (well if is_free else bad)("disk", "disk_free" if is_free else "disk_full", free=f"{free_b / 1e9:.0f}",
                                      needs=f"{needs_b / 1e9:.0f}", folder=folder)
     state = clock_state.read()
-    yield well("clock", "clock_set") if state == "ntp" else bad("clock", "clock_unset", state=state)
+    at = f"{(local := ward.now.astimezone()):%H:%M} {words.zone_of(local)}"
+    yield (well("clock", "clock_set", zone=ward.own.ward.zone, now=at) if state == "ntp" else
+           bad("clock", "clock_unset", state=state))
 
 
 PARTS = (broker, door, lists, ends, secrets, machine)

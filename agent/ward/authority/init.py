@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from agent.look import words
 from agent.ward import keys, settings
 from agent.ward.authority import accounts, probe
 from agent.ward.authority.cas import Cas
@@ -30,6 +32,7 @@ from agent.ward.settings import NAME, TEMPLATE, Settings
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
 CONFIG = "ward.toml"
 TEMPLATES = (("acl.in", "mosquitto.acl"), ("nginx.conf", "nginx.conf"))
+LOCAL_TIME = Path("/etc/localtime")
 BROKER_CONFIG = ("mosquitto.conf", "taimat-ward.conf")
 
 
@@ -70,6 +73,9 @@ def make(places: Places, wishes: InitWishes, now: datetime) -> Settings:
     if places.broker.is_dir():
         _place(places, BROKER_CONFIG[0], places.broker / BROKER_CONFIG[1], own.ward.ward)
     _write(places, places.etc / CONFIG, text, "settings: every key is explained there")
+    zone = own.ward.zone
+    print(f"times  are those of {zone}, {words.zone_of(now.astimezone(ZoneInfo(zone)))}; another one: [ward] zone in "
+          f"{places.etc / CONFIG}")
     return own
 
 
@@ -107,7 +113,7 @@ def _settings_text(places: Places, wishes: InitWishes) -> str:
     own_key = {name: str(places.keys / name) for name in ("ingest", "ops", "desk")}
     state = places.state
     return filled(TEMPLATE.read_text(encoding="utf-8"), {
-        ("ward", "ward"): wishes.ward, ("ward", "ca"): str(places.ca),
+        ("ward", "ward"): wishes.ward, ("ward", "zone"): _zone(), ("ward", "ca"): str(places.ca),
         ("ward", "cert"): own_key["ingest"] + ".pem", ("ward", "key"): own_key["ingest"] + ".key",
         ("ops", "cert"): own_key["ops"] + ".pem", ("ops", "key"): own_key["ops"] + ".key",
         ("desk", "cert"): own_key["desk"] + ".pem", ("desk", "key"): own_key["desk"] + ".key",
@@ -117,6 +123,12 @@ def _settings_text(places: Places, wishes: InitWishes) -> str:
         ("authority", "folder"): str(places.authority), ("authority", "ca"): str(places.ca),
         ("authority", "name"): wishes.name, ("authority", "host"): wishes.host,
         ("backup", "folder"): str(places.backups), ("database", "url"): f"sqlite:///{state}/ward.db"})
+
+
+def _zone() -> str:
+    """Returns this machine's zone. A server that has UTC was never told where it is, and keeps the template's."""
+    own = str(LOCAL_TIME.resolve()).rpartition("/zoneinfo/")[2]
+    return own if "/" in own and not own.startswith(("/", "Etc/")) else Settings().ward.zone
 
 
 def _check(wishes: InitWishes) -> None:

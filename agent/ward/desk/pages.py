@@ -27,7 +27,7 @@ from agent.look import words
 from agent.look.device_words import condition_texts
 from agent.look.forms import number, read_form
 from agent.look.templates import PageTemplates, Place
-from agent.look.words import LANGUAGES
+from agent.look.words import LANGUAGES, PageWords
 from agent.ward import database
 from agent.ward.authority import certificates, findings
 from agent.ward.desk.requests import CHECKED, HOLDS_NOT, OfficersRequests
@@ -45,9 +45,24 @@ NAVIGATION = (
 )
 
 
+class DeskWords(PageWords):
+    """Every time of day names its zone, because officers ask for footage by it."""
+
+    def clock(self, wall_ms: int, seconds: bool = False) -> str:
+        return f"{self.bare_clock(wall_ms, seconds)} {self.zone(wall_ms)}"
+
+    bare_clock = PageWords.clock
+
+    @staticmethod
+    def zone(wall_ms: int) -> str:
+        return words.zone_of(words.local(wall_ms))
+
+
 class DeskRenderer(PageTemplates):
     def __init__(self, own: Settings) -> None:
-        super().__init__(HERE, {each: words.load(each, HERE / "i18n") for each in LANGUAGES}, own.desk.language)
+        said = (words.load(each, HERE / "i18n") for each in LANGUAGES)
+        super().__init__(HERE, {each.language: DeskWords(each.language, each.texts) for each in said},
+                         own.desk.language)
         self._place = own.authority.name or own.ward.ward
 
     def page(self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None,
@@ -278,7 +293,8 @@ class RequestPages:
         return self._renderer.page(
             request, "request_form.html", 422 if refusal else 200, row=row,
             cameras=[(name, name) for name in self._devices.cameras(row.dev)], given=given, refusal=refusal,
-            at=PLACES.get(refusal, refusal), purposes=purposes, latest=_local(now), once=secrets.token_hex(8))
+            at=PLACES.get(refusal, refusal), purposes=purposes, latest=_local(now), now_ms=_ms(now),
+            once=secrets.token_hex(8))
 
     def _last_hour(self) -> dict[str, str]:
         now = datetime.fromtimestamp(self._clock.now().wall_ms / 1000).astimezone()

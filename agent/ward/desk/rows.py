@@ -4,6 +4,7 @@ A place whose card has not been used yet is a row, too; so is a device that is n
 camera, card, clock and broker are good: the device reports them itself until its household has joined (`Ready`); then
 they follow from health and presence.
 """
+import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -123,9 +124,11 @@ class DeskRow:
         return self.lights.green and not self.alarms
 
     @property
-    def rank(self) -> tuple[int, int, int, str, str]:
-        """The more is missing, the earlier it comes."""
-        return (not self.alarms, -len(self.lights.missing), WORST_FIRST.index(self.state), self.site, self.key)
+    def rank(self) -> tuple[int, int, int, list[tuple[str, int]], str]:
+        """The more is missing, the earlier it comes; then by place, house 2 before house 10."""
+        parts = re.split(r"(\d{1,18})", self.site)
+        return (not self.alarms, -len(self.lights.missing), WORST_FIRST.index(self.state),
+                [(text, int(number)) for text, number in zip(parts[::2], [*parts[1::2], "0"], strict=True)], self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
