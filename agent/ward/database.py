@@ -99,6 +99,10 @@ request_step = sql.Table(                                       # its history: r
     _text("what", 32), _text("detail", **NULL))
 
 
+alarm_seen = sql.Table(                                         # until when an officer has seen a place's alarms
+    "alarm_seen", _tables, _text("serial", 64, **KEY), _int("at_ms"), _text("officer", 200))
+
+
 class DatabaseFault(Exception):
     """The database can't be used; the text is one line with the remedy."""
 
@@ -122,8 +126,9 @@ def open_engine(url: str, read_only: bool = False) -> sql.Engine:
             if not read_only:
                 wait_for_turn(db)
             found = _version(db)
+            if found in (None, VERSION) and not read_only:
+                _tables.create_all(db)                          # only those that are missing
             if found is None and not read_only:
-                _tables.create_all(db)
                 db.execute(sql.insert(version).values(version=VERSION))
                 found = VERSION
     except SQLAlchemyError as error:

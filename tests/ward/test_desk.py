@@ -20,6 +20,7 @@ from agent.ward import database, settings
 from agent.ward.authority.findings import bad, note, well
 from agent.ward.authority.places import Places
 from agent.ward.desk.rows import DeskRow
+from agent.ward.enrolment.book import CloneAlarm, EnrolmentBook
 from agent.ward.opslink import OpsLink
 from agent.ward.requests import PictureRequest
 from tests.rigs.mqtt.certified import Client
@@ -126,6 +127,19 @@ def test_a_device_shows_all_of_it(binh):
     assert binh.get("/devices/c-0").status == 404
 
 
+def test_an_officer_puts_an_alarm_aside_until_the_card_is_used_again(ward, binh):
+    said = "thẻ bị sao chép hoặc bị lấy cắp"
+    assert said in binh.get(f"/devices/{PLACE}").text
+    assert binh.post(f"/devices/{PLACE}/seen", {}).status == 303 and binh.post("/devices/c-0/seen", {}).status == 404
+    assert said not in binh.get(f"/devices/{PLACE}").text + binh.get("/").text
+    with ward.engine.begin() as db:
+        assert db.execute(sql.select(database.alarm_seen.c.officer)).scalar() == f"{PERSON} (desk+binh)"
+    with EnrolmentBook(ward.folder / "authority").change() as entries:
+        alarm = CloneAlarm(serial=PLACE, code="claim_used", peer="10.0.0.9", first_ms=0, last_ms=now_ms() + 1, times=1)
+        entries.raise_alarm(alarm, entries.claim(f"digest of {PLACE}"), "another key")
+    until(lambda: said in binh.get(f"/devices/{PLACE}").text, "it is shown again")
+
+
 def test_a_request_goes_from_the_page_to_the_device(ward, binh, device):
     known = ward.requests.find(made(binh.post("/requests/new", filled(binh))))
     until(lambda: f"cam/v1/w07/{DEV}/cmd/clip.export" in device.heard)
@@ -151,7 +165,8 @@ def test_times_are_the_wards_whatever_zone_its_machine_has(ward, binh, device):
 
 
 def test_house_2_stands_before_house_10():
-    rows = [DeskRow(serial=site, site=site, state="waiting") for site in ("100 Lê Lợi", "2 Lê Lợi", "1 Lê Lợi", "An", "")]
+    sites = ("100 Lê Lợi", "2 Lê Lợi", "1 Lê Lợi", "An", "")
+    rows = [DeskRow(serial=site, site=site, state="waiting") for site in sites]
     assert [row.site for row in sorted(rows, key=lambda row: row.rank)] == ["", "1 Lê Lợi", "2 Lê Lợi", "100 Lê Lợi",
                                                                             "An"]
 

@@ -114,6 +114,21 @@ def test_alarms_of_one_claim_are_bounded(book):
     assert (alarms[0].peer, alarms[0].first_ms, alarms[0].last_ms, alarms[0].times) == ("10.0.0.99", 16, 99, 84)
 
 
+def test_a_new_card_ends_the_alarms_of_the_old_one_until_that_is_used_again(book):
+    def alarm(at_ms):
+        entries.raise_alarm(CloneAlarm(serial="", code="claim_revoked", peer="10.0.0.9", first_ms=at_ms, last_ms=at_ms,
+                                       times=1), CLAIM, "another key")
+
+    with book.change() as entries:
+        entries.expect(PLACE, CLAIM.digest, 0, 100)
+        alarm(5)
+        assert [each.last_ms for each in entries.alarms()] == [5]
+        entries.expect(PLACE, "digest of the new card", 10, 100)
+        assert entries.alarms() == []
+        alarm(11)
+        assert [(each.first_ms, each.last_ms, each.times) for each in entries.alarms()] == [(5, 11, 2)]
+
+
 def test_a_change_that_fails_has_changed_nothing(book):
     with pytest.raises(ZeroDivisionError), book.change() as entries:
         entries.expect(PLACE, CLAIM.digest, 0, 100)

@@ -70,6 +70,7 @@ def build(own: Settings, engine: sql.Engine, clock: Clock, life: Lifespan[Starle
     routes = [
         Route("/", devices.devices),
         Route("/devices/{key}", devices.device),
+        Route("/devices/{key}/seen", devices.see_alarms, methods=["POST"]),
         Route("/requests", asked.all),
         Route("/requests/new", asked.new, methods=["GET"]),
         Route("/requests/new", asked.make, methods=["POST"]),

@@ -139,6 +139,13 @@ class DevicePages:
             requests=self._requests.newest(REQUESTS_N, dev=row.dev) if row.dev else [],
             now_ms=self._clock.now().wall_ms)
 
+    def see_alarms(self, request: Request) -> Response:
+        """POST /devices/KEY/seen: the officer has seen what its cards did."""
+        if (row := self._board.row(request.path_params["key"])) is None or not row.serial:
+            raise HTTPException(404)
+        self._board.see_alarms(row, request.state.officer.noted)
+        return RedirectResponse(f"/devices/{row.key}", SEE_OTHER)
+
     def cameras(self, dev: str) -> list[str]:
         with database.transaction(self._engine) as db:
             found = db.execute(sql.select(database.device.c.birth, database.device.c.health).where(

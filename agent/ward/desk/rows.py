@@ -19,7 +19,7 @@ import sqlalchemy as sql
 from agent.core.contract.enrolment import Ready
 from agent.core.health.conditions import CAMERA, CARD
 from agent.host.clock import Clock
-from agent.ward import ward_side
+from agent.ward import database, ward_side
 from agent.ward.authority import findings
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.device_cache import read_devices
@@ -122,6 +122,11 @@ class DeskRow:
     @property
     def green(self) -> bool:
         return self.lights.green and not self.alarms
+
+    @property
+    def claim_alarms(self) -> bool:
+        """Whether there are alarms that an officer may put aside; "cloned" ends by itself."""
+        return any(each != "cloned" for each in self.alarms)
 
     @property
     def rank(self) -> tuple[int, int, int, list[tuple[str, int]], str]:
@@ -251,11 +256,23 @@ class DeskBoard:
                           overs=read_excesses(self._engine, now_ms),
                           expected=roster.devices, maintained=roster.maintained, **book))
 
+    def see_alarms(self, row: DeskRow, officer: str) -> None:
+        """The officer has seen the alarms of the row's claims: only later ones count from now on."""
+        seen = {"serial": row.serial, "at_ms": self._clock.now().wall_ms, "officer": officer}
+        with database.transaction(self._engine) as db:
+            database.put(db, database.alarm_seen, [seen], replace=True)
+        with self._lock:
+            self._due_mono_s = float("-inf")
+
     def _read_book(self) -> dict[str, Any]:
+        own = database.alarm_seen.c
+        with database.transaction(self._engine) as db:
+            seen_ms = dict(db.execute(sql.select(own.serial, own.at_ms)).tuples().all())
         with self._book.look() as entries:
             ends_ms = {each.dev: each.until_ms for each in entries.certificates() if each.revoked_ms is None}
             alarms: defaultdict[str, dict[str, None]] = defaultdict(dict)
             for alarm in entries.alarms():
-                alarms[alarm.serial][alarm.code] = None
+                if alarm.last_ms > seen_ms.get(alarm.serial, 0):
+                    alarms[alarm.serial][alarm.code] = None
             return {"places": entries.states(), "ends_ms": ends_ms,
                     "alarms": {serial: list(codes) for serial, codes in alarms.items()}}

@@ -148,9 +148,11 @@ class Entries:
         return [_certificate(row) for row in rows]
 
     def alarms(self) -> list[CloneAlarm]:
-        """Newest first."""
-        rows = self._db.execute("SELECT serial, code, peer, first_ms, last_ms, times FROM alarm "
-                                "JOIN claim USING (digest) ORDER BY last_ms DESC")
+        """Newest first, without those from before the place's newest claim: a new card was the answer to them."""
+        rows = self._db.execute(
+            "SELECT serial, code, peer, first_ms, last_ms, times FROM alarm JOIN claim USING (digest) WHERE last_ms >= "
+            "(SELECT made_ms FROM claim AS newest WHERE newest.serial = claim.serial ORDER BY rowid DESC LIMIT 1) "
+            "ORDER BY last_ms DESC")
         return [CloneAlarm(**row) for row in rows]
 
     # what is written
