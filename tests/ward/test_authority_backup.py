@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.ward.authority import certificates
+from agent.ward.authority import certificates, doctor
 from agent.ward.authority.backup import backup_to, last
+from agent.ward.authority.doctor import Examined
 from agent.ward.authority.probe import BrokerDoor, Pass
 from agent.ward.enrolment.book import EnrolmentBook, IssuedCertificate
 from tests.rigs.ward.authority import now
@@ -182,6 +183,62 @@ def test_lists_of_another_authority_beside_a_backup_revoke_nobody(ward, tmp_path
     wipe(ward)
     assert ward.run("restore", "--reload=true", tar).returncode == 0
     assert number not in ward.listed()
+
+
+def kept_upload(ward, place: str, text: str) -> Path:
+    """What the intake leaves of an upload."""
+    folder = Path(ward.own.intake.folder, place, "export")
+    folder.mkdir(parents=True)
+    for name in ("manifest.json", "clip.mp4"):
+        (folder / name).write_text(f"{text} {name}")
+        (folder / name).chmod(0o440)
+    folder.chmod(0o550)
+    return folder.parent
+
+
+def footage_of(ward) -> list[tuple[str, dict]]:
+    """What the doctor finds of it."""
+    looked = Examined(ward.own, ward.places, now(), None, {}, None)
+    return [(each.code, each.told) for each in doctor.uploads(looked)]
+
+
+def test_footage_is_backed_up_once_and_comes_back_with_the_ward(ward):
+    shelf = Path(ward.own.backup.folder)
+    first = kept_upload(ward, "2026/W07-93/01A", "one")
+    Path(ward.own.intake.folder, "checking", "01X").mkdir(parents=True)         # one that is not whole yet
+    assert ward.run("backup").returncode == 0
+    copy = shelf / "exports/2026/W07-93/01A/export/clip.mp4"
+    assert copy.read_text() == "one clip.mp4" and copy.stat().st_mode & 0o777 == 0o440
+    assert [path.name for path in (shelf / "exports").iterdir()] == ["2026"]
+    once = copy.stat().st_ino
+    kept_upload(ward, "2026/W07-94/01B", "two")
+    assert footage_of(ward) == [("footage_kept", {"n": "2"})], "the newest one may wait for the next backup"
+    assert ward.run("backup").returncode == 0
+    assert copy.stat().st_ino == once and (shelf / "exports/2026/W07-94/01B").is_dir()
+    shutil.rmtree(first.parent)
+    assert [(code, told["n"], told["first"]) for code, told in footage_of(ward)] == [
+        ("footage_lost", "1", "2026/W07-93/01A")]
+    wipe(ward)
+    done = ward.run("restore", "--reload=true", sorted(shelf.glob("*.tar"))[-1])
+    assert done.returncode == 0 and "with 2 uploads from exports beside it" in done.stdout, done.stderr
+    assert (first / "export/clip.mp4").read_text() == "one clip.mp4"
+    assert footage_of(ward) == [("footage_kept", {"n": "2"})]
+
+
+def test_a_copy_that_fails_is_named_and_made_good_by_the_next_backup(ward):
+    shelf = Path(ward.own.backup.folder)
+    for n in range(3):
+        kept_upload(ward, f"2026/W07-93/01{n}", f"{n}")
+    (shelf / "exports/2026/W07-93").mkdir(parents=True)
+    (shelf / "exports/2026/W07-93/011").write_text("in the way")
+    done = ward.run("backup")
+    assert done.returncode == 1 and "2 uploads are not copied yet; make room there and repeat it" in done.stderr
+    assert len(list(shelf.glob("*.tar"))) == 1, "the keys are there all the same"
+    assert [(code, told["n"], told["first"]) for code, told in footage_of(ward)] == [
+        ("footage_single", "2", "2026/W07-93/011")]
+    (shelf / "exports/2026/W07-93/011").unlink()
+    assert ward.run("backup").returncode == 0 and footage_of(ward) == [("footage_kept", {"n": "3"})]
+    assert not list(shelf.rglob("*.part")), "no half copy is left"
 
 
 def test_a_backup_without_a_folder_names_the_setting(ward):

@@ -1,6 +1,7 @@
 """`taimat ward backup` and `restore`: what a ward can't make again, as one tar that only its owner can read.
 
-A root's key stays encrypted in it. A database on a server has its own backups, and uploads are copied like any files.
+A root's key stays encrypted in it. A database on a server has its own backups. Received footage is copied beside the
+tars, each upload once (footage.py).
 
 A restore never unrevokes a certificate: each list becomes the union of the present one and the backup's, and its number
 only grows. Certificates issued after the backup stay valid, but the enrolment book does not know them.
@@ -19,22 +20,25 @@ from cryptography import x509
 
 from agent.host.files import rename_durably
 from agent.ward import settings
-from agent.ward.authority import accounts, certificates, probe
+from agent.ward.authority import accounts, certificates, footage, init, probe
 from agent.ward.authority.cas import Cas, lists_in, read_list
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import (
     AUTHORITY_USER,
     FOR_ALL,
     FOR_GROUP,
+    HERE,
     OWN_ONLY,
     USERS,
     WARD_USER,
     Places,
     folder,
     give,
+    has_systemd,
     put,
     put_own,
     reload_broker,
+    start_services,
 )
 from agent.ward.enrolment.book import FILE as BOOK
 from agent.ward.enrolment.book import BookFault, EnrolmentBook, IssuedCertificate
@@ -68,9 +72,11 @@ def backup(own: Settings, places: Places, target: Path) -> int:
 
 
 def backup_to(own: Settings, places: Places, into: Path, now: datetime) -> Path:
-    """Writes a backup into `into` and deletes the oldest ones there. Raises AuthorityFault and OSError."""
+    """Writes a backup into `into`, copies new footage there, and deletes the oldest tars. Raises AuthorityFault and
+    OSError."""
     target = into / NAME.format(now)
     backup(own, places, target)
+    footage.copy_missing(Path(own.intake.folder), into / footage.FOLDER)
     for old in sorted(into.glob("taimat-ward-*.tar"))[:-own.backup.kept_n]:
         old.unlink()
     return target
@@ -271,8 +277,14 @@ def _folder_for(own: Settings, wish: Path | None) -> Path:
 def run_restore(config: Path, file: Path, reload: str) -> int:
     text = _read(file)[f"{ETC}/ward.toml"].decode(errors="replace")
     own = settings.parse(text, f"{file}: ward.toml")
-    lines = restore(own, Places.of(config, own), file, datetime.now(UTC))
+    places, now = Places.of(config, own), datetime.now(UTC)
+    lines = restore(own, places, file, now)
+    copied_n = footage.copy_missing(file.with_name(footage.FOLDER), Path(own.intake.folder))
+    after = "now taimat ward init makes what it lacks, and taimat ward doctor looks"
+    if has_systemd() and not reload and places.etc == Places.below(HERE).etc:
+        init.make(places, init.InitWishes("", "", "", "", None), now)       # what no backup holds
+        start_services()
+        after = "the ward runs; taimat ward doctor looks whether all is well"
     reload_broker(reload, USERS)
-    print("\n".join([f"{file}: put back; now taimat ward init makes what it lacks, and taimat ward doctor looks",
-                     *lines]))
+    print("\n".join([f"{file}: put back, with {copied_n} uploads from {footage.FOLDER} beside it; {after}", *lines]))
     return 0

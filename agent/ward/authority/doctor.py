@@ -16,7 +16,7 @@ from agent.host import clock_state
 from agent.look import words
 from agent.look.words import PageWords
 from agent.ward import desk, settings
-from agent.ward.authority import accounts, backup, probe
+from agent.ward.authority import accounts, backup, footage, probe
 from agent.ward.authority.cas import Cas
 from agent.ward.authority.certificates import LIST_LIFE
 from agent.ward.authority.findings import WardFinding, bad, note, well
@@ -150,6 +150,21 @@ def secrets(ward: Examined) -> Iterator[WardFinding]:
         yield bad("backup", "backup_old", day=_day(made), look=look)
 
 
+def uploads(ward: Examined) -> Iterator[WardFinding]:
+    """Checks that footage is in both places: a restored desk would promise files that are gone."""
+    shelf, beside = Path(ward.own.intake.folder), ward.own.backup.folder
+    made = backup.last(ward.places)
+    found = footage.lack(shelf, Path(beside, footage.FOLDER) if beside else None, made.timestamp() if made else 0.0)
+    if found.lost:
+        yield bad("footage", "footage_lost", n=str(len(found.lost)), first=str(found.lost[0]), folder=str(shelf),
+                  beside=f"{beside}/{footage.FOLDER}")
+    if found.single:
+        yield bad("footage", "footage_single", n=str(len(found.single)), first=str(found.single[0]),
+                  beside=f"{beside}/{footage.FOLDER}")
+    if not (found.lost or found.single):
+        yield well("footage", "footage_kept", n=str(found.here_n))
+
+
 def machine(ward: Examined) -> Iterator[WardFinding]:
     folder = ward.own.intake.folder
     free_b, needs_b = shutil.disk_usage(_there(Path(folder))).free, max(FREE_B, int(ward.own.intake.free_gb * 1e9))
@@ -162,7 +177,7 @@ def machine(ward: Examined) -> Iterator[WardFinding]:
            bad("clock", "clock_unset", state=state))
 
 
-PARTS = (broker, door, lists, ends, secrets, machine)
+PARTS = (broker, door, lists, ends, secrets, uploads, machine)
 
 
 def examine(own: Settings, places: Places, now: datetime) -> Iterator[WardFinding]:
@@ -174,7 +189,7 @@ def examine(own: Settings, places: Places, now: datetime) -> Iterator[WardFindin
         for part in PARTS:
             try:
                 yield from part(ward)
-            except (AuthorityFault, ConnectionError) as error:
+            except (AuthorityFault, OSError) as error:
                 yield bad(part.__name__, "fault", error=str(error))
 
 
