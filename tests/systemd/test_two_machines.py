@@ -254,7 +254,7 @@ def test_a_list_becomes_cards(pair: Pair, tmp_path: Path) -> None:
     (home / "dist").mkdir()
     debs(home / "dist")
     assert "no mistake found" in pair.follow("ward.md", "taimat ward card")
-    pair.ward.machine.run("chown", "-R", f"{USER}:", f"/home/{USER}/cards", CARD)       # handed to the technician
+    pair.ward.machine.run("chown", "-R", f"{USER}:", CARD)          # the desktop mounts it for the technician
     image_of(stock(tmp_path / "flashed"), home / "recorder.img", "dos")
     pair.ward.machine.run("chown", f"{USER}:", f"/home/{USER}/recorder.img")
     assert pair.follow("card.md", "taimat ward card").count("no mistake found") == 2

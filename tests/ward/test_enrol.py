@@ -1,4 +1,5 @@
 """`taimat ward enrol` and `handover`: from a list to bundles and labels, wrong rows named, and again without harm."""
+import os
 import re
 import shutil
 import subprocess
@@ -151,6 +152,20 @@ def test_a_cut_between_bundles_and_book_is_completed_by_the_next_run(ward):
 
 
 @pytest.mark.skipif(not shutil.which("pdftoppm"), reason="no pdftoppm: apt install poppler-utils")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_sudo_makes_belongs_to_the_technician_and_nothing_else_does(ward, monkeypatch, tmp_path):
+    monkeypatch.setenv("SUDO_UID", "1234")
+    monkeypatch.setenv("SUDO_GID", "1235")
+    ward.enrols(ward.lists(ROW))
+    made = [ward.out, *ward.out.rglob("*")]
+    assert len(made) > 4 and {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(1234, 1235)}
+    ward.out = tmp_path / "of others"
+    ward.out.mkdir()
+    (ward.out / "other").write_text("")
+    ward.enrols(ward.lists("HH-7,,,,,,,,,,"))
+    assert {path.name for path in [ward.out, *ward.out.iterdir()] if path.stat().st_uid == 0} == {"of others", "other"}
+
+
 def test_a_label_says_where_the_page_is_and_its_code(ward, tmp_path):
     ward.enrols(ward.lists(ROW, *(f"HH-{n},,,,,,,,,," for n in range(24))))
     pdf, codes = ward.out / "labels.pdf", {}

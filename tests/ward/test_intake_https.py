@@ -26,6 +26,7 @@ from agent.core.evidence.ledger.row import canonical, fingerprint
 from agent.host.command_key import verifies
 from agent.store.folders import Folders
 from agent.ward import quota
+from agent.ward.desk.requests import Parcel
 from agent.ward.uploads.service import ASIDE_S, IDLE_S
 from tests.conftest import HandClock
 from tests.rigs.device.keeper import keeper_of
@@ -406,6 +407,10 @@ def test_the_key_and_heads_that_the_device_has_told_of_before_are_compared(intak
     request = intake.ask(dev=NEIGHBOUR)
     assert intake.device(NEIGHBOUR).brings(request, clip)[0] == 200
     assert intake.requests.steps(request)[-1].detail.startswith("1 of its rows")
+    kept = json.loads((intake.folder / intake.requests.find(request).place / "witnesses.json").read_bytes())
+    assert kept == {"key": key, "heads": {str(row["n"]): row["hash"][:32]}}
+    assert Parcel(intake.folder, intake.requests.find(request)).check(None, {}).why.split("; ")[1].startswith(
+        "1 of its rows"), "also when its health reports are gone"
     for wrong in ({"key": "0" * 16}, {"head": "0" * 32}):
         intake.heard(NEIGHBOUR, {"ledger": telling | wrong})
         request = intake.ask(dev=NEIGHBOUR)
@@ -437,7 +442,8 @@ def test_a_kill_at_any_moment_costs_no_more_than_a_piece(tmp_path, clip):
         assert device.brings(request, clip)[0] == 200
         place = intake.folder / intake.requests.find(request).place
         assert look(place / "export").findings == []
-        assert sorted(path.name for path in place.iterdir()) == ["export", "receipt.json", "request.json"]
+        assert sorted(path.name for path in place.iterdir()) == ["export", "receipt.json", "request.json",
+                                                                      "witnesses.json"]
 
 
 def test_a_check_that_was_interrupted_is_begun_again_without_being_asked(tmp_path):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Bundle, Json
+from agent.core.card.packages import unfit
 from agent.store.database import StoreError
 from agent.ward.cli.options import (
     DEVICES,
@@ -179,7 +180,8 @@ def card(device: CardSerial, bundles: Bundles = Path("bundles"), boot: BootFolde
     from agent.ward.cli import card as cards
     if (boot is None) == (image is None):
         raise typer.BadParameter("give --boot, or --image, and not both")
-    debs = [deb for name in PACKAGES for deb in sorted(packages.glob(f"{name}_*.deb"))] if packages else []
+    debs = [deb for name in PACKAGES for deb in sorted(packages.glob(f"{name}_*.deb")) if unfit(deb.name) is None] \
+        if packages else []
     made = (cards.on_card(bundles / device, boot, debs) if boot
             else cards.in_image(bundles / device, image, debs))
     try:

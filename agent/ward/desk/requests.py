@@ -23,7 +23,7 @@ from agent.ward.request import desk
 from agent.ward.request.desk import NotSent, RequestDesk
 from agent.ward.requests import PictureRequest, PictureRequests
 from agent.ward.settings import Settings
-from agent.ward.uploads.check import EXPORT, PICTURE
+from agent.ward.uploads.check import EXPORT, PICTURE, WITNESSES, Witnesses
 
 PIECE_B = 1 << 20
 CHECK_S, CHECK_B_PER_S = 60.0, 20_000_000       # a busy machine and a slow disk
@@ -68,11 +68,15 @@ class Parcel:
         return zipped(self.name, items, made_s)
 
     def check(self, key: str | None, heads: dict[int, str]) -> Found:
-        """Repeats the intake's check; `key` and `heads` are what the ward knows of the device. Raises OSError."""
+        """Repeats the intake's check; `key` and `heads` are what the ward knows of the device now. What it knew when
+        the upload came counts, too. Raises OSError."""
         if self._request.kind == "snapshot":
             holds = sha256(self._folder / PICTURE) == self._request.sha256
             return Found(holds, "its SHA-256 is the announced one" if holds else "its SHA-256 is another")
-        words = [*(["--key", key] if key else []), *(f"--head={n}:{head}" for n, head in heads.items())]
+        then = self._witnesses()
+        words = [f"--head={n}:{head}" for n, head in (then.heads | heads).items()]
+        if key := then.key or key:      # it may have another key by now
+            words += ["--key", key]
         command = ["nice", sys.executable, "-m", "agent", "verify", "--json", *words, str(self._folder / EXPORT)]
         try:
             done = subprocess.run(command, capture_output=True, check=False,
@@ -80,6 +84,12 @@ class Parcel:
         except subprocess.TimeoutExpired:
             return Found(False, "the check took too long")
         return _read(done.stdout)
+
+    def _witnesses(self) -> Witnesses:
+        try:
+            return msgspec.json.decode((self._folder / WITNESSES).read_bytes(), type=Witnesses)
+        except (FileNotFoundError, msgspec.DecodeError):        # of an earlier version
+            return Witnesses()
 
     def _files(self) -> list[Path]:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())

@@ -21,6 +21,7 @@ from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from agent.core.contract import enrolment as contract
+from agent.host.users import give_to_caller
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.enrolment.papers import bundle_text, card_text
 
@@ -47,8 +48,11 @@ def hostname(serial: str) -> str:
 
 
 def write(folder: Path, made: CardBundle) -> None:
-    """Writes a folder of its own, whole or not at all. Raises OSError. The caller flushes once after all of them."""
-    folder.mkdir(OWN_FOLDER, parents=True, exist_ok=True)
+    """Writes a folder of its own, whole or not at all, for the user who called sudo. Raises OSError. The caller flushes
+    once after all of them."""
+    if not folder.exists():
+        folder.mkdir(OWN_FOLDER, parents=True)
+        give_to_caller(folder)
     target, draft = folder / made.bundle.serial, folder / f".{made.bundle.serial}.part"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(OWN_FOLDER)
@@ -58,6 +62,7 @@ def write(folder: Path, made: CardBundle) -> None:
             file.write(text)
     with contextlib.suppress(FileNotFoundError):
         os.rename(target, folder / f".{made.bundle.serial}.old")
+    give_to_caller(draft)
     os.rename(draft, target)
     shutil.rmtree(folder / f".{made.bundle.serial}.old", ignore_errors=True)
 

@@ -23,6 +23,7 @@ from agent.core.contract.enrolment import CLAIM_RANDOM_B, Bundle, CardSettings
 from agent.core.household.access import CODE_RANDOM_B, UNLIKE_MIN_N, code_from, grouped
 from agent.host.clock import SystemClock
 from agent.host.files import write_durably
+from agent.host.users import give_to_caller
 from agent.ward import settings
 from agent.ward.authority.issuer import AuthorityFault
 from agent.ward.authority.places import Places
@@ -282,6 +283,7 @@ def run_handover(config: Path, serial: str, household: str, folder: Path) -> int
 def _label(own: Settings, done: EnrolOutcome, path: Path) -> None:
     if done.labelled:
         write_durably(path, bundles.sheets(done.labelled, own.authority.name, own.authority.phone), bundles.OWN_ONLY)
+        give_to_caller(path)
 
 
 def _print_outcome(done: EnrolOutcome, path: Path, wrong_n: int) -> int:

@@ -42,6 +42,16 @@ FILM = ".mp4"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 
+WITNESSES = "witnesses.json"
+
+
+class Witnesses(Struct, frozen=True):
+    """What the ward knew of a device when its upload came; health reports are deleted after a month."""
+
+    key: str | None = None          # fingerprint of its newest key
+    heads: dict[int, str] = {}      # of its ledger, by the number of the row
+
+
 class NotAnExport(Exception):
     """The archive is not the folder of an export; the text says why."""
 

@@ -26,7 +26,7 @@ from agent.host.files import sync_folder, write_durably
 from agent.ward.command_signer import CommandKey
 from agent.ward.metrics import IntakeMetrics
 from agent.ward.requests import UNCHECKED, PictureRequest, PictureRequests
-from agent.ward.uploads.check import EXIT_DISK, Job, UploadVerdict
+from agent.ward.uploads.check import EXIT_DISK, WITNESSES, Job, UploadVerdict, Witnesses
 
 COMING, CHECKING, REFUSED = "coming", "checking", "refused"     # below the intake's folder, beside the years
 OWN_ONLY = 0o640
@@ -254,6 +254,9 @@ class Checker:
         checked, target = self._folder(request), self._target(request)
         write_durably(checked / RECEIPT, self._receipt(request))
         write_durably(checked / ASKED, request.command.encode())
+        if request.kind == "clip":
+            known = Witnesses(*self._requests.witnesses(request.dev))
+            write_durably(checked / WITNESSES, msgspec.json.encode(known))
         sync_folder(checked)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         checked.rename(target)
