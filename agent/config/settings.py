@@ -129,7 +129,7 @@ class Ward(Struct, kw_only=True, forbid_unknown_fields=True):
     may_configure: bool = True
     delivery: Literal["receipt", "puback"] = "receipt"
     health_every_s: Annotated[int, Meta(ge=5, le=300)] = 30
-    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 60
+    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 20
 
 
 class Sharing(Struct, kw_only=True, forbid_unknown_fields=True):

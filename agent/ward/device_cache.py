@@ -18,15 +18,15 @@ from agent.ward.events import ASK_AT_ONCE, Came, Key
 from agent.ward.presence import Standing
 from agent.ward.quota import Excess
 from agent.ward.register import BootTurns, DeviceRecord, Reach, SeenBoot, SeqGap
+from agent.ward.settings import Database
 
-DEVICES_MAX = 20_000            # three cities' worth; more are made up
 HISTORY_EVERY_MS = 300_000
 OWN_COLUMNS = ("dev", "first_ms", "clock", "birth", "health", "health_ms", "event_ms", "event_kind")
 Change = Callable[[DeviceRecord], DeviceRecord | None]      # None: it is of the past, and changes nothing
 
 
 class TooManyDevices(Exception):
-    """DEVICES_MAX devices are known already."""
+    """As many devices are known as [database] devices_n allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Committed:
 class DeviceCache:
     """The devices by id, as last read from the database, and what is not committed yet."""
 
-    def __init__(self, engine: sql.Engine, for_city: bool = False) -> None:
+    def __init__(self, engine: sql.Engine, for_city: bool = False, devices_max: int = Database().devices_n) -> None:
         """Reads the devices; `for_city` marks each event for the city above. Raises DatabaseFault."""
-        self._engine, self._for_city = engine, for_city
+        self._engine, self._for_city, self._devices_max = engine, for_city, devices_max
         self.clear()
         self.devices = {device.dev: device for device in read_devices(engine)}
 
@@ -135,8 +135,9 @@ class DeviceCache:
 
     def _touch(self, dev: str, now_ms: int) -> list[Change]:
         if dev not in self.devices:
-            if len(self.devices) >= DEVICES_MAX:
-                raise TooManyDevices
+            if len(self.devices) >= self._devices_max:
+                raise TooManyDevices(f"{len(self.devices):,} devices are known already; if the ward really has more, "
+                                     "raise [database] devices_n in ward.toml, and restart the ingest")
             self.devices[dev] = DeviceRecord(dev, now_ms)
         self.waiting_n += 1
         return self._changes.setdefault(dev, [])

@@ -287,7 +287,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop, tempo: IngestTempo |
         metrics.serve(own.metrics.listen, own.metrics.port, "[metrics] listen and port")
 
     def stay(engine: sql.Engine) -> None:
-        cache = DeviceCache(engine, for_city=bool(own.city.host))
+        cache = DeviceCache(engine, bool(own.city.host), own.database.devices_n)
         metrics.database_up.set(1)
         Ingest(own, cache, clock, metrics, tempo, quota=quota).run(stop)
     while_there(own.database.url, stop, stay, lambda: metrics.database_up.set(0), tempo.database_s)

@@ -96,8 +96,8 @@ class Reception:
         except ward_side.Unacceptable as bad:
             self._refuse(bad.code, arrived.topic, where.dev, bad.seq)
             return
-        except TooManyDevices:
-            self._refuse("too_many_devices", arrived.topic)
+        except TooManyDevices as full:
+            self._refuse("too_many_devices", arrived.topic, why=str(full))
             return
         except Exception as error:      # ours: other messages must be taken
             self._set_aside(error, arrived.topic, where.dev, ward_side.seq_of(where, arrived.payload))
@@ -198,10 +198,10 @@ class Reception:
                    dev, topic, type(error).__name__, last.filename, last.lineno)
         self._refuse("fault", topic, dev, None if isinstance(error, MemoryError) else seq)
 
-    def _refuse(self, code: str, topic: str, dev: str = "", seq: int | None = None) -> None:
+    def _refuse(self, code: str, topic: str, dev: str = "", seq: int | None = None, why: str = "") -> None:
         """Counts it. An event with a known seq is refused for good: its device sets it aside, and reports it."""
         self._metrics.bad.labels(code).inc()
-        _log.warning("%s: a message on %.120r was not taken: %s", dev or "a stranger", topic, code)
+        _log.warning("%s: a message on %.120r was not taken: %s", dev or "a stranger", topic, why or code)
         if dev and self._quota.is_news(dev, "not_taken", self._clock.mono_s(), EXCESS_EVERY_S):
             self._cache.remember_excess(dev, "not_taken", self._clock.now().wall_ms)
             self._wait()

@@ -133,6 +133,7 @@ class Database(Struct, kw_only=True, forbid_unknown_fields=True):
     health_days: Annotated[int, Meta(ge=1, le=3650)] = 30
     event_days: Annotated[int, Meta(ge=0, le=36500)] = 365
     device_mb: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    devices_n: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
 
 
 class Backup(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -53,7 +53,8 @@ ORDERS_TO_ALL = tuple(ORDER + name for name, rule in COMMANDS.items() if rule.to
 CHANNELS = (
     Channel("status", TOPICS.status, "send", retain=True, expiry_s=1200, messages=("status",), about=(
             "Online or not. \"Online\" expires and is repeated each 10 minutes; \"offline\" does not expire. The will, "
-            "sent by the broker 30 s after the connection broke, says why: lost.")),
+            "sent by the broker 30 s after it finds the connection broken, says why: lost. It finds a pulled cable "
+            "after 1.5 keepalives, 30 s by default.")),
     Channel("birth", TOPICS.birth, "send", retain=True, messages=("birth",), about=(
             "What the device is and speaks; after each subscription, and when its cameras or what the ward has set "
             "change.")),

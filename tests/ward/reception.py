@@ -38,9 +38,9 @@ class StillClock:
         return Instant("9f2c1a7e", self.wall_ms, self.wall_ms, "ntp")
 
 
-def reception(room_b: float = 1e8) -> tuple[Reception, DeviceCache, StillClock]:
+def reception(room_b: float = 1e8, devices_max: int = 100) -> tuple[Reception, DeviceCache, StillClock]:
     """A reception over an empty database in memory, with so much room for each device's events."""
-    book, clock = DeviceCache(database.open_engine("sqlite://")), StillClock()
+    book, clock = DeviceCache(database.open_engine("sqlite://"), devices_max=devices_max), StillClock()
     return Reception(WardTopics("w07"), book, clock, IngestMetrics(), Quota(room_b)), book, clock
 
 

@@ -260,6 +260,8 @@ def test_what_has_come_is_checked_and_handed_out_and_both_are_noted(ward, binh):
     (folder / "snapshot.jpg").write_bytes(b"another")
     binh.post(f"{address}/check", {})
     assert "it does not hold" in binh.get(f"{address}?lang=en").text
+    page = binh.get(f"{address}?lang=vi").text
+    assert "mã SHA-256 khác mã đã báo: Trần Văn Bình" in page and "its SHA-256" not in page
     assert [(step.who, step.what) for step in ward.requests.steps("0" * 26)][2:] == [
         ("desk", "checked"), ("desk", "handed out"), ("desk", "does not hold")]
     assert all("(desk+binh)" in step.detail for step in ward.requests.steps("0" * 26)[2:])

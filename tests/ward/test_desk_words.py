@@ -16,7 +16,7 @@ SOURCE = "\n".join(path.read_text() for path in [
     *HERE.glob("*.py"), *HERE.glob("templates/*"), *FOLDER.parent.glob("templates/*")])
 # Their keys are made of a word of the ward's or a device's; `known` shows the bare word where there is none.
 GROUPS = ("state.", "light.", "alarm.", "why.", "excess.", "camera.", "kind.", "request.", "code.", "step.", "who.",
-          "refusal.", "device.", "error.", "part.", "finding.", "remedy.")
+          "refusal.", "device.", "error.", "part.", "finding.", "remedy.", "detail.")
 
 
 def gaps(text):

@@ -55,14 +55,14 @@ def test_events_wait_a_tenth_of_a_second_for_company_reports_a_second_and_a_full
     assert ours.wait_s() == 0
 
 
-def test_devices_beyond_what_a_ward_can_have_are_not_taken(monkeypatch):
-    ours, book, _ = reception()
-    monkeypatch.setattr("agent.ward.device_cache.DEVICES_MAX", 3)
+def test_devices_beyond_what_a_ward_can_have_are_not_taken(caplog):
+    ours, book, _ = reception(devices_max=3)
     for n in range(5):
         ours.receive(arrived("evt", {**GOOD["evt"], "id": f"c-{n}/7"}, f"c-{n}"))
         ours.receive(arrived("status", GOOD["status"], f"c-{n}"))
     ours.commit()
     assert sorted(book.devices) == ["c-0", "c-1", "c-2"]
+    assert "raise [database] devices_n in ward.toml" in caplog.text
     ours.receive(arrived("evt", {**GOOD["evt"], "id": "c-0/8", "seq": 8}, "c-0"))
     ours.commit()
     with book._engine.connect() as db:

@@ -30,6 +30,7 @@ from agent.look.templates import PageTemplates, Place
 from agent.look.words import LANGUAGES, PageWords
 from agent.ward import database
 from agent.ward.authority import certificates, findings
+from agent.ward.desk.details import in_words
 from agent.ward.desk.requests import CHECKED, HOLDS_NOT, OfficersRequests
 from agent.ward.desk.rows import PAGE_N, WORST_FIRST, DeskBoard, DeskRow, chosen, counted
 from agent.ward.request.desk import BadOrder
@@ -261,7 +262,7 @@ class RequestPages:
         return self._renderer.page(
             request, template, each=found, row=self._board.row(found.dev), steps=steps, receipt=_receipt(found),
             arrived=next((step for step in steps if step.what == "done"), None), check=checks[-1] if checks else None,
-            holds_not=HOLDS_NOT, now_ms=self._clock.now().wall_ms)
+            holds_not=HOLDS_NOT, in_words=in_words, now_ms=self._clock.now().wall_ms)
 
     def cancel(self, request: Request) -> Response:
         found = self._known(request)
