@@ -20,6 +20,8 @@ from tests.rigs.house.webdriver import end_kept
 from tests.rigs.mqtt.broker import Broker
 from tests.rigs.store.joined import join
 
+ZONE = os.environ.get("TZ")
+
 # How long one example takes says how busy the machine is, not how good the code.
 ANY_PACE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 # Each run tries other examples, so many of them do what a thorough one does. tests/rigs/examples.py has the numbers.
@@ -123,11 +125,9 @@ class HandClock:
 @pytest.fixture(autouse=True)
 def usual_zone() -> Iterator[None]:
     """A ward's command sets its process's time zone; here that is the process of all tests that follow."""
-    before = os.environ.get("TZ")
     yield
-    if os.environ.get("TZ") != before:
-        os.environ.pop("TZ", None) if before is None else os.environ.update(TZ=before)
-        time.tzset()
+    os.environ.pop("TZ", None) if ZONE is None else os.environ.update(TZ=ZONE)
+    time.tzset()        # always: a test that has put the variable back may have left its process in the other zone
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,9 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a secret key of gpg's."""
     folder = tmp_path_factory.mktemp("k")
     with_home = ("gpg", "--homedir", folder, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "")
-    subprocess.run([*with_home, "--quick-generate-key", "Maker <maker@example.org>", "ed25519", "sign", "never"],
-                   check=True)
+    # Made before now: gpg would count a signature of the very second in which its key was made as one of the future.
+    subprocess.run([*with_home, f"--faked-system-time={MOMENT_S + 100}!", "--quick-generate-key",
+                    "Maker <maker@example.org>", "ed25519", "sign", "never"], check=True)
     secret = subprocess.run([*with_home, "--armor", "--export-secret-keys"], check=True, capture_output=True).stdout
     subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], check=True)
     (folder / "secret.asc").write_bytes(secret)

@@ -50,7 +50,7 @@ class NoMachine(Exception):
 
 def root_image() -> Path:
     """The cached folder with a minimal Debian, made on first use; raises NoMachine."""
-    image = CACHE / f"{SUITE}-{PACKAGES.replace(',', '+')}"
+    image = CACHE / f"{SUITE}-minbase-{PACKAGES.replace(',', '+')}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)      # two test runs must not build the same image
@@ -58,11 +58,16 @@ def root_image() -> Path:
             part = image.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
             made = subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, part],
-                                  capture_output=True, text=True, timeout=600)
+                                  env=_without_python(), capture_output=True, text=True, timeout=600)
             if made.returncode:
                 raise NoMachine(f"debootstrap: {made.stdout.strip().rpartition(chr(10))[2]}")
             part.rename(image)
     return image
+
+
+def _without_python() -> dict[str, str]:
+    """This process's environment without what is for its own Python: a machine's has places of its own."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
 def _lay_agent(root: Path, agent: Path, version: str) -> None:
@@ -216,7 +221,7 @@ class Machine:
                 ["sh", "-c", INTO, "-", str(len(cgroups)), *cgroups, *self.before, "systemd-nspawn", *self.options,
                  "--register=no", "--keep-unit", "--quiet", "--console=pipe", "--private-network",
                  "--system-call-filter=bpf", f"--machine={self.name}", "-D", self.root, "-b"],
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                env={**_without_python(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_up, f"boot, see {self._console}")
 
@@ -252,10 +257,9 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, stdin: str = "", limit_s: float = HANG_S) -> str:
         """Run a command as root beside the machine's PID 1; its output without the last line end."""
-        mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         # `timeout` ends the command, too: one left behind would keep the machine from going down.
         done = subprocess.run(["timeout", "--signal=KILL", str(limit_s), "nsenter", "--all", "--target", self.leader,
-                               *command], env=mine, input=stdin, capture_output=True, text=True)
+                               *command], env=_without_python(), input=stdin, capture_output=True, text=True)
         if done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
             raise subprocess.TimeoutExpired(command, limit_s)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

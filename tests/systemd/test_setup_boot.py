@@ -261,12 +261,18 @@ def test_a_phone_gets_its_trial_from_the_link_in_its_sandbox(machine: Machine, t
     machine.write("/srv/ntfy.py", NTFY)
     machine.run("ip", "address", "add", "192.0.2.7/32", "dev", "lo")
     machine.run("systemd-run", "--unit=ntfy", "--service-type=exec", "python3", "/srv/ntfy.py")
+    # A link that takes its time to stop, so that what is changed next arrives while it is being restarted.
+    machine.write(f"/etc/systemd/system/{LINK}.d/slow.conf", "[Service]\nExecStop=/bin/sleep 5\n")
+    machine.run("systemctl", "daemon-reload")
     added = change(machine, token, change="notify", name="Mai", url="ntfy://192.0.2.7:8080/secret-topic")
     assert added["done"] and "secret-topic" not in settings(machine)
     becomes(machine, LINK, "active")
     arrived = until(lambda: tried(machine, token), "it arrives", 2 * HANG_S)
     assert json.loads(arrived.splitlines()[0])["topic"] == "secret-topic"
     assert "secret-topic" not in machine.journal("--boot")
+    until(lambda: machine.show(LINK, "ActiveState") == "active", "it is up")
+    machine.run("systemctl", "restart", "--no-block", LINK)
+    assert machine.show(LINK, "ActiveState") == "deactivating"
     assert change(machine, token, change="remove_notify", name="Mai")["done"]
     becomes(machine, LINK, "inactive")
 

@@ -201,7 +201,7 @@ class RequestFlow(Follower[OpenRequests]):
         match uploader.outcome:
             case _ if self._packed(request_id) is None:
                 self._line.stop()
-                give_up(self._link.settings.ward, uploader.url, request_id)
+                give_up(self._link.settings.ward, uploader)
             case UploadDone(receipt):
                 code = yield from self._judge(request, receipt)
                 self._line.stop()

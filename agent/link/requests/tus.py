@@ -100,7 +100,10 @@ class TusClient:
         return _kept(answer, 200).body
 
     def forget(self, request: str) -> None:
-        self._ask("DELETE", f"{self._url.path}/{request}")
+        """Has the intake delete what it has of this request, if anything."""
+        answer = self._ask("DELETE", f"{self._url.path}/{request}")
+        if answer.status not in (204, 404, 410):
+            raise UploadBroken(f"it answers {answer.status}")
 
     def close(self) -> None:
         self._http.close()

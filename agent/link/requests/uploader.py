@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ class PacedSocket:
 
 
 LOOK_S = 0.2                # while it is paused
+FORGET_WAITS_S = (0.0, 2.0, 30.0)
 
 _log = logging.getLogger(__name__)
 
@@ -180,14 +182,21 @@ class Uploader(threading.Thread):
             raise UploadStopped
 
 
-def give_up(ward: Ward, url: str, request: str) -> None:
-    """Asks the intake to delete all bytes of this request; best effort, on a thread of its own."""
+def give_up(ward: Ward, uploader: Uploader) -> None:
+    """Asks the intake to delete all bytes of a stopped upload; best effort, on a thread of its own.
+
+    It asks only after the upload has ended: an announcement that is still under way would bring the upload back.
+    """
     def work() -> None:
-        with contextlib.suppress(OSError, UploadBroken, UploadRefused, LinkFault):
-            intake = TusClient(url, context(ward), lambda _: None)
+        uploader.join()
+        for wait_s in FORGET_WAITS_S:
+            time.sleep(wait_s)
             try:
-                intake.forget(request)
-            finally:
-                intake.close()
+                intake = TusClient(uploader.url, context(ward), lambda _: None)
+                with contextlib.closing(intake):
+                    intake.forget(uploader.upload.request)
+                return
+            except (OSError, UploadBroken, UploadRefused, LinkFault) as error:
+                _log.warning("%s does not forget a stopped upload: %s", uploader.url, error)
 
     threading.Thread(target=work, name="give up", daemon=True).start()

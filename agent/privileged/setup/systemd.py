@@ -17,6 +17,7 @@ PAGE_UNITS = ("taimat-web.service", *PAGE_SOCKETS)
 OURS = re.compile(r"(taimat-(capture@[a-z0-9-]+|capture-network|link|web|web-https?)|rescue-taimat-card)"
                   r"\.(service|socket)\Z")
 UP = ("active", "activating", "reloading", "refreshing")
+STARTS = ("start", "restart")             # jobs after which a unit is up
 WITHIN_S = 30.0
 
 _log = logging.getLogger(__name__)
@@ -29,12 +30,19 @@ class UnitStates:
 
 
 def states() -> UnitStates:
-    """Reads the states of our units. Raises OSError and subprocess.SubprocessError."""
+    """Reads the states of our units. Raises OSError and subprocess.SubprocessError.
+
+    A unit that is being restarted is down for a moment; its job tells that it will be up. Jobs are read first: one that
+    ends in between has left its unit up.
+    """
+    jobs = [line.split() for line in _systemctl("list-jobs", "--no-legend", "--plain").splitlines()]
+    coming = {job[1] for job in jobs if len(job) > 2 and job[2] in STARTS}
     names = ("taimat-*.service", "taimat-keeper.service", "taimat-link.service", "taimat-web.service",
              "taimat-capture-network.service", "rescue-taimat-card.service", *PAGE_SOCKETS)
     said = _systemctl("show", "--property=Id,LoadState,ActiveState", *names)
     units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in said.split("\n\n")]
-    return UnitStates(frozenset(unit["Id"] for unit in units if unit.get("ActiveState") in UP),
+    return UnitStates(frozenset(unit["Id"] for unit in units
+                                if unit.get("ActiveState") in UP or unit.get("Id") in coming),
                       frozenset(unit["Id"] for unit in units if unit.get("LoadState") in ("masked", "not-found")))
 
 
