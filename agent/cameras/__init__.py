@@ -93,8 +93,9 @@ class Source(Protocol):
 
 
 def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = False,
-                pins: "CertificatePins | None" = None) -> Source:
-    """Returns a new source for one attempt, with sound if `audio`; `pins` hold network cameras' certificates."""
+                pins: "CertificatePins | None" = None, kept: Path | None = None) -> Source:
+    """Returns a new source for one attempt, with sound if `audio`; `pins` hold network cameras' certificates, `kept` is
+    capture's folder of facts about cameras."""
     spec = parse_source(url)
     if spec.scheme in NETWORK:
         from agent.cameras.rtsp import open_rtsp
@@ -106,4 +107,4 @@ def open_source(camera: CameraSettings, url: str, clock: Clock, audio: bool = Fa
         from agent.cameras.v4l2 import V4l2Source
         return V4l2Source(camera, spec.target, clock)
     from agent.cameras.picamera import PicameraSource
-    return PicameraSource(camera, int(spec.target), clock)
+    return PicameraSource(camera, int(spec.target), clock, kept=kept)

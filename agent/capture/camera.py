@@ -35,9 +35,10 @@ OF_A_NEW_PIPE = {"name", "source", "sub", "record", "pre_roll_s", "post_roll_s",
                  "max_clip_s", "audio"}
 
 
-def open_main(camera: CameraSettings, clock: Clock, came: Rate, pins: CertificatePins) -> Source:
-    """Returns a new source of what is recorded, for one attempt. `came` counts the frames that a transcoder gets."""
-    source = open_source(camera, camera.source, clock, camera.audio, pins)
+def open_main(camera: CameraSettings, clock: Clock, came: Rate, kept: Path) -> Source:
+    """Returns a new source of what is recorded, for one attempt. `came` counts the frames that a transcoder gets;
+    facts about cameras are in the folder `kept`."""
+    source = open_source(camera, camera.source, clock, camera.audio, CertificatePins(kept), kept)
     return MaskTranscoder(source, camera, clock, came) if transcodes(camera) else source
 
 
@@ -48,7 +49,7 @@ class Camera:
                  stuck: Callable[[], None], labeller: Labeller | None = None) -> None:
         """`stuck` ends the process if nothing else frees the camera. Raises OSError for the sockets."""
         self.settings, self.scheme = camera, parse_source(camera.source).scheme
-        self._clock, self._stuck, self._pins = clock, stuck, CertificatePins(folders.cameras)
+        self._clock, self._stuck, self._kept = clock, stuck, folders.cameras
         rules = ClipRules(settings.store.sync_every_s, camera.pre_roll_s, always=camera.record != "motion",
                           keeps_events_longer=camera.record == "both")
         self._recorder = Recorder(camera.name, folders, clock, Outlet(runtime), rules,
@@ -91,7 +92,7 @@ class Camera:
 
     def _open(self) -> None:
         clock, self._stop = self._clock, Stop()
-        self._pumps = [Pump(self.settings.name, lambda: open_main(self.settings, clock, self._came, self._pins),
+        self._pumps = [Pump(self.settings.name, lambda: open_main(self.settings, clock, self._came, self._kept),
                             MainFeed(self._pipe, clock), clock, self._stop, stuck=self._stuck, counts=self._counts)]
         self._pumps[0].start()
         self._update_sub()
@@ -103,7 +104,8 @@ class Camera:
             self._leave_sub()
         elif all(pump.state.over and not pump.state.ended for pump in self._pumps[1:]):
             sub_feed = SubFeed(self._pipe, clock, camera.masks if transcodes(camera) else ())
-            pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, pins=self._pins),
+            pins = CertificatePins(self._kept)
+            pump = Pump(f"{camera.name} (sub)", lambda: open_source(camera, camera.sub, clock, pins=pins),
                         sub_feed, clock, Stop(), stuck=self._stuck, counts=self._sub_counts)
             self._pumps[1:] = [pump]
             pump.start()
@@ -137,6 +139,8 @@ class Camera:
             return False
         if not changed <= OF_PAUSES | OF_THE_PIPE and not (self.pump is not None and self.pump.adjust(camera)):
             return False
+        if "zone" in changed and self.pump is not None:     # a source remembers on which view zones are drawn
+            self.pump.adjust(camera)
         self._pipe.adjust(camera)
         self.settings = camera
         return True

@@ -22,7 +22,7 @@ from agent.host.clock import Clock
 from agent.host.stop import Stop
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 6.0     # so a camera that is back is recorded within 15 s, opening included
-REFUSED_WAIT_S = 30.0                       # a wrong password tried often locks people out of their camera
+REFUSED_WAIT_S = 30.0       # a wrong password tried often locks people out; a camera opened often may need a restart
 HEALTHY_AFTER_S = 30.0
 STALLED_AFTER_S = 5.0
 HANGS_AFTER_S = 60.0                        # every source gives up well before, unless it hangs in a native call
@@ -211,7 +211,7 @@ class Pump(threading.Thread):
         return None
 
     def _next_wait_s(self) -> float:
-        if self.state.fault in ("camera_auth", "camera_certificate"):
+        if self.state.fault in ("camera_auth", "camera_certificate", "masks_unsafe"):
             return REFUSED_WAIT_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
         return wait_s * (0.75 + self.jitter() / 2)

@@ -157,6 +157,17 @@ def test_an_old_picamera2_records_nothing_that_is_to_be_masked(saw: Saw) -> None
 def test_the_sensor_shows_its_whole_field_where_its_rate_allows(saw: Saw) -> None:
     assert saw["asked"] == [{"output_size": [1280, 720], "bit_depth": 10}, {"output_size": [640, 360], "bit_depth": 10}]
     assert saw["views"] == [[100, 21], [50, 21]]
+    assert saw["buffers"] == [[8], [8, 8]]       # of the two streams alone: asking for the modes took none
+    assert all(word in saw["kept"] for word in ("libcamera v", "kernel", "[1280,720]"))
+
+
+@plays("keeps_the_view")
+def test_masks_stay_on_the_view_that_they_were_drawn_on_or_nothing_is_recorded(saw: Saw) -> None:
+    drawn, other_rate, flipped, other_driver, without, redrawn = saw["seen"]
+    assert drawn[:2] == without[:2] == redrawn[:2] == [None, True]
+    assert other_rate[:2] == [None, True] and other_rate[3] == drawn[3] == 50      # the whole would be quick enough
+    assert flipped[:2] == other_driver[:2] == ["masks_unsafe", False]
+    assert "drawn" in flipped[2] and "flip" in flipped[2]
 
 
 @plays("no_camera", "in_use")

@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from agent.cameras.file import FileSource
-from agent.cameras.rtsp.pins import CertificatePins
 from agent.capture.camera import open_main
 from agent.config.settings import Camera, Motion
 from agent.core.contract.facts import Beat
@@ -116,7 +115,7 @@ def test_a_camera_that_is_built_anew_finds_its_device_free(tmp_path: Path, monke
 def test_every_kind_of_source_says_whether_it_can_follow(tmp_path: Path, source: str):
     camera = Camera(name="gate", source=source)
     other = Camera(name="gate", source=source, width=640, height=480)
-    assert open_main(camera, CLOCK, Rate(), CertificatePins(tmp_path)).adjust(other) is False
+    assert open_main(camera, CLOCK, Rate(), tmp_path).adjust(other) is False
 
 
 def test_a_camera_that_another_process_has_is_left_to_it_and_taken_when_it_ends(

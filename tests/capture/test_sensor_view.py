@@ -2,13 +2,14 @@
 import pytest
 
 from agent.cameras import picamera
-from agent.cameras.picamera.sensor import choose
+from agent.cameras.picamera.sensor import Mode, areas, choose, view
+from agent.config.settings import Camera, Zone
 from agent.core.media.headroom import HARDWARE, Level
 from agent.host.board import Board
 
 
 def mode(size, crop, fps, bit_depth=10):
-    return {"size": size, "crop_limits": crop, "fps": fps, "bit_depth": bit_depth}
+    return Mode(size, bit_depth, fps, crop)
 
 
 IMX219 = [mode((640, 480), (1000, 752, 1280, 960), 103.33), mode((1640, 1232), (0, 0, 3280, 2464), 41.85),
@@ -44,9 +45,46 @@ def test_of_two_that_differ_in_depth_the_deeper_one_is_taken():
     assert choose(IMX219, HD, 15).bit_depth == 10
 
 
-@pytest.mark.parametrize("modes", [[], [{"format": "YUYV"}]])
-def test_a_camera_without_modes_is_left_to_libcamera(modes):
-    assert choose(modes, HD, 15) is None
+def test_a_camera_without_modes_is_left_to_libcamera():
+    assert choose([], HD, 15) is None
+
+
+@pytest.mark.parametrize(("drawn_in", "size", "fps", "chosen"), [
+    ((1920, 1080), HD, 15, (1920, 1080)),           # by itself a smaller picture would show the whole field
+    ((1640, 1232), FULL_HD, 15, (3280, 2464)),      # of two with this view the sharp one
+    ((1640, 1232), FULL_HD, 40, (1640, 1232)),      # at this rate the sharp one has another view
+    ((3280, 2464), FULL_HD, 45, (1920, 1080)),      # no mode with this view is quick enough: it will be refused
+])
+def test_the_view_that_masks_were_drawn_on_comes_first(drawn_in, size, fps, chosen):
+    drawn = view(next(mode.crop for mode in IMX219 if mode.size == drawn_in), FULL_HD, "none")
+    assert choose(IMX219, size, fps, drawn).size == chosen
+
+
+WHOLE = (0, 0, 3280, 2464)
+
+
+@pytest.mark.parametrize(("crop", "size", "flip", "same"), [
+    (WHOLE, HD, "none", True),                      # both are 16:9
+    ((8, 8, 3264, 2448), HD, "none", True),         # what binning costs at the edges
+    ((680, 692, 1920, 1080), HD, "none", False),
+    ((40, 0, 3240, 2464), HD, "none", False),
+    (WHOLE, (1640, 1232), "none", False),           # 4:3 shows more above and below
+    (WHOLE, HD, "both", False),
+])
+def test_two_views_are_the_same_if_masks_lie_over_the_same_things(crop, size, flip, same):
+    drawn, now = view(WHOLE, FULL_HD, "none"), view(crop, size, flip)
+    assert drawn.same(now) == now.same(drawn) == same
+
+
+def test_masks_and_zones_are_told_from_others_and_titles_are_not():
+    def of(**drawn):
+        return areas(Camera(name="gate", source="picamera:0", **drawn))
+
+    corner, middle = [(0.0, 0.0), (0.2, 0.0), (0.2, 0.2)], [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6)]
+    zone = [Zone(name="yard", area=middle)]
+    assert of() == of(title="Gate", fps=10) == ""
+    assert len({of(masks=[corner]), of(masks=[middle]), of(zone=zone), of(masks=[corner], zone=zone)}) == 4
+    assert of(zone=zone) == of(zone=[Zone(name="garden", area=middle, dwell_s=3)])
 
 
 def test_a_rate_that_no_mode_has_is_left_to_libcamera():

@@ -7,12 +7,14 @@ import logging
 import os
 import re
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cameras import Sink, SourceError, SourceStuck
 from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import AccessUnits
 from agent.cameras.frame_queue import EncodedFrame, FrameQueue, TooLate, within
+from agent.cameras.picamera.memory import Memory
 from agent.cameras.picamera.sensor import same_session
 from agent.config.settings import Camera
 from agent.core.media.headroom import Level
@@ -58,9 +60,12 @@ _log = logging.getLogger(__name__)
 class PicameraSource:
     """One Pi camera: H.264 by the board's encoder, or by x264 if it has none."""
 
-    def __init__(self, camera: Camera, number: int, clock: Clock, machine: board.Board | None = None) -> None:
-        """`number` counts from 0, as rpicam-hello --list-cameras does; `machine` defaults to this one."""
+    def __init__(self, camera: Camera, number: int, clock: Clock, machine: board.Board | None = None,
+                 kept: Path | None = None) -> None:
+        """`number` counts from 0, as rpicam-hello --list-cameras does; `machine` defaults to this one. `kept` is the
+        folder of what is remembered between openings, of which only capture's process may have one."""
         self._camera, self._number, self._clock = camera, number, clock
+        self._memory = Memory(kept, camera.name)
         self._machine = machine or board.read()
         self._name = f"picamera:{number}"
         self._queue = FrameQueue()
@@ -104,7 +109,7 @@ class PicameraSource:
     def _open(self, level: Level, effort: Effort) -> "PicameraSession":
         _require_picamera2(self._name, hides=bool(self._camera.masks))
         from agent.cameras.picamera.session import PicameraSession
-        session = PicameraSession(self._name, self._number, self._camera)
+        session = PicameraSession(self._name, self._number, self._camera, self._memory)
         try:
             session.start(level, self._machine, self._queue, self._clock, effort)
         except BaseException:

@@ -1,16 +1,20 @@
 """Plans a session without picamera2, so that its tests run on any computer: controls, tuning, mode, memory layout.
 
 A sensor's modes differ in what they see: an imx219 gives 1920x1080 of the middle of its field, 59 % of the width.
-libcamera itself only looks at the size, so a smaller picture would show more, and masks would be elsewhere.
+libcamera itself only looks at the size, so a smaller picture would show more, and masks would be elsewhere. So a camera
+with masks or zones keeps the view on which they were drawn, and another view is not recorded.
 """
+import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 
 from agent.config.settings import Camera, Sensor
 
@@ -21,6 +25,7 @@ START = attrgetter("source", "width", "height", "fps", "bitrate_kbps", "sensor.f
 SHARES = ("/usr/local/share", "/usr/share")      # libcamera's folders, its own build first
 TUNING_VARIABLE = "LIBCAMERA_RPI_TUNING_FILE"
 WHOLE_SHARE = 0.98          # modes lose so much at the edges by rounding
+VIEW_SLACK = 0.01           # of the width: less than a mask's own inexactness
 FPS_SLACK = 0.98            # a mode of 14.98 a second is enough for 15
 LORES_WIDTH_PX = 320        # the camera's memory needs a multiple of 64
 SMALL_RAM_B = 600 << 20     # 512 MB board: with four buffers its camera memory has room for the encoder
@@ -79,6 +84,49 @@ def announce_tuning(path: Path | None) -> None:
         os.environ[TUNING_VARIABLE] = str(path)
 
 
+class Mode(Struct, frozen=True):
+    """A mode of a sensor; `crop` is the part of its whole field that it reads: left, top, width, height."""
+
+    size: tuple[int, int]
+    bit_depth: int
+    fps: float
+    crop: tuple[int, int, int, int]
+
+
+class View(Struct, frozen=True):
+    """The part of the sensor's whole field that the picture shows, in the sensor's own pixels, and how it is turned."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    flip: str = "none"
+
+    def same(self, other: "View") -> bool:
+        """Whether a mask lies over the same things in both, but for a rounding of the edges."""
+        slack_px = VIEW_SLACK * max(self.width, other.width)
+        edges = zip(self._edges(), other._edges(), strict=True)
+        return self.flip == other.flip and all(abs(mine - its) <= slack_px for mine, its in edges)
+
+    def _edges(self) -> tuple[float, float, float, float]:
+        return self.left, self.top, self.left + self.width, self.top + self.height
+
+
+def view(crop: tuple[int, int, int, int], size: tuple[int, int], flip: str) -> View:
+    """Returns what a picture of this size shows, because the camera cuts the middle of its shape out of `crop`."""
+    left, top, width, height = crop
+    wide, tall = min(width, height * size[0] / size[1]), min(height, width * size[1] / size[0])
+    return View(left + (width - wide) / 2, top + (height - tall) / 2, wide, tall, flip)
+
+
+def areas(camera: Camera) -> str:
+    """Returns a digest of all that is drawn on the camera's picture; "" if nothing is."""
+    if not camera.masks and not camera.zone:
+        return ""
+    drawn = camera.masks, [(zone.area, zone.line) for zone in camera.zone]
+    return hashlib.sha256(msgspec.json.encode(drawn)).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class SensorMode:
     """A mode to request, and what it shows."""
@@ -93,37 +141,35 @@ class SensorMode:
         return 100 if self.share >= WHOLE_SHARE else round(100 * self.share)
 
 
-def choose(modes: Iterable[Mapping[str, Any]], size: tuple[int, int], fps: int) -> SensorMode | None:
-    """Returns the mode for pictures of this size (from the settings) and rate, out of picamera2's `sensor_modes`.
+def choose(modes: Iterable[Mode], size: tuple[int, int], fps: int, drawn: View | None = None) -> SensorMode | None:
+    """Returns the mode for pictures of this size (from the settings) and rate.
 
-    It must be sharp enough, then show the most, then be the smallest, because pixels that are scaled away cost memory.
-    None if no mode is fast enough or described: then libcamera chooses.
+    If masks or zones were `drawn` on a view, a mode with this view comes first. It must be sharp enough, then show the
+    most, then be the smallest, because pixels that are scaled away cost memory. None if no mode is fast enough: then
+    libcamera chooses.
     """
-    known = [mode for mode in modes if {"size", "crop_limits", "fps", "bit_depth"} <= set(mode)]
-    quick = [mode for mode in known if mode["fps"] >= FPS_SLACK * fps]
+    known = list(modes)
+    quick = [mode for mode in known if mode.fps >= FPS_SLACK * fps]
     if not quick:
         return None
-    widest_px = max(_seen_px(mode, size) for mode in known)
+    widest_px = max(view(mode.crop, size, "").width for mode in known)
 
-    def rank(mode: Mapping[str, Any]) -> tuple[bool, float, int, int]:
-        share = min(_seen_px(mode, size) / widest_px, WHOLE_SHARE)
-        return _sharp(mode, size), share, -mode["size"][0] * mode["size"][1], mode["bit_depth"]
+    def rank(mode: Mode) -> tuple[bool, bool, float, int, int]:
+        seen = view(mode.crop, size, drawn.flip if drawn else "")
+        share = min(seen.width / widest_px, WHOLE_SHARE)
+        return (drawn is not None and drawn.same(seen), _sharp(mode, size), share, -mode.size[0] * mode.size[1],
+                mode.bit_depth)
 
     best = max(quick, key=rank)
-    whole = [mode["fps"] for mode in known
-             if _sharp(mode, size) and _seen_px(mode, size) >= WHOLE_SHARE * widest_px]
-    return SensorMode(tuple(best["size"]), best["bit_depth"], _seen_px(best, size) / widest_px,
+    whole = [mode.fps for mode in known
+             if _sharp(mode, size) and view(mode.crop, size, "").width >= WHOLE_SHARE * widest_px]
+    return SensorMode(best.size, best.bit_depth, view(best.crop, size, "").width / widest_px,
                       int(max(whole, default=0) / FPS_SLACK))
 
 
-def _seen_px(mode: Mapping[str, Any], size: tuple[int, int]) -> float:
-    _, _, width, height = mode["crop_limits"]
-    return min(width, height * size[0] / size[1])
-
-
-def _sharp(mode: Mapping[str, Any], size: tuple[int, int]) -> bool:
+def _sharp(mode: Mode, size: tuple[int, int]) -> bool:
     """Whether the mode, cut to the picture's shape, has at least as many pixels as the picture."""
-    width, height = mode["size"]
+    width, height = mode.size
     return min(width, height * size[0] / size[1]) >= size[0]
 
 

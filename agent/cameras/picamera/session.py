@@ -20,7 +20,8 @@ from agent.cameras.effort import HEADROOM, Effort
 from agent.cameras.encode import GOP_US, KeyWatch, SoftwareEncoder
 from agent.cameras.frame_queue import FrameQueue
 from agent.cameras.masks import Masks
-from agent.cameras.picamera import sensor
+from agent.cameras.picamera import modes, sensor
+from agent.cameras.picamera.memory import Memory
 from agent.cameras.picamera.sensor import SensorMode, buffers_n, choose, lores_size, planes
 from agent.config.settings import Camera
 from agent.core.media.headroom import HARDWARE, Level
@@ -124,9 +125,9 @@ _log = logging.getLogger(__name__)
 
 
 class PicameraSession:
-    def __init__(self, name: str, number: int, camera: Camera) -> None:
+    def __init__(self, name: str, number: int, camera: Camera, memory: Memory) -> None:
         """Opens the camera with this number. Raises SourceError."""
-        self._name, self.camera = name, camera
+        self._name, self.camera, self._memory = name, camera, memory
         self._encoder: Any = None
         self.mode: SensorMode | None = None         # chosen by `start`; None: libcamera chooses
         self._device = self._open(number)
@@ -166,6 +167,7 @@ class PicameraSession:
             self._configure(level, machine)
             given = self._device.camera_configuration()         # the camera may have adjusted our request
             main, lores = self._checked(given)
+            self._hold_view()
             self._frames = Frames(main, lores, queue, clock)
             self._frames.hide(camera.masks)
             self._device.pre_callback = queue.guarded(self._frames.prepare)
@@ -193,14 +195,33 @@ class PicameraSession:
 
     def _choose_mode(self) -> SensorMode | None:
         """By the size in the settings, not by what the encoder can do: the visible and masked areas stay the same."""
-        camera = self.camera
+        camera, memory = self.camera, self._memory
         if "ColorFilterArrangement" not in self._device.camera_properties:      # not a Pi sensor, but a webcam
             return None
-        try:
-            return choose(self._device.sensor_modes, (camera.width, camera.height), camera.fps)
-        except (RuntimeError, KeyError, OSError) as error:
-            _log.warning("%s: the sensor does not tell its modes (%r), so libcamera chooses one", self._name, error)
-            return None
+        if memory.known.origin != (origin := modes.origin(self._device)) or not memory.known.modes:
+            try:
+                memory.keep(origin=origin, modes=modes.find(self._device))
+            except (RuntimeError, KeyError, OSError) as error:
+                _log.warning("%s: the sensor does not tell its modes (%r), so libcamera chooses one", self._name, error)
+                return None
+        drawn = memory.known.view if sensor.areas(camera) == memory.known.areas else None
+        return choose(memory.known.modes, (camera.width, camera.height), camera.fps, drawn)
+
+    def _hold_view(self) -> None:
+        """Remembers what masks and zones were drawn on. Raises SourceError if the camera shows something else now."""
+        camera, known, crop = self.camera, self._memory.known, modes.read_crop(self._device)
+        self._view = sensor.view(crop, (camera.width, camera.height), camera.sensor.flip) if crop else None
+        drawn = known.view if sensor.areas(camera) == known.areas else None
+        if drawn and self._view and not drawn.same(self._view):
+            raise SourceError("masks_unsafe", f"{self._name}: shows another part of its sensor's view than the one on "
+                              "which its masks and zones were drawn, so this camera is not recorded",
+                              "set width, height, fps and flip as they were, or remove its masks and zones and draw "
+                              "them anew")
+        self._note_areas()
+
+    def _note_areas(self) -> None:
+        areas = sensor.areas(self.camera)
+        self._memory.keep(areas=areas, view=self._view if areas else None)
 
     def _checked(self, given: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
         """The true sizes of main and lores stream. Raises SourceError if masks cannot be painted."""
@@ -242,6 +263,7 @@ class PicameraSession:
         finally:
             lock.release()
         self.camera = camera
+        self._note_areas()
         _log.info("%s: goes on with new settings", self._name)
 
     def close(self) -> None:

@@ -5,7 +5,9 @@
 import json
 import logging
 import os
+import platform
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from agent.config.settings import Sensor
 from agent.core.media import headroom
 from agent.host.board import Board
 from agent.host.clock import SystemClock
+from tests.rigs.picamera.sensor import MODES, note_requests, play_sensor
 from tests.rigs.picamera.stage import (
     FPS,
     HIDDEN,
@@ -35,10 +38,11 @@ from tests.rigs.picamera.stage import (
     run,
     show_footage,
     steps_s,
+    threads,
     walk_by,
 )
 from tests.rigs.picamera.virtual import SensorClock, install
-from tests.rigs.wait import HANG_S, Stopwatch
+from tests.rigs.wait import HANG_S, Stopwatch, until
 
 
 def records(clock: SensorClock) -> dict[str, Any]:
@@ -286,31 +290,40 @@ def too_old(_: SensorClock) -> dict[str, Any]:
             "takes_masks": source.adjust(camera(masks=[HIDDEN])), "takes_others": source.adjust(camera())}
 
 
-def chooses_a_mode(_: SensorClock) -> dict[str, Any]:
-    """A sensor with modes: picamera2 is told which one, and the stream tells how much it shows."""
-    from picamera2 import Picamera2
+def chooses_a_mode(clock: SensorClock) -> dict[str, Any]:
+    """A sensor with modes: libcamera tells them without a buffer, and the stream tells how much it shows."""
+    del clock
+    allocated, asked = play_sensor(MODES), note_requests()
+    kept = Path(tempfile.mkdtemp(prefix="pi"))
+    views, buffers = [], []
+    for fps in (15, 30):
+        sink = Keeper(enough_n=6)
+        run(sink, 20, PicameraSource(camera(fps=fps), 0, SystemClock(), SOFTWARE, kept))
+        views.append((sink.infos[0].view_pct, sink.infos[0].whole_up_to_fps))
+        buffers.append(allocated.copy())
+        until(lambda: (kept / "gate.sensor.json").exists())
+    return {"asked": asked, "views": views, "buffers": buffers, "kept": (kept / "gate.sensor.json").read_text()}
 
-    from agent.cameras.picamera.session import PicameraSession
-    modes = [{"size": (640, 360), "crop_limits": (320, 180, 640, 360), "fps": 60.0, "bit_depth": 10},
-             {"size": (1280, 720), "crop_limits": (0, 0, 1280, 720), "fps": 21.0, "bit_depth": 10}]
-    opened, create, asked = PicameraSession._open, Picamera2.create_video_configuration, []
 
-    def open_sensor(self: PicameraSession, number: int) -> Picamera2:
-        device = opened(self, number)
-        device.sensor_modes_, device._is_rpi_camera = modes, lambda: False      # a real one's raw streams are not here
-        device.camera_properties_["ColorFilterArrangement"] = 0
-        return device
+def keeps_the_view(clock: SensorClock) -> dict[str, Any]:
+    """A mask was drawn on the middle of the view; then come other settings, another kernel, and no masks."""
+    del clock
+    play_sensor(MODES)
+    kept = Path(tempfile.mkdtemp(prefix="pi"))
 
-    def note(self: Any, *arguments: Any, **named: Any) -> Any:
-        asked.extend([named["sensor"]] if "sensor" in named else [])        # picamera2 asks, too, when it opens
-        return create(self, *arguments, **named)
+    def opened(**settings: Any) -> Any:
+        sink = Keeper(enough_n=4)
+        told = failure(lambda: run(sink, 20, PicameraSource(camera(**settings), 0, SystemClock(), SOFTWARE, kept)))
+        until(lambda: (kept / "gate.sensor.json").exists() and not threads("sensor memory"))
+        return told.get("code"), len(sink.packets) > 0, told.get("text"), sink.infos and sink.infos[0].view_pct
 
-    PicameraSession._open, Picamera2.create_video_configuration = open_sensor, note
-    slow, quick = Keeper(enough_n=6), Keeper(enough_n=6)
-    run(slow, 20, fps=15)
-    run(quick, 20, fps=30)
-    infos = slow.infos[0], quick.infos[0]
-    return {"asked": asked, "views": [(info.view_pct, info.whole_up_to_fps) for info in infos]}
+    seen = [opened(fps=30, masks=[HIDDEN]), opened(fps=15, masks=[HIDDEN]),
+            opened(fps=15, masks=[HIDDEN], sensor=Sensor(flip="both"))]
+    platform.release = lambda: "another"
+    play_sensor([(MODES[0][0], MODES[0][1], (0, 0, 640, 360)), MODES[1]])    # its driver crops elsewhere
+    seen += [opened(fps=30, masks=[HIDDEN])]
+    seen += [opened(fps=30), opened(fps=30, masks=[HIDDEN])]
+    return {"seen": seen}
 
 
 def flips_and_tunes(_: SensorClock) -> dict[str, Any]:
@@ -359,7 +372,7 @@ def films_an_event(clock: SensorClock) -> dict[str, Any]:
 SCENARIOS: dict[str, Callable[[SensorClock], dict[str, Any]]] = {
     call.__name__: call for call in (
         records, hides, goes_blind, encoder_raises, stalls, meets_errors, bad_sink, slow_sink, no_encoder, no_camera,
-        in_use, hangs, reopens, adjusts, darkens, steps_down, lags, too_old, chooses_a_mode,
+        in_use, hangs, reopens, adjusts, darkens, steps_down, lags, too_old, chooses_a_mode, keeps_the_view,
         flips_and_tunes, odd_sizes, films_an_event)}
 
 

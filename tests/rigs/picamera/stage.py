@@ -123,6 +123,11 @@ def show_footage(clock: SensorClock) -> None:
     clock.picture = lambda width, height, number: films[width, height][number % len(films[width, height])]
 
 
+def threads(name: str) -> list[threading.Thread]:
+    """The running threads with this name."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
 def failure(call: Callable[[], Any]) -> dict[str, Any]:
     """How the call ended, and after what time."""
     with Stopwatch() as watch:
