@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.cameras.picamera.sensor import Mode, View
+from agent.cameras.picamera.sensor import Mode, SensorView
 from agent.host.files import is_own, read_json, sync_folder, write_durably
 
 LARGEST_B = 16_384
@@ -19,13 +19,13 @@ LARGEST_B = 16_384
 _log = logging.getLogger(__name__)
 
 
-class Known(Struct, kw_only=True, frozen=True, omit_defaults=True):
+class Remembered(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """`origin` names the sensor and the versions that its modes depend on; `areas` is a digest of masks and zones."""
 
     origin: str = ""
     modes: tuple[Mode, ...] = ()
     areas: str = ""
-    view: View | None = None
+    view: SensorView | None = None
 
 
 class Memory:
@@ -37,7 +37,7 @@ class Memory:
         self.known = self._load()
 
     def keep(self, **changes: object) -> None:
-        """Remembers these fields of `Known`."""
+        """Remembers these fields of `Remembered`."""
         known = replace(self.known, **changes)
         if known == self.known:
             return
@@ -45,16 +45,16 @@ class Memory:
         if self._path is not None:      # in its own thread, because a card may hang
             threading.Thread(target=_save, args=(self._path, known), name="sensor memory", daemon=True).start()
 
-    def _load(self) -> Known:
+    def _load(self) -> Remembered:
         try:
             if self._path is not None and is_own(self._path):
-                return read_json(self._path, Known, LARGEST_B) or Known()
+                return read_json(self._path, Remembered, LARGEST_B) or Remembered()
         except OSError as error:
             _log.warning("%s can't be read, so its view is believed: %s", self._path, error)
-        return Known()
+        return Remembered()
 
 
-def _save(path: Path, known: Known) -> None:
+def _save(path: Path, known: Remembered) -> None:
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o750)

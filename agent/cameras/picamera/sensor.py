@@ -93,7 +93,7 @@ class Mode(Struct, frozen=True):
     crop: tuple[int, int, int, int]
 
 
-class View(Struct, frozen=True):
+class SensorView(Struct, frozen=True):
     """The part of the sensor's whole field that the picture shows, in the sensor's own pixels, and how it is turned."""
 
     left: float
@@ -102,7 +102,7 @@ class View(Struct, frozen=True):
     height: float
     flip: str = "none"
 
-    def same(self, other: "View") -> bool:
+    def same(self, other: "SensorView") -> bool:
         """Whether a mask lies over the same things in both, but for a rounding of the edges."""
         slack_px = VIEW_SLACK * max(self.width, other.width)
         edges = zip(self._edges(), other._edges(), strict=True)
@@ -112,11 +112,11 @@ class View(Struct, frozen=True):
         return self.left, self.top, self.left + self.width, self.top + self.height
 
 
-def view(crop: tuple[int, int, int, int], size: tuple[int, int], flip: str) -> View:
+def view(crop: tuple[int, int, int, int], size: tuple[int, int], flip: str) -> SensorView:
     """Returns what a picture of this size shows, because the camera cuts the middle of its shape out of `crop`."""
     left, top, width, height = crop
     wide, tall = min(width, height * size[0] / size[1]), min(height, width * size[1] / size[0])
-    return View(left + (width - wide) / 2, top + (height - tall) / 2, wide, tall, flip)
+    return SensorView(left + (width - wide) / 2, top + (height - tall) / 2, wide, tall, flip)
 
 
 def areas(camera: Camera) -> str:
@@ -141,7 +141,8 @@ class SensorMode:
         return 100 if self.share >= WHOLE_SHARE else round(100 * self.share)
 
 
-def choose(modes: Iterable[Mode], size: tuple[int, int], fps: int, drawn: View | None = None) -> SensorMode | None:
+def choose(modes: Iterable[Mode], size: tuple[int, int], fps: int,
+           drawn: SensorView | None = None) -> SensorMode | None:
     """Returns the mode for pictures of this size (from the settings) and rate.
 
     If masks or zones were `drawn` on a view, a mode with this view comes first. It must be sharp enough, then show the
