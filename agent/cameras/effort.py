@@ -30,6 +30,7 @@ class Headroom:
         self._cost_s = _Costs()
         self._steps: dict[tuple[str, int, tuple[Level, ...]], int] = {}
         self._failures_n: Counter[str] = Counter()
+        self.others: tuple[float, ...] = ()     # pixels a second of cameras in other processes, which share the encoder
 
     def level(self, name: str, width: int, height: int, fps: int, hardware: bool = False) -> Level:
         """Returns how to encode the camera `name`; `hardware`: the board has an encoder, used while it works for it."""
@@ -61,7 +62,7 @@ class Headroom:
 
     def _levels(self, name: str, width: int, height: int, fps: int, hardware: bool) -> tuple[Level, ...]:
         if hardware and self.hardware_works(name):
-            return headroom.hardware_ladder(width, height, fps)
+            return headroom.hardware_ladder(width, height, fps, self.others)
         return headroom.ladder(width, height)
 
     def _first(self, levels: tuple[Level, ...], fps: int) -> int:

@@ -74,6 +74,12 @@ class Camera:
         """Returns the main stream's pump; None while the camera may not see."""
         return None if self._stop.is_set() else self._pumps[0]
 
+    @property
+    def encoder(self) -> str | None:
+        """Returns what encodes its pictures here; None if nothing does, or it is not known yet."""
+        info = self._pipe.record.info
+        return info.encoder or None if info is not None else None
+
     def start(self) -> None:
         """Prepares the card, so that the first packet has a place to go. `set_paused` then opens the camera."""
         self._recorder.start()

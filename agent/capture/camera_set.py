@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.cameras.effort import HEADROOM
 from agent.capture.camera import Camera
 from agent.capture.labeller import Labeller
 from agent.capture.recovery import Recovery
 from agent.config.settings import Camera as CameraSettings
 from agent.config.settings import Settings
-from agent.config.source import RAW
+from agent.config.source import RAW, parse_source
 from agent.core.contract.facts import CameraFacts
 from agent.core.household.pause import TRUSTED, UNREADABLE, Paused, all_hours, paused
 from agent.core.recovery import Step
@@ -100,6 +101,9 @@ class CameraSet:
         if `insist`; otherwise it tries that camera again later, as it does if a full card has no room for the lock.
         """
         self._settings, self._wanted = settings, {camera.name: camera for camera in cameras}
+        HEADROOM.others = tuple(float(camera.width * camera.height * camera.fps) for camera in settings.camera
+                                if camera.enabled and camera.name not in self._wanted
+                                and parse_source(camera.source).scheme in RAW)
         self._finish([name for name in self._entries if name not in self._wanted])
         changed = [name for name, camera in self._wanted.items()
                    if (entry := self._entries.get(name)) and entry.camera.settings != camera]
@@ -151,7 +155,7 @@ class CameraSet:
         camera, recovery, settings = entry.camera, entry.recovery, self._settings.recovery
         paused = self._pauses.of(camera.settings)
         if recovery is not None and paused is None and (step := recovery.begin(settings)) is not None:
-            recovery.carry_out(step, "its last process hung")
+            recovery.carry_out(step, "no picture (its last process hung)")
             return step
         camera.set_paused(paused)
         camera.tick()
@@ -159,7 +163,10 @@ class CameraSet:
             return None
         source = pump.state
         if (step := recovery.look(source, settings)) is not None:
-            recovery.carry_out(step, f"{source.fault or 'camera_no_frames'} for {source.silent_s():.0f} s")
+            recovery.carry_out(step, f"no picture ({source.fault or 'camera_no_frames'} for {source.silent_s():.0f} s)")
+        elif recovery.wants_encoder(camera.encoder, settings):
+            step = Step.REBOOT
+            recovery.carry_out(step, "the board's video encoder worked before and is gone", for_encoder=True)
         return step
 
     def facts(self) -> list[CameraFacts]:

@@ -12,9 +12,11 @@ import msgspec
 from agent.capture.pump import SourceState
 from agent.config.settings import Recovery as RecoverySettings
 from agent.core.contract.facts import CameraFacts
+from agent.core.household.pause import DAY_MIN
+from agent.core.media.headroom import HARDWARE
 from agent.core.recovery import HEALTHY_AFTER_S, Allowed, Held, Ladder, Reboots, Step
 from agent.host import rescue
-from agent.host.clock import Clock
+from agent.host.clock import Clock, week_min
 from agent.host.files import write_whole
 from agent.host.runtime import own
 from agent.store import restarts
@@ -55,21 +57,31 @@ class Recovery:
             return None
         return self._ladder.next(self._held.taken_n, source.silent_s(), self.stuck)
 
-    def carry_out(self, step: Step, why: str) -> None:
+    def wants_encoder(self, encoder: str | None, recovery: RecoverySettings) -> bool:
+        """Whether the machine should restart now, because x264 does the work of the board's encoder; `encoder` is the
+        present one. Only a restart revives that encoder."""
+        now = self._clock.now()
+        if encoder == HARDWARE:
+            self._remember(self._past.encodes())
+        if encoder in (None, HARDWARE) or not recovery.reboot or not self._requests.is_dir():
+            return False
+        return self._past.may_for_encoder(now, week_min(now.wall_ms) % DAY_MIN)
+
+    def carry_out(self, step: Step, why: str, for_encoder: bool = False) -> None:
         """Requests what the step needs, and logs it. The process must end after this."""
         assert self._held is not None
         self._hold(self._held.step())
         now = self._clock.now()
         try:
             if step is Step.REBOOT:
-                self._past = self._past.another(now)
+                self._past = self._past.another(now, for_encoder)
                 restarts.save_reboots(self._past_file, self._past)
             if step is not Step.PROCESS:
                 rescue.ask(self._requests, step.value, self._camera, now)
         except OSError as error:
             _log.error("%s: cannot request a %s: %s; a new process is tried instead", self._camera, step.value, error)
             step = Step.PROCESS
-        _log.error("%s: no picture (%s): step %d of the ladder, %s", self._camera, why, self._held.taken_n, NAMES[step])
+        _log.error("%s: %s: step %d of the ladder, %s", self._camera, why, self._held.taken_n, NAMES[step])
 
     def stop(self) -> None:
         """Notes that the camera closes for another reason; `begin` continues from here."""
@@ -93,9 +105,12 @@ class Recovery:
         if held.taken_n:
             _log.info("%s: has a picture again, after %d steps of the ladder", self._camera, held.taken_n)
             self._hold(held.well())
-        if self._past != (well := self._past.picture()):
-            self._past = well
-            threading.Thread(target=self._save, args=(well,), name="ladder", daemon=True).start()   # a card may hang
+        self._remember(self._past.picture())
+
+    def _remember(self, past: Reboots) -> None:
+        if self._past != past:
+            self._past = past
+            threading.Thread(target=self._save, args=(past,), name="ladder", daemon=True).start()   # a card may hang
 
     def _save(self, past: Reboots) -> None:
         with contextlib.suppress(OSError):      # the next process saves it when pictures last again

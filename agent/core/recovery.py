@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.core.household.pause import TRUSTED, Moment
 
@@ -16,6 +17,7 @@ PATIENCE_S = (60.0, 180.0, 180.0, 300.0)        # time without a picture before 
 HOPELESS_PATIENCE_S = 3600.0
 REBOOTS_MAX_N = 3                               # in a row, without a picture in between
 REBOOT_AGAIN_MS = 24 * 3_600_000
+NIGHT_MIN = (190, 220)       # from 3:10 to 3:40, before the system's own restart
 REBOOT_UP_MS = 600_000  # a machine that just started is not restarted, because a person may work on it
 # Faults that no driver and no reboot cures: a missing camera, one that refuses us, or one that cannot be encoded.
 NO_CURE = ("camera_not_found", "camera_auth", "camera_certificate", "encoder_missing", "masks_unsafe")
@@ -45,6 +47,8 @@ class Reboots(Struct, kw_only=True, omit_defaults=True, frozen=True):
     boot: str = ""              # of the last such restart
     wall_ms: int = 0
     clock: str = "unset"
+    encoded: bool = False       # the board's encoder has encoded this camera once
+    for_encoder_n: int = 0      # restarts in a row because that encoder was gone
 
     def may_again(self, now: Moment) -> bool:
         if not self.seen or self.in_a_row_n >= REBOOTS_MAX_N:
@@ -57,12 +61,24 @@ class Reboots(Struct, kw_only=True, omit_defaults=True, frozen=True):
         by_wall = self.clock in TRUSTED and now.clock in TRUSTED and now.wall_ms - self.wall_ms >= REBOOT_AGAIN_MS
         return not self.boot or now.mono_ms >= REBOOT_AGAIN_MS or by_wall
 
-    def another(self, now: Moment) -> "Reboots":
-        return Reboots(seen=True, in_a_row_n=self.in_a_row_n + 1, boot=now.boot, wall_ms=now.wall_ms, clock=now.clock)
+    def may_for_encoder(self, now: Moment, minute: int) -> bool:
+        """Whether the machine may restart because the board's encoder is gone: at night, when least is lost. `minute`
+        counts from midnight."""
+        at_night = now.clock in TRUSTED and NIGHT_MIN[0] <= minute < NIGHT_MIN[1]
+        return at_night and self.encoded and self.for_encoder_n < REBOOTS_MAX_N and self.day_passed(now)
+
+    def another(self, now: Moment, for_encoder: bool = False) -> "Reboots":
+        """Returns the history with one more restart, because there is no picture, or the encoder is gone."""
+        counts = {"for_encoder_n": self.for_encoder_n + 1} if for_encoder else {"in_a_row_n": self.in_a_row_n + 1}
+        return replace(self, seen=True, boot=now.boot, wall_ms=now.wall_ms, clock=now.clock, **counts)
 
     def picture(self) -> "Reboots":
         """Returns the history after a lasting picture. The time of the last restart stays."""
-        return Reboots(seen=True, boot=self.boot, wall_ms=self.wall_ms, clock=self.clock)
+        return replace(self, seen=True, in_a_row_n=0)
+
+    def encodes(self) -> "Reboots":
+        """Returns the history after the board's encoder has worked."""
+        return replace(self, encoded=True, for_encoder_n=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 import errno
 import os
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,12 +37,13 @@ class Device:
 
     gives = False                   # pictures, when told so
     sticks = False                  # does not come back
+    encoder = ""                    # what encodes its pictures
 
     def __init__(self, *_: object) -> None: ...
 
     def run(self, sink: object, stop: Stop) -> None:
         info, packets = movie()
-        sink.stream(info)
+        sink.stream(replace(info, encoder=Device.encoder))
         if Device.sticks:
             raise SourceStuck("camera_no_frames", "video0: does not close")
         while Device.gives and not stop.wait(0.01):
@@ -55,6 +58,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> type[Device]:
     monkeypatch.setattr("agent.cameras.v4l2.V4l2Source", Device)
     monkeypatch.setattr(Device, "gives", False)
     monkeypatch.setattr(Device, "sticks", False)
+    monkeypatch.setattr(Device, "encoder", "")
     for wait in ("FIRST_WAIT_S", "LONGEST_WAIT_S"):         # the pump waits in real time
         monkeypatch.setattr(f"agent.capture.pump.{wait}", 0.005)
     return Device
@@ -181,6 +185,26 @@ def test_a_process_that_was_killed_while_it_hung_has_its_step_taken_by_the_next(
         made.obey(CAMERA)
         assert made.camera_set.tick() is Step.DRIVER
     assert asked(tmp_path) == ["driver.gate"]
+
+
+def test_an_encoder_that_is_gone_has_the_machine_restarted_in_the_night_and_the_camera_goes_on(
+        tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "Asia/Ho_Chi_Minh")
+    time.tzset()
+    clock.wall_ms = 1_795_000_000_000 // 86_400_000 * 86_400_000 - 4 * 3_600_000       # 3:00 there
+    Device.encoder = "v4l2"
+    revive(tmp_path, clock)
+    Device.encoder, Device.gives = "x264 superfast", True
+    with shift(tmp_path, clock) as made:
+        made.obey(CAMERA)
+        made.until(lambda facts: facts["gate"].encoder == "x264 superfast", "a picture")
+        assert asked(tmp_path) == []
+        clock.wall_ms += 600_000
+        assert made.next_step() is Step.REBOOT and asked(tmp_path) == ["reboot.gate"]
+    with shift(tmp_path, clock) as made:                # root has refused: nothing loops
+        made.obey(CAMERA)
+        made.until(lambda facts: facts["gate"].encoder == "x264 superfast", "a picture")
+        assert made.camera_set.tick() is None
 
 
 def full_card(*_: object) -> None:

@@ -38,6 +38,7 @@ CONFIGS = {
     "quotation marks": ("disable_overscan=1", "disable_overscan=“1”", "warning", 15, "quotation marks"),
     "a word that is no setting": ("disable_overscan=1", "disable_overscan", "warning", 15, "not a setting"),
     "a misspelt setting": ("disable_overscan", "disable_ovrscan", "warning", 15, "is disable_overscan meant"),
+    "no encoder": ("arm_boost=1", "arm_boost=1\ngpu_mem=16", "error", 17, "encoder"),
     "32 bits": ("arm_boost=1", "arm_boost=1\narm_64bit=0", "error", 17, "64-bit"),
     "too much camera memory": ("kms-v3d", "kms-v3d,cma-320", "warning", 12, "320 MB.*Zero 2 W.*cma-128"),
     "the old camera system": ("arm_boost=1", "arm_boost=1\nstart_x=1", "warning", 17, "old camera system"),

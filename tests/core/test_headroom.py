@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.media.headroom import EncodingWork, Level, falls_behind, first_fit, hardware_ladder, ladder
+from agent.core.media.headroom import (
+    HARDWARE_PIXELS_PER_S_MAX,
+    EncodingWork,
+    Level,
+    falls_behind,
+    first_fit,
+    hardware_ladder,
+    ladder,
+)
 
 PC, PI5, SLOW = ({"superfast": 0.007, "ultrafast": 0.004}, {"superfast": 0.014, "ultrafast": 0.008},
                  {"superfast": 0.070, "ultrafast": 0.040})
@@ -39,6 +47,31 @@ def test_the_hardware_gets_what_it_is_made_for(size, fps, given):
     assert levels[0] == Level("v4l2", *given)
     pixels = [level.width * level.height for level in levels]
     assert pixels == sorted(pixels, reverse=True) and {level.encoder for level in levels} == {"v4l2"}
+
+
+FULL_HD_30, HD_15, HD_30 = 1920 * 1080 * 30, 1280 * 720 * 15, 1280 * 720 * 30
+
+
+@pytest.mark.parametrize(("size", "fps", "others", "given"), [
+    ((1920, 1080), 30, [FULL_HD_30], (1280, 720)),          # half for each
+    ((1920, 1080), 15, [FULL_HD_30], (1920, 1080)),
+    ((1920, 1080), 30, [HD_15], (1280, 720)),               # the small one asks for less than half
+    ((1280, 720), 15, [FULL_HD_30], (1280, 720)),
+    ((1920, 1080), 30, [FULL_HD_30, HD_30, HD_30], (960, 540)),
+])
+def test_cameras_share_the_hardware(size, fps, others, given):
+    assert hardware_ladder(*size, fps, others)[0] == Level("v4l2", *given)
+
+
+@given(st.lists(st.tuples(st.sampled_from([(640, 360), (1280, 720), (1920, 1080)]), st.integers(5, 30)), min_size=1,
+                max_size=4))
+def test_together_cameras_never_ask_more_of_the_hardware_than_it_can(cameras):
+    asked = [width * height * fps for (width, height), fps in cameras]
+    taken = []
+    for index, (size, fps) in enumerate(cameras):
+        level = hardware_ladder(*size, fps, [each for other, each in enumerate(asked) if other != index])[0]
+        taken.append(level.width * level.height * fps)
+    assert sum(taken) <= HARDWARE_PIXELS_PER_S_MAX
 
 
 @given(st.integers(160, 4096), st.integers(120, 2304), st.integers(1, 60), st.integers(1, 16),

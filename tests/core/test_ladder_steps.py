@@ -150,3 +150,31 @@ def test_without_a_clock_that_can_be_relied_upon_each_takes_a_day_of_being_up(li
         if past.may_again(now):
             assert not past.boot or up_ms >= REBOOT_AGAIN_MS
             past = past.another(now).picture()
+
+
+NIGHT, NOON = 200, 720
+
+
+@pytest.mark.parametrize(("past", "minute", "now", "due"), [
+    (Reboots(seen=True, encoded=True), NIGHT, Now(), True),
+    (Reboots(seen=True, encoded=True), NOON, Now(), False),
+    (Reboots(seen=True, encoded=True), NIGHT, Now(clock="unset"), False),       # nobody knows that it is night
+    (Reboots(seen=True), NIGHT, Now(), False),                                  # the encoder never worked here
+    (Reboots(seen=True, encoded=True, for_encoder_n=REBOOTS_MAX_N), NIGHT, Now(), False),
+])
+def test_the_machine_restarts_at_night_for_an_encoder_that_is_gone(past, minute, now, due):
+    assert past.may_for_encoder(now, minute) == due
+
+
+def test_an_encoder_that_stays_away_costs_three_nights_and_a_working_one_starts_the_count_again():
+    past, now = Reboots().encodes(), Now()
+    for night in range(REBOOTS_MAX_N):
+        assert past.may_for_encoder(now, NIGHT)
+        past = past.another(now, for_encoder=True).picture()        # x264 gives pictures all the time
+        assert past.in_a_row_n == 0 and not past.may_for_encoder(replace_now(now, 3_600_000), NIGHT)
+        now = replace_now(now, REBOOT_AGAIN_MS, f"b{night + 2}")
+    assert not past.may_for_encoder(now, NIGHT) and past.encodes().may_for_encoder(now, NIGHT)
+
+
+def replace_now(now: Now, later_ms: int, boot: str | None = None) -> Now:
+    return Now(boot or now.boot, now.mono_ms if boot else now.mono_ms + later_ms, now.wall_ms + later_ms)

@@ -23,6 +23,7 @@ SENSORS = frozenset(("arducam-64mp", "arducam-pivariety", "imx219", "imx258", "i
                      "imx378", "imx415", "imx462", "imx477", "imx500", "imx519", "imx708", "ov2311", "ov5647",
                      "ov64a40", "ov7251", "ov9281"))
 DISPLAY = "vc4-kms-v3d"
+GPU_MIN_MB = 32                             # below, the firmware without encoder and camera (start_cd.elf) starts
 CMA_MAX_MB = 192                            # of the 512 MB of a Zero 2 W
 QUOTES = "'\"“”‘’„"
 # Settings that do nothing on any other board.
@@ -174,9 +175,13 @@ def _display(all_settings: Sequence[BootSetting]) -> Iterator[CardMistake]:
             yield warning(CONFIG, sizes[-1][0].line,
                           f"{sizes[-1][1]} MB for camera and screen are much of the 512 MB of "
                           "a Zero 2 W", "128 do for a camera of 1920x1080: cma-128")
-        if (old := _last(board, all_settings, "gpu_mem")) and old.value.isdigit() and int(old.value) > 128:
-            yield warning(CONFIG, old.line, f"gpu_mem={old.value} takes memory from Linux, and no camera needs it",
-                          "take it out")
+        if (old := _last(board, all_settings, "gpu_mem")) and old.value.isdigit():
+            if int(old.value) > 128:
+                yield warning(CONFIG, old.line, f"gpu_mem={old.value} takes memory from Linux, and no camera needs it",
+                              "take it out")
+            elif int(old.value) < GPU_MIN_MB:
+                yield error(CONFIG, old.line, f"gpu_mem={old.value}: the firmware starts without its video encoder",
+                            "take it out")
     for loaded in overlays("pi4", all_settings):
         if loaded.name == "vc4-fkms-v3d":
             yield warning(CONFIG, loaded.line, "vc4-fkms-v3d is the old display driver, which libcamera does not like",

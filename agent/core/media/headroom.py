@@ -3,7 +3,7 @@
 The order is fixed: first the costly preset goes, then the size, and never the frame rate. No level is ever raised
 again automatically, so that levels do not oscillate.
 """
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 PRESETS = ("superfast", "ultrafast")        # ultrafast takes half the time, and a third more bits for the same picture
@@ -60,10 +60,18 @@ def first_fit(levels: Sequence[Level], fps: int, cores_n: int, cost_s: Mapping[s
     return len(levels) - 1
 
 
-def hardware_ladder(width: int, height: int, fps: int) -> tuple[Level, ...]:
-    """Returns the levels of the board's own encoder, best first, within its design limit of 1920x1080 at 30 fps."""
+def hardware_ladder(width: int, height: int, fps: int, others: Iterable[float] = ()) -> tuple[Level, ...]:
+    """Returns the levels of the board's own encoder, best first, within its design limit of 1920x1080 at 30 fps.
+
+    All cameras share that limit. `others` are the pixels a second that each other camera asks of it; what asks for less
+    than an equal share leaves the rest to us.
+    """
+    left, waiting = float(HARDWARE_PIXELS_PER_S_MAX), sorted(others)
+    while waiting and waiting[0] <= left / (len(waiting) + 1):
+        left -= waiting.pop(0)
+    share = left / (len(waiting) + 1)
     fits = [(wide, tall) for wide, tall in _sizes(width, height)
-            if wide <= HARDWARE_WIDTH_MAX_PX and wide * tall * fps <= HARDWARE_PIXELS_PER_S_MAX]
+            if wide <= HARDWARE_WIDTH_MAX_PX and wide * tall * fps <= share]
     return tuple(Level(HARDWARE, *size) for size in fits or _sizes(width, height)[-1:])
 
 
