@@ -2,7 +2,7 @@
 MESSAGE_IDS = {
     "%s: no picture: %s": "6300605635e8437b93ccfabf12688df4",
     "%s: is back": "67ad7115e2c8447395c551883b2b288a",
-    "%s: no picture (%s): step %d of the ladder, %s": "6bda35fb7a9d4e84a5f6155d398788ae",
+    "%s: %s: step %d of the ladder, %s": "6bda35fb7a9d4e84a5f6155d398788ae",
     "recording of %s stopped: %s (%s); tried again every %g s": "12c42d5e642b40e8972c5fce78ca20dd",
     "the last good configuration is in use, because of: %s": "32e38fc8aeec465fb48aeacfa3b73918",
     "the card does not keep what is written to it: %s; replace it": "0a788fee0bf24af1b6e2b6bd8160f006",
