@@ -1,9 +1,12 @@
 """What each service of the ward shows Prometheus. No text of a device becomes a label, only words of the contract."""
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography import x509
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, start_http_server
+from prometheus_client.registry import Collector
 
 from agent.core.contract.enrolment import RefusalCode
 from agent.ward import ward_side
@@ -20,6 +23,21 @@ LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60)
 UPLOAD_REFUSALS = ("hash_differs", "not_a_picture", "not_an_export", "manifest_differs", "does_not_hold",
                    "other_device", "other_wish", "uncheckable")
 ENROL_REFUSALS: tuple[RefusalCode, ...] = RefusalCode.__args__       # type: ignore[attr-defined]
+READ_WITHIN_S = 86_400.0        # Prometheus may be away for a night, and must find the figures again
+
+
+class _LastRead(Collector):
+    """Has no figures: it notes when they are read."""
+
+    def __init__(self) -> None:
+        self.mono_s = -math.inf
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())                 # without this, registration itself would count as a read
+
+    def collect(self) -> Iterator[Metric]:
+        self.mono_s = time.monotonic()
+        return iter(())
 
 
 class ServiceMetrics:
@@ -28,6 +46,8 @@ class ServiceMetrics:
     def __init__(self, prefix: str) -> None:
         self.registry, self._prefix = CollectorRegistry(), prefix
         ProcessCollector(namespace=prefix, registry=self.registry)
+        self._last_read = _LastRead()
+        self.registry.register(self._last_read)
 
     def serve(self, listen: str, port: int, keys: str) -> None:
         """Answers http://listen:port/metrics on a new thread; `keys` set the address. Raises CannotServe."""
@@ -35,6 +55,10 @@ class ServiceMetrics:
             start_http_server(port, listen, self.registry)
         except OSError as error:
             raise CannotServe(f"{listen}:{port}: {error.strerror}; choose another under {keys}") from error
+
+    def are_read(self) -> bool:
+        """Whether somebody reads the figures, who would miss them if the program ended."""
+        return time.monotonic() - self._last_read.mono_s < READ_WITHIN_S
 
     def _counter(self, name: str, text: str, label: str = "", values: Iterable[str] = ()) -> Counter:
         made = Counter(f"{self._prefix}_{name}", text, [label] if label else [], registry=self.registry)

@@ -1,4 +1,8 @@
-"""What the ward's programs behind the proxy share: socket, life, and the client's certificate."""
+"""What the ward's programs behind the proxy share: socket, life, end while nobody asks, and the client's certificate.
+
+systemd holds their sockets and starts a program when somebody comes. So a program that has answered nobody for two
+minutes ends: a ward gets a handful of requests a day, and three such programs would hold 144 MB for them.
+"""
 import asyncio
 import contextlib
 import logging
@@ -6,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 import uvicorn
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.host.sockets import listen
 from agent.host.stop import Stop
@@ -27,6 +32,8 @@ WATCHDOG_EVERY_S = 5.0
 END_WITHIN_S = 3
 WAITING_N_MAX = 100
 FIRST_FD = 3                    # of the sockets that systemd hands on, sd_listen_fds(3)
+IDLE_S = 120.0
+LAST_S = 1.0                    # for a connection that was accepted just before the listener closed
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +53,52 @@ def client_name(certificate: x509.Certificate | None) -> str:
     return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else ""
 
 
-def answer_at(path: str, key: str, app: ASGIApp) -> None:
-    """Answers on systemd's socket, or on one at `path`, which `key` sets, until a signal. Raises CannotServe."""
+class IdleEnd:
+    """Ends a server that systemd starts again for the next visitor, when nobody has asked for `idle_s` seconds."""
+
+    def __init__(self, app: ASGIApp, may_end: Callable[[], bool], idle_s: float) -> None:
+        """`may_end`: whether the program has nothing else to do or to remember."""
+        self._app, self._may_end, self._idle_s = app, may_end, idle_s
+        self._answering_n, self._last_mono_s = 0, time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._answering_n += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._answering_n -= 1
+            self._last_mono_s = time.monotonic()
+
+    async def watch(self, server: uvicorn.Server) -> None:
+        """Returns after the server was told to end."""
+        while not (server.started and self._is_idle()):
+            await asyncio.sleep(min(self._idle_s, 5.0))
+        # The listener first: systemd keeps whoever comes from now on for the next start.
+        for each in server.servers:
+            each.close()
+        while True:
+            await asyncio.sleep(LAST_S)
+            if not self._answering_n:
+                break
+        _log.info("ends, because nobody has asked for %.0f s; the next visitor starts it again", self._idle_s)
+        server.should_exit = True
+
+    def _is_idle(self) -> bool:
+        return not self._answering_n and time.monotonic() - self._last_mono_s >= self._idle_s and self._may_end()
+
+
+def answer_at(path: str, key: str, app: ASGIApp, may_end: Callable[[], bool], idle_s: float = IDLE_S) -> None:
+    """Answers on systemd's socket, or on one at `path`, which `key` sets, until a signal. Raises CannotServe.
+
+    On systemd's socket it also ends if nobody has asked for `idle_s` seconds and `may_end` says so.
+    """
+    idle = None
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         listener = socket.socket(fileno=FIRST_FD)
+        app = idle = IdleEnd(app, may_end, idle_s)
     else:
         try:
             listener = listen(Path(path), WAITING_N_MAX)
@@ -58,10 +107,19 @@ def answer_at(path: str, key: str, app: ASGIApp) -> None:
                               "write there") from error
     with listener:
         _log.info("listens at %s", listener.getsockname())
-        uvicorn.Server(uvicorn.Config(
+        asyncio.run(_served(uvicorn.Server(uvicorn.Config(
             app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="warning",
             access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=END_WITHIN_S,
-        )).run(sockets=[listener])
+        )), listener, idle))
+
+
+async def _served(server: uvicorn.Server, listener: socket.socket, idle: IdleEnd | None) -> None:
+    watch = asyncio.create_task(idle.watch(server)) if idle else None
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if watch:
+            watch.cancel()
 
 
 @contextlib.asynccontextmanager

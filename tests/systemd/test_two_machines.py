@@ -205,6 +205,7 @@ def test_a_ward_is_made_by_its_guide(pair: Pair) -> None:
 
 def test_each_runs_in_its_sandbox_as_its_user(pair: Pair) -> None:
     machine = pair.ward.machine
+    machine.run("systemctl", "start", *SERVICES)        # some end while nobody asks
     for unit in (*SERVICES, RELOAD):
         machine.until(unit, "ActiveState", "active")
         assert machine.show(unit, "NRestarts") in ("0", "")

@@ -103,7 +103,7 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     """Raises CannotServe and DatabaseFault."""
     engine = open_engine(own.database.url)
     try:
-        answer_at(own.desk.socket, "[desk] socket", build(own, engine, clock, lambda _: _life(stop)))
+        answer_at(own.desk.socket, "[desk] socket", build(own, engine, clock, lambda _: _life(stop)), lambda: True)
     finally:
         engine.dispose()
 

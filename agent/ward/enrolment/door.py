@@ -54,6 +54,10 @@ class EnrolmentDoor:
         self.app = Starlette(routes=[self._route(path, handler) for path, handler in routes.items()], lifespan=life)
         self.app.router.redirect_slashes = False
 
+    def is_at_rest(self) -> bool:
+        """Whether the program could end without forgetting who came too often."""
+        return self._wrong.is_over(self._clock.mono_s()) and self._service.is_at_rest()
+
     def _route(self, path: str, handler: Handler) -> Route:
         async def answer(request: Request) -> Response:
             response = await self._answered(request, handler)
@@ -157,7 +161,8 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     if own.metrics.enabled:
         metrics.serve(own.metrics.listen, own.authority.metrics_port, "[authority] metrics_port")
     door = EnrolmentDoor(service, clock, metrics, lambda _: life(stop))
-    answer_at(own.authority.socket, "[authority] socket", door.app)
+    answer_at(own.authority.socket, "[authority] socket", door.app,
+              lambda: door.is_at_rest() and not metrics.are_read())
 
 
 def main(config: Path) -> int:

@@ -79,6 +79,10 @@ class Pace:
             del self._due_mono_s[next(iter(self._due_mono_s))]
         return may
 
+    def is_over(self, now_mono_s: float) -> bool:
+        """Whether nobody is ahead of the pace, so that nothing is lost if it is forgotten."""
+        return all(due_mono_s <= now_mono_s for due_mono_s in self._due_mono_s.values())
+
 
 class EnrolmentService:
     """The devices of one ward. It reads all files each time, so a changed CA or key counts at once."""
@@ -139,6 +143,11 @@ class EnrolmentService:
             with self._book.change() as entries:
                 _place(entries, certificate, dev)
                 entries.note_ready(dev, ready, _ms(now))
+
+    def is_at_rest(self) -> bool:
+        """Whether the service remembers nothing that the book does not."""
+        now_mono_s = self._clock.mono_s()
+        return self._certificates.is_over(now_mono_s) and self._ready.is_over(now_mono_s)
 
     def _sign(self, csr: str, dev: str, serial: str, now: datetime) -> tuple[str, IssuedCertificate]:
         """Returns the chain, and the book's entry of it. Raises EnrolRefusal, BadCsr and AuthorityFault."""

@@ -181,7 +181,8 @@ def serve(own: settings.Settings, clock: Clock, stop: Stop) -> None:
     service = UploadService(requests, spool, checker, clock, metrics, free_b=int(intake.free_gb * GB), share_b=max_b)
     application = Application(service, metrics, max_b, lambda _: _life(service, stop))
     try:
-        answer_at(intake.socket, "[intake] socket", application.app)
+        answer_at(intake.socket, "[intake] socket", application.app,
+                  lambda: not service.is_checking and not metrics.are_read())
     finally:
         lock.release()
 

@@ -174,6 +174,10 @@ class UploadService:
             check.cancel()
             await asyncio.wait([check])
 
+    @property
+    def is_checking(self) -> bool:
+        return bool(self._checks)
+
     async def close(self) -> None:
         """Cancels the running checks; they start again with the next start."""
         for check in self._checks.values():
